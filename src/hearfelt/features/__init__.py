@@ -1,0 +1,1 @@
+"""Numbers computed from sound with numpy alone."""

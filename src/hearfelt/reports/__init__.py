@@ -1,0 +1,1 @@
+"""Plots and pages that a person reads."""

@@ -1,0 +1,1 @@
+"""From clips to a model file; needs the train extra."""
