@@ -1,0 +1,147 @@
+"""The program ``hearfelt``: its commands gathered, and what goes wrong told in one sentence and a code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Final, NoReturn, cast
+
+import typer
+
+from hearfelt.cli.options import examples
+from hearfelt.errors import HearfeltError, exit_code
+
+__all__ = ["EXIT_CODE_MEANINGS", "app", "run"]
+
+EXIT_CODE_MEANINGS: Final[dict[int, str]] = {
+    0: "done",
+    1: "something else went wrong; the message says what",
+    2: "wrong usage: an unknown command or option",
+    3: "a sound cannot be read, or nothing can be heard in it",
+    4: "a corpus, or a split of it, from which no honest answer can come",
+    5: "a recipe with an unknown key or an impossible value",
+    6: "a model file that is missing or damaged",
+    7: "an optional package is missing; the message names the extra to install",
+    8: "a download did not arrive whole; running it again goes on",
+    130: "stopped with Ctrl-C",
+}
+
+# The commands in the order in which the help shows them, under the heading they stand under there.
+_GROUPS: Final = {
+    "Recognize": ("recognize", "card", "demo"),
+    "Corpora": ("corpora", "exploring", "features"),
+    "Train and measure": ("training", "results"),
+}
+
+_EPILOG: Final = (
+    examples(
+        "hearfelt demo                              # see it work on bundled clips",
+        "hearfelt recognize clip.wav other.mp3      # the emotion, and how sure",
+        "hearfelt recognize folder/ --format json   # for another program",
+        "hearfelt corpora get ravdess ~/ravdess     # recordings to learn from",
+        "hearfelt explore ~/ravdess                 # a page that shows them",
+    )
+    + "\n\n[dim]Exit codes: 0 done, 2 wrong usage, 130 stopped; docs/cli.md lists the others."
+    " --debug may stand anywhere in a command.[/dim]"
+)
+
+app = typer.Typer(
+    name="hearfelt",
+    help="Which emotion is heard in a voice, how sure that is, and a score on unseen speakers that is true.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"hearfelt {version('hearfelt')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _hearfelt(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+) -> None:
+    # Both options act before this is reached: --version in its callback, --debug in run().
+    pass
+
+
+def _gather(into: typer.Typer) -> None:
+    for panel, modules in _GROUPS.items():
+        commands, groups = len(into.registered_commands), len(into.registered_groups)
+        for module in modules:
+            try:  # while the other command modules are being written
+                importlib.import_module(f"hearfelt.cli.{module}").add_to(into)
+            except ModuleNotFoundError as error:
+                if error.name != f"hearfelt.cli.{module}":
+                    raise
+        for command in into.registered_commands[commands:]:
+            command.rich_help_panel = panel
+        for group in into.registered_groups[groups:]:
+            group.rich_help_panel = panel
+
+
+_gather(app)
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command as the program ``hearfelt`` does, and end the process with its exit code.
+
+    Args:
+        arguments: what stands behind ``hearfelt``; by default what the process was started with.
+
+    Raises:
+        SystemExit: always, with a code of :data:`EXIT_CODE_MEANINGS`.
+    """
+    debug, rest = _without_debug(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # an old terminal's encoding is no reason to stop
+    try:
+        typer.main.get_command(app)(args=rest, prog_name="hearfelt")
+    except HearfeltError as error:
+        _stop(str(error), exit_code(error), debug=debug)
+    except OSError as error:
+        _stop(_described(error), 1, debug=debug)
+    except KeyboardInterrupt:
+        _stop("stopped", 130, debug=False)
+    except SystemExit as end:
+        if end.code == 130:
+            _stop("stopped", 130, debug=False)
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        _stop(f"a fault in hearfelt itself ({kind}: {error}); --debug shows where", 1, debug=debug)
+    raise SystemExit(0)
+
+
+def _without_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
+    # "--debug" may stand anywhere before "--", also behind the command, where people add it.
+    rest = list(arguments)
+    before = rest[: rest.index("--")] if "--" in rest else rest
+    kept = [argument for argument in before if argument != "--debug"]
+    return len(kept) < len(before), kept + rest[len(before) :]
+
+
+def _described(error: OSError) -> str:
+    reason = (error.strerror or str(error) or type(error).__name__).lower()
+    return reason if error.filename is None else f"{os.fsdecode(cast(str, error.filename))}: {reason}"
+
+
+def _stop(sentence: str, code: int, *, debug: bool) -> NoReturn:
+    if debug:
+        traceback.print_exc()
+    print(f"hearfelt: {sentence}", file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,200 @@
+"""Options that several commands share, so that each is spelled, checked and explained in one way.
+
+A command module imports only the standard library, typer and this module at its top; whatever computes
+is imported inside the command, so that ``hearfelt --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from hearfelt.errors import CorpusError
+
+__all__ = [
+    "CorpusOption",
+    "DropOption",
+    "Format",
+    "FormatOption",
+    "JobsOption",
+    "ModelOption",
+    "OutOption",
+    "SeedsOption",
+    "TableOrJson",
+    "TableOrJsonOption",
+    "examples",
+    "expanded",
+    "parse_corpora",
+    "parse_names",
+    "progress",
+]
+
+Format = Literal["table", "json", "csv"]
+TableOrJson = Literal["table", "json"]
+
+
+def expanded(path: Path | None) -> Path | None:
+    """Put the home folder where a path says ``~``; shells leave it alone in ``--out=~/x``.
+
+    Example:
+        >>> expanded(Path("~/x")) == Path.home() / "x"
+        True
+    """
+    return path if path is None else path.expanduser()
+
+
+FormatOption = Annotated[
+    Format,
+    typer.Option("--format", "-f", help="How to print: a table for people, one JSON object a line, or CSV."),
+]
+TableOrJsonOption = Annotated[
+    TableOrJson, typer.Option("--format", "-f", help="How to print: a table for people, or JSON.")
+]
+CorpusOption = Annotated[
+    list[str],
+    typer.Option(
+        "--corpus",
+        "-c",
+        metavar="NAME=PATH",
+        help="A corpus and where it lies, such as ravdess=~/ravdess. May be given several times.",
+    ),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME|FILE",
+        help="A model that comes with hearfelt, by name, or your own .onnx file.",
+        show_default="the shipped default",
+    ),
+]
+OutOption = Annotated[
+    Path, typer.Option("--out", "-o", metavar="PATH", callback=expanded, help="Where to write the answer.")
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="How many processes work.", show_default="one for each core"),
+]
+SeedsOption = Annotated[
+    int, typer.Option("--seeds", min=1, help="How many seeds to train with, counted from 0.")
+]
+DropOption = Annotated[
+    list[str],
+    typer.Option(
+        "--drop",
+        metavar="EMOTION",
+        help="Leave this emotion out. May be given several times, or as a list with commas.",
+    ),
+]
+
+
+def examples(*lines: str) -> str:
+    """Make the examples that end a command's help; give it as ``epilog=`` to ``app.command``.
+
+    Args:
+        *lines: commands as typed, one each; what follows a ``#`` explains.
+
+    Example:
+        >>> print(examples("hearfelt card   # what the model is"))
+        [bold]Examples[/bold]
+        <BLANKLINE>
+          hearfelt card   [dim]# what the model is[/dim]
+    """
+    shown = []
+    for line in lines:
+        command, mark, remark = line.replace("[", r"\[").partition("#")
+        shown.append(f"  {command}[dim]#{remark}[/dim]" if mark else f"  {command}")
+    return "[bold]Examples[/bold]\n\n" + "\n".join(shown)
+
+
+def parse_corpora(values: Iterable[str]) -> dict[str, Path]:
+    """Read what ``--corpus`` was given: which corpus lies where.
+
+    Args:
+        values: each ``NAME=PATH``; ``~`` means the home folder.
+
+    Returns:
+        Path by name, in the order given.
+
+    Raises:
+        CorpusError: if a name or a path is missing, a name comes twice, or there is nothing at the path.
+
+    Example:
+        >>> parse_corpora(["folder=."])
+        {'folder': PosixPath('.')}
+    """
+    corpora: dict[str, Path] = {}
+    for value in values:
+        name, mark, place = (part.strip() for part in value.partition("="))
+        if not (name and mark and place):
+            raise CorpusError(f"--corpus {value}: write NAME=PATH, such as ravdess=~/ravdess")
+        if name in corpora:
+            raise CorpusError(f"--corpus {value}: {name} was given before, as {corpora[name]}; give it once")
+        path = Path(place).expanduser()
+        if not path.exists():
+            raise CorpusError(f"--corpus {value}: there is nothing at {path}; give the folder of the corpus")
+        corpora[name] = path
+    return corpora
+
+
+def parse_names(values: Iterable[str]) -> tuple[str, ...]:
+    """Read an option that may be given several times or hold a list with commas.
+
+    Example:
+        >>> parse_names(["neutral, calm", "sad"])
+        ('neutral', 'calm', 'sad')
+    """
+    names = (name.strip() for value in values for name in value.split(","))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+@contextmanager
+def progress(
+    label: str, total: int | None, *, unit: Literal["items", "bytes"] = "items"
+) -> Iterator[Callable[[int], None]]:
+    """Show on standard error how far a long job is; show nothing where nobody looks.
+
+    The bar appears only when both standard output and standard error are terminals, so that what is
+    piped or logged stays clean, and it goes away when the job is done.
+
+    Args:
+        label: what is being done, such as ``"reading clips"``.
+        total: how many items or bytes there are; None if unknown.
+        unit: what is counted.
+
+    Yields:
+        A function to call with the number of items just done.
+
+    Example:
+        >>> with progress("counting", 3) as done:
+        ...     for _ in range(3):
+        ...         done(1)
+    """
+    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    counts: tuple[ProgressColumn, ...] = (
+        (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(),)
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), *counts, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,94 @@
+"""What a command prints on standard output: a table for people, JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from hearfelt.cli.options import Format
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["console", "print_csv", "print_json", "print_rows"]
+
+
+def console() -> Console:
+    """Make the rich console for standard output: colours at a terminal, plain text elsewhere."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value on one line, in ASCII, which every terminal and every program can read.
+
+    Raises:
+        ValueError: for NaN and infinity, which JSON does not have.
+
+    Example:
+        >>> print_json({"emotion": "calm", "confidence": 0.5})
+        {"emotion": "calm", "confidence": 0.5}
+    """
+    print(json.dumps(value, allow_nan=False), flush=True)
+
+
+def print_csv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print CSV with a header, row by row as they come.
+
+    Example:
+        >>> print_csv(["source", "emotion"], [["a, b.wav", "calm"]])
+        source,emotion
+        "a, b.wav",calm
+    """
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(row)
+        sys.stdout.flush()
+
+
+def print_rows(rows: Iterable[Mapping[str, object]], form: Format, *, title: str = "") -> None:
+    """Print rows with the same columns in the form that ``--format`` asks for.
+
+    Args:
+        rows: one mapping each, all with the first one's keys.
+        form: table, json (one object a line) or csv.
+        title: stands above the table.
+
+    Example:
+        >>> print_rows([{"name": "toy", "clips": 96}], "csv")
+        name,clips
+        toy,96
+    """
+    rows = list(rows)
+    if form == "json":
+        for row in rows:
+            print_json(dict(row))
+    elif form == "csv":
+        print_csv(rows[0] if rows else (), (row.values() for row in rows))
+    else:
+        _print_table(rows, title)
+
+
+def _print_table(rows: list[Mapping[str, object]], title: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name, value in rows[0].items() if rows else ():
+        number = isinstance(value, int | float)
+        table.add_column(name.replace("_", " "), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(_shown(value)) for value in row.values()))
+    console().print(table)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
