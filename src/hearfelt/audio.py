@@ -41,7 +41,7 @@ BLOCK = 1 << 16  # frames read at a time: a header that lies about its length co
 MOST_CHANNELS = 64
 
 AUDIO_SUFFIXES: Final = frozenset(
-    ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .rf64 .snd .w64 .wav .wave".split()
+    (".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav")
 )
 
 
@@ -74,9 +74,7 @@ class Audio:
 
     def digest(self) -> str:
         """Name the sound by what is heard, whatever container it came in: 64 hexadecimal digits."""
-        return hashlib.sha256(
-            self.rate_hz.to_bytes(4, "little") + self.samples.astype("<f4").tobytes()
-        ).hexdigest()
+        return hashlib.sha256(self.rate_hz.to_bytes(4, "little") + self.samples.astype("<f4").tobytes()).hexdigest()
 
 
 def read_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = None) -> Audio:
@@ -176,7 +174,7 @@ def _from_samples(samples: npt.NDArray[np.generic], rate_hz: int, name: str) -> 
     if samples.ndim not in (1, 2):
         raise AudioError(f"{name}: samples with {samples.ndim} axes; (n,) or (channels, n) is wanted")
     if samples.dtype in (np.int16, np.int32):
-        scaled = samples.astype(np.float64) / -float(np.iinfo(samples.dtype).min)
+        scaled = samples.astype(np.float64) / (2.0 ** (8 * samples.dtype.itemsize - 1))
     elif samples.dtype in (np.float32, np.float64):
         scaled = samples.astype(np.float64)
     else:
@@ -241,9 +239,7 @@ def _checked(audio: Audio) -> Audio:
         )
     if not np.isfinite(samples).all():
         first = int(np.argmin(np.isfinite(samples)))
-        raise AudioError(
-            f"{name}: sample {first} is {samples[first]}; every sample has to be a finite number"
-        )
+        raise AudioError(f"{name}: sample {first} is {samples[first]}; every sample has to be a finite number")
     if audio.duration_s < SHORTEST_S:
         raise AudioError(f"{name}: {audio.duration_s:.2f} s of sound; a clip needs at least {SHORTEST_S} s")
     if (peak := float(np.abs(samples).max())) > LOUDEST:

@@ -41,9 +41,7 @@ _EMOTIONS: Final = (
 EMOTIONS: Final[tuple[str, ...]] = tuple(emotion.name for emotion in _EMOTIONS)
 
 _BY_NAME: Final = {emotion.name: emotion for emotion in _EMOTIONS}
-_CALLED: Final = {
-    spelling: emotion.name for emotion in _EMOTIONS for spelling in (emotion.name, *emotion.spellings)
-}
+_CALLED: Final = {spelling: emotion.name for emotion in _EMOTIONS for spelling in (emotion.name, *emotion.spellings)}
 
 
 def emotion_called(spelling: str) -> str:

@@ -1,0 +1,117 @@
+"""The card that a model file carries inside: what it answers, what it heard, how sure it may be."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
+
+from hearfelt.errors import ModelError
+
+__all__ = ["BACKGROUND_KEY", "CARD_KEY", "INPUTS", "ModelCard"]
+
+CARD_KEY: Final = "hearfelt.card"
+"""Key of the card, JSON text, in ONNX's ``custom_metadata_map``."""
+
+BACKGROUND_KEY: Final = "hearfelt.background"
+"""Key of the background for explanations: base64 of little-endian float32 ``(k, 162)``, training clips' features."""
+
+INPUTS: Final = ("classic-162", "sound")
+FORMAT: Final = 1  # of the card; a file of a later format is refused with a sentence
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model file says of itself.
+
+    Attributes:
+        name: such as ``"classic"``.
+        version: of hearfelt that wrote the file.
+        labels: the emotions in the order of the network's outputs.
+        input: ``"classic-162"`` for the 162 features, ``"sound"`` for samples at 16 kHz.
+        temperature: logits are divided by it before the softmax (Guo et al. 2017); chosen on validation clips.
+        unsure_below: an answer with less confidence is called unsure; chosen on validation clips.
+        corpora: for each training corpus ``clips``, ``fingerprint`` and ``licence``.
+        heard_speakers: everybody whose voice the file was trained or tuned on, such as ``"ravdess/07"``.
+        licence: of the weights.
+        description: a few sentences for people.
+        recipe: the whole recipe it was trained with.
+        scores: for each protocol its figures, as shares of 1.
+        limits: what it cannot do, a sentence each.
+    """
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    input: str
+    temperature: float = 1.0
+    unsure_below: float = 0.0
+    corpora: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    heard_speakers: tuple[str, ...] = ()
+    licence: str = ""
+    description: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
+            raise ModelError(f"card of {self.name}: labels {list(self.labels)}; at least 2 different ones are wanted")
+        if self.input not in INPUTS:
+            raise ModelError(f"card of {self.name}: input {self.input!r}; {' or '.join(INPUTS)} is wanted")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ModelError(f"card of {self.name}: temperature {self.temperature}; a number above 0 is wanted")
+        if not 0 <= self.unsure_below <= 1:
+            raise ModelError(f"card of {self.name}: unsure_below {self.unsure_below}; 0 to 1 is wanted")
+
+    def to_json(self) -> str:
+        """Write the card as the JSON text that goes into the file."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read a card and check it.
+
+        Raises:
+            ModelError: if the text is no card, lacks something, or says something impossible.
+
+        Example:
+            >>> card = ModelCard("mine", "1.0", ("calm", "sad"), "sound", temperature=1.5)
+            >>> ModelCard.from_json(card.to_json()) == card
+            True
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ModelError(f"the model's card is no JSON ({error}); the file is damaged") from error
+        if not isinstance(values, dict):
+            raise ModelError("the model's card is no JSON object; the file is damaged")
+        if values.pop("format", None) != FORMAT:
+            raise ModelError(f"the model's card has a format this hearfelt does not know; it reads format {FORMAT}")
+        known = {one.name: one for one in fields(cls)}
+        if missing := [name for name in ("name", "version", "labels", "input") if name not in values]:
+            raise ModelError(f"the model's card lacks {missing[0]!r}; the file is damaged or not from hearfelt")
+        try:
+            kept = {name: _as_kind(known[name].type, values[name]) for name in known if name in values}
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"the model's card says something impossible ({error}); the file is damaged") from error
+        return cls(**kept)
+
+
+def _as_kind(kind: Any, value: Any) -> Any:
+    """Check a JSON value against a field's annotation, and turn lists into tuples."""
+    if kind == "str":
+        if not isinstance(value, str):
+            raise TypeError(f"{value!r} is no text")
+        return value
+    if kind == "float":
+        return float(value)
+    if kind == "tuple[str, ...]":
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise TypeError(f"{value!r} is no list of texts")
+        return tuple(value)
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is no object")
+    return value

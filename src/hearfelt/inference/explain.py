@@ -1,0 +1,81 @@
+"""Why a model on the 162 features answered as it did: exact Shapley values of the five feature groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import numpy.typing as npt
+
+from hearfelt.features.classic import GROUPS
+from hearfelt.inference.prediction import Prediction
+
+__all__ = ["Explanation", "shapley_values"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How much each feature group spoke for or against the answer.
+
+    Attributes:
+        prediction: the answer that is explained.
+        log_odds: ``log(p / (1 - p))`` of the answer's calibrated probability.
+        base_log_odds: the mean of the same over the background clips, what the model says when it knows nothing.
+        contributions: for each feature group its share of the change; they add up to ``log_odds - base_log_odds``.
+    """
+
+    prediction: Prediction
+    log_odds: float
+    base_log_odds: float
+    contributions: Mapping[str, float]
+
+    @property
+    def emotion(self) -> str:
+        """The emotion whose log-odds are explained."""
+        return self.prediction.emotion
+
+
+def shapley_values(
+    value: Callable[[npt.NDArray[np.float32]], Floats],
+    features: npt.NDArray[np.float32],
+    background: npt.NDArray[np.float32],
+) -> tuple[dict[str, float], float, float]:
+    """Compute the exact Shapley value of each feature group from all 32 coalitions.
+
+    A coalition's worth is the mean of ``value`` over the background clips with the coalition's features replaced by
+    the clip's own (Shapley 1953; interventional form, Lundberg and Lee 2017). Every group's value is its mean gain over
+    all orders in which the groups could be revealed, so that they add up exactly.
+
+    Args:
+        value: from ``(k, 162)`` features to ``(k,)`` worths.
+        features: ``(162,)`` of the clip.
+        background: ``(k, 162)`` of training clips.
+
+    Returns:
+        The groups' values, the worth of the whole clip, and the worth of the background.
+    """
+    names = tuple(GROUPS)
+    coalitions = [frozenset(some) for size in range(len(names) + 1) for some in combinations(names, size)]
+    mixed = np.repeat(background[None], len(coalitions), axis=0)  # (coalitions, k, 162)
+    for place, coalition in enumerate(coalitions):
+        for name in coalition:
+            mixed[place, :, GROUPS[name]] = features[GROUPS[name]]
+    worths = value(mixed.reshape(-1, features.shape[0])).reshape(len(coalitions), -1).mean(axis=1)
+    worth = dict(zip(coalitions, worths.tolist(), strict=True))
+    count = len(names)
+    shares = {}
+    for name in names:
+        shares[name] = sum(
+            factorial(len(without))
+            * factorial(count - len(without) - 1)
+            / factorial(count)
+            * (worth[without | {name}] - worth[without])
+            for without in coalitions
+            if name not in without
+        )
+    return shares, worth[frozenset(names)], worth[frozenset()]
