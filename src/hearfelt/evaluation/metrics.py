@@ -1,0 +1,261 @@
+"""Every figure, from labels and probabilities, in numpy: accuracy, UAR, macro-F1, intervals, calibration.
+
+One rule for classes that nobody spoke: a class without a single true clip has no recall, so it enters neither
+UAR nor macro-F1. Answers of such a class still count as wrong for the clips that got them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "DRAWS",
+    "METRICS",
+    "ClassFigures",
+    "Reliability",
+    "accuracy",
+    "bootstrap_by_speaker",
+    "confusion_matrix",
+    "ece",
+    "figures_of",
+    "lowest_class",
+    "macro_f1",
+    "per_class",
+    "reliability",
+    "uar",
+]
+
+METRICS: Final = ("uar", "accuracy", "macro_f1")
+DRAWS: Final = 2_000
+BINS: Final = 15
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How well one emotion is heard.
+
+    Attributes:
+        emotion: the label.
+        precision: share of the answers "emotion" that were right, 0 to 1; 0 where it was never answered.
+        recall: share of its clips that were recognized, 0 to 1; 0 where it has no clips.
+        f1: harmonic mean of both.
+        support: number of its clips.
+    """
+
+    emotion: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """One bin of a reliability diagram: how sure the answers in it were, and how often they were right.
+
+    Attributes:
+        low: lower end of the bin, not in it (but 0 is in the first).
+        high: upper end, in it.
+        count: number of answers.
+        confidence: their mean confidence, 0 where there are none.
+        accuracy: share of them that were right, 0 where there are none.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def confusion_matrix(truth: NDArray[Any], answers: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Count what was said for what.
+
+    Args:
+        truth: ``(clips,)``, places of the true classes.
+        answers: ``(clips,)``, places of the answers.
+        classes: number of classes.
+
+    Returns:
+        ``(classes, classes)``: a row for each true class, a column for each answer.
+
+    Example:
+        >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2).tolist()
+        [[1, 1], [0, 1]]
+    """
+    places = np.asarray(truth, dtype=np.int64) * classes + np.asarray(answers, dtype=np.int64)
+    return np.bincount(places, minlength=classes * classes).reshape(classes, classes)
+
+
+def accuracy(confusion: NDArray[Any]) -> float:
+    """Share of clips answered rightly (also called WA), from a confusion matrix.
+
+    Example:
+        >>> accuracy(np.array([[3, 1], [0, 0]]))
+        0.75
+    """
+    return float(_figures(np.asarray(confusion)[None])["accuracy"][0])
+
+
+def uar(confusion: NDArray[Any]) -> float:
+    """Unweighted average recall: the mean of the classes' recalls (also UA, or balanced accuracy).
+
+    Unlike accuracy it cannot be raised by knowing which emotion is the most common: guessing gives
+    1 / classes whatever the counts.
+
+    Example:
+        >>> uar(np.array([[8, 0], [1, 1]]))      # recalls 1 and 0.5; accuracy would say 0.9
+        0.75
+    """
+    return float(_figures(np.asarray(confusion)[None])["uar"][0])
+
+
+def macro_f1(confusion: NDArray[Any]) -> float:
+    """Mean of the classes' F1, over the classes that have clips.
+
+    Example:
+        >>> round(macro_f1(np.array([[1, 1], [0, 2]])), 4)      # 2/3 and 4/5
+        0.7333
+    """
+    return float(_figures(np.asarray(confusion)[None])["macro_f1"][0])
+
+
+def figures_of(confusion: NDArray[Any]) -> dict[str, float]:
+    """Compute the three figures that every result states.
+
+    Example:
+        >>> figures_of(np.array([[2, 0], [0, 2]]))
+        {'uar': 1.0, 'accuracy': 1.0, 'macro_f1': 1.0}
+    """
+    return {name: float(values[0]) for name, values in _figures(np.asarray(confusion)[None]).items()}
+
+
+def per_class(confusion: NDArray[Any], emotions: Sequence[str]) -> list[ClassFigures]:
+    """Compute precision, recall, F1 and support of each emotion, in the order given.
+
+    Example:
+        >>> per_class(np.array([[3, 1], [0, 4]]), ["calm", "sad"])[1]
+        ClassFigures(emotion='sad', precision=0.8, recall=1.0, f1=0.888..., support=4)
+    """
+    confusion = np.asarray(confusion, dtype=np.float64)
+    hits, support, answered = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    columns = (_share(hits, answered), _share(hits, support), _share(2 * hits, support + answered))
+    return [
+        ClassFigures(emotion, float(precision), float(recall), float(f1), int(count))
+        for emotion, precision, recall, f1, count in zip(emotions, *columns, support, strict=True)
+    ]
+
+
+def lowest_class(figures: Sequence[ClassFigures]) -> ClassFigures:
+    """Find the emotion that is recognized worst, by recall, among those with clips.
+
+    Raises:
+        ValueError: if no class has clips.
+    """
+    return min((one for one in figures if one.support), key=lambda one: one.recall)
+
+
+def bootstrap_by_speaker(
+    confusions: NDArray[Any], *, draws: int = DRAWS, seed: int = 0, level: float = 0.95
+) -> dict[str, tuple[float, float]] | None:
+    """Say how much the figures would move with other speakers: percentile intervals over drawn speakers.
+
+    Clips of one speaker resemble each other, so drawing clips would promise far too much. Whole speakers are
+    drawn with replacement, the same ones for every seed of training, and the figures of the seeds averaged.
+
+    Args:
+        confusions: ``(seeds, speakers, classes, classes)``, a confusion matrix for each seed and speaker.
+        draws: number of draws.
+        seed: decides the draws.
+        level: share of the draws inside the interval.
+
+    Returns:
+        ``{metric: (low, high)}``, or None with fewer than two speakers, about whom nothing can be said.
+
+    Example:
+        >>> alike = np.tile(np.array([[3, 1], [1, 3]]), (1, 5, 1, 1))      # five speakers, all the same
+        >>> bootstrap_by_speaker(alike)["uar"]
+        (0.75, 0.75)
+    """
+    confusions = np.asarray(confusions, dtype=np.float64)
+    speakers, classes = confusions.shape[1:3]
+    if speakers < 2:
+        return None
+    drawn = np.random.default_rng(seed).integers(speakers, size=(draws, speakers))
+    times = np.stack([np.bincount(row, minlength=speakers) for row in drawn]).astype(np.float64)
+    totals: dict[str, list[Matrix]] = {name: [] for name in METRICS}
+    for one in confusions:  # (speakers, classes, classes)
+        matrices = (times @ one.reshape(speakers, -1)).reshape(draws, classes, classes)
+        for name, values in _figures(matrices).items():
+            totals[name].append(values)
+    ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+    intervals = {name: np.quantile(np.mean(values, axis=0), ends) for name, values in totals.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in intervals.items()}
+
+
+def reliability(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int = BINS) -> list[Reliability]:
+    """Sort answers into equally wide bins of confidence and count how often each bin was right.
+
+    Args:
+        confidences: ``(clips,)``, 0 to 1.
+        correct: ``(clips,)``, whether the answer was right.
+        bins: number of bins between 0 and 1; each holds its upper end.
+
+    Example:
+        >>> [(one.count, one.accuracy) for one in reliability([0.2, 0.9, 0.8], [False, True, False], bins=2)]
+        [(1, 0.0), (2, 0.5)]
+    """
+    confidences = np.asarray(confidences, dtype=np.float64)
+    correct = np.asarray(correct, dtype=np.float64)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    places = np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(places, minlength=bins)
+    sure = _share(np.bincount(places, weights=confidences, minlength=bins), counts)
+    right = _share(np.bincount(places, weights=correct, minlength=bins), counts)
+    return [
+        Reliability(float(edges[k]), float(edges[k + 1]), int(counts[k]), float(sure[k]), float(right[k]))
+        for k in range(bins)
+    ]
+
+
+def ece(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int = BINS) -> float:
+    """Expected calibration error: how far, on average, confidence is from the share that was right.
+
+    Naeini et al. 2015, with equally wide bins, weighted by the number of answers in each.
+
+    Example:
+        >>> round(ece([0.9, 0.9], [True, False]), 3)      # said 90 %, was right half the time
+        0.4
+    """
+    groups = reliability(confidences, correct, bins=bins)
+    total = sum(one.count for one in groups)
+    if not total:
+        raise ValueError("no answers; a calibration error needs at least one")
+    return sum(one.count * abs(one.accuracy - one.confidence) for one in groups) / total
+
+
+def _figures(confusions: NDArray[Any]) -> dict[str, Matrix]:
+    """Compute the three figures of each of many matrices: ``(draws, classes, classes)`` -> ``(draws,)``."""
+    confusions = np.asarray(confusions, dtype=np.float64)
+    hits = np.diagonal(confusions, axis1=1, axis2=2)  # (draws, classes)
+    support, answered = confusions.sum(axis=2), confusions.sum(axis=1)  # (draws, classes)
+    classes = np.maximum((support > 0).sum(axis=1), 1)
+    f1 = np.where(support > 0, _share(2 * hits, support + answered), 0.0)
+    return {
+        "uar": _share(hits, support).sum(axis=1) / classes,
+        "accuracy": _share(hits.sum(axis=1), support.sum(axis=1)),
+        "macro_f1": f1.sum(axis=1) / classes,
+    }
+
+
+def _share(part: NDArray[Any], whole: NDArray[Any]) -> Matrix:
+    """Divide, with 0 where there is nothing to divide by."""
+    whole = np.asarray(whole, dtype=np.float64)
+    return np.asarray(np.divide(part, whole, out=np.zeros(whole.shape), where=whole > 0))
