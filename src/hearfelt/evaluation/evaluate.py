@@ -1,0 +1,119 @@
+"""Evaluating: test clips answered by an exported file through the recognizer, as every user's clip is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from hearfelt.clips import Clip
+from hearfelt.emotions import in_order
+from hearfelt.errors import AudioError, CorpusError, ModelError
+from hearfelt.evaluation.predictions import Evaluation, Row
+from hearfelt.evaluation.protocols import Plan
+from hearfelt.evaluation.results import About, Results, Unanswered, write_results
+from hearfelt.inference.recognizer import Recognizer
+
+__all__ = ["Answers", "answer_clips", "evaluate_model", "gather"]
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one model answered for the test clips of one fold.
+
+    Attributes:
+        emotions: the model's labels, in order.
+        rows: one for each clip that was answered.
+        unanswered: the clips in which nothing could be heard, such as silent ones.
+    """
+
+    emotions: tuple[str, ...]
+    rows: tuple[Row, ...]
+    unanswered: tuple[Unanswered, ...]
+
+
+def answer_clips(
+    recognizer: Recognizer,
+    clips: Sequence[Clip],
+    *,
+    fold: int,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Answers:
+    """Let an exported model answer the test clips of one fold.
+
+    A clip that cannot be read or is silent is not guessed at and not forgotten: it is named in ``unanswered``.
+
+    Args:
+        recognizer: the model, loaded from its file.
+        clips: the fold's test part.
+        fold: its number, for the rows.
+        seed: of the training, for the rows.
+        jobs: how many threads share the clips; the answers are the same.
+        progress: called with 1 after each clip.
+
+    Raises:
+        ModelError: if a clip has a label that the model does not know.
+    """
+    emotions = in_order(recognizer.labels)
+    if strange := [clip for clip in clips if clip.emotion not in emotions]:
+        raise ModelError(
+            f"{strange[0].name}: {strange[0].emotion} is not among the model's labels ({', '.join(emotions)});"
+            " leave such clips out"
+        )
+
+    def answer(clip: Clip) -> Row | Unanswered:
+        try:
+            probabilities = recognizer.recognize(clip.path).probabilities
+        except AudioError as error:
+            return Unanswered(clip.name, clip.speaker, str(error))
+        shares = tuple(float(probabilities[emotion]) for emotion in emotions)
+        return Row(clip.name, clip.speaker, fold, seed, clip.emotion, shares)
+
+    made = []
+    with ThreadPoolExecutor(jobs) as pool:
+        for one in pool.map(answer, clips):
+            made.append(one)
+            if progress:
+                progress(1)
+    rows = tuple(one for one in made if isinstance(one, Row))
+    return Answers(emotions, rows, tuple(one for one in made if isinstance(one, Unanswered)))
+
+
+def gather(answers: Iterable[Answers]) -> tuple[Evaluation, tuple[Unanswered, ...]]:
+    """Put the answers of all folds and seeds together; a clip that no seed could answer is named once.
+
+    Raises:
+        CorpusError: if nothing was answered, or the models have different labels.
+    """
+    answers = list(answers)
+    emotions = {one.emotions for one in answers}
+    if len(emotions) != 1:
+        raise CorpusError(f"{len(emotions)} sets of labels among {len(answers)} models; all folds need the same")
+    unanswered = {(one.speaker, one.clip): one for some in answers for one in some.unanswered}
+    return Evaluation(emotions.pop(), (row for some in answers for row in some.rows)), tuple(unanswered.values())
+
+
+def evaluate_model(
+    recognizer: Recognizer, plan: Plan, out: Path, *, jobs: int = 1, progress: Progress | None = None
+) -> Results:
+    """Measure a finished model: it answers all test clips of a plan, and nothing is trained.
+
+    Args:
+        recognizer: the model.
+        plan: made with the model's own card, so that speakers whom it has heard are refused.
+        out: folder for the results.
+        jobs: how many threads share the clips.
+        progress: called with 1 after each clip.
+
+    Returns:
+        The results, as written; their only seed is 0.
+    """
+    answers = [answer_clips(recognizer, fold.test, fold=fold.name, jobs=jobs, progress=progress) for fold in plan.folds]
+    evaluation, unanswered = gather(answers)
+    about = About(plan, recognizer.card.recipe, model=recognizer.card.name, unanswered=unanswered)
+    return write_results(out, evaluation, about)

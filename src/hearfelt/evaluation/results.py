@@ -1,0 +1,247 @@
+"""Results: what an evaluation writes into its folder, and how it is read back and held to its own numbers.
+
+``predictions.csv`` holds every answer; ``summary.json`` what is computed from it and what it was made with.
+The summary is always computed from the written table, so that the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from hearfelt.clips import Clips
+from hearfelt.errors import CorpusError
+from hearfelt.evaluation.metrics import METRICS, bootstrap_by_speaker, ece, figures_of
+from hearfelt.evaluation.predictions import Evaluation, read_predictions, write_predictions
+from hearfelt.evaluation.protocols import Plan
+from hearfelt.files import atomic_write
+
+__all__ = [
+    "PREDICTIONS",
+    "SUMMARY",
+    "About",
+    "Results",
+    "Unanswered",
+    "corpora_of",
+    "find_results",
+    "read_results",
+    "summarize",
+    "write_results",
+]
+
+PREDICTIONS: Final = "predictions.csv"
+SUMMARY: Final = "summary.json"
+_DECIMALS: Final = 6
+_FIGURES: Final = ("seeds", "runs", "mean", "sd", "pooled")
+_KEYS: Final = ("protocol", "leaky", "corpora", "recipe", "version", *_FIGURES)
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A test clip in which nothing could be heard.
+
+    Attributes:
+        clip: path relative to the corpus.
+        speaker: with the corpus before it.
+        reason: one sentence.
+    """
+
+    clip: str
+    speaker: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class About:
+    """What a summary says besides its figures.
+
+    Attributes:
+        plan: what the protocol made of the clips.
+        recipe: the whole recipe, as JSON can hold it.
+        epochs: the epoch chosen on validation clips for each ``(fold, seed)``; absent or None where there is none.
+        model: name of the finished model that was measured; None where models were trained.
+        unanswered: test clips that nobody could answer.
+    """
+
+    plan: Plan
+    recipe: Mapping[str, Any]
+    epochs: Mapping[tuple[int, int], int | None] = field(default_factory=dict)
+    model: str | None = None
+    unanswered: Sequence[Unanswered] = ()
+
+
+@dataclass(frozen=True)
+class Results:
+    """One folder of results, read back and found consistent.
+
+    Attributes:
+        folder: where it is.
+        evaluation: every answer.
+        summary: the content of ``summary.json``.
+    """
+
+    folder: Path
+    evaluation: Evaluation = field(repr=False)
+    summary: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What was measured: the folder's name."""
+        return self.folder.resolve().name
+
+    @property
+    def protocol(self) -> str:
+        """Name of the protocol."""
+        return str(self.summary["protocol"])
+
+    def figure(self, metric: str) -> float:
+        """Give the headline: the mean over seeds of the metric over all folds together, 0 to 1."""
+        return float(np.mean([pooled[metric] for pooled in self.summary["pooled"].values()]))
+
+    def interval(self, metric: str) -> tuple[float, float] | None:
+        """Give the headline's 95 % interval over speakers, None where there are fewer than two."""
+        intervals = self.summary.get("intervals")
+        return tuple(intervals[metric]) if intervals else None
+
+
+def summarize(evaluation: Evaluation, epochs: Mapping[tuple[int, int], int | None]) -> dict[str, Any]:
+    """Compute every figure of ``summary.json``.
+
+    Args:
+        evaluation: all answers.
+        epochs: for each ``(fold, seed)`` the chosen epoch.
+
+    Returns:
+        ``seeds``; ``runs``, one object for each fold and seed; ``mean`` and ``sd`` over the runs (the sample's
+        standard deviation, None of one run); ``pooled``, for each seed the figures over the clips of all its folds
+        together; ``intervals``, 95 % over speakers, of the mean over seeds of the pooled figures; ``ece``, of all
+        seeds together. All are shares of 1, rounded to 6 decimals.
+    """
+    runs = []
+    for fold, seed in evaluation.runs:
+        figures = _rounded(figures_of(evaluation.of(fold=fold, seed=seed).confusion))
+        runs.append({"fold": fold, "seed": seed, **figures, "epoch": epochs.get((fold, seed))})
+    columns = {metric: [float(run[metric] or 0.0) for run in runs] for metric in METRICS}
+    pooled = {str(seed): _rounded(figures_of(evaluation.of(seed=seed).confusion)) for seed in evaluation.seeds}
+    intervals = bootstrap_by_speaker(evaluation.confusions)
+    return {
+        "seeds": list(evaluation.seeds),
+        "runs": runs,
+        "mean": _rounded({metric: float(np.mean(column)) for metric, column in columns.items()}),
+        "sd": {
+            metric: round(float(np.std(column, ddof=1)), _DECIMALS) if len(column) > 1 else None
+            for metric, column in columns.items()
+        },
+        "pooled": pooled,
+        "intervals": intervals and {name: [round(end, _DECIMALS) for end in ends] for name, ends in intervals.items()},
+        "ece": round(ece(evaluation.confidences, evaluation.correct), _DECIMALS),
+    }
+
+
+def corpora_of(clips: Clips) -> dict[str, dict[str, Any]]:
+    """Say of each corpus how many clips there are and which: ``{"ravdess": {"clips": …, "fingerprint": …}}``."""
+    each = ((corpus, clips.where(corpus=corpus)) for corpus in clips.corpora)
+    return {corpus: {"clips": len(own), "fingerprint": own.fingerprint()} for corpus, own in each}
+
+
+def write_results(out: Path, evaluation: Evaluation, about: About) -> Results:
+    """Write ``predictions.csv`` and then, computed from it, ``summary.json``.
+
+    A summary is there only beside the predictions it was computed from: an old one leaves before new predictions
+    come, so that a lost process cannot leave a pair that does not belong together.
+
+    Args:
+        out: folder, made where missing.
+        evaluation: every answer of every fold and seed.
+        about: what it was made with.
+
+    Returns:
+        What a reader of the folder finds.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / SUMMARY).unlink(missing_ok=True)
+    write_predictions(evaluation, out / PREDICTIONS)
+    written = read_predictions(out / PREDICTIONS)  # rounded as in the file
+    plan = about.plan
+    summary = {
+        "protocol": plan.protocol.name,
+        "leaky": plan.protocol.leaky,
+        "leaks": {"speakers": len(plan.leaks.speakers), "copies": len(plan.leaks.copies)},
+        "corpora": corpora_of(plan.clips),
+        "recipe": dict(about.recipe),
+        "model": about.model,
+        "version": version("hearfelt"),
+        "dropped": list(plan.dropped),
+        "left_out": plan.left_out,
+        "unanswered": [asdict(one) for one in about.unanswered],
+        **summarize(written, about.epochs),
+    }
+    with atomic_write(out / SUMMARY) as file:
+        json.dump(summary, file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+    return read_results(out)
+
+
+def read_results(folder: Path) -> Results:
+    """Read a folder that :func:`write_results` wrote, and hold the summary to the predictions.
+
+    Raises:
+        CorpusError: if a file is missing or damaged, or the summary is not what the predictions give.
+    """
+    path = folder / SUMMARY
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{path}: cannot be read ({error}); 'hearfelt evaluate' writes it") from error
+    if not isinstance(summary, dict) or (missing := [key for key in _KEYS if key not in summary]):
+        lacking = "an object" if not isinstance(summary, dict) else repr(missing[0])
+        raise CorpusError(f"{path}: {lacking} is missing; 'hearfelt evaluate' writes it")
+    evaluation = read_predictions(folder / PREDICTIONS)
+    _hold_to(summary, evaluation, path)
+    return Results(folder, evaluation, summary)
+
+
+def find_results(home: Path) -> list[Results]:
+    """Read every ``PROTOCOL/NAME/`` below a folder, sorted; none where the folder is missing.
+
+    Raises:
+        CorpusError: if one of them is damaged or stands under another protocol's name.
+    """
+    found = [read_results(path.parent) for path in sorted(home.glob(f"*/*/{SUMMARY}"))]
+    for one in found:
+        if one.folder.parent.name != one.protocol:
+            raise CorpusError(f"{one.folder}: results of {one.protocol}; they belong under {home / one.protocol}")
+    return found
+
+
+def _hold_to(summary: Mapping[str, Any], evaluation: Evaluation, path: Path) -> None:
+    """Refuse a summary whose figures are not those of the predictions beside it."""
+    try:
+        epochs = {(run["fold"], run["seed"]): run["epoch"] for run in summary["runs"]}
+        computed = summarize(evaluation, epochs)
+        apart = [name for name in _FIGURES if not _alike(summary[name], computed[name])]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorpusError(f"{path}: not as 'hearfelt evaluate' writes it ({error!r}); evaluate again") from error
+    if apart:
+        raise CorpusError(f"{path}: {apart[0]!r} is not what {PREDICTIONS} gives; evaluate again")
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Compare JSON values, numbers to within the rounding of the last decimal."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= 1.5 * 10**-_DECIMALS
+    return bool(one == other)
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, _DECIMALS) for name, value in figures.items()}
