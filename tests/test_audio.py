@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import io
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from hearfelt.audio import audio_files, read_audio, refuse_silence, resample
+from hearfelt.errors import AudioError
+
+RATE = 16_000
+TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
+
+
+def wav(samples: np.ndarray = TONE, rate: int = RATE, subtype: str = "PCM_16", format: str = "WAV") -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, subtype=subtype, format=format)
+    return buffer.getvalue()
+
+
+def test_stereo_is_mixed_and_not_cut() -> None:
+    left, right = TONE, np.zeros_like(TONE)
+    audio = read_audio(wav(np.stack([left, right], axis=1)))
+    assert audio.channels == 2
+    assert audio.samples.shape == TONE.shape
+    np.testing.assert_allclose(audio.samples, TONE / 2, atol=1e-4)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_every_depth_gives_the_same_sound(subtype: str) -> None:
+    np.testing.assert_allclose(read_audio(wav(subtype=subtype)).samples, TONE, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("format", "subtype"),
+    [("FLAC", "PCM_16"), ("AIFF", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")],
+)
+def test_every_container_is_read_by_its_content(format: str, subtype: str, tmp_path: Path) -> None:
+    path = tmp_path / "misnamed.wav"
+    path.write_bytes(wav(format=format, subtype=subtype))
+    audio = read_audio(path)
+    assert audio.rate_hz == (RATE if subtype != "OPUS" else audio.rate_hz)
+    assert audio.duration_s == pytest.approx(1, abs=0.2)
+    spectrum = np.abs(np.fft.rfft(audio.samples))
+    assert np.argmax(spectrum) * audio.rate_hz / len(audio.samples) == pytest.approx(440, abs=2)
+
+
+def test_a_path_bytes_an_open_file_and_samples_are_the_same_sound(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(subtype="FLOAT"))
+    with path.open("rb") as file:
+        answers = [
+            read_audio(path),
+            read_audio(str(path)),
+            read_audio(path.read_bytes()),
+            read_audio(file),
+            read_audio(TONE, RATE),
+        ]
+    assert len({audio.digest() for audio in answers}) == 1
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.float32, np.float64])
+def test_samples_of_every_kind_are_scaled_to_one(kind: type) -> None:
+    scale = 1 if np.issubdtype(kind, np.floating) else np.iinfo(kind).max
+    audio = read_audio((TONE.astype(np.float64) * scale).astype(kind), RATE)
+    np.testing.assert_allclose(audio.samples, TONE, atol=1e-4)
+
+
+def test_channels_come_first_in_samples_and_the_other_way_is_refused_in_words() -> None:
+    assert read_audio(np.stack([TONE, TONE]), RATE).channels == 2
+    with pytest.raises(AudioError, match="transpose"):
+        read_audio(np.stack([TONE, TONE], axis=1), RATE)
+
+
+def test_a_chunk_before_the_data_does_not_shift_the_sound() -> None:
+    plain = wav()
+    start = plain.index(b"data")
+    extra = b"LIST" + struct.pack("<I", 6) + b"abcdef"
+    assert read_audio(plain[:start] + extra + plain[start:]).digest() == read_audio(plain).digest()
+
+
+def refused(sound: bytes | Path | np.ndarray, words: str, rate: int | None = None) -> None:
+    with pytest.raises(AudioError, match=words) as caught:
+        read_audio(sound, rate)
+    assert "\n" not in str(caught.value)
+
+
+def test_broken_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    lying = bytearray(wav())
+    place = lying.index(b"data") + 4
+    lying[place : place + 4] = struct.pack("<I", 1_000_000)
+    no_channels = bytearray(wav())
+    no_channels[22:24] = b"\0\0"
+    refused(b"", "empty")
+    refused(b"hello, I am a letter\n" * 50, "no sound that can be read")
+    refused(wav()[: len(wav()) // 2], "cut short")
+    refused(bytes(lying), "cut short or a wrong header")
+    refused(bytes(no_channels), "no sound that can be read")
+    refused(wav(format="OGG", subtype="VORBIS")[:-300], "cut short")
+    refused(wav(format="FLAC")[:-3000], "cut short|no sound")
+    refused(wav()[:30], "no data chunk|no sound")
+    refused(tmp_path / "nowhere.wav", "no such file")
+    refused(tmp_path, "folder")
+
+
+def test_a_wav_from_a_pipe_whose_length_nobody_knew_is_read() -> None:
+    piped = bytearray(wav())
+    place = piped.index(b"data") + 4
+    piped[place : place + 4] = piped[4:8] = b"\xff\xff\xff\xff"
+    assert read_audio(bytes(piped)).duration_s == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_are_refused(bad: float) -> None:
+    samples = TONE.copy()
+    samples[100] = bad
+    refused(samples, "sample 100", RATE)
+    refused(wav(samples, subtype="FLOAT"), "sample 100")
+
+
+def test_impossible_samples_are_refused() -> None:
+    refused(TONE, "without a rate")
+    refused(TONE, "rate of 10 Hz", 10)
+    refused(TONE * 32768, "scaled", RATE)
+    refused(TONE[:800], "0.05 s", RATE)
+    refused(TONE.astype(complex), "complex", RATE)
+    refused(np.zeros((2, 2, 2)), "axes", RATE)
+    refused(np.zeros(0, np.float32), "0.00 s", RATE)
+    refused(np.full(RATE, 1e300), "sample 0 is inf", RATE)
+
+
+def test_a_file_does_not_take_a_rate() -> None:
+    refused(wav(), "own rate", RATE)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav())
+    path.chmod(0)
+    refused(path, "permission")
+
+
+@pytest.mark.parametrize("samples", [np.zeros(RATE), np.full(RATE, 1 / 32768), np.full(RATE, 0.5)])
+def test_silence_and_a_constant_are_heard_as_silence(samples: np.ndarray) -> None:
+    with pytest.raises(AudioError, match="only silence"):
+        refuse_silence(read_audio(samples, RATE))
+
+
+def test_a_quiet_voice_is_not_silence() -> None:
+    refuse_silence(read_audio(TONE / 1000, RATE))
+    assert read_audio(TONE / 1000, RATE).peak_db == pytest.approx(-66, abs=0.1)
+
+
+def test_resampling_keeps_pitch_and_length() -> None:
+    changed = resample(TONE, RATE, 22_050)
+    assert len(changed) == 22_050
+    assert np.argmax(np.abs(np.fft.rfft(changed))) == 440
+
+
+def test_files_are_listed_in_order_and_hidden_ones_and_texts_are_not(tmp_path: Path) -> None:
+    for name in ("b/2.WAV", "b/1.flac", "a.opus", ".hidden.wav", ".git/x.wav", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [path.relative_to(tmp_path).as_posix() for path in audio_files(tmp_path)] == [
+        "a.opus",
+        "b/1.flac",
+        "b/2.WAV",
+    ]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="no such folder"):
+        audio_files(tmp_path / "nowhere")
+
+
+def test_published_files_with_odd_containers_are_read(corpora_home: Path) -> None:
+    files = audio_files(corpora_home / "originals")
+    audio = [read_audio(path) for path in files]
+    assert {one.rate_hz for one in audio} == {24_414, 48_000, 96_000}
+    assert sum(one.channels == 2 for one in audio) == 3
