@@ -41,7 +41,6 @@ def answer_clips(
     *,
     fold: int,
     seed: int = 0,
-    jobs: int = 1,
     progress: Progress | None = None,
 ) -> Answers:
     """Let an exported model answer the test clips of one fold.
@@ -53,7 +52,6 @@ def answer_clips(
         clips: the fold's test part.
         fold: its number, for the rows.
         seed: of the training, for the rows.
-        jobs: how many threads share the clips; the answers are the same.
         progress: called with 1 after each clip.
 
     Raises:
@@ -75,11 +73,10 @@ def answer_clips(
         return Row(clip.name, clip.speaker, fold, seed, clip.emotion, shares)
 
     made = []
-    with ThreadPoolExecutor(jobs) as pool:
-        for one in pool.map(answer, clips):
-            made.append(one)
-            if progress:
-                progress(1)
+    for clip in clips:
+        made.append(answer(clip))
+        if progress:
+            progress(1)
     rows = tuple(one for one in made if isinstance(one, Row))
     return Answers(emotions, rows, tuple(one for one in made if isinstance(one, Unanswered)))
 
@@ -113,7 +110,9 @@ def evaluate_model(
     Returns:
         The results, as written; their only seed is 0.
     """
-    answers = [answer_clips(recognizer, fold.test, fold=fold.name, jobs=jobs, progress=progress) for fold in plan.folds]
+    parts = [(fold.name, fold.test[start::jobs]) for fold in plan.folds for start in range(jobs)]
+    with ThreadPoolExecutor(jobs) as pool:  # a recognizer may be used from several threads
+        answers = list(pool.map(lambda part: answer_clips(recognizer, part[1], fold=part[0], progress=progress), parts))
     evaluation, unanswered = gather(answers)
     about = About(plan, recognizer.card.recipe, model=recognizer.card.name, unanswered=unanswered)
     return write_results(out, evaluation, about)

@@ -205,6 +205,4 @@ def _check(evaluation: Evaluation) -> None:
     for seed, said in answered.items():
         if said != first:
             clip = min(key for key in first.keys() | said.keys() if first.get(key) != said.get(key))[1]
-            raise CorpusError(
-                f"{clip}: seed {seed} differs from the first in clip, fold or label; all seeds test alike"
-            )
+            raise CorpusError(f"{clip}: seed {seed} differs from the first seed in fold or label; all test alike")

@@ -123,16 +123,16 @@ def summarize(evaluation: Evaluation, epochs: Mapping[tuple[int, int], int | Non
         together; ``intervals``, 95 % over speakers, of the mean over seeds of the pooled figures; ``ece``, of all
         seeds together. All are shares of 1, rounded to 6 decimals.
     """
-    runs = []
-    for fold, seed in evaluation.runs:
-        figures = _rounded(figures_of(evaluation.of(fold=fold, seed=seed).confusion))
-        runs.append({"fold": fold, "seed": seed, **figures, "epoch": epochs.get((fold, seed))})
-    columns = {metric: [float(run[metric] or 0.0) for run in runs] for metric in METRICS}
+    each = {run: figures_of(evaluation.of(fold=run[0], seed=run[1]).confusion) for run in evaluation.runs}
+    columns = {metric: [figures[metric] for figures in each.values()] for metric in METRICS}
     pooled = {str(seed): _rounded(figures_of(evaluation.of(seed=seed).confusion)) for seed in evaluation.seeds}
     intervals = bootstrap_by_speaker(evaluation.confusions)
     return {
         "seeds": list(evaluation.seeds),
-        "runs": runs,
+        "runs": [
+            {"fold": fold, "seed": seed, **_rounded(figures), "epoch": epochs.get((fold, seed))}
+            for (fold, seed), figures in each.items()
+        ],
         "mean": _rounded({metric: float(np.mean(column)) for metric, column in columns.items()}),
         "sd": {
             metric: round(float(np.std(column, ddof=1)), _DECIMALS) if len(column) > 1 else None
