@@ -1,0 +1,198 @@
+"""The canvas of every plot: its size, type and lines, and the ways a finished figure leaves the program.
+
+Nothing here goes through pyplot or changes matplotlib's settings for anybody else; a figure is a value,
+drawn with Agg, and goes away when nobody holds it any more.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
+
+from hearfelt.emotions import look_of
+from hearfelt.files import atomic_write
+from hearfelt.reports.looks import GRID, INK, MUTED, SURFACE, TONES
+
+__all__ = [
+    "SMALL_PT",
+    "TEXT_PT",
+    "colours_of",
+    "figure_png",
+    "figure_svg",
+    "headline",
+    "new_figure",
+    "plain",
+    "quiet",
+    "save_figure",
+]
+
+TEXT_PT: Final = 10.0
+SMALL_PT: Final = 9.0
+_SUFFIXES: Final = (".png", ".svg", ".pdf")
+_LONGEST_LABEL: Final = 28  # characters; a longer one would push the plot off its canvas
+
+# matplotlib brings DejaVu Sans; the others are taken where installed, for labels in other scripts.
+_FAMILIES: Final = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans", "Arial Unicode MS")
+
+# Saving needs two of matplotlib's process-wide settings, and Python's warning filter is process-wide
+# too; both are changed by one thread at a time and put back.
+_SAVING: Final = threading.RLock()
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure with a constrained layout, ready for Agg.
+
+    Args:
+        width: in inches; a page shows 100 CSS pixels for each, where it has them.
+        height: in inches.
+    """
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)  # inches
+    figure = Figure(figsize=(width, height), facecolor=SURFACE.light, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def quiet(axes: Axes, *, grid: str = "", frame: bool = False) -> Axes:
+    """Take the noise out of axes: no box, small muted ticks, a hairline grid where wanted.
+
+    Args:
+        axes: what to calm.
+        grid: ``"x"``, ``"y"``, ``"both"`` or nothing.
+        frame: whether a hairline box stays.
+    """
+    for side in axes.spines.values():
+        side.set_visible(frame)
+        side.set_color(GRID.light)
+    axes.set_facecolor("none")
+    axes.tick_params(length=0, labelsize=SMALL_PT, labelcolor=MUTED.light, pad=5)
+    axes.set_axisbelow(True)
+    for direction in ("x", "y"):
+        if grid in (direction, "both"):
+            axes.grid(axis=direction, color=GRID.light, linewidth=0.8)
+        axis = axes.xaxis if direction == "x" else axes.yaxis
+        axis.label.set(color=MUTED.light, fontsize=SMALL_PT)
+    return axes
+
+
+def headline(axes: Axes, title: str) -> None:
+    """Put a title at the left above axes and their legend, where reading starts; nothing for an empty one."""
+    if title:
+        axes.set_title(
+            plain(title, longest=120),
+            loc="left",
+            color=INK.light,
+            fontsize=TEXT_PT + 1.5,
+            weight="bold",
+            pad=12 if axes.get_legend() is None else 28,
+        )
+
+
+def plain(label: str, *, longest: int = _LONGEST_LABEL) -> str:
+    """Make any text safe to draw: one line, no formula, not endless.
+
+    matplotlib reads text between dollar signs as a formula and fails on a broken one; file and folder names
+    may hold anything.
+
+    Example:
+        >>> plain("a$b$"), plain("x" * 100, longest=4)
+        ('a\\\\$b\\\\$', 'xxx…')
+    """
+    line = "".join(character if character.isprintable() else " " for character in label)
+    shown = line if len(line) <= longest else line[: longest - 1] + "…"
+    return shown.replace("$", r"\$")
+
+
+def colours_of(labels: Iterable[str]) -> list[str]:
+    """Give each label's colour from the one palette of emotions."""
+    return [look_of(label).colour for label in labels]
+
+
+def save_figure(figure: Figure, path: Path | str) -> Path:
+    """Write a figure as PNG, SVG or PDF; the file appears when it is whole.
+
+    Args:
+        figure: what to write.
+        path: its ending decides the form.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        ValueError: if the ending is none of ``.png``, ``.svg`` and ``.pdf``.
+    """
+    path = Path(path)
+    suffix = path.suffix.casefold()
+    if suffix not in _SUFFIXES:
+        raise ValueError(f"{path}: plots are written as {', '.join(_SUFFIXES)}, not {suffix or 'without ending'}")
+    with atomic_write(path, "wb") as file:
+        file.write(_written(figure, suffix[1:], dpi=150))
+    return path
+
+
+def figure_png(figure: Figure, *, dpi: int = 150) -> bytes:
+    """Give a figure as the bytes of a PNG file, on the light surface."""
+    return _written(figure, "png", dpi=dpi)
+
+
+def figure_svg(figure: Figure, *, name: str) -> str:
+    """Give a figure as SVG to stand inside a page, with the page's type and colours.
+
+    Every colour of :data:`hearfelt.reports.looks.TONES` becomes a variable of the page's style sheet, so that the
+    drawing goes dark when the page does, and text stays text.
+
+    Args:
+        figure: what to draw.
+        name: stands before every id inside, so that two drawings on one page cannot meet.
+    """
+    text = _written(figure, "svg", dpi=120).decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # The size comes from the page; the viewBox keeps the proportions.
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = text.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
+    for tone in TONES:
+        text = re.sub(f"(?<=[: ]){tone.light}(?=[;\"'])", f"var(--{tone.name})", text)
+    return text.strip()
+
+
+@cache
+def _families() -> tuple[str, ...]:
+    installed = set(font_manager.get_font_names())
+    return tuple(family for family in _FAMILIES if family in installed)
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    text_as_text = mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "hearfelt"})
+    with _SAVING, text_as_text, warnings.catch_warnings():
+        # A label in a script that no installed font has shows boxes; that is no reason to stop.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
+        yield
+
+
+def _written(figure: Figure, form: str, *, dpi: int) -> bytes:
+    for text in figure.findobj(Text):
+        text.set_fontfamily(_families())
+    # A date, or the program's version, would make two files of the same plot differ.
+    metadata: dict[str, Any] = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
+    buffer = io.BytesIO()
+    with _settings():
+        figure.savefig(buffer, format=form, dpi=dpi, metadata=metadata, transparent=form == "svg")
+    return buffer.getvalue()

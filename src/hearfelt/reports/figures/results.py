@@ -1,0 +1,291 @@
+"""Plots of results: confusion matrix, bars for each class, learning curves, folds, reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import ArrayLike
+
+from hearfelt.reports.figures.canvas import SMALL_PT, colours_of, headline, new_figure, plain, quiet
+from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED, ON_ACCENT, SECOND, SURFACE, THIRD
+
+__all__ = ["confusion_matrix", "fold_bars", "learning_curves", "per_class_bars", "reliability_diagram"]
+
+_SERIES: Final = (ACCENT.light, SECOND.light, THIRD.light)
+_FADED: Final = 0.22  # opacity of one run among many
+_NAMES: Final = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
+
+
+def confusion_matrix(matrix: ArrayLike, labels: Sequence[str], *, title: str = "") -> Figure:
+    """Show what each emotion was taken for: a row for each truth, its shares adding up to 100 %.
+
+    Args:
+        matrix: ``(classes, classes)`` counts, truth in rows and answers in columns.
+        labels: names of the classes, in the matrix's order.
+        title: stands above.
+
+    Raises:
+        ValueError: if the matrix isn't square with a row for each label.
+
+    Example:
+        >>> confusion_matrix([[8, 2], [1, 9]], ["calm", "sad"]).axes[0].get_ylabel()
+        'what was meant'
+    """
+    counts = np.asarray(matrix, dtype=np.float64)
+    classes = len(labels)
+    if counts.shape != (classes, classes):
+        raise ValueError(f"a matrix of shape {counts.shape} for {classes} labels; ({classes}, {classes}) is wanted")
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
+    side = 1.9 + 0.56 * classes
+    figure = new_figure(side + 0.5, side)
+    axes = quiet(figure.add_subplot())
+    for row in range(classes):
+        for column in range(classes):
+            _cell(axes, row, column, shares[row, column])
+    axes.set_xlim(-0.5, classes - 0.5)
+    axes.set_ylim(classes - 0.5, -0.5)
+    axes.set_aspect("equal")
+    names = [plain(label) for label in labels]
+    axes.set_xticks(range(classes), names, rotation=40, ha="right", rotation_mode="anchor")
+    counted = [f"{name}  ({int(total):,})" for name, total in zip(names, totals[:, 0], strict=True)]
+    axes.set_yticks(range(classes), counted)
+    axes.tick_params(labelcolor=INK.light)
+    axes.set_xlabel("what was answered (% of the row)")
+    axes.set_ylabel("what was meant")
+    headline(axes, title)
+    return figure
+
+
+def _cell(axes: Axes, row: int, column: int, share: float) -> None:
+    axes.add_patch(Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, facecolor=GRID.light, alpha=0.35, linewidth=0))
+    axes.add_patch(
+        Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, facecolor=ACCENT.light, alpha=share**0.8, linewidth=0)
+    )
+    if share == 0:
+        return
+    # From about this opacity on, ink on the accent is harder to read than the light text.
+    colour = ON_ACCENT.light if share**0.8 > 0.6 else INK.light
+    shown = f"{share * 100:.0f}" if share >= 0.005 else "<1"
+    weight = "bold" if row == column else "normal"
+    axes.text(column, row, shown, ha="center", va="center", color=colour, fontsize=SMALL_PT, weight=weight)
+
+
+def per_class_bars(labels: Sequence[str], metrics: Mapping[str, ArrayLike], *, title: str = "") -> Figure:
+    """Compare classes by one metric or several, as bars from 0 to 100 %.
+
+    Args:
+        labels: names of the classes.
+        metrics: for each metric's name one value a class, 0 to 1. A single metric takes the emotions' colours.
+        title: stands above.
+
+    Raises:
+        ValueError: if a metric has another number of values than there are labels.
+
+    Example:
+        >>> len(per_class_bars(["calm", "sad"], {"recall": [0.8, 0.6]}).axes[0].patches)
+        2
+    """
+    series = {name: np.asarray(values, dtype=np.float64) for name, values in metrics.items()}
+    for name, values in series.items():
+        if values.shape != (len(labels),):
+            raise ValueError(f"{name}: {values.size} values for {len(labels)} labels; one for each is wanted")
+    figure = new_figure(8, 1.1 + len(labels) * (0.22 + 0.17 * len(series)))
+    axes = quiet(figure.add_subplot(), grid="x")
+    thickness = 0.78 / max(1, len(series))
+    for place, (name, values) in enumerate(series.items()):
+        heights = np.arange(len(labels)) + (place - (len(series) - 1) / 2) * thickness
+        colours = colours_of(labels) if len(series) == 1 else _SERIES[place % len(_SERIES)]
+        axes.barh(heights, values, height=thickness * 0.86, color=colours, label=plain(name))
+        for height, value in zip(heights, values, strict=True):
+            axes.text(value + 0.008, height, f"{value:.0%}", va="center", color=MUTED.light, fontsize=SMALL_PT - 1.5)
+    axes.set_yticks(range(len(labels)), [plain(label) for label in labels])
+    axes.tick_params(axis="y", labelcolor=INK.light)
+    axes.set_ylim(len(labels) - 0.45, -0.55)
+    axes.set_xlim(0, 1.06)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    if len(series) == 1:
+        axes.set_xlabel(plain(next(iter(series))))
+    else:
+        _legend(axes, columns=len(series))
+    headline(axes, title)
+    return figure
+
+
+def learning_curves(rows: Iterable[Mapping[str, Any]], *, chosen: int | None = None, title: str = "") -> Figure:
+    """Show how training went: loss on the left, accuracy and UAR on the right, the chosen epoch marked.
+
+    Args:
+        rows: one mapping an epoch with ``epoch`` and any of ``train_loss``, ``validation_loss``,
+            ``train_accuracy``, ``validation_accuracy``, ``validation_uar``. Where rows have ``fold`` and ``seed``,
+            each run is a thin line and their mean a thick one.
+        chosen: the epoch that was kept; by default the best ``validation_uar`` of a single run.
+        title: stands above.
+
+    Example:
+        >>> rows = [{"epoch": e, "train_loss": 2 / e, "validation_loss": 2.1 / e} for e in (1, 2, 3)]
+        >>> len(learning_curves(rows).axes)
+        2
+    """
+    runs: dict[tuple[Any, Any], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        runs.setdefault((row.get("fold"), row.get("seed")), []).append(row)
+    if chosen is None and len(runs) == 1:
+        chosen = _best_epoch(next(iter(runs.values())))
+    figure = new_figure(9, 3.6)
+    left, right = figure.subplots(1, 2)
+    lines = {"train_loss": ("training", 0), "validation_loss": ("validation", 1)}
+    _curves(left, runs, lines, f"{title}: loss" if title else "Loss")
+    rates = {
+        "train_accuracy": ("training", 0),
+        "validation_accuracy": ("validation", 1),
+        "validation_uar": ("validation UAR", 2),
+    }
+    _curves(right, runs, rates, "Accuracy")
+    right.yaxis.set_major_formatter(PercentFormatter(1))
+    right.set_ylim(0, 1.02)
+    for axes in (left, right) if chosen is not None else ():
+        axes.axvline(chosen, color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
+    if chosen is not None:
+        right.annotate(
+            f"kept: epoch {chosen}", (chosen, 0), (4, 4), textcoords="offset points", color=MUTED.light,
+            fontsize=SMALL_PT - 1, va="bottom",
+        )  # fmt: skip
+    return figure
+
+
+def _best_epoch(rows: Sequence[Mapping[str, Any]]) -> int | None:
+    scored = [row for row in rows if row.get("validation_uar") is not None]
+    return int(max(scored, key=lambda row: row["validation_uar"])["epoch"]) if scored else None
+
+
+def _curves(
+    axes: Axes,
+    runs: Mapping[tuple[Any, Any], Sequence[Mapping[str, Any]]],
+    lines: Mapping[str, tuple[str, int]],
+    title: str,
+) -> None:
+    quiet(axes, grid="y")
+    for key, (name, place) in lines.items():
+        colour = _SERIES[place]
+        by_epoch: dict[int, list[float]] = {}
+        for rows in runs.values():
+            points = sorted((int(row["epoch"]), float(row[key])) for row in rows if row.get(key) is not None)
+            for epoch, value in points:
+                by_epoch.setdefault(epoch, []).append(value)
+            if len(runs) > 1 and points:
+                axes.plot(*zip(*points, strict=True), color=colour, linewidth=0.7, alpha=_FADED)
+        if by_epoch:
+            # Runs stop early at different epochs; a mean over ever fewer of them would jump.
+            most = max(len(values) for values in by_epoch.values())
+            means = [(epoch, np.mean(v)) for epoch, v in sorted(by_epoch.items()) if 2 * len(v) >= most]
+            axes.plot(*zip(*means, strict=True), color=colour, linewidth=1.8, label=name)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    if axes.get_legend_handles_labels()[0]:
+        _legend(axes, columns=1)
+    headline(axes, title)
+
+
+def fold_bars(runs: Iterable[Mapping[str, Any]], *, metric: str = "uar", title: str = "") -> Figure:
+    """Show how much the score depends on who is tested: a bar for each fold, a dot for each seed.
+
+    Args:
+        runs: as in ``summary.json``: mappings with ``fold``, ``seed`` and the metric, 0 to 1.
+        metric: ``"uar"``, ``"accuracy"`` or ``"macro_f1"``.
+        title: stands above.
+
+    Example:
+        >>> runs = [{"fold": f, "seed": 0, "uar": 0.5 + f / 50} for f in (1, 2, 3)]
+        >>> len(fold_bars(runs).axes[0].patches)
+        3
+    """
+    folds: dict[Any, list[float]] = {}
+    for run in runs:
+        folds.setdefault(run["fold"], []).append(float(run[metric]))
+    names = sorted(folds, key=lambda fold: (not isinstance(fold, int), str(fold).zfill(6)))
+    figure = new_figure(max(4.2, 1.6 + 0.7 * len(names)), 3.4)
+    axes = quiet(figure.add_subplot(), grid="y")
+    means = [float(np.mean(folds[name])) for name in names]
+    axes.bar(range(len(names)), means, width=0.62, color=ACCENT.light, alpha=0.35)
+    for place, name in enumerate(names):
+        values = np.asarray(folds[name])
+        spread = np.linspace(-0.14, 0.14, len(values)) if len(values) > 1 else np.zeros(1)
+        axes.scatter(place + spread, values, s=22, color=ACCENT.light, zorder=3, linewidths=0)
+    if names:
+        overall = float(np.mean([value for values in folds.values() for value in values]))
+        axes.axhline(overall, color=SECOND.light, linewidth=1.3, label=f"mean of all runs, {overall:.1%}")
+        _legend(axes, columns=1)
+    axes.set_xticks(range(len(names)), [plain(str(name)) for name in names])
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("fold (a dot is one seed)")
+    axes.set_ylabel(_NAMES.get(metric, plain(metric)))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    headline(axes, title)
+    return figure
+
+
+def reliability_diagram(confidences: ArrayLike, correct: ArrayLike, *, bins: int = 15, title: str = "") -> Figure:
+    """Show whether "80 % sure" is right 80 times in 100: what was said against what came true.
+
+    Args:
+        confidences: ``(n,)`` probability of each answer, 0 to 1.
+        correct: ``(n,)`` whether the answer was right.
+        bins: of equal width, from 0 to 1 (Guo et al. 2017 use 15).
+        title: stands above.
+
+    Raises:
+        ValueError: if the two differ in length, or ``bins`` is under 1.
+
+    Example:
+        >>> len(reliability_diagram([0.9, 0.8, 0.3], [True, True, False]).axes)
+        2
+    """
+    said = np.asarray(confidences, dtype=np.float64)
+    true = np.asarray(correct, dtype=np.float64)
+    if said.shape != true.shape or said.ndim != 1:
+        raise ValueError(f"confidences of shape {said.shape} and answers of shape {true.shape}; both are (n,)")
+    if bins < 1:
+        raise ValueError(f"{bins} bins; at least 1 is wanted")
+    place = np.minimum((said * bins).astype(int), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    filled = counts > 0
+    middle = (np.bincount(place, said, bins)[filled] / counts[filled]) if filled.any() else np.zeros(0)
+    came_true = (np.bincount(place, true, bins)[filled] / counts[filled]) if filled.any() else np.zeros(0)
+    figure = new_figure(4.6, 4.9)
+    upper, lower = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
+    quiet(upper, grid="both")
+    upper.plot((0, 1), (0, 1), color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), label="as sure as right")
+    upper.bar((np.arange(bins)[filled] + 0.5) / bins, came_true, width=0.9 / bins, color=ACCENT.light, alpha=0.28)
+    upper.plot(
+        middle, came_true, color=ACCENT.light, marker="o", markersize=5, linewidth=1.6,
+        markeredgecolor=SURFACE.light, label="hearfelt",
+    )  # fmt: skip
+    upper.set_xlim(0, 1)
+    upper.set_ylim(0, 1)
+    upper.set_ylabel("how often it was right")
+    _legend(upper, columns=1)
+    quiet(lower)
+    lower.bar((np.arange(bins) + 0.5) / bins, counts, width=0.9 / bins, color=THIRD.light)
+    lower.set_ylabel("clips")
+    lower.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+    lower.set_xlabel("how sure it said it was")
+    for axes in (upper, lower):
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+    upper.yaxis.set_major_formatter(PercentFormatter(1))
+    headline(upper, title)
+    return figure
+
+
+def _legend(axes: Axes, *, columns: int) -> None:
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=max(columns, len(axes.get_legend_handles_labels()[0])),
+        frameon=False, fontsize=SMALL_PT - 0.5, labelcolor=MUTED.light, borderaxespad=0.2, handlelength=1.4,
+        columnspacing=1.2,
+    )  # fmt: skip

@@ -1,0 +1,119 @@
+"""The quiet colours of plots and pages, each with the shade it takes on a dark page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from hearfelt.emotions import EMOTIONS, look_of
+
+__all__ = [
+    "ACCENT",
+    "GRID",
+    "INK",
+    "MUTED",
+    "ON_ACCENT",
+    "SECOND",
+    "SURFACE",
+    "THIRD",
+    "TONES",
+    "Tone",
+    "contrast",
+    "mixed",
+    "speaker_colours",
+]
+
+
+@dataclass(frozen=True)
+class Tone:
+    """One colour and what it becomes in the dark.
+
+    Attributes:
+        name: what style sheets call it: ``--ink``.
+        light: ``#rrggbb`` on a light page and in every saved picture.
+        dark: ``#rrggbb`` on a dark page.
+    """
+
+    name: str
+    light: str
+    dark: str
+
+
+# No two light values may be equal: a drawing's colours are told apart by them when it goes dark.
+INK: Final = Tone("ink", "#1d222b", "#e9ecf1")
+MUTED: Final = Tone("muted", "#59616e", "#a7afbc")
+GRID: Final = Tone("grid", "#dfe3e9", "#343b47")
+SURFACE: Final = Tone("surface", "#ffffff", "#1a1e25")
+ACCENT: Final = Tone("accent", "#27658f", "#7fb6de")
+ON_ACCENT: Final = Tone("on-accent", "#fefefe", "#10141a")
+SECOND: Final = Tone("second", "#c9771b", "#eda94f")
+THIRD: Final = Tone("third", "#7d8794", "#8e98a6")
+
+_WANTED_CONTRAST: Final = 3.5  # WCAG 2.2 asks 3:1 of what a graphic needs to be understood
+
+
+def _channels(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def mixed(colour: str, other: str, share: float) -> str:
+    """Mix two ``#rrggbb`` colours; ``share`` (0–1) is how much of the other comes in.
+
+    Example:
+        >>> mixed("#000000", "#ffffff", 0.5)
+        '#808080'
+    """
+    pairs = zip(_channels(colour), _channels(other), strict=True)
+    return "#" + "".join(f"{round(mine + (theirs - mine) * share):02x}" for mine, theirs in pairs)
+
+
+def contrast(colour: str, other: str) -> float:
+    """Give the contrast of two ``#rrggbb`` colours, 1 to 21, as WCAG 2.2 defines it.
+
+    Example:
+        >>> round(contrast("#000000", "#ffffff"))
+        21
+    """
+
+    def luminance(hexadecimal: str) -> float:
+        parts = [value / 255 for value in _channels(hexadecimal)]
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dim, bright = sorted((luminance(colour), luminance(other)))
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def _for_the_dark(colour: str) -> str:
+    """Lighten a colour, no further than needed to stand out from the dark surface."""
+    steps = (mixed(colour, "#ffffff", step / 20) for step in range(20))
+    return next(lighter for lighter in steps if contrast(lighter, SURFACE.dark) >= _WANTED_CONTRAST)
+
+
+def _emotion_tones() -> tuple[Tone, ...]:
+    looks = [*(look_of(name) for name in EMOTIONS), look_of("")]
+    return tuple(Tone(f"emotion-{look.name or 'other'}", look.colour, _for_the_dark(look.colour)) for look in looks)
+
+
+TONES: Final = (INK, MUTED, GRID, SURFACE, ACCENT, ON_ACCENT, SECOND, THIRD, *_emotion_tones())
+
+# Ten hues that neighbours can be told apart by; with more speakers they come again in other shades.
+_HUES: Final = (
+    "#3b6fb6", "#e0862b", "#3f9a72", "#c9493f", "#8066b3",
+    "#a3734c", "#d57bb0", "#5f6b7a", "#b5a42c", "#35a3b8",
+)  # fmt: skip
+
+
+def speaker_colours(speakers: int) -> tuple[str, ...]:
+    """Give each of many speakers a colour; after ten the hues return, darker and then lighter.
+
+    Example:
+        >>> len(set(speaker_colours(24)))
+        24
+    """
+    shades = (("#000000", 0.0), ("#000000", 0.38), ("#ffffff", 0.42), ("#000000", 0.6), ("#ffffff", 0.62))
+    colours = []
+    for place in range(speakers):
+        towards, share = shades[place // len(_HUES) % len(shades)]
+        colours.append(mixed(_HUES[place % len(_HUES)], towards, share))
+    return tuple(colours)
