@@ -13,7 +13,7 @@ from hearfelt.cli.options import Format
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "print_csv", "print_json", "print_rows"]
+__all__ = ["console", "print_csv_row", "print_json", "print_rows", "printable"]
 
 
 def console() -> Console:
@@ -36,19 +36,15 @@ def print_json(value: object) -> None:
     print(json.dumps(value, allow_nan=False), flush=True)
 
 
-def print_csv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Print CSV with a header, row by row as they come.
+def print_csv_row(values: Iterable[object]) -> None:
+    """Print one line of CSV.
 
     Example:
-        >>> print_csv(["source", "emotion"], [["a, b.wav", "calm"]])
-        source,emotion
-        "a, b.wav",calm
+        >>> print_csv_row(["a, b.wav", "calm", 0.5])
+        "a, b.wav",calm,0.5
     """
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(row)
-        sys.stdout.flush()
+    csv.writer(sys.stdout, lineterminator="\n").writerow(values)
+    sys.stdout.flush()
 
 
 def print_rows(rows: Iterable[Mapping[str, object]], form: Format, *, title: str = "") -> None:
@@ -69,7 +65,8 @@ def print_rows(rows: Iterable[Mapping[str, object]], form: Format, *, title: str
         for row in rows:
             print_json(dict(row))
     elif form == "csv":
-        print_csv(rows[0] if rows else (), (row.values() for row in rows))
+        for line in (rows[0] if rows else (), *(row.values() for row in rows)):
+            print_csv_row(line)
     else:
         _print_table(rows, title)
 
@@ -92,3 +89,13 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def printable(text: str) -> str:
+    r"""Replace characters that could steer a terminal; file names may hold anything.
+
+    Example:
+        >>> printable("a\x1b[31m.wav")
+        'a�[31m.wav'
+    """
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -1,0 +1,187 @@
+"""How answers look at a terminal: a line for each clip, and the chart of ``--why``.
+
+This module imports rich at its top; it is imported only when a table is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import fill
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from hearfelt.cli.output import printable
+from hearfelt.emotions import look_of
+from hearfelt.inference.explain import Explanation
+from hearfelt.inference.prediction import Prediction
+
+__all__ = ["GROUPS_IN_WORDS", "AnswerTable", "bar", "why_chart", "why_sentence"]
+
+# What each of the five feature groups hears, for people who never met its name: in a sentence, and in a chart.
+GROUPS_IN_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "chroma": ("the notes in it", "which notes sound (chroma)"),
+    "mfcc": ("the timbre of the voice", "timbre of the voice (MFCC)"),
+    "zero_crossing_rate": ("hiss and sharpness", "hiss and sharpness (zero crossings)"),
+    "mel": ("the mix of low and high tones", "low and high tones (mel spectrum)"),
+    "rms": ("loudness", "loudness (RMS)"),
+}
+
+_WORTH_SAYING: Final = 0.1  # of the strongest group; what spoke less against the answer is left unsaid
+FOR, AGAINST = "#009e73", "#d55e00"
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_BAR_WIDTHS: Final = {100: 20, 72: 12, 56: 8}  # console columns -> cells of the confidence bar
+_LEAST_NAME: Final = 8  # cells; with less a file name says nothing
+_WIDEST_NAME: Final = 60
+_UNTIL_RUNNER_UP: Final = 64  # a narrower console does without the runner-up
+
+
+def bar(share: float, width: int) -> str:
+    """Draw a share from 0 to 1 as a bar, exact to an eighth of a character.
+
+    Example:
+        >>> bar(0.5, 4), bar(1, 4), bar(0.53125, 4)
+        ('██  ', '████', '██▏ ')
+    """
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+@dataclass(frozen=True)
+class AnswerTable:
+    """Lines of one width, each printed as soon as its answer is there.
+
+    Attributes:
+        console: where to print.
+        sources: everything that will be answered; decides how wide the names' column is.
+        labels: what the model may answer; decides how wide the emotions' column is.
+    """
+
+    console: Console
+    sources: Sequence[str]
+    labels: Sequence[str]
+
+    @property
+    def _width(self) -> int:
+        # Nobody looks at a pipe's width, so nothing is cut for it.
+        return self.console.width if self.console.is_terminal else 200
+
+    @property
+    def _bar_width(self) -> int:
+        return next((cells for columns, cells in _BAR_WIDTHS.items() if self._width >= columns), 0)
+
+    @property
+    def _label_width(self) -> int:
+        return max(cell_len(label) for label in self.labels)
+
+    @property
+    def _has_runner_up(self) -> bool:
+        return self._width >= _UNTIL_RUNNER_UP
+
+    @property
+    def _name_width(self) -> int:
+        # name, emoji, label with "?", bar, per cent, and the runner-up with its own per cent
+        taken = 2 + 3 + self._label_width + 1 + 2 + (self._bar_width + 1 if self._bar_width else 0) + 5
+        if self._has_runner_up:
+            taken += 2 + self._label_width + 6
+        longest = max((cell_len(printable(source)) for source in self.sources), default=0)
+        if not self.console.is_terminal:
+            return longest
+        return max(_LEAST_NAME, min(longest, _WIDEST_NAME, self._width - taken - 1))
+
+    def header(self) -> None:
+        """Print what the columns are."""
+        confidence = "confidence" if self._bar_width else ""
+        line = _padded("clip", self._name_width) + "  " + _padded("emotion", 4 + self._label_width) + "  "
+        line += _padded(confidence, self._bar_width + 6 if self._bar_width else 5)
+        self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
+
+    def row(self, source: str, prediction: Prediction) -> None:
+        """Print one answer; a question mark behind the emotion says that the model is unsure."""
+        look = look_of(prediction.emotion)
+        weak = "dim " if prediction.is_unsure else "bold "
+        line = Text(_padded(_shortened(printable(source), self._name_width), self._name_width) + "  ")
+        label = prediction.emotion + ("?" if prediction.is_unsure else "")
+        line.append(_padded(look.emoji, 3))
+        line.append(_padded(label, self._label_width + 1) + "  ", weak + look.colour)
+        if self._bar_width:
+            line.append(bar(prediction.confidence, self._bar_width) + " ", look.colour)
+        line.append(f"{prediction.confidence:>4.0%}".replace("%", " %"), "" if not prediction.is_unsure else "dim")
+        if self._has_runner_up and len(prediction.probabilities) > 1:
+            label, share = prediction.ranked()[1]
+            line.append("  " + _padded(label, self._label_width), look_of(label).colour)
+            line.append(f" {share:>4.0%}".replace("%", " %"), "dim")
+        self._print(line)
+
+    def _print(self, line: Text) -> None:
+        line.rstrip()
+        self.console.print(line, no_wrap=True, overflow="ignore", crop=self.console.is_terminal)
+
+
+def why_chart(explanation: Explanation, width: int) -> Text:
+    """Draw how much each feature group spoke for the answer (to the right) or against it (to the left).
+
+    Args:
+        explanation: from ``Recognizer.explain``.
+        width: cells that may be used.
+
+    Returns:
+        A line for each group, the strongest first, and a sentence. The numbers are log-odds: they add up to how far
+        this clip is from the average clip the model learned from.
+    """
+    shares = sorted(explanation.contributions.items(), key=lambda pair: -abs(pair[1]))
+    place, indent = (1, "    ") if width >= _UNTIL_RUNNER_UP else (0, "  ")
+    words = [(GROUPS_IN_WORDS.get(name, (name, name))[place], share) for name, share in shares]
+    longest = max(len(word) for word, _ in words)
+    half = max(0, min(14, (width - longest - len(indent) - 10) // 2))
+    most = max((abs(share) for _, share in words), default=0.0) or 1.0
+    chart = Text()
+    for word, share in words:
+        drawn = bar(abs(share) / most, half).rstrip()
+        left, right = ("█" * round(abs(share) / most * half), "") if share < 0 else ("", drawn)
+        chart.append(f"{indent}{word:<{longest}}  ")
+        chart.append(f"{left:>{half}}", AGAINST)
+        chart.append("│", "dim")
+        chart.append(f"{right:<{half}}", FOR)
+        chart.append(f" {share:+.2f}\n", "dim")
+    sentence = fill(why_sentence(explanation), max(20, width), initial_indent=indent, subsequent_indent=indent)
+    chart.append(f"{sentence}\n")
+    return chart
+
+
+def why_sentence(explanation: Explanation) -> str:
+    """Say in one sentence what spoke most for the answer and what most against it.
+
+    Example:
+        >>> answer = Prediction("angry", 0.8, {"angry": 0.8, "sad": 0.2}, False, 2.0, "classic")
+        >>> shares = {"chroma": 0.1, "mfcc": 0.9, "zero_crossing_rate": 0.0, "mel": 0.3, "rms": -0.2}
+        >>> print(why_sentence(Explanation(answer, 1.4, 0.3, shares)))
+        Measured against the clips it learned from, the timbre of the voice spoke most for angry; loudness against it.
+    """
+    shares, emotion = explanation.contributions, explanation.emotion
+    most, least = max(shares, key=lambda name: shares[name]), min(shares, key=lambda name: shares[name])
+    name = {key: short for key, (short, _) in GROUPS_IN_WORDS.items()}
+    start = "Measured against the clips it learned from,"
+    if shares[most] <= 0:
+        return f"{start} nothing spoke for {emotion}; the other emotions only seemed less likely still."
+    sentence = f"{start} {name.get(most, most)} spoke most for {emotion}"
+    if shares[least] < -_WORTH_SAYING * max(abs(share) for share in shares.values()):
+        sentence += f"; {name.get(least, least)} against it"
+    return f"{sentence}."
+
+
+def _padded(text: str, width: int) -> str:
+    return set_cell_size(text, width) if cell_len(text) < width else text
+
+
+def _shortened(text: str, width: int) -> str:
+    # The end of a path tells files apart, so the beginning goes.
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
+        text = text[1:]
+    return "…" + text

@@ -1,0 +1,110 @@
+"""``hearfelt recognize``: which emotion is heard in files and folders."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hearfelt.cli.answers import Answer, printing
+from hearfelt.cli.options import FormatOption, ModelOption, examples, expanded
+from hearfelt.errors import AudioError, exit_code
+
+if TYPE_CHECKING:
+    from hearfelt.inference.recognizer import Recognizer
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command ``recognize``."""
+    app.command(
+        "recognize",
+        epilog=examples(
+            "hearfelt recognize clip.wav other.mp3",
+            "hearfelt recognize clip.wav --why            # and what spoke for it",
+            "hearfelt recognize folder/ --format csv > answers.csv",
+            "hearfelt recognize clip.wav --model my.onnx --plot clip.png",
+        ),
+    )(_recognize)
+
+
+def _recognize(
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="Sound files, or folders of them.")
+    ] = None,
+    model: ModelOption = None,
+    format: FormatOption = "table",
+    why: Annotated[bool, typer.Option("--why", help="Show what in the sound spoke for the answer.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.png", callback=expanded, help="Draw one clip and its answer."),
+    ] = None,
+) -> None:
+    """Tell which emotion is heard in sound files, and how sure that is.
+
+    Reads WAV, FLAC, OGG, Opus, MP3 and AIFF. A folder means every sound file below it,
+    sorted by path. A file that cannot be answered is named, the others go on, and the
+    exit code is 3. Without a path, hearfelt asks for one. No sound leaves this computer.
+    """
+    sources = _sources(paths or [_asked()])
+    if plot is not None and len(sources) != 1:
+        raise typer.BadParameter(f"{len(sources)} sound files; a picture shows one", param_hint="--plot")
+    from hearfelt.inference.recognizer import Recognizer
+
+    recognizer, first_error = Recognizer.load(model), None
+    with printing(format, recognizer, sources, why=why) as show:
+        for source in sources:
+            answer = _answered(recognizer, source, why)
+            show(answer)
+            first_error = first_error or answer.error
+            if plot is not None and answer.prediction is not None:
+                _draw(answer, plot)
+    if first_error is not None:
+        raise typer.Exit(exit_code(first_error))
+
+
+def _asked() -> str:
+    """Ask for a path, as long as there is somebody to answer."""
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("give at least one sound file or folder", param_hint="PATH")
+    while True:
+        print("Path of a sound file or folder: ", end="", file=sys.stderr, flush=True)
+        if path := input().strip().strip("'\""):  # a file dropped on a terminal may come in quotes
+            return path
+
+
+def _sources(paths: list[str]) -> list[str]:
+    """List what is to be answered: files as given, folders as the sound files below them."""
+    from hearfelt.audio import audio_files
+
+    sources: list[str] = []
+    for path in paths:
+        folder = Path(path).expanduser()
+        try:
+            found = [str(file) for file in audio_files(folder)] if folder.is_dir() else []
+        except AudioError:
+            found = []
+        sources.extend(found or [path])  # a folder that gives nothing stays: its error is told in its turn
+    return sources
+
+
+def _answered(recognizer: Recognizer, source: str, why: bool) -> Answer:
+    from hearfelt.audio import audio_files
+
+    try:
+        folder = Path(source).expanduser()
+        if folder.is_dir() and not audio_files(folder):
+            raise AudioError(f"{source}: no sound in this folder; WAV, FLAC, OGG, Opus, MP3 or AIFF is wanted")
+        if why:
+            explanation = recognizer.explain(source)
+            return Answer(source, explanation.prediction, explanation)
+        return Answer(source, recognizer.recognize(source))
+    except AudioError as error:
+        return Answer(source, error=error)
+
+
+def _draw(answer: Answer, plot: Path) -> None:
+    raise NotImplementedError
