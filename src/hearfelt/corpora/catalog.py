@@ -1,0 +1,200 @@
+"""All corpora that hearfelt reads, and how a folder becomes clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Final
+
+from hearfelt.audio import AUDIO_SUFFIXES, audio_files
+from hearfelt.clips import Clips
+from hearfelt.corpora.base import Form, Reading, stem_of
+from hearfelt.corpora.cremad import CREMAD
+from hearfelt.corpora.emodb import EMODB
+from hearfelt.corpora.folder import FOLDER, has_layout
+from hearfelt.corpora.nemo import NEMO
+from hearfelt.corpora.ravdess import RAVDESS
+from hearfelt.corpora.savee import SAVEE
+from hearfelt.corpora.tables import TABLE_SUFFIXES
+from hearfelt.corpora.tess import TESS
+from hearfelt.corpora.toy import TOY
+from hearfelt.errors import AudioError, CorpusError
+
+__all__ = ["FORMS", "FolderReading", "form_called", "identify", "read_corpora", "read_corpus", "read_folder"]
+
+FORMS: Final[Mapping[str, Form]] = MappingProxyType(
+    {form.name: form for form in (RAVDESS, CREMAD, TESS, EMODB, NEMO, SAVEE, FOLDER, TOY)}
+)
+
+
+@dataclass(frozen=True)
+class FolderReading:
+    """What was found in one folder.
+
+    Attributes:
+        root: the folder that clips' names start at.
+        form: the corpus it was read as.
+        names: all sound files in it, below ``root``.
+        reading: what the form made of them.
+    """
+
+    root: Path
+    form: Form
+    names: tuple[str, ...]
+    reading: Reading
+
+
+def form_called(name: str) -> Form:
+    """Look up a corpus by name.
+
+    Raises:
+        CorpusError: if there is none of that name; the sentence says which was probably meant.
+
+    Example:
+        >>> form_called("emodb").language
+        'de'
+    """
+    if name in FORMS:
+        return FORMS[name]
+    close = get_close_matches(name.casefold(), FORMS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"it is one of {', '.join(FORMS)}"
+    raise CorpusError(f"no corpus is called {name}; {hint}")
+
+
+def identify(root: Path) -> str:
+    """Tell which corpus a folder holds, by the names of its sound files; the sound is not opened.
+
+    Args:
+        root: a folder, or a table that names sound files.
+
+    Returns:
+        A name in :data:`FORMS`.
+
+    Raises:
+        CorpusError: if there is no sound, or nothing says what it is.
+    """
+    root = Path(root).expanduser()
+    return _form_of(root, _sound_in(root)).name
+
+
+def read_folder(root: Path, name: str | None = None) -> FolderReading:
+    """Read a folder with everything that is in it, also what is no clip of the corpus.
+
+    Args:
+        root: the folder, or a table that names sound files.
+        name: which corpus it holds; known by the file names if left out.
+
+    Raises:
+        CorpusError: if there is nothing, no sound in it, or the name is unknown.
+    """
+    root = Path(root).expanduser()
+    named = None if name is None else form_called(name)
+    names = _sound_in(root)
+    form = named or _form_of(root, names)
+    if root.is_file() and form is not FOLDER:
+        raise CorpusError(f"{root}: a table is read as folder; give the folder itself to read {form.name}")
+    reading = form.parse(root, names)
+    if not reading.clips and not reading.missing:
+        seen = _most_alike(names)
+        hint = f"; they look like {seen[0].name}" if seen and seen[0] is not form else ""
+        raise CorpusError(
+            f"{root}: none of its {len(names):,} sound files, such as {names[0]}, is a clip of {form.name}, which has"
+            f" names like {form.example}{hint}"
+        )
+    return FolderReading(root.parent if root.is_file() else root, form, names, reading)
+
+
+def read_corpus(root: Path, name: str | None = None, *, with_unfit: bool = False) -> Clips:
+    """Turn a folder into clips: each recording once, whatever else lies there.
+
+    A second copy of a recording, a file that is no clip of the corpus, and a recording that nobody should learn
+    from are left out; :func:`hearfelt.corpora.check.check_corpus` names them all.
+
+    Args:
+        root: the folder, or a table that names sound files.
+        name: which corpus it holds; known by the file names if left out.
+        with_unfit: also give the recordings that nobody should learn from: in CREMA-D, six that are the same
+            sound under two labels, and a silent one.
+
+    Returns:
+        Clips in the order of their names.
+
+    Raises:
+        CorpusError: if nothing can be read, or a table names a file that is not there.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from hearfelt.corpora.toy import write_toy
+        >>> with TemporaryDirectory() as folder:
+        ...     read_corpus(write_toy(Path(folder), speakers=2))
+        <32 clips of 2 speakers, 8 emotions>
+    """
+    found = read_folder(root, name)
+    reading, published = found.reading, found.form.published
+    if reading.missing:
+        more = f" (and {len(reading.missing) - 1:,} more)" if len(reading.missing) > 1 else ""
+        raise CorpusError(f"{found.root}: {reading.missing[0]}{more}; put the file there or take the row out")
+    unfit = published.unfit if published and not with_unfit else {}
+    return Clips(clip for clip in reading.clips if stem_of(clip.name) not in unfit)
+
+
+def read_corpora(folders: Mapping[str, Path], *, with_unfit: bool = False) -> Clips:
+    """Turn several folders into clips, one corpus after another.
+
+    Args:
+        folders: folder by name of the corpus.
+        with_unfit: as in :func:`read_corpus`.
+
+    Raises:
+        CorpusError: as :func:`read_corpus`; the name is checked before any folder is read.
+    """
+    for name in folders:
+        form_called(name)
+    read = (read_corpus(root, name, with_unfit=with_unfit) for name, root in folders.items())
+    return Clips(clip for clips in read for clip in clips)
+
+
+def _sound_in(root: Path) -> tuple[str, ...]:
+    """List sound files below a folder, or beside and below a table, as names."""
+    if not root.exists():
+        raise CorpusError(f"{root}: there is nothing here; give the folder of a corpus")
+    if root.is_file():
+        if root.suffix.casefold() not in TABLE_SUFFIXES:
+            what = "a zip; unpack it first, and" if root.suffix.casefold() == ".zip" else "one file;"
+            raise CorpusError(f"{root}: this is {what} give the folder of a corpus, or a CSV or TSV table")
+        # What the table names may lie elsewhere, so no sound beside it is no fault.
+        return tuple(path.relative_to(root.parent).as_posix() for path in audio_files(root.parent))
+    try:
+        names = tuple(path.relative_to(root).as_posix() for path in audio_files(root))
+    except AudioError as error:
+        raise CorpusError(str(error)) from None
+    if not names:
+        endings = " ".join(sorted(AUDIO_SUFFIXES))
+        raise CorpusError(f"{root}: no sound file in this folder; files ending in {endings} are looked for")
+    return names
+
+
+def _form_of(root: Path, names: tuple[str, ...]) -> Form:
+    if root.is_file():
+        return FOLDER
+    alike = _most_alike(names)
+    if alike and alike[1] * 2 > len(names):
+        return alike[0]
+    if has_layout(root, names):
+        return FOLDER
+    hint = f" {alike[1]:,} of them look like {alike[0].name}: --as {alike[0].name} reads those;" if alike else ""
+    raise CorpusError(
+        f"{root}: the names of its {len(names):,} sound files, such as {names[0]}, fit no corpus hearfelt knows;{hint}"
+        " put them in a folder for each emotion, or add a CSV or TSV table with the columns path, emotion"
+    )
+
+
+def _most_alike(names: tuple[str, ...]) -> tuple[Form, int] | None:
+    """Find the corpus whose way of naming most of the files follow, and how many do."""
+    paths = [str(PurePosixPath(name).with_suffix("")) for name in names]
+    counts = {name: sum(form.shape.search(path) is not None for path in paths) for name, form in FORMS.items()}
+    best = max(counts, key=counts.__getitem__)
+    return (FORMS[best], counts[best]) if counts[best] else None
