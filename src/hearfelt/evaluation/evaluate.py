@@ -19,6 +19,8 @@ __all__ = ["Answers", "answer_clips", "evaluate_model", "gather"]
 
 Progress = Callable[[int], None]
 
+_BLOCK = 16  # clips that a thread takes at once: few, so that Ctrl-C is soon heard
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -110,7 +112,11 @@ def evaluate_model(
     Returns:
         The results, as written; their only seed is 0.
     """
-    parts = [(fold.name, fold.test[start::jobs]) for fold in plan.folds for start in range(jobs)]
+    parts = [
+        (fold.name, fold.test[start : start + _BLOCK])
+        for fold in plan.folds
+        for start in range(0, len(fold.test), _BLOCK)
+    ]
     with ThreadPoolExecutor(jobs) as pool:  # a recognizer may be used from several threads
         answers = list(pool.map(lambda part: answer_clips(recognizer, part[1], fold=part[0], progress=progress), parts))
     evaluation, unanswered = gather(answers)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from hearfelt.clips import Clip, Clips
+from hearfelt.corpora.catalog import read_corpora
+from hearfelt.emotions import EMOTIONS
+from hearfelt.errors import CorpusError, ModelError
+from hearfelt.evaluation.evaluate import answer_clips, evaluate_model, gather
+from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.inference.recognizer import Recognizer
+
+Maker = Callable[..., Recognizer]
+
+
+@pytest.fixture(scope="module")
+def clips(toy: Path) -> Clips:
+    return read_corpora({"toy": toy})
+
+
+def test_every_clip_is_answered_as_the_recognizer_answers_it(make_recognizer: Maker, clips: Clips) -> None:
+    recognizer = make_recognizer()
+    answers = answer_clips(recognizer, clips[:5], fold=3, seed=1)
+    assert [row.clip for row in answers.rows] == [clip.name for clip in clips[:5]]
+    assert {(row.fold, row.seed) for row in answers.rows} == {(3, 1)}
+    for row, clip in zip(answers.rows, clips[:5], strict=True):
+        assert row.probabilities == tuple(recognizer.recognize(clip.path).probabilities.values())
+        assert (row.label, row.speaker) == (clip.emotion, clip.speaker)
+
+
+def test_probabilities_stand_in_the_order_of_the_labels_whatever_the_model_s(
+    make_recognizer: Maker, clips: Clips
+) -> None:
+    recognizer = make_recognizer(EMOTIONS[::-1])
+    [row] = answer_clips(recognizer, clips[:1], fold=1).rows
+    given = recognizer.recognize(clips[0].path).probabilities
+    assert row.probabilities == tuple(given[emotion] for emotion in EMOTIONS)
+
+
+def test_a_silent_and_a_broken_clip_are_named_and_not_guessed_at(
+    make_recognizer: Maker, clips: Clips, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    (tmp_path / "broken.wav").write_text("no sound")
+    bad = [Clip("mine", tmp_path, name, "mine/a", "sad") for name in ("silent.wav", "broken.wav")]
+    answers = answer_clips(make_recognizer(), [clips[0], *bad], fold=1)
+    assert [row.clip for row in answers.rows] == [clips[0].name]
+    assert [one.clip for one in answers.unanswered] == ["silent.wav", "broken.wav"]
+    assert all(one.clip in one.reason for one in answers.unanswered)
+
+
+def test_a_clip_that_no_seed_could_answer_is_named_once(make_recognizer: Maker, clips: Clips, tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_text("no sound")
+    some = [clips[0], Clip("mine", tmp_path, "broken.wav", "mine/a", "sad")]
+    evaluation, unanswered = gather(answer_clips(make_recognizer(), some, fold=1, seed=seed) for seed in (0, 1))
+    assert len(evaluation) == 2
+    assert [one.clip for one in unanswered] == ["broken.wav"]
+
+
+def test_a_label_that_the_model_does_not_know_is_refused(make_recognizer: Maker, clips: Clips) -> None:
+    with pytest.raises(ModelError, match="is not among the model's labels"):
+        answer_clips(make_recognizer(("sad", "angry")), clips, fold=1)
+
+
+def test_models_with_different_labels_make_no_evaluation(make_recognizer: Maker, clips: Clips) -> None:
+    sad = clips.where(emotion="sad")[:1]
+    answers = [answer_clips(make_recognizer(labels), sad, fold=1) for labels in (EMOTIONS, ("sad", "angry"))]
+    with pytest.raises(CorpusError, match="2 sets of labels"):
+        gather(answers)
+
+
+def test_a_finished_model_answers_every_clip_once_with_seed_0(
+    make_recognizer: Maker, clips: Clips, tmp_path: Path
+) -> None:
+    recognizer = make_recognizer(heard=("ravdess/01",))
+    plan = PROTOCOLS["by-speaker"].plan(clips, card=recognizer.card)
+    done: list[int] = []
+    results = evaluate_model(recognizer, plan, tmp_path, progress=done.append)
+    assert len(results.evaluation) == len(clips) == sum(done)
+    assert results.summary["seeds"] == [0]
+    assert results.summary["model"] == "linear"
+    assert results.summary["recipe"] == {"name": "linear"}
+    assert [run["epoch"] for run in results.summary["runs"]] == [None]
+
+
+def test_several_threads_answer_alike(make_recognizer: Maker, clips: Clips, tmp_path: Path) -> None:
+    recognizer = make_recognizer()
+    plan = PROTOCOLS["by-speaker"].plan(clips, card=recognizer.card)
+    evaluate_model(recognizer, plan, tmp_path / "one")
+    evaluate_model(recognizer, plan, tmp_path / "three", jobs=3)
+    one, three = ((tmp_path / name / "predictions.csv").read_bytes() for name in ("one", "three"))
+    assert one == three
