@@ -159,11 +159,11 @@ def audio_files(folder: Path) -> list[Path]:
     try:
         return sorted(walk(folder), key=lambda path: path.as_posix())
     except FileNotFoundError:
-        raise AudioError(f"{folder}: there is no such folder") from None
+        raise AudioError(f"{folder}: there is no such folder; check the path") from None
     except NotADirectoryError:
         raise AudioError(f"{folder}: this is a file; a folder is wanted here") from None
     except PermissionError as error:
-        raise AudioError(f"{error.filename}: no permission to read this folder") from None
+        raise AudioError(f"{error.filename}: no permission to read this folder; make it readable first") from None
 
 
 def _from_samples(samples: npt.NDArray[np.generic], rate_hz: int, name: str) -> Audio:
@@ -193,11 +193,11 @@ def _from_file(sound: Path | str | bytes | BinaryIO, name: str | None) -> Audio:
             with path.open("rb") as file:
                 return _decoded(file, label)
         except FileNotFoundError:
-            raise AudioError(f"{label}: there is no such file") from None
+            raise AudioError(f"{label}: there is no such file; check the path") from None
         except IsADirectoryError:
             raise AudioError(f"{label}: this is a folder; a sound file is wanted here") from None
         except PermissionError:
-            raise AudioError(f"{label}: no permission to read this file") from None
+            raise AudioError(f"{label}: no permission to read this file; make it readable first") from None
         except (OSError, ValueError) as error:
             if isinstance(error, AudioError):
                 raise
@@ -222,7 +222,7 @@ def _decoded(file: BinaryIO, name: str) -> Audio:
                 scaled = block * STEP_16_BIT if stored == "int16" else block
                 parts.append(scaled.mean(axis=1) if channels > 1 else scaled[:, 0])
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+        reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip().rstrip(".")
         raise AudioError(
             f"{name}: this is no sound that can be read ({reason}); WAV, FLAC, OGG, Opus, MP3 and AIFF can"
         ) from error

@@ -50,10 +50,16 @@ def expanded(path: Path | None) -> Path | None:
 
 FormatOption = Annotated[
     Format,
-    typer.Option("--format", "-f", help="How to print: a table for people, one JSON object a line, or CSV."),
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="table|json|csv",
+        help="How to print: a table for people, one JSON object a line, or CSV.",
+    ),
 ]
 TableOrJsonOption = Annotated[
-    TableOrJson, typer.Option("--format", "-f", help="How to print: a table for people, or JSON.")
+    TableOrJson,
+    typer.Option("--format", "-f", metavar="table|json", help="How to print: a table for people, or one JSON object."),
 ]
 CorpusOption = Annotated[
     list[str],
@@ -81,9 +87,7 @@ JobsOption = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="How many processes work.", show_default="one for each core"),
 ]
-SeedsOption = Annotated[
-    int, typer.Option("--seeds", min=1, help="How many seeds to train with, counted from 0.")
-]
+SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="How many seeds to train with, counted from 0.")]
 DropOption = Annotated[
     list[str],
     typer.Option(

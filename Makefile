@@ -1,0 +1,51 @@
+# Every command of this project; `make` alone lists them. Each does its own set-up and may be repeated.
+
+VENV ?= .venv
+PYTHON ?=
+BIN := $(VENV)/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install --quiet
+# Before the rest, so that one version of the one large package serves every target.
+TORCH ?= torch==2.13.0
+
+.DEFAULT_GOAL := help
+# Two targets must not install into one environment at the same time.
+.NOTPARALLEL:
+.PHONY: help demo test check docs clean
+
+help: ## list the commands
+	@echo "hearfelt: which emotion is heard in a voice"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/demo.stamp ## set up, then recognize the bundled clips and draw one
+	@$(BIN)/hearfelt demo
+
+test: check ## set up everything, run every check and every test
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+check: $(VENV)/test.stamp ## style, types and import rules
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/test.stamp ## write the generated pages anew
+	@$(BIN)/python scripts/make_cli_page.py
+
+clean: ## remove what tools leave behind; environments and results stay
+	@rm -rf build dist demo.png .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/demo.stamp: pyproject.toml scripts/make_environment.sh
+	@scripts/make_environment.sh $(VENV) $(PYTHON)
+	@echo "Installing hearfelt into $(VENV)"
+	@$(PIP) --editable '.[plots]'
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml scripts/make_environment.sh scripts/install_system_packages.sh
+	@scripts/make_environment.sh $(VENV) $(PYTHON)
+	@scripts/install_system_packages.sh
+	@echo "Installing everything the tests need into $(VENV)"
+	@$(PIP) $(TORCH)
+	@$(PIP) --editable '.[test]'
+	@touch $(VENV)/demo.stamp $@

@@ -1,0 +1,98 @@
+"""Write docs/cli.md from the program itself: every command, its options, its examples, the exit codes.
+
+python scripts/make_cli_page.py            # tests/house/test_docs.py says when it is time
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from hearfelt.cli.main import EXIT_CODE_MEANINGS, app
+from hearfelt.files import atomic_write
+
+PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
+# Typer adds these to the program, in words of its own that differ from release to release.
+NOT_OURS = {"--help", "--install-completion", "--show-completion"}
+
+INTRODUCTION = """\
+# The command line
+
+This page is made from the program by `make docs`; `hearfelt COMMAND --help` shows the same.
+
+Every command understands `--help` and, anywhere behind `hearfelt`, `--debug`, which shows where an error arose.
+Answers go to standard output and everything else to standard error; colours and progress bars appear only at a
+terminal. `hearfelt --install-completion` teaches your shell to complete commands and options.
+
+## Exit codes
+
+| code | meaning |
+|---:|---|
+"""
+
+
+def cli_page() -> str:
+    """Write the whole page."""
+    codes = "".join(f"| {code} | {meaning} |\n" for code, meaning in sorted(EXIT_CODE_MEANINGS.items()))
+    program = typer.main.get_command(app)
+    return INTRODUCTION + codes + "".join(_sections(program, "hearfelt"))
+
+
+def _sections(command: Any, path: str) -> Iterator[str]:
+    children = getattr(command, "commands", None)
+    yield f"\n## {path}\n\n{_prose(command.help)}\n"
+    if not children:
+        arguments = [_name(one) for one in command.params if one.param_type_name == "argument"]
+        yield f"\n```\n{' '.join([path, '[OPTIONS]', *arguments])}\n```\n"
+    rows = [_row(one) for one in command.params if not NOT_OURS & set(one.opts)]
+    if rows:
+        yield "\n| | |\n|---|---|\n" + "".join(rows)
+    if command.epilog:
+        yield "".join(f"\n```sh\n{block}\n```\n" for block in _examples(command.epilog))
+    for name, child in (children or {}).items():
+        yield from _sections(child, f"{path} {name}")
+
+
+def _name(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return str(parameter.metavar or parameter.name.upper())
+    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    return f"{names} {parameter.metavar}" if parameter.metavar else names
+
+
+def _row(parameter: Any) -> str:
+    name = _name(parameter).replace("|", r"\|")
+    words = _plain(parameter.help or "").replace("|", r"\|")
+    default = parameter.default
+    if isinstance(parameter.show_default, str):
+        words += f" Default: {parameter.show_default}."
+    elif parameter.required:
+        words += " Required."
+    elif default not in (None, False, (), []) and not callable(default) and parameter.show_default:
+        words += f" Default: {default}."
+    return f"| `{name}` | {words} |\n"
+
+
+def _prose(text: str | None) -> str:
+    return _plain(inspect.cleandoc(text or "").partition("\f")[0])
+
+
+def _examples(epilog: str) -> list[str]:
+    lines = [line for line in _plain(epilog).splitlines() if line.startswith("  hearfelt")]
+    return [inspect.cleandoc("\n".join(lines))] if lines else []
+
+
+def _plain(text: str) -> str:
+    """Take rich's marks out."""
+    return re.sub(r"(?<!\\)\[/?[a-z ]*\]", "", text).replace(r"\[", "[")
+
+
+if __name__ == "__main__":
+    with atomic_write(PAGE) as file:
+        file.write(cli_page())
+    print(f"wrote {PAGE}")
