@@ -6,6 +6,7 @@ drawn with Agg, and goes away when nobody holds it any more.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import threading
@@ -149,17 +150,15 @@ def figure_png(figure: Figure, *, dpi: int = 150) -> bytes:
     return _written(figure, "png", dpi=dpi)
 
 
-def figure_svg(figure: Figure, *, name: str) -> str:
+def figure_svg(figure: Figure) -> str:
     """Give a figure as SVG to stand inside a page, with the page's type and colours.
 
     Every colour of :data:`hearfelt.reports.looks.TONES` becomes a variable of the page's style sheet, so that the
     drawing goes dark when the page does, and text stays text.
-
-    Args:
-        figure: what to draw.
-        name: stands before every id inside, so that two drawings on one page cannot meet.
+    Ids inside begin with a name made of the drawing, so that two drawings on one page cannot meet.
     """
     text = _written(figure, "svg", dpi=120).decode()
+    name = "plot" + hashlib.sha256(text.encode()).hexdigest()[:10]
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     # The size comes from the page; the viewBox keeps the proportions.

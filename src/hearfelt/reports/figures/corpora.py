@@ -15,7 +15,7 @@ from hearfelt.emotions import EMOTIONS, in_order, look_of
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
 from hearfelt.reports.looks import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD, speaker_colours
 
-__all__ = ["clip_map", "count_plot", "histogram"]
+__all__ = ["clip_map", "count_plot", "histogram", "spreads"]
 
 _MOST_BARS = 100  # more would be too thin to see; the rest is added up in one bar
 _MOST_LYING = 12  # bars that lie, each beside its name; more of them stand
@@ -45,7 +45,7 @@ def count_plot(counts: Mapping[str, int], *, title: str = "", colours: Sequence[
     filled += [THIRD.light] * (len(items) - len(filled))
     names, numbers = [plain(label) for label, _ in items], [number for _, number in items]
     if len(items) <= _MOST_LYING:
-        figure = new_figure(6, 0.8 + 0.3 * max(2, len(items)))
+        figure = new_figure(5.2, 0.8 + 0.3 * max(2, len(items)))
         _lying_bars(quiet(figure.add_subplot()), names, numbers, filled)
     else:
         figure = new_figure(9, 2.6)
@@ -101,7 +101,7 @@ def histogram(values: ArrayLike, *, label: str, title: str = "", bins: int = 40)
         'duration (s)'
     """
     measured = np.asarray(values, dtype=np.float64).ravel()
-    figure = new_figure(6, 2.9)
+    figure = new_figure(5.2, 2.9)
     axes = quiet(figure.add_subplot(), grid="y")
     if measured.size:
         # Equal values have no spread to divide; the bins then take one unit around them.
@@ -117,6 +117,35 @@ def histogram(values: ArrayLike, *, label: str, title: str = "", bins: int = 40)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_xlabel(plain(label, longest=60))
     axes.set_ylabel("clips")
+    headline(axes, title)
+    return figure
+
+
+def spreads(values: Mapping[str, ArrayLike], *, label: str, title: str = "") -> Figure:
+    """Compare how a measured value spreads in each group: median, middle half, and all but the outermost tenth.
+
+    Args:
+        values: of each group one finite number a clip; a group without any is left out.
+        label: what is measured, with its unit.
+        title: stands above.
+
+    Example:
+        >>> spreads({"calm": [3.0, 3.5, 4.0], "sad": [4.0]}, label="duration (s)").axes[0].get_xlabel()
+        'duration (s)'
+    """
+    groups = {name: np.asarray(numbers, dtype=np.float64) for name, numbers in values.items() if np.size(numbers)}
+    figure = new_figure(5.2, 0.95 + 0.3 * max(2, len(groups)))
+    axes = quiet(figure.add_subplot(), grid="x")
+    for place, (name, numbers) in enumerate(groups.items()):
+        low, lower, median, upper, high = np.percentile(numbers, (5, 25, 50, 75, 95))
+        colour = look_of(name).colour
+        axes.plot((low, high), (place, place), color=colour, linewidth=1.6, solid_capstyle="round")
+        axes.plot((lower, upper), (place, place), color=colour, linewidth=8, solid_capstyle="butt")
+        axes.plot(median, place, "o", color=SURFACE.light, markeredgecolor=INK.light, markersize=5.5)
+    axes.set_yticks(range(len(groups)), [plain(name) for name in groups])
+    axes.tick_params(axis="y", labelcolor=INK.light, labelsize=TEXT_PT)
+    axes.set_ylim(max(2, len(groups)) - 0.4, -0.6)
+    axes.set_xlabel(plain(label, longest=60))
     headline(axes, title)
     return figure
 
@@ -154,7 +183,7 @@ def clip_map(
         known = any(name in EMOTIONS for name in names)
         shades = [look_of(name).colour for name in names] if known else speaker_colours(len(names))
         colours = dict(zip(names, shades, strict=True))
-    figure = new_figure(6, 6.2)
+    figure = new_figure(5.2, 5.4)
     axes = quiet(figure.add_subplot())
     member = np.asarray(groups)
     # One call in a drawn order, so that no group lies on top of all others. Dots are pixels even in SVG:

@@ -1,0 +1,111 @@
+"""One clip for each emotion to look at and listen to, chosen so that little but the emotion differs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+
+from hearfelt.audio import Audio, read_audio, resample
+from hearfelt.clips import Clip, Clips
+from hearfelt.survey import SoundFacts
+
+__all__ = ["Example", "choose_examples", "trimmed"]
+
+_LONGEST_S: Final = 8.0  # of a longer clip the beginning is shown
+_RATE_HZ: Final = 24_000  # enough for a voice on a page, half the size of 48 kHz
+_QUIET: Final = 0.01  # of the peak, -40 dB: silence at both ends
+_MARGIN_S: Final = 0.1
+_CHUNK_S: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Example:
+    """A clip that stands for its emotion.
+
+    Attributes:
+        clip: which one.
+        audio: its sound without the silence at both ends, at most 8 s.
+    """
+
+    clip: Clip
+    audio: Audio
+
+    def flac(self) -> bytes:
+        """Give the sound as a FLAC file, which every browser plays."""
+        rate_hz = min(self.audio.rate_hz, _RATE_HZ)
+        samples = np.clip(resample(self.audio.samples, self.audio.rate_hz, rate_hz), -1.0, 1.0)
+        buffer = io.BytesIO()
+        soundfile.write(buffer, samples, rate_hz, format="FLAC", subtype="PCM_16")
+        return buffer.getvalue()
+
+
+def choose_examples(clips: Clips, facts: Mapping[Path, SoundFacts], *, most: int = 16) -> tuple[Example, ...]:
+    """Choose a clip of each emotion, by one speaker and with the same words wherever the corpus has them.
+
+    Args:
+        clips: all that may be chosen; those that cannot be read or heard are passed over.
+        facts: what was found in each file.
+        most: emotions, in their order; a corpus with more labels shows the first of them.
+
+    Returns:
+        One example an emotion, in order; an emotion without a clip that can be heard has none.
+    """
+    heard = Clips(c for c in clips if not facts[c.path].error and not facts[c.path].is_silent)
+    if not heard:
+        return ()
+    speaker = _with_most_emotions(heard, "speaker")
+    own = heard.where(speaker=speaker)
+    spoken = own.where(channel="speech") or own
+    statement = _with_most_emotions(spoken, "statement")
+    durations = [facts[clip.path].duration_s for clip in heard]
+    usual_s = float(np.median(durations))
+
+    def fitness(clip: Clip) -> tuple[object, ...]:
+        return (
+            clip.speaker != speaker,
+            clip.channel != "speech",
+            clip.statement != statement,
+            clip.intensity not in ("strong", "HI"),
+            clip.repetition,
+            abs(facts[clip.path].duration_s - usual_s),
+            clip.name,
+        )
+
+    chosen = (min(heard.where(emotion=emotion), key=fitness) for emotion in heard.emotions[:most])
+    return tuple(Example(clip, trimmed(read_audio(clip.path, name=clip.name))) for clip in chosen)
+
+
+def trimmed(audio: Audio) -> Audio:
+    """Cut the silence at both ends off, but for 0.1 s, and everything beyond 8 s.
+
+    Example:
+        >>> sound = np.zeros(30_000, np.float32)
+        >>> sound[10_000:20_000] = 0.5
+        >>> trimmed(Audio(sound, 10_000)).duration_s
+        1.2
+    """
+    level = np.abs(audio.samples - np.median(audio.samples))
+    # A single loud sample is a click; ten milliseconds of sound begin a voice.
+    chunk = max(1, round(_CHUNK_S * audio.rate_hz))
+    loudest = np.maximum.reduceat(level, np.arange(0, len(level), chunk))
+    heard = np.flatnonzero(loudest > _QUIET * level.max())
+    if not heard.size:
+        return audio
+    margin = round(_MARGIN_S * audio.rate_hz)
+    first = max(0, int(heard[0]) * chunk - margin)
+    behind = min(len(level), (int(heard[-1]) + 1) * chunk + margin, first + round(_LONGEST_S * audio.rate_hz))
+    return replace(audio, samples=audio.samples[first:behind])
+
+
+def _with_most_emotions(clips: Clips, attribute: str) -> str:
+    """Give the value of an attribute, such as a speaker, whose clips show the most emotions."""
+    emotions: dict[str, set[str]] = {}
+    for clip in clips:
+        emotions.setdefault(str(getattr(clip, attribute)), set()).add(clip.emotion)
+    return min(emotions, key=lambda value: (-len(emotions[value]), value))

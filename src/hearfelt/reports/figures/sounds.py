@@ -1,0 +1,281 @@
+"""Plots of one sound: waveform, spectrogram, mel spectrogram, pitch, and the picture of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+from hearfelt.audio import Audio
+from hearfelt.emotions import look_of
+from hearfelt.features.display import HIGHEST_HZ, LOWEST_HZ, Levels, envelope
+from hearfelt.features.display import mel_spectrogram as mel_levels
+from hearfelt.features.display import pitch as pitch_of
+from hearfelt.features.display import spectrogram as levels
+from hearfelt.inference.prediction import Prediction
+from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
+from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED
+
+__all__ = ["Scale", "demo_picture", "mel_spectrogram", "pitch_track", "sound_sheet", "spectrogram", "waveform"]
+
+_COLUMNS: Final = 900  # of a waveform
+_RANGE_DB: Final = 70.0  # below the loudest; what is softer is drawn as nothing
+_HIGHEST_SHOWN_HZ: Final = 8_000.0
+_MAP: Final = "magma"  # even steps for the eye, also a colour-blind one
+_MEL_TICKS_HZ: Final = (500, 1_000, 2_000, 4_000, 8_000)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What sounds drawn beside each other have in common, so that they can be compared by eye.
+
+    Attributes:
+        duration_s: end of the time axis.
+        peak: top of the waveform's axis, 0 to 1.
+        loudest_db: the brightest colour of spectrograms.
+    """
+
+    duration_s: float
+    peak: float
+    loudest_db: float
+
+    @classmethod
+    def of(cls, sounds: Iterable[Audio]) -> Scale:
+        """Find the scale on which all of some sounds fit.
+
+        Example:
+            >>> Scale.of([Audio(np.full(8_000, 0.5, np.float32), 8_000)]).peak
+            0.5
+        """
+        sounds = list(sounds)
+        loudest = max((float(levels(s.samples, s.rate_hz).level_db.max(initial=-120.0)) for s in sounds), default=0.0)
+        return cls(
+            duration_s=max((sound.duration_s for sound in sounds), default=1.0),
+            peak=max((float(np.abs(sound.samples).max(initial=0.0)) for sound in sounds), default=1.0),
+            loudest_db=loudest,
+        )
+
+
+def waveform(audio: Audio, *, scale: Scale | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
+    """Draw how the sound swings over time.
+
+    Args:
+        audio: the sound.
+        scale: common to several sounds; by default this sound's own.
+        colour: ``#rrggbb`` of the wave.
+        title: stands above.
+
+    Example:
+        >>> waveform(Audio(np.zeros(8_000, np.float32), 8_000)).axes[0].get_xlabel()
+        'time (s)'
+    """
+    figure, axes = _single(2.2, title)
+    _draw_wave(axes, audio, scale or Scale.of([audio]), colour)
+    return figure
+
+
+def spectrogram(audio: Audio, *, scale: Scale | None = None, title: str = "") -> Figure:
+    """Draw which frequencies there are over time, 0 to 8 kHz.
+
+    Args:
+        audio: the sound.
+        scale: common to several sounds; by default this sound's own.
+        title: stands above.
+    """
+    figure, axes = _single(3.0, title)
+    _draw_spectrogram(axes, audio, scale or Scale.of([audio]))
+    return figure
+
+
+def mel_spectrogram(audio: Audio, *, scale: Scale | None = None, title: str = "") -> Figure:
+    """Draw the same in mel bands, as the ear divides frequencies.
+
+    Args:
+        audio: the sound.
+        scale: common to several sounds; by default this sound's own.
+        title: stands above.
+    """
+    figure, axes = _single(3.0, title)
+    _draw_mel(axes, audio, scale or Scale.of([audio]))
+    return figure
+
+
+def pitch_track(audio: Audio, *, scale: Scale | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
+    """Draw how high the voice is over time; gaps are pauses and sounds without a pitch.
+
+    Args:
+        audio: the sound.
+        scale: common to several sounds; by default this sound's own.
+        colour: ``#rrggbb`` of the line.
+        title: stands above.
+    """
+    figure, axes = _single(2.4, title)
+    _draw_pitch(axes, audio, scale or Scale.of([audio]), colour)
+    return figure
+
+
+def sound_sheet(audio: Audio, *, scale: Scale | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
+    """Draw waveform, spectrogram, mel spectrogram and pitch below each other over one time axis.
+
+    Args:
+        audio: the sound.
+        scale: common to several sounds; by default this sound's own.
+        colour: ``#rrggbb`` of wave and pitch.
+        title: stands above.
+
+    Example:
+        >>> len(sound_sheet(Audio(np.zeros(8_000, np.float32), 8_000)).axes)
+        4
+    """
+    scale = scale or Scale.of([audio])
+    figure = new_figure(5.2, 6.0)
+    wave, lines, mel, voice = figure.subplots(4, 1, sharex=True, height_ratios=(0.8, 1.25, 1.25, 1))
+    _draw_wave(wave, audio, scale, colour)
+    _draw_spectrogram(lines, audio, scale)
+    _draw_mel(mel, audio, scale)
+    _draw_pitch(voice, audio, scale, colour)
+    for axes in (wave, lines, mel):
+        axes.set_xlabel("")
+    figure.align_ylabels()
+    headline(wave, title)
+    return figure
+
+
+def demo_picture(audio: Audio, prediction: Prediction, *, title: str = "", note: str = "") -> Figure:
+    """Draw a sound and what was heard in it: waveform, spectrogram, and all emotions ranked.
+
+    Args:
+        audio: the sound.
+        prediction: the answer for it.
+        title: stands above; by default the sound's name.
+        note: stands below, small: where the sound comes from.
+    """
+    look = look_of(prediction.emotion)
+    scale = Scale.of([audio])
+    figure = new_figure(10.5, 5.0)
+    halves: NDArray[np.object_] = np.asarray(figure.subfigures(1, 2, width_ratios=(1.55, 1), wspace=0.03))
+    left, right = halves
+    for part in halves:
+        part.set_facecolor("none")
+    wave, lines = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.35))
+    _draw_wave(wave, audio, scale, look.colour)
+    _draw_spectrogram(lines, audio, scale)
+    wave.set_xlabel("")
+    left.align_ylabels()
+    headline(wave, title or audio.name)
+    answer, bars = right.subplots(2, 1, height_ratios=(1, 3.1))
+    quiet(answer).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+    answer.add_patch(_swatch(look.colour))
+    shown = plain(prediction.emotion)
+    answer.text(0.055, 0.62, shown, fontsize=27, weight="bold", color=INK.light, va="center")
+    sure = f"{prediction.confidence:.0%} sure" + (", which is too little to rely on" if prediction.is_unsure else "")
+    answer.text(0.055, 0.14, sure, fontsize=TEXT_PT + 1, color=MUTED.light, va="center")
+    _draw_ranking(bars, prediction)
+    if note:
+        figure.supxlabel(plain(note, longest=140), x=0.012, ha="left", fontsize=SMALL_PT - 1, color=MUTED.light)
+    return figure
+
+
+def _single(height: float, title: str) -> tuple[Figure, Axes]:
+    figure = new_figure(7, height + (0.35 if title else 0))
+    axes = figure.add_subplot()
+    headline(axes, title)
+    return figure, axes
+
+
+def _swatch(colour: str) -> Rectangle:
+    return Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0)
+
+
+def _time_axis(axes: Axes, scale: Scale) -> None:
+    axes.set_xlim(0, scale.duration_s)
+    axes.set_xlabel("time (s)")
+
+
+def _draw_wave(axes: Axes, audio: Audio, scale: Scale, colour: str) -> None:
+    quiet(axes)
+    low, high = envelope(audio.samples, _COLUMNS)
+    times_s = (np.arange(len(low)) + 0.5) * (audio.duration_s / max(1, len(low)))
+    # A hair of thickness keeps silence visible as a line.
+    hair = scale.peak * 0.004
+    axes.fill_between(times_s, low - hair, high + hair, color=colour, linewidth=0)
+    reach = max(scale.peak, 1e-4) * 1.05
+    axes.set_ylim(-reach, reach)
+    axes.set_yticks([0])
+    axes.set_yticklabels([""])
+    axes.set_ylabel("wave")
+    _time_axis(axes, scale)
+
+
+def _draw_levels(axes: Axes, shown: Levels, scale: Scale, *, top: float, loudest_db: float) -> None:
+    quiet(axes)
+    hop_s = float(shown.times_s[1]) if len(shown.times_s) > 1 else scale.duration_s
+    axes.imshow(
+        shown.level_db, origin="lower", aspect="auto", cmap=_MAP, interpolation="bilinear", rasterized=True,
+        extent=(-hop_s / 2, float(shown.times_s[-1]) + hop_s / 2, 0, top),
+        vmin=loudest_db - _RANGE_DB, vmax=loudest_db,
+    )  # fmt: skip
+    _time_axis(axes, scale)
+
+
+def _draw_spectrogram(axes: Axes, audio: Audio, scale: Scale) -> None:
+    shown = levels(audio.samples, audio.rate_hz)
+    highest_hz = float(shown.frequencies_hz[-1])
+    _draw_levels(axes, shown, scale, top=highest_hz, loudest_db=scale.loudest_db)
+    axes.set_ylim(0, min(highest_hz, _HIGHEST_SHOWN_HZ))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1_000:g}"))
+    axes.set_ylabel("kHz")
+
+
+def _draw_mel(axes: Axes, audio: Audio, scale: Scale) -> None:
+    shown = mel_levels(audio.samples, audio.rate_hz)
+    bands = len(shown.frequencies_hz)
+    # A band's mean lies below the line of a sine within it.
+    _draw_levels(axes, shown, scale, top=bands, loudest_db=scale.loudest_db - 6)
+    ticks = [hz for hz in _MEL_TICKS_HZ if hz < shown.frequencies_hz[-1]]
+    places: NDArray[np.float64] = np.interp(ticks, shown.frequencies_hz, np.arange(bands) + 0.5)
+    axes.set_yticks(places, [f"{hz / 1_000:g}" for hz in ticks])
+    axes.set_ylabel("kHz, mel")
+
+
+def _draw_pitch(axes: Axes, audio: Audio, scale: Scale, colour: str) -> None:
+    quiet(axes, grid="y")
+    heard = pitch_of(audio.samples, audio.rate_hz)
+    line = np.where(heard.is_voiced, heard.frequency_hz, np.nan)  # matplotlib leaves a gap at NaN
+    axes.set_yscale("log")
+    axes.plot(heard.times_s, line, color=colour, linewidth=2.4, solid_capstyle="round")
+    axes.set_ylim(LOWEST_HZ, HIGHEST_HZ * 0.8)
+    axes.yaxis.set_major_locator(FixedLocator([100, 200, 400]))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    axes.set_ylabel("pitch (Hz)")
+    if not heard.is_voiced.any():
+        axes.text(
+            0.5, 0.5, "no voice with a pitch", transform=axes.transAxes, ha="center", va="center",
+            color=MUTED.light, fontsize=SMALL_PT,
+        )  # fmt: skip
+    _time_axis(axes, scale)
+
+
+def _draw_ranking(axes: Axes, prediction: Prediction) -> None:
+    quiet(axes)
+    ranked = prediction.ranked()
+    places = range(len(ranked))
+    axes.barh(places, [1.0] * len(ranked), height=0.62, color=GRID.light, alpha=0.45)
+    colours = [look_of(label).colour for label, _ in ranked]
+    axes.barh(places, [probability for _, probability in ranked], height=0.62, color=colours)
+    for place, (_, probability) in enumerate(ranked):
+        axes.text(1.03, place, f"{probability:.0%}", va="center", color=MUTED.light, fontsize=SMALL_PT)
+    axes.set_yticks(places, [plain(label, longest=14) for label, _ in ranked])
+    axes.tick_params(axis="y", labelcolor=INK.light, labelsize=TEXT_PT)
+    axes.set_xticks([])
+    axes.set_xlim(0, 1.16)
+    axes.set_ylim(max(2, len(ranked)) - 0.4, -0.6)
