@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -98,8 +99,8 @@ def read_folder(root: Path, name: str | None = None) -> FolderReading:
         raise CorpusError(f"{root}: a table is read as folder; give the folder itself to read {form.name}")
     reading = form.parse(root, names)
     if not reading.clips and not reading.missing:
-        seen = _most_alike(names)
-        hint = f"; they look like {seen[0].name}" if seen and seen[0] is not form else ""
+        others = [other for other in _alike(names) if other != form.name]
+        hint = f"; they look like {others[0]}" if others else ""
         raise CorpusError(
             f"{root}: none of its {len(names):,} sound files, such as {names[0]}, is a clip of {form.name}, which has"
             f" names like {form.example}{hint}"
@@ -180,21 +181,23 @@ def _sound_in(root: Path) -> tuple[str, ...]:
 def _form_of(root: Path, names: tuple[str, ...]) -> Form:
     if root.is_file():
         return FOLDER
-    alike = _most_alike(names)
-    if alike and alike[1] * 2 > len(names):
-        return alike[0]
+    alike = _alike(names)
+    for name, number in alike.items():
+        if number * 2 > len(names):
+            return FORMS[name]
+    if len(alike) > 1 and sum(alike.values()) * 2 > len(names):
+        raise CorpusError(f"{root}: several corpora lie in it ({', '.join(alike)}); give the folder of one of them")
     if has_layout(root, names):
         return FOLDER
-    hint = f" {alike[1]:,} of them look like {alike[0].name}: --as {alike[0].name} reads those;" if alike else ""
+    hint = "".join(f" {number:,} of them look like {name}: --as {name} reads those;" for name, number in alike.items())
     raise CorpusError(
         f"{root}: the names of its {len(names):,} sound files, such as {names[0]}, fit no corpus hearfelt knows;{hint}"
         " put them in a folder for each emotion, or add a CSV or TSV table with the columns path, emotion"
     )
 
 
-def _most_alike(names: tuple[str, ...]) -> tuple[Form, int] | None:
-    """Find the corpus whose way of naming most of the files follow, and how many do."""
+def _alike(names: tuple[str, ...]) -> dict[str, int]:
+    """Count the files that are named as in each corpus; corpora without any are left out, most comes first."""
     paths = [str(PurePosixPath(name).with_suffix("")) for name in names]
-    counts = {name: sum(form.shape.search(path) is not None for path in paths) for name, form in FORMS.items()}
-    best = max(counts, key=counts.__getitem__)
-    return (FORMS[best], counts[best]) if counts[best] else None
+    counts = Counter({name: sum(map(bool, map(form.shape.search, paths))) for name, form in FORMS.items()})
+    return {name: number for name, number in counts.most_common() if number}

@@ -26,7 +26,7 @@ _EMOTIONS: Final = {
     "ps": "surprised",
 }
 _AGES: Final = {"OAF": "64", "YAF": "26"}
-_WORDS: Final = """
+_WORD_LIST: Final = """
     back bar base bath bean beg bite boat bone book bought burn cab calm came cause chain chair chalk chat check cheek
     chief choice cool dab date dead death deep dime dip ditch dodge dog doll door fail fall far fat fit five food gap
     gas gaze germ get gin goal good goose gun half hall hash hate have haze hire hit hole home hurl hush jail jar join
@@ -36,7 +36,8 @@ _WORDS: Final = """
     ripe road room rose rot rough rush said sail search seize sell shack shall shawl sheep shirt should shout size soap
     soup sour south sub such sure take talk tape team tell thin third thought thumb time tip tire ton tool tough turn
     vine voice void vote wag walk wash week wheat when which whip white wife wire witch yearn yes young youth
-""".split()
+"""
+_WORDS: Final = tuple(_WORD_LIST.split())
 
 # One published name is misspelt: OA_bite_neutral.
 _SHAPE: Final = re.compile(
