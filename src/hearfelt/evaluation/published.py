@@ -4,8 +4,9 @@ Folds are facts, copied from their authors' own files:
 
 - EmoBox (Ma et al. 2024, "EmoBox: Multilingual Multi-corpus Speech Emotion Recognition Toolkit and
   Benchmark"), ``data/ravdess/fold_*/`` of the repository emo-box/EmoBox at commit 08280f2.
-- Luna-Jiménez et al. 2021, "Multimodal Emotion Recognition on RAVDESS Dataset Using Transfer Learning",
-  README and ``main_FineTuneWav2Vec_CV.py`` of the repository cristinalunaj/MMEmotionRecognition.
+- Luna-Jiménez et al. 2021, "A Proposal for Multimodal Emotion Recognition Using Aural Transformers and
+  Action Units on RAVDESS Dataset" (Applied Sciences 12(1), 327), README and ``main_FineTuneWav2Vec_CV.py``
+  of the repository cristinalunaj/MMEmotionRecognition.
 - RAVDESS (Livingstone and Russo 2018), file names as described at Zenodo, record 1188976.
 """
 

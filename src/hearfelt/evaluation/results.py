@@ -100,6 +100,22 @@ class Results:
         """Name of the protocol."""
         return str(self.summary["protocol"])
 
+    @property
+    def leak(self) -> str:
+        """What training and test have in common, in words; empty where the protocol lets nothing leak."""
+        if not self.summary["leaky"]:
+            return ""
+        leaks = self.summary.get("leaks", {})
+        speakers, copies = leaks.get("speakers", 0), leaks.get("copies", 0)
+        counted = [f"{speakers} speaker{'s' if speakers != 1 else ''}"] if speakers or not copies else []
+        if copies:
+            counted.append(f"{copies} sound{'s' if copies != 1 else ''} under different names")
+        return (
+            f"{self.protocol} is leaky: {' and '.join(counted)} on both sides of the split. Voices are easier to tell"
+            " apart than emotions, so such a score says little about strangers; compare it only with scores of the"
+            " same split."
+        )
+
     def figure(self, metric: str) -> float:
         """Give the headline: the mean over seeds of the metric over all folds together, 0 to 1."""
         return float(np.mean([pooled[metric] for pooled in self.summary["pooled"].values()]))

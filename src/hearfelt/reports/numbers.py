@@ -1,0 +1,45 @@
+"""How figures are written for people: shares as per cent with one decimal, intervals beside them."""
+
+from __future__ import annotations
+
+__all__ = ["bare", "interval", "many", "percent"]
+
+
+def bare(share: float) -> str:
+    """Write a share of 1 as per cent without its sign, for tables whose heading has it.
+
+    Example:
+        >>> bare(0.4567)
+        '45.7'
+    """
+    return f"{share * 100:.1f}"
+
+
+def percent(share: float) -> str:
+    """Write a share of 1 as per cent.
+
+    Example:
+        >>> percent(0.4567)
+        '45.7 %'
+    """
+    return f"{bare(share)} %"
+
+
+def interval(ends: tuple[float, float] | None) -> str:
+    """Write the ends of an interval as per cent, without sign; a dash where there is none.
+
+    Example:
+        >>> interval((0.412, 0.5)), interval(None)
+        ('41.2–50.0', '–')
+    """
+    return "–" if ends is None else f"{bare(ends[0])}–{bare(ends[1])}"
+
+
+def many(count: int, noun: str, plural: str | None = None) -> str:
+    """Write a count with its noun.
+
+    Example:
+        >>> many(1, "seed"), many(1440, "clip"), many(2, "copy", "copies")
+        ('1 seed', '1,440 clips', '2 copies')
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
