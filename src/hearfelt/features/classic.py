@@ -155,7 +155,7 @@ def classic_features(
     part = measured_part(samples, rate_hz, window=window)
     magnitudes = frame_magnitudes(part)  # (n,) -> (frames, bins)
     mel = mel_power(magnitudes, RATE_HZ)  # (frames, bins) -> (frames, bands)
-    features = np.concatenate(
+    features: NDArray[np.float32] = np.concatenate(
         (
             frame_chroma(magnitudes, RATE_HZ).mean(axis=0),
             _cosines() @ decibels(mel).mean(axis=0),  # the mean of the transforms is the transform of the mean
@@ -176,4 +176,4 @@ def _cosines() -> NDArray[np.float32]:
     bands = np.arange(MEL_BANDS)
     cosines = np.sqrt(2.0 / MEL_BANDS) * np.cos(np.pi * order * (2 * bands + 1) / (2 * MEL_BANDS))
     cosines[0] /= np.sqrt(2.0)
-    return cosines.astype(np.float32)
+    return np.asarray(cosines, dtype=np.float32)

@@ -1,0 +1,193 @@
+"""Features of many clips: measured once and remembered, and written as a table."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearfelt.augment import Augmentation
+from hearfelt.cache import Cache, default_cache, file_digest
+from hearfelt.clips import Clip
+from hearfelt.errors import AudioError, HearfeltError, require
+from hearfelt.features.classic import FEATURE_NAMES, GROUPS
+from hearfelt.features.pool import Task, measure_files
+from hearfelt.files import atomic_write
+
+__all__ = ["SILENT_RMS", "TABLE_COLUMNS", "Measured", "features_of", "measure", "refuse_other_tables", "write_features"]
+
+TABLE_COLUMNS: Final = ("clip", "speaker", "emotion", *FEATURE_NAMES)
+SILENT_RMS: Final = 1e-4  # -80 dB: three steps of 16-bit sound
+
+_VERSION: Final = 1  # of what is remembered; raised when a feature changes
+_KEPT_AT_ONCE: Final = 512  # sounds after which the cache is written: no more is lost by a Ctrl-C
+_SUFFIXES: Final = (".csv", ".parquet")
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured of each clip.
+
+    Attributes:
+        features: ``(clips, 162)`` in the order of the clips; zeros for a clip that failed.
+        errors: why a clip failed, by its place.
+    """
+
+    features: NDArray[np.float32]
+    errors: Mapping[int, AudioError]
+
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """Places of the clips in whose measured part nothing is heard; their features are finite all the same."""
+        quiet = np.flatnonzero(self.features[:, GROUPS["rms"].start] < SILENT_RMS)
+        return tuple(int(place) for place in quiet if int(place) not in self.errors)
+
+
+def measure(
+    clips: Sequence[Clip],
+    *,
+    augmentations: Sequence[Augmentation | None] | None = None,
+    processes: int | None = None,
+    cache: Cache | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Measured:
+    """Measure the 162 features of each clip, going on where a clip cannot be read.
+
+    Features are remembered by the content of the file and by the augmentation: a changed file is measured
+    anew, a renamed one is not.
+
+    Args:
+        clips: which clips; one may come several times, and is read once if it does so in a row.
+        augmentations: one for each clip, or ``None`` for the clip as it is; by default no clip is changed.
+        processes: how many work at most; by default one for each core.
+        cache: where features are kept; the user's cache by default.
+        progress: called with the number of clips just measured, those remembered included.
+
+    Raises:
+        HearfeltError: if there are not as many augmentations as clips.
+    """
+    changes = [None] * len(clips) if augmentations is None else list(augmentations)
+    if len(changes) != len(clips):
+        raise HearfeltError(f"{len(changes)} augmentations for {len(clips)} clips; one for each clip is needed")
+    cache = default_cache() if cache is None else cache
+    tell = progress or (lambda _: None)
+    keys = _keys([clip.path for clip in clips], changes) if cache.path else [""] * len(clips)
+    features = np.zeros((len(clips), len(FEATURE_NAMES)), dtype=np.float32)
+    kept = cache.get_many(key for key in keys if key)
+    known = [place for place, key in enumerate(keys) if len(kept.get(key, b"")) == features[:1].nbytes]
+    for place in known:
+        features[place] = np.frombuffer(kept[keys[place]], dtype="<f4")
+    tell(len(known))
+    remembered = set(known)
+    unknown = [place for place in range(len(clips)) if place not in remembered]
+    batches = [list(batch) for _, batch in groupby(unknown, key=lambda place: clips[place].path)]
+    tasks = [Task(clips[batch[0]].path, tuple(changes[place] for place in batch)) for batch in batches]
+    errors: dict[int, AudioError] = {}
+    fresh: dict[str, bytes] = {}
+    try:
+        for batch, answer in zip(batches, measure_files(tasks, processes), strict=True):
+            if isinstance(answer, AudioError):
+                errors.update(dict.fromkeys(batch, answer))
+            else:
+                features[batch] = answer
+                fresh.update((keys[place], features[place].astype("<f4").tobytes()) for place in batch if keys[place])
+            if len(fresh) >= _KEPT_AT_ONCE:
+                cache.put_many(fresh)
+                fresh.clear()
+            tell(len(batch))
+    finally:
+        cache.put_many(fresh)
+    return Measured(features, errors)
+
+
+def features_of(
+    clips: Sequence[Clip],
+    *,
+    augmentations: Sequence[Augmentation | None] | None = None,
+    processes: int | None = None,
+    cache: Cache | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Measure the 162 features of each clip, as :func:`measure` does, where no clip may fail.
+
+    Returns:
+        Features in the order of the clips, ``(clips, 162)``.
+
+    Raises:
+        AudioError: if a clip cannot be read; it names the first.
+    """
+    measured = measure(clips, augmentations=augmentations, processes=processes, cache=cache, progress=progress)
+    if measured.errors:
+        raise measured.errors[min(measured.errors)]
+    return measured.features
+
+
+def _keys(paths: Sequence[Path], changes: Sequence[Augmentation | None]) -> list[str]:
+    """Name each sound by the file's content and the change; no name for a file that cannot be opened."""
+    different = list(dict.fromkeys(paths))
+    with ThreadPoolExecutor() as pool:  # hashing leaves the interpreter free
+        digests = dict(zip(different, pool.map(_digest, different), strict=True))
+    return [
+        f"classic:{_VERSION}:{digests[path]}:{change!r}" if digests[path] else ""
+        for path, change in zip(paths, changes, strict=True)
+    ]
+
+
+def _digest(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""  # the error is told when the file is read
+
+
+def refuse_other_tables(path: Path) -> None:
+    """Raise an error unless :func:`write_features` can write such a file; ask before measuring for minutes.
+
+    Raises:
+        HearfeltError: if the path ends neither in ``.csv`` nor in ``.parquet``.
+        ExtraMissingError: if it ends in ``.parquet`` and pyarrow is not installed.
+
+    Example:
+        >>> refuse_other_tables(Path("features.csv"))
+    """
+    if path.suffix.casefold() not in _SUFFIXES:
+        raise HearfeltError(f"{path}: a table of features ends in {' or '.join(_SUFFIXES)}")
+    if path.suffix.casefold() == ".parquet":
+        require("pyarrow.parquet", "parquet")
+
+
+def write_features(clips: Iterable[Clip], features: NDArray[np.float32], path: Path) -> None:
+    """Write a table: ``clip, speaker, emotion``, then the 162 features, and nothing else.
+
+    Both forms keep every digit: read back, the numbers are the same.
+
+    Args:
+        clips: one for each row.
+        features: ``(clips, 162)``.
+        path: ends in ``.csv`` or ``.parquet``; the file appears only when it is whole.
+
+    Raises:
+        HearfeltError: if the path ends in something else.
+        ExtraMissingError: if Parquet is wanted and pyarrow is not installed.
+    """
+    refuse_other_tables(path)
+    names = [(clip.name, clip.speaker, clip.emotion) for clip in clips]
+    if path.suffix.casefold() == ".csv":
+        with atomic_write(path) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(TABLE_COLUMNS)
+            # numpy writes as few digits as tell one single-precision number from the next
+            writer.writerows((*name, *row.astype(str)) for name, row in zip(names, features, strict=True))
+        return
+    columns = [list(column) for column in zip(*names, strict=True)] or [[], [], []]
+    pyarrow, parquet = require("pyarrow", "parquet"), require("pyarrow.parquet", "parquet")
+    table = pyarrow.table(dict(zip(TABLE_COLUMNS, [*columns, *features.T], strict=True)))
+    with atomic_write(path, "wb") as file:
+        parquet.write_table(table, file)
