@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -98,7 +99,7 @@ def gather(answers: Iterable[Answers]) -> tuple[Evaluation, tuple[Unanswered, ..
 
 
 def evaluate_model(
-    recognizer: Recognizer, plan: Plan, out: Path, *, jobs: int = 1, progress: Progress | None = None
+    recognizer: Recognizer, plan: Plan, out: Path, *, jobs: int | None = None, progress: Progress | None = None
 ) -> Results:
     """Measure a finished model: it answers all test clips of a plan, and nothing is trained.
 
@@ -106,7 +107,7 @@ def evaluate_model(
         recognizer: the model.
         plan: made with the model's own card, so that speakers whom it has heard are refused.
         out: folder for the results.
-        jobs: how many threads share the clips.
+        jobs: how many threads share the clips; one for each core by default.
         progress: called with 1 after each clip.
 
     Returns:
@@ -117,7 +118,7 @@ def evaluate_model(
         for fold in plan.folds
         for start in range(0, len(fold.test), _BLOCK)
     ]
-    with ThreadPoolExecutor(jobs) as pool:  # a recognizer may be used from several threads
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:  # a recognizer may be used from several threads
         answers = list(pool.map(lambda part: answer_clips(recognizer, part[1], fold=part[0], progress=progress), parts))
     evaluation, unanswered = gather(answers)
     about = About(plan, recognizer.card.recipe, model=recognizer.card.name, unanswered=unanswered)

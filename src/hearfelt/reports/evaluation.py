@@ -62,7 +62,8 @@ def write_report(results: Results) -> Path:
     blocks.append(_emotions(results))
     blocks.append(_confidence(results))
     blocks.append(_people(results))
-    if curves := read_curves(results.folder):
+    curves = read_curves(results.folder) if summary.get("model") is None else []  # else another recipe's may lie there
+    if curves:
         blocks.append(_learning(curves, results))
     blocks.append(_setting(results))
     clips = len({(row.speaker, row.clip) for row in evaluation.rows})

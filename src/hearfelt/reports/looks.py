@@ -111,7 +111,7 @@ def speaker_colours(speakers: int) -> tuple[str, ...]:
         >>> len(set(speaker_colours(24)))
         24
     """
-    shades = (("#000000", 0.0), ("#000000", 0.38), ("#ffffff", 0.42), ("#000000", 0.6), ("#ffffff", 0.62))
+    shades = (("#000000", 0.0), ("#000000", 0.32), ("#ffffff", 0.38), ("#000000", 0.5), ("#ffffff", 0.55))
     colours = []
     for place in range(speakers):
         towards, share = shades[place // len(_HUES) % len(shades)]

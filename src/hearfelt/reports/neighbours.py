@@ -49,7 +49,7 @@ def standardized(features: Floats) -> Floats:
     """
     deviation = features.std(axis=0)
     centred = features - features.mean(axis=0)
-    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9)
+    return np.asarray(np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9), np.float32)
 
 
 def leak_of(features: Floats, clips: Clips) -> Leak:

@@ -27,6 +27,7 @@ __all__ = [
     "Block",
     "Section",
     "beside",
+    "bullets",
     "card",
     "facts",
     "folded",
@@ -149,6 +150,17 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str | int | float]], *,
     )
 
 
+def bullets(items: Sequence[str], *, most: int = 200) -> Block:
+    """Set a list; beyond ``most`` items their number stands for the rest.
+
+    Example:
+        >>> bullets(["a", "b", "c"], most=2).markup
+        '<ul><li>a</li><li>b</li><li>and 1 more</li></ul>'
+    """
+    shown = [*items[:most], *([f"and {len(items) - most:,} more"] if len(items) > most else [])]
+    return Block(f"<ul>{''.join(f'<li>{_inline(item)}</li>' for item in shown)}</ul>")
+
+
 def facts(values: Mapping[str, str]) -> Block:
     """Set a row of large figures, each with what it counts.
 
@@ -192,7 +204,7 @@ def warning(text: str, *, title: str = "Mind") -> Block:
 def card(title: str, *blocks: Block, emotion: str = "") -> Block:
     """Set blocks on a card under a heading; with an emotion, its colour and emoji mark the card."""
     mark = f' style="--mark:var(--emotion-{emotion if emotion in EMOTIONS else "other"})"' if emotion else ""
-    emoji = f'<span aria-hidden="true">{look_of(emotion).emoji}</span> ' if emotion else ""
+    emoji = f'<span class="emoji" aria-hidden="true">{look_of(emotion).emoji}</span> ' if emotion else ""
     return Block(f'<article class="card"{mark}><h3>{emoji}{escape(title)}</h3>\n{_joined(blocks)}</article>')
 
 

@@ -19,6 +19,8 @@ __all__ = ["clip_map", "count_plot", "histogram", "spreads"]
 
 _MOST_BARS = 100  # more would be too thin to see; the rest is added up in one bar
 _MOST_LYING = 12  # bars that lie, each beside its name; more of them stand
+_BETWEEN_NAMES = 0.05  # of the map's width
+_MOST_IN_LEGEND = 16
 _MOST_NAMES = 40  # names among the dots of a map
 
 
@@ -101,7 +103,7 @@ def histogram(values: ArrayLike, *, label: str, title: str = "", bins: int = 40)
         'duration (s)'
     """
     measured = np.asarray(values, dtype=np.float64).ravel()
-    figure = new_figure(5.2, 2.9)
+    figure = new_figure(5.2, 3.35)
     axes = quiet(figure.add_subplot(), grid="y")
     if measured.size:
         # Equal values have no spread to divide; the bins then take one unit around them.
@@ -110,7 +112,7 @@ def histogram(values: ArrayLike, *, label: str, title: str = "", bins: int = 40)
         median = float(np.median(measured))
         axes.axvline(median, color=SECOND.light, linewidth=1.4)
         axes.annotate(
-            f"median {median:.3g}", (median, 1), (5, -2), xycoords=("data", "axes fraction"),
+            f"median {median:.1f}".replace("-", "−"), (median, 1), (5, -2), xycoords=("data", "axes fraction"),
             textcoords="offset points", va="top", color=INK.light, fontsize=SMALL_PT,
         )  # fmt: skip
         axes.set_ylim(0, heights.max() * 1.22)
@@ -183,19 +185,19 @@ def clip_map(
         known = any(name in EMOTIONS for name in names)
         shades = [look_of(name).colour for name in names] if known else speaker_colours(len(names))
         colours = dict(zip(names, shades, strict=True))
-    figure = new_figure(5.2, 5.4)
+    rows = 0 if named and len(names) <= _MOST_NAMES or len(names) > _MOST_IN_LEGEND else -(-len(names) // 4)
+    figure = new_figure(5.2, 5.0 + 0.2 * rows)  # the map itself is as large with a legend as without
     axes = quiet(figure.add_subplot())
     member = np.asarray(groups)
-    # One call in a drawn order, so that no group lies on top of all others. Dots are pixels even in SVG:
-    # thousands of them would make a page slow.
+    # One call in a drawn order, so that no group lies on top of all others.
     order = np.random.default_rng(0).permutation(len(places))
     axes.scatter(
         places[order, 0], places[order, 1], s=float(np.clip(16_000 / max(1, len(places)), 5, 40)),
-        c=[colours[group] for group in member[order]], alpha=0.8, linewidths=0, rasterized=True,
+        c=[colours[group] for group in member[order]], alpha=0.8, linewidths=0,
     )  # fmt: skip
     if named and len(names) <= _MOST_NAMES:
         _name_groups(axes, places, member, names)
-    elif len(names) <= 16:
+    elif rows:
         for name in names:
             axes.scatter([], [], s=40, color=colours[name], label=plain(name))
         axes.legend(
@@ -205,18 +207,25 @@ def clip_map(
     axes.set_xticks([])
     axes.set_yticks([])
     axes.margins(0.03)
-    axes.set_aspect("equal", adjustable="datalim")
     headline(axes, title)
     return figure
 
 
 def _name_groups(axes: Axes, places: NDArray[np.float64], member: NDArray[np.str_], names: Sequence[str]) -> None:
+    """Write each name where its dots are densest, and not onto another name."""
+    extent = np.maximum(np.ptp(places, axis=0), 1e-9) if len(places) else np.ones(2)
+    taken: list[NDArray[np.float64]] = []
     for name in names:
-        own = places[member == name]
-        # The dot nearest to all others of its group: a mean of two heaps would lie between them.
-        far = np.abs(own[:, None] - own[None, :: max(1, len(own) // 64)]).sum(axis=(1, 2))
-        x, y = own[int(np.argmin(far))]
+        own = places[member == name] / extent
+        distances = np.square(own[:, None] - own[None]).sum(axis=2)
+        crowd = np.sort(distances, axis=1)[:, min(len(own) - 1, max(1, len(own) // 8))]  # to the last of its eighth
+        ranked = own[np.argsort(crowd)]
+        free = [spot for spot in ranked if all(np.hypot(*(spot - other)) > _BETWEEN_NAMES for other in taken)]
+        spot = free[0] if free else ranked[0]
+        taken.append(spot)
+        x, y = (spot * extent).tolist()
         axes.text(
-            x, y, plain(name.rpartition("/")[2], longest=14), ha="center", va="center", fontsize=SMALL_PT,
-            weight="bold", color=INK.light, path_effects=[withStroke(linewidth=2.5, foreground=SURFACE.light)],
+            x, y, plain(name.rpartition("/")[2], longest=14), ha="center", va="center",
+            fontsize=SMALL_PT, weight="bold", color=INK.light,
+            path_effects=[withStroke(linewidth=2.5, foreground=SURFACE.light)],
         )  # fmt: skip

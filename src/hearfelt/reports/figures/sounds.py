@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,52 +21,24 @@ from hearfelt.inference.prediction import Prediction
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
 from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED
 
-__all__ = ["Scale", "demo_picture", "mel_spectrogram", "pitch_track", "sound_sheet", "spectrogram", "waveform"]
+__all__ = ["demo_picture", "mel_spectrogram", "pitch_track", "sound_sheet", "spectrogram", "waveform"]
 
 _COLUMNS: Final = 900  # of a waveform
 _RANGE_DB: Final = 70.0  # below the loudest; what is softer is drawn as nothing
 _HIGHEST_SHOWN_HZ: Final = 8_000.0
+_SOFTEST_PEAK: Final = 1e-4  # silence is drawn as a line, and not magnified until its noise looks like sound
+_SOFTEST_DB: Final = -90.0
+_LEAP_OCTAVES: Final = 0.4  # within 10 ms no voice gets that far: two stretches, not one line
 _MAP: Final = "magma"  # even steps for the eye, also a colour-blind one
 _MEL_TICKS_HZ: Final = (500, 1_000, 2_000, 4_000, 8_000)
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What sounds drawn beside each other have in common, so that they can be compared by eye.
-
-    Attributes:
-        duration_s: end of the time axis.
-        peak: top of the waveform's axis, 0 to 1.
-        loudest_db: the brightest colour of spectrograms.
-    """
-
-    duration_s: float
-    peak: float
-    loudest_db: float
-
-    @classmethod
-    def of(cls, sounds: Iterable[Audio]) -> Scale:
-        """Find the scale on which all of some sounds fit.
-
-        Example:
-            >>> Scale.of([Audio(np.full(8_000, 0.5, np.float32), 8_000)]).peak
-            0.5
-        """
-        sounds = list(sounds)
-        loudest = max((float(levels(s.samples, s.rate_hz).level_db.max(initial=-120.0)) for s in sounds), default=0.0)
-        return cls(
-            duration_s=max((sound.duration_s for sound in sounds), default=1.0),
-            peak=max((float(np.abs(sound.samples).max(initial=0.0)) for sound in sounds), default=1.0),
-            loudest_db=loudest,
-        )
-
-
-def waveform(audio: Audio, *, scale: Scale | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
+def waveform(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
     """Draw how the sound swings over time.
 
     Args:
         audio: the sound.
-        scale: common to several sounds; by default this sound's own.
+        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
         colour: ``#rrggbb`` of the wave.
         title: stands above.
 
@@ -77,56 +47,56 @@ def waveform(audio: Audio, *, scale: Scale | None = None, colour: str = ACCENT.l
         'time (s)'
     """
     figure, axes = _single(2.2, title)
-    _draw_wave(axes, audio, scale or Scale.of([audio]), colour)
+    _draw_wave(axes, audio, until_s, colour)
     return figure
 
 
-def spectrogram(audio: Audio, *, scale: Scale | None = None, title: str = "") -> Figure:
+def spectrogram(audio: Audio, *, until_s: float | None = None, title: str = "") -> Figure:
     """Draw which frequencies there are over time, 0 to 8 kHz.
 
     Args:
         audio: the sound.
-        scale: common to several sounds; by default this sound's own.
+        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
         title: stands above.
     """
     figure, axes = _single(3.0, title)
-    _draw_spectrogram(axes, audio, scale or Scale.of([audio]))
+    _draw_spectrogram(axes, audio, until_s)
     return figure
 
 
-def mel_spectrogram(audio: Audio, *, scale: Scale | None = None, title: str = "") -> Figure:
+def mel_spectrogram(audio: Audio, *, until_s: float | None = None, title: str = "") -> Figure:
     """Draw the same in mel bands, as the ear divides frequencies.
 
     Args:
         audio: the sound.
-        scale: common to several sounds; by default this sound's own.
+        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
         title: stands above.
     """
     figure, axes = _single(3.0, title)
-    _draw_mel(axes, audio, scale or Scale.of([audio]))
+    _draw_mel(axes, audio, until_s)
     return figure
 
 
-def pitch_track(audio: Audio, *, scale: Scale | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
+def pitch_track(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
     """Draw how high the voice is over time; gaps are pauses and sounds without a pitch.
 
     Args:
         audio: the sound.
-        scale: common to several sounds; by default this sound's own.
+        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
         colour: ``#rrggbb`` of the line.
         title: stands above.
     """
     figure, axes = _single(2.4, title)
-    _draw_pitch(axes, audio, scale or Scale.of([audio]), colour)
+    _draw_pitch(axes, audio, until_s, colour)
     return figure
 
 
-def sound_sheet(audio: Audio, *, scale: Scale | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
+def sound_sheet(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
     """Draw waveform, spectrogram, mel spectrogram and pitch below each other over one time axis.
 
     Args:
         audio: the sound.
-        scale: common to several sounds; by default this sound's own.
+        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
         colour: ``#rrggbb`` of wave and pitch.
         title: stands above.
 
@@ -134,13 +104,12 @@ def sound_sheet(audio: Audio, *, scale: Scale | None = None, colour: str = ACCEN
         >>> len(sound_sheet(Audio(np.zeros(8_000, np.float32), 8_000)).axes)
         4
     """
-    scale = scale or Scale.of([audio])
     figure = new_figure(5.2, 6.0)
     wave, lines, mel, voice = figure.subplots(4, 1, sharex=True, height_ratios=(0.8, 1.25, 1.25, 1))
-    _draw_wave(wave, audio, scale, colour)
-    _draw_spectrogram(lines, audio, scale)
-    _draw_mel(mel, audio, scale)
-    _draw_pitch(voice, audio, scale, colour)
+    _draw_wave(wave, audio, until_s, colour)
+    _draw_spectrogram(lines, audio, until_s)
+    _draw_mel(mel, audio, until_s)
+    _draw_pitch(voice, audio, until_s, colour)
     for axes in (wave, lines, mel):
         axes.set_xlabel("")
     figure.align_ylabels()
@@ -158,15 +127,14 @@ def demo_picture(audio: Audio, prediction: Prediction, *, title: str = "", note:
         note: stands below, small: where the sound comes from.
     """
     look = look_of(prediction.emotion)
-    scale = Scale.of([audio])
     figure = new_figure(10.5, 5.0)
     halves: NDArray[np.object_] = np.asarray(figure.subfigures(1, 2, width_ratios=(1.55, 1), wspace=0.03))
     left, right = halves
     for part in halves:
         part.set_facecolor("none")
     wave, lines = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.35))
-    _draw_wave(wave, audio, scale, look.colour)
-    _draw_spectrogram(lines, audio, scale)
+    _draw_wave(wave, audio, None, look.colour)
+    _draw_spectrogram(lines, audio, None)
     wave.set_xlabel("")
     left.align_ylabels()
     headline(wave, title or audio.name)
@@ -194,64 +162,70 @@ def _swatch(colour: str) -> Rectangle:
     return Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0)
 
 
-def _time_axis(axes: Axes, scale: Scale) -> None:
-    axes.set_xlim(0, scale.duration_s)
+def _time_axis(axes: Axes, audio: Audio, until_s: float | None) -> None:
+    axes.set_xlim(0, until_s or audio.duration_s)
     axes.set_xlabel("time (s)")
 
 
-def _draw_wave(axes: Axes, audio: Audio, scale: Scale, colour: str) -> None:
+def _draw_wave(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> None:
     quiet(axes)
     low, high = envelope(audio.samples, _COLUMNS)
     times_s = (np.arange(len(low)) + 0.5) * (audio.duration_s / max(1, len(low)))
-    # A hair of thickness keeps silence visible as a line.
-    hair = scale.peak * 0.004
+    peak = max(float(np.abs(audio.samples).max(initial=0.0)), _SOFTEST_PEAK)
+    hair = peak * 0.006  # keeps a pause visible, as a line
     axes.fill_between(times_s, low - hair, high + hair, color=colour, linewidth=0)
-    reach = max(scale.peak, 1e-4) * 1.05
-    axes.set_ylim(-reach, reach)
-    axes.set_yticks([0])
-    axes.set_yticklabels([""])
+    axes.set_ylim(-1.08 * peak, 1.08 * peak)
+    axes.set_yticks([0], [""])
     axes.set_ylabel("wave")
-    _time_axis(axes, scale)
+    # Every wave fills its height, or soft voices would be lines; how loud it is stands beside it.
+    axes.annotate(
+        f"peak {audio.peak_db:.0f} dB".replace("-", "−"), (1, 1), (0, 1), xycoords="axes fraction",
+        textcoords="offset points", ha="right", va="bottom", color=MUTED.light, fontsize=SMALL_PT - 1,
+    )  # fmt: skip
+    _time_axis(axes, audio, until_s)
 
 
-def _draw_levels(axes: Axes, shown: Levels, scale: Scale, *, top: float, loudest_db: float) -> None:
+def _draw_levels(axes: Axes, shown: Levels, top: float) -> None:
     quiet(axes)
-    hop_s = float(shown.times_s[1]) if len(shown.times_s) > 1 else scale.duration_s
+    hop_s = float(shown.times_s[1]) if len(shown.times_s) > 1 else 1.0
+    loudest_db = max(float(shown.level_db.max(initial=_SOFTEST_DB)), _SOFTEST_DB)
     axes.imshow(
         shown.level_db, origin="lower", aspect="auto", cmap=_MAP, interpolation="bilinear", rasterized=True,
         extent=(-hop_s / 2, float(shown.times_s[-1]) + hop_s / 2, 0, top),
         vmin=loudest_db - _RANGE_DB, vmax=loudest_db,
     )  # fmt: skip
-    _time_axis(axes, scale)
 
 
-def _draw_spectrogram(axes: Axes, audio: Audio, scale: Scale) -> None:
+def _draw_spectrogram(axes: Axes, audio: Audio, until_s: float | None) -> None:
     shown = levels(audio.samples, audio.rate_hz)
     highest_hz = float(shown.frequencies_hz[-1])
-    _draw_levels(axes, shown, scale, top=highest_hz, loudest_db=scale.loudest_db)
+    _draw_levels(axes, shown, highest_hz)
     axes.set_ylim(0, min(highest_hz, _HIGHEST_SHOWN_HZ))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1_000:g}"))
     axes.set_ylabel("kHz")
+    _time_axis(axes, audio, until_s)
 
 
-def _draw_mel(axes: Axes, audio: Audio, scale: Scale) -> None:
+def _draw_mel(axes: Axes, audio: Audio, until_s: float | None) -> None:
     shown = mel_levels(audio.samples, audio.rate_hz)
     bands = len(shown.frequencies_hz)
-    # A band's mean lies below the line of a sine within it.
-    _draw_levels(axes, shown, scale, top=bands, loudest_db=scale.loudest_db - 6)
+    _draw_levels(axes, shown, bands)
     ticks = [hz for hz in _MEL_TICKS_HZ if hz < shown.frequencies_hz[-1]]
     places: NDArray[np.float64] = np.interp(ticks, shown.frequencies_hz, np.arange(bands) + 0.5)
     axes.set_yticks(places, [f"{hz / 1_000:g}" for hz in ticks])
     axes.set_ylabel("kHz, mel")
+    _time_axis(axes, audio, until_s)
 
 
-def _draw_pitch(axes: Axes, audio: Audio, scale: Scale, colour: str) -> None:
+def _draw_pitch(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> None:
     quiet(axes, grid="y")
     heard = pitch_of(audio.samples, audio.rate_hz)
     line = np.where(heard.is_voiced, heard.frequency_hz, np.nan)  # matplotlib leaves a gap at NaN
+    with np.errstate(invalid="ignore"):
+        leaps = np.abs(np.diff(np.log2(line), prepend=np.nan)) > _LEAP_OCTAVES
     axes.set_yscale("log")
-    axes.plot(heard.times_s, line, color=colour, linewidth=2.4, solid_capstyle="round")
+    axes.plot(heard.times_s, np.where(leaps, np.nan, line), color=colour, linewidth=2.4, solid_capstyle="round")
     axes.set_ylim(LOWEST_HZ, HIGHEST_HZ * 0.8)
     axes.yaxis.set_major_locator(FixedLocator([100, 200, 400]))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -262,7 +236,7 @@ def _draw_pitch(axes: Axes, audio: Audio, scale: Scale, colour: str) -> None:
             0.5, 0.5, "no voice with a pitch", transform=axes.transAxes, ha="center", va="center",
             color=MUTED.light, fontsize=SMALL_PT,
         )  # fmt: skip
-    _time_axis(axes, scale)
+    _time_axis(axes, audio, until_s)
 
 
 def _draw_ranking(axes: Axes, prediction: Prediction) -> None:

@@ -1,0 +1,167 @@
+"""The commands that measure: ``hearfelt evaluate``, ``protocols`` and ``results``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from hearfelt.cli.options import (
+    CorpusOption,
+    DropOption,
+    FormatOption,
+    JobsOption,
+    OutOption,
+    SeedsOption,
+    TableOrJsonOption,
+    examples,
+    expanded,
+    parse_corpora,
+    parse_names,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from hearfelt.evaluation.results import Results
+
+__all__ = ["add_to"]
+
+_Split = tuple[tuple[str, ...], int | None]  # emotions to drop, and how many folds
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands ``evaluate``, ``protocols`` and ``results``."""
+    app.command(
+        "evaluate",
+        epilog=examples(
+            "hearfelt evaluate recipes/svm.toml -p emobox-ravdess -c ravdess=~/ravdess -o results/emobox-ravdess/svm",
+            "hearfelt evaluate recipes/classic.toml -p by-speaker --folds 10 --seeds 3 -c emodb=~/emodb -o runs/mine",
+            "hearfelt evaluate --model classic -p by-speaker -c folder=~/mine -o runs/mine   # nothing is trained",
+        ),
+    )(_evaluate)
+    app.command(
+        "protocols", epilog=examples("hearfelt protocols", "hearfelt protocols --format json   # with descriptions")
+    )(_protocols)
+    app.command(
+        "results",
+        epilog=examples("hearfelt results           # in a checkout", "hearfelt results --check   # for CI"),
+    )(_results)
+
+
+def _evaluate(
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="RECIPE", help="A recipe to train in every fold.", callback=expanded)
+    ] = None,
+    *,
+    protocol: Annotated[
+        str, typer.Option("--protocol", "-p", metavar="NAME", help="How to divide; hearfelt protocols lists them.")
+    ],
+    corpus: CorpusOption,
+    out: OutOption,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", metavar="NAME|FILE", help="A finished model to measure instead of a recipe."),
+    ] = None,
+    seeds: SeedsOption = 1,
+    drop: DropOption = [],  # noqa: B006  # typer reads it and never changes it
+    folds: Annotated[int | None, typer.Option("--folds", min=2, help="How many folds by-speaker makes.")] = None,
+    jobs: JobsOption = None,
+    format: TableOrJsonOption = "table",
+) -> None:
+    """Measure a recipe, or a finished model, on clips it has not learned from.
+
+    A recipe is trained anew for every fold and seed, in parallel, and its
+    exported files answer the test clips; a call that was stopped goes on when
+    it is repeated. A model answers as it is. Give a recipe or --model, exactly
+    one. A split with a speaker or a sound on both sides is refused, except
+    where the protocol is listed as leaky, and then every output says so.
+    """
+    if (recipe is None) == (model is None):
+        raise typer.BadParameter("give a recipe or --model NAME|FILE, exactly one of them")
+    split = (parse_names(drop), folds)
+    if recipe is not None:
+        results = _train_and_test(recipe, protocol, corpus, out, split, seeds, jobs)
+    elif seeds != 1:
+        raise typer.BadParameter("a finished model is not trained, so there is one seed, 0", param_hint="--seeds")
+    else:
+        results = _test(str(model), protocol, corpus, out, split, jobs)
+    _show(results, format)
+
+
+def _train_and_test(
+    recipe: Path, protocol: str, corpus: list[str], out: Path, split: _Split, seeds: int, jobs: int | None
+) -> Results:
+    from hearfelt.errors import require
+    from hearfelt.evaluation.protocols import protocol_called
+
+    require("torch", "train")
+    from hearfelt.corpora.catalog import read_corpora
+    from hearfelt.training.experiment import run_experiment
+    from hearfelt.training.recipe import read_recipe
+
+    chosen, how = protocol_called(protocol), read_recipe(recipe)
+    clips = read_corpora(parse_corpora(corpus))
+    drop, folds = split
+    return run_experiment(how, chosen, clips, seeds=seeds, out=out, jobs=jobs, drop=drop, folds=folds, bars=progress)
+
+
+def _test(model: str, protocol: str, corpus: list[str], out: Path, split: _Split, jobs: int | None) -> Results:
+    from hearfelt.corpora.catalog import read_corpora
+    from hearfelt.evaluation.evaluate import evaluate_model
+    from hearfelt.evaluation.protocols import protocol_called
+    from hearfelt.inference.recognizer import Recognizer
+
+    chosen, recognizer = protocol_called(protocol), Recognizer.load(model, threads=1)
+    clips = read_corpora(parse_corpora(corpus))
+    drop, folds = split
+    plan = chosen.plan(clips, drop=drop, folds=folds, card=recognizer.card)
+    with progress("answering clips", sum(len(fold.test) for fold in plan.folds)) as done:
+        return evaluate_model(recognizer, plan, out, jobs=jobs, progress=done)
+
+
+def _show(results: Results, format: Literal["table", "json"]) -> None:
+    from hearfelt.cli.results_table import print_results
+    from hearfelt.errors import ExtraMissingError, require
+
+    try:
+        require("matplotlib", "plots")
+        from hearfelt.reports.evaluation import write_report
+
+        report = str(write_report(results))
+    except ExtraMissingError as error:  # the figures are there; only the page is not
+        report = f"no page: {error}"
+    if format == "json":
+        from hearfelt.cli.output import print_json
+
+        print_json(dict(results.summary))
+    else:
+        print_results(results, report)
+
+
+def _protocols(format: FormatOption = "table") -> None:
+    """List the ways to measure: what each is over, how it divides, and whether it is leaky."""
+    from hearfelt.cli.output import print_rows
+    from hearfelt.cli.results_table import protocol_rows
+
+    print_rows(protocol_rows(described=format != "table"), format)
+
+
+def _results(
+    root: Annotated[
+        Path,
+        typer.Option("--root", metavar="FOLDER", help="The checkout with results/ and docs/.", callback=expanded),
+    ] = Path(),
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if docs/results.md or README.md is stale.")
+    ] = False,
+) -> None:
+    """Write docs/results.md, and the figures in README.md, from every results/PROTOCOL/NAME/."""
+    from hearfelt.reports.results_page import check_pages, write_pages
+
+    if check:
+        check_pages(root)
+        typer.echo("docs/results.md and README.md say what results/ holds")
+    else:
+        for path in write_pages(root):
+            typer.echo(path)
