@@ -1,0 +1,175 @@
+"""``hearfelt train`` and ``hearfelt tune``: a model from recordings, and better settings for its recipe."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hearfelt.cli.options import (
+    CorpusOption,
+    DropOption,
+    JobsOption,
+    OutOption,
+    examples,
+    expanded,
+    parse_corpora,
+    parse_names,
+    progress,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hearfelt.training.loop import EpochRow
+    from hearfelt.training.single import Trained
+
+__all__ = ["add_to"]
+
+RecipeArgument = Annotated[
+    Path, typer.Argument(metavar="RECIPE", callback=expanded, help="A TOML file, such as recipes/classic.toml.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same weights.")]
+AwayOption = Annotated[
+    list[str],
+    typer.Option(
+        "--without-speakers",
+        metavar="SPEAKER",
+        help="Never let the model hear this speaker, such as ravdess/06. A list with commas is fine.",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands ``train`` and ``tune``."""
+    app.command(
+        "train",
+        epilog=examples(
+            "hearfelt train recipes/classic.toml -c ravdess=~/ravdess --out runs/classic",
+            "hearfelt train recipes/svm.toml -c folder=~/mine --out runs/mine",
+            "hearfelt train recipes/classic.toml -c ravdess=~/ravdess --out runs/seven --drop neutral",
+            "hearfelt train recipes/classic.toml -c ravdess=~/ravdess --out runs/classic --resume",
+        ),
+    )(_train)
+    app.command(
+        "tune",
+        epilog=examples(
+            "hearfelt tune recipes/svm.toml -c ravdess=~/ravdess --out runs/tuned.toml --trials 30",
+        ),
+    )(_tune)
+
+
+def _train(
+    recipe: RecipeArgument,
+    corpus: CorpusOption,
+    out: OutOption,
+    drop: DropOption = [],  # noqa: B006 - typer reads it and hands out a new list
+    without_speakers: AwayOption = [],  # noqa: B006
+    seed: SeedOption = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
+    jobs: JobsOption = None,
+    track: Annotated[
+        str | None, typer.Option("--track", metavar="tensorboard|mlflow", help="Also log each epoch there.")
+    ] = None,
+) -> None:
+    """Train a model on recordings and write it as one file.
+
+    Some speakers are held out: the best epoch, the temperature and the threshold of "unsure" are
+    chosen on them. Nobody is tested on here; hearfelt evaluate does that on speakers never heard.
+    """
+    from hearfelt.corpora.catalog import read_corpora
+    from hearfelt.training.recipe import read_recipe
+    from hearfelt.training.single import train
+
+    chosen = read_recipe(recipe)
+    trained = train(
+        chosen,
+        read_corpora(parse_corpora(corpus)),
+        out,
+        seed=seed,
+        drop=parse_names(drop),
+        without_speakers=parse_names(without_speakers),
+        resume=resume,
+        jobs=jobs,
+        tracker=track,
+        on_epoch=_live(chosen.fit.epochs),
+        bars=progress,
+    )
+    _tell(trained)
+
+
+def _tune(
+    recipe: RecipeArgument,
+    corpus: CorpusOption,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.toml", callback=expanded, help="Gets the better recipe.")
+    ],
+    trials: Annotated[int, typer.Option("--trials", min=1, help="How many settings to try.")] = 20,
+    drop: DropOption = [],  # noqa: B006
+    without_speakers: AwayOption = [],  # noqa: B006
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+) -> None:
+    """Search better settings for a recipe, judged on validation speakers alone.
+
+    The study is kept beside the new recipe, so that the same command goes on with it. Give the
+    speakers you will test on to --without-speakers: what chose the settings cannot judge them.
+    """
+    from hearfelt.corpora.catalog import read_corpora
+    from hearfelt.training.recipe import read_recipe
+    from hearfelt.training.tuning import tune
+
+    tuned = tune(
+        read_recipe(recipe),
+        read_corpora(parse_corpora(corpus)),
+        out,
+        trials=trials,
+        seed=seed,
+        drop=parse_names(drop),
+        without_speakers=parse_names(without_speakers),
+        jobs=jobs,
+        bars=progress,
+    )
+    print(f"{out}: the best of {tuned.trials} trials, validation UAR {tuned.best:.1%} ({tuned.start:.1%} as given)")
+    print(f"Train it: hearfelt train {out} {' '.join(f'--corpus {one}' for one in corpus)} --out runs/tuned")
+
+
+def _live(epochs: int) -> Callable[[EpochRow], None]:
+    """Show each epoch as it comes, where somebody looks."""
+    best = [0.0]
+
+    def show(row: EpochRow) -> None:
+        best[0] = max(best[0], row.validation_uar)
+        if sys.stderr.isatty():
+            print(
+                f"epoch {row.epoch:3} of {epochs}  loss {row.train_loss:.3f}  validation loss {row.validation_loss:.3f}"
+                f" UAR {row.validation_uar:.1%}  best {best[0]:.1%}  {row.seconds:.1f} s",
+                file=sys.stderr,
+            )
+
+    return show
+
+
+def _tell(trained: Trained) -> None:
+    """Draw the curves, say what came of a training, and what to do with it."""
+    from hearfelt.cli.output import console
+    from hearfelt.reports.figures.canvas import save_figure
+    from hearfelt.reports.figures.results import learning_curves
+    from hearfelt.training.loop import read_curves
+
+    taught = trained.taught
+    for reason, count in trained.admitted.left_out.items():
+        print(f"left out: {count:,} clips {reason}", file=sys.stderr)
+    if rows := read_curves(taught.folder):
+        save_figure(learning_curves(rows, chosen=taught.epoch), taught.folder / "curves.png")
+    out = console()
+    epoch = "" if taught.epoch is None else f", epoch {taught.epoch}"
+    out.print(f"[bold]{taught.model}[/bold]{epoch}")
+    out.print(
+        f"learned from {len(trained.learned)} speakers; on {len(trained.validation)} others, held out for its choices:"
+        f" UAR {taught.validation['uar']:.1%}, accuracy {taught.validation['accuracy']:.1%}"
+    )
+    out.print("[dim]These choices flatter. What it is worth on strangers, hearfelt evaluate says.[/dim]")
+    out.print(f"Try it:  hearfelt recognize clip.wav --model {taught.model}")

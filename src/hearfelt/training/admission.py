@@ -1,0 +1,120 @@
+"""Who may take part: training refuses what cannot be honest, and takes its validation part out of the training part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from hearfelt.clips import Clip, Clips, duplicates
+from hearfelt.emotions import EMOTIONS
+from hearfelt.errors import CorpusError
+from hearfelt.splits import hold_out_clips, hold_out_speakers
+from hearfelt.survey import survey
+from hearfelt.training.recipe import Validation
+
+__all__ = ["PURPOSES", "Admitted", "Division", "admit", "divide", "generator_for"]
+
+Division = Literal["speaker", "clip"]
+PURPOSES: Final = ("validation", "copies", "balance", "background", "network")
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """Clips that may be learned from.
+
+    Attributes:
+        clips: in their order.
+        left_out: how many were not admitted, by reason.
+    """
+
+    clips: Clips
+    left_out: Mapping[str, int]
+
+
+def generator_for(seed: int, purpose: str, fold: int = 0) -> np.random.Generator:
+    """Make the random numbers for one purpose, so that a change in one does not move the others.
+
+    Example:
+        >>> bool(generator_for(0, "copies").random() == generator_for(0, "copies").random())
+        True
+    """
+    return np.random.default_rng([seed, fold, PURPOSES.index(purpose)])
+
+
+def admit(clips: Clips, *, drop: Sequence[str] = ()) -> Admitted:
+    """Leave out what nobody should learn from, and refuse clips from which no honest model can come.
+
+    Left out are labels beyond the eight, silent clips, and copies of one sound under contradicting labels: there
+    nobody knows which is true.
+
+    Args:
+        clips: of one corpus or of several.
+        drop: emotions to leave out.
+
+    Raises:
+        CorpusError: if an emotion to drop is not there, a file cannot be read, or fewer than two emotions are left.
+    """
+    for emotion in drop:
+        if emotion not in clips.emotions:
+            raise CorpusError(f"--drop {emotion}: no clip has this label; there are {', '.join(clips.emotions)}")
+    left_out: dict[str, int] = {}
+    clips = clips.without(emotion=tuple(drop))
+    for emotion, count in clips.count("emotion").items():
+        if emotion not in EMOTIONS:
+            left_out[f"of {emotion}, which is not one of hearfelt's emotions"] = count
+    clips = clips.where(emotion=EMOTIONS)
+    for reason, refused in (
+        ("silent", _silent(clips)),
+        ("the same sound under contradicting labels", _contradicting(clips)),
+    ):
+        kept = Clips(clip for clip in clips if clip not in refused)
+        if len(kept) < len(clips):
+            left_out[reason] = len(clips) - len(kept)
+        clips = kept
+    if len(clips.emotions) < 2:
+        found = f"only {clips.emotions[0]}" if clips else "nothing"
+        raise CorpusError(f"{found} in {len(clips):,} clips to learn from; at least 2 emotions are needed")
+    return Admitted(clips, left_out)
+
+
+def divide(clips: Clips, by: Division, validation: Validation, generator: np.random.Generator) -> tuple[Clips, Clips]:
+    """Take the validation part out of the training part: speakers, or clips, as the protocol divides.
+
+    Args:
+        clips: the training part; nothing else is ever looked at.
+        by: what is divided.
+        validation: the recipe's shares.
+        generator: draws.
+
+    Returns:
+        What is left to learn from, and the validation part.
+
+    Raises:
+        CorpusError: if there is one speaker, speakers are unknown, or an emotion is left without a clip to learn.
+    """
+    if by == "speaker":
+        learn, held_out = hold_out_speakers(clips, share=validation.speakers, generator=generator)
+    else:
+        learn, held_out = hold_out_clips(clips, share=validation.clips, generator=generator)
+    if lost := [emotion for emotion in clips.emotions if emotion not in learn.emotions]:
+        raise CorpusError(
+            f"every clip of {lost[0]} is of a speaker held out for validation; more speakers with it are needed, or"
+            f" --drop {lost[0]}"
+        )
+    return learn, held_out
+
+
+def _silent(clips: Clips) -> set[Clip]:
+    facts = survey(clip.path for clip in clips)
+    for clip in clips:
+        if error := facts[clip.path].error:
+            raise CorpusError(f"{error}; mend or remove this clip before training")
+    return {clip for clip in clips if facts[clip.path].is_silent}
+
+
+def _contradicting(clips: Clips) -> set[Clip]:
+    groups = duplicates(clips)
+    return {clip for group in groups for clip in group if len({one.emotion for one in group}) > 1}

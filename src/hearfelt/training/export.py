@@ -1,0 +1,111 @@
+"""Export: the trained network as one ONNX file that carries its card, checked against the network itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import torch
+from torch import nn
+
+from hearfelt.errors import ModelError, require
+from hearfelt.features.classic import FEATURE_NAMES
+from hearfelt.files import atomic_write
+from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
+
+__all__ = ["OPSET", "PARITY", "export", "parity"]
+
+OPSET: Final = 17
+PARITY: Final = 1e-4  # largest difference allowed between the file's logits and the network's
+
+Features = npt.NDArray[np.float32]
+
+
+def export(network: nn.Module, card: ModelCard, background: Features, path: Path) -> None:
+    """Write a network as a model file.
+
+    Args:
+        network: from ``(batch, 162)`` features, not scaled, to ``(batch, classes)`` logits.
+        card: goes inside.
+        background: ``(k, 162)`` features of training clips, against which answers are explained.
+        path: the file; it is there as a whole or not at all.
+
+    Raises:
+        ModelError: if the file's answers are not the network's, within 1e-4.
+        ExtraMissingError: if onnx is not installed.
+    """
+    model = _with_metadata(
+        _graph(network),
+        {
+            CARD_KEY: card.to_json(),
+            BACKGROUND_KEY: base64.b64encode(background.astype("<f4").tobytes()).decode("ascii"),
+        },
+    )
+    apart = parity(network, model, background)
+    if not apart <= PARITY:
+        raise ModelError(
+            f"{path}: the exported file differs from the network by {apart:.2g}; at most {PARITY:g} is right"
+        )
+    with atomic_write(path, "wb") as file:
+        file.write(model)
+
+
+def parity(network: nn.Module, model: bytes, features: Features) -> float:
+    """Measure how far a file's logits are from the network's: rows together, and each alone.
+
+    Args:
+        network: in torch.
+        model: bytes of its file.
+        features: ``(rows, 162)``; silence is added to them.
+
+    Returns:
+        The largest difference; NaN if an answer is not finite.
+    """
+    rows = np.concatenate([features, np.zeros((1, len(FEATURE_NAMES)), np.float32)]).astype(np.float32)
+    network.eval()
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(rows)).numpy()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    (together,) = session.run(["logits"], {"features": rows})
+    alone = np.concatenate([session.run(["logits"], {"features": row[None]})[0] for row in rows])
+    return float(np.max([np.abs(together - wanted), np.abs(alone - wanted)]))
+
+
+def _graph(network: nn.Module) -> bytes:
+    network.eval()
+    file = io.BytesIO()
+    example = torch.zeros(2, len(FEATURE_NAMES))
+    with warnings.catch_warnings():
+        # The exporter that traces is called old, but writes an LSTM as one node; the new one takes it apart.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.onnx|hearfelt")
+        # It warns of any LSTM with a batch that varies; the states begin as zeros of the batch's own size.
+        warnings.filterwarnings("ignore", message=".*batch_size other than 1.*", category=UserWarning)
+        torch.onnx.export(
+            network,
+            (example,),
+            file,  # type: ignore[arg-type]  # the stub forgets that an open file is fine
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["features"],
+            output_names=["logits"],
+            dynamic_axes={"features": {0: "batch"}, "logits": {0: "batch"}},
+        )
+    return file.getvalue()
+
+
+def _with_metadata(graph: bytes, entries: dict[str, str]) -> bytes:
+    onnx = require("onnx", "train")
+    model = onnx.load_from_string(graph)
+    for key, value in entries.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))

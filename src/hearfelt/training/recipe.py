@@ -1,0 +1,263 @@
+"""A recipe: everything that decides how a model is trained, in one TOML file that is checked before anything starts.
+
+What is not in the file has its default, so that a recipe says only what is particular about it.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, cast, get_args, get_type_hints
+
+from hearfelt.augment import KINDS
+from hearfelt.errors import RecipeError
+
+__all__ = ["Augment", "Balance", "Fit", "Recipe", "Svm", "Validation", "read_recipe", "recipe_of"]
+
+NETWORKS: Final = ("classic", "svm")
+# Which tables mean something to which network; in the other's recipe they would be a silent lie.
+TABLES: Final = {
+    "classic": ("augment", "balance", "fit", "validation"),
+    "svm": ("augment", "balance", "svm", "validation"),
+}
+
+
+def _number(default: float, low: float, high: float, *, above: bool = False) -> Any:
+    """Describe a number with its range; ``above`` leaves the lower end itself out."""
+    return field(default=default, metadata={"low": low, "high": high, "above": above})
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How training clips are changed; validation and test clips never are.
+
+    Attributes:
+        kinds: which changes are drawn from.
+        copies: how many changed copies stand beside each training clip.
+    """
+
+    kinds: tuple[str, ...] = field(default=tuple(KINDS), metadata={"among": tuple(KINDS)})
+    copies: int = _number(0, 0, 20)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How rare emotions are helped.
+
+    Attributes:
+        smote: whether rows are invented between neighbours until all emotions have equally many.
+        neighbours: between how many nearest neighbours.
+    """
+
+    smote: bool = False
+    neighbours: int = _number(5, 1, 50)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a network is fitted, epoch by epoch.
+
+    Attributes:
+        epochs: at most; the cosine schedule ends there.
+        batch: rows in a step.
+        learning_rate: of AdamW, at the start.
+        weight_decay: of AdamW.
+        patience: epochs without a better validation score before it stops.
+    """
+
+    epochs: int = _number(40, 1, 2000)
+    batch: int = _number(32, 2, 4096)
+    learning_rate: float = _number(1e-3, 0.0, 1.0, above=True)
+    weight_decay: float = _number(1e-4, 0.0, 1.0)
+    patience: int = _number(10, 1, 2000)
+
+
+@dataclass(frozen=True)
+class Svm:
+    """How the support vector machine is fitted.
+
+    Attributes:
+        c: what a training row on the wrong side costs, scikit-learn's ``C``.
+        balanced: whether a row of a rare emotion costs more.
+    """
+
+    c: float = _number(10.0, 0.0, 1e6, above=True)
+    balanced: bool = True
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What is taken out of the training part, to choose the epoch, the temperature and the threshold on.
+
+    Attributes:
+        speakers: share of the speakers, where the protocol divides speakers.
+        clips: share of each emotion's clips, where the protocol divides clips.
+    """
+
+    speakers: float = _number(0.15, 0.0, 0.9, above=True)
+    clips: float = _number(0.1, 0.0, 0.9, above=True)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One experiment.
+
+    Attributes:
+        name: what the model will be called.
+        network: ``"classic"`` or ``"svm"``.
+        description: a sentence for people.
+        augment: changes to training clips.
+        balance: help for rare emotions.
+        fit: how ``classic`` is fitted.
+        svm: how ``svm`` is fitted.
+        validation: what is held out of the training part.
+
+    Example:
+        >>> Recipe("mine", "classic").fit.batch
+        32
+    """
+
+    name: str
+    network: str = field(metadata={"among": NETWORKS})
+    description: str = ""
+    augment: Augment = Augment()
+    balance: Balance = Balance()
+    fit: Fit = Fit()
+    svm: Svm = Svm()
+    validation: Validation = Validation()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the whole recipe, defaults included, without the tables that its network doesn't use."""
+        values: dict[str, Any] = asdict(self)
+        values["augment"]["kinds"] = list(self.augment.kinds)
+        unused = {name for tables in TABLES.values() for name in tables} - set(TABLES[self.network])
+        return {name: value for name, value in values.items() if name not in unused}
+
+    def changed(self, table: str, **values: Any) -> Recipe:
+        """Copy the recipe with other values in one table, checked like a file.
+
+        Raises:
+            RecipeError: if a key is unknown or a value impossible.
+
+        Example:
+            >>> Recipe("mine", "classic").changed("fit", epochs=3).fit.epochs
+            3
+        """
+        whole = self.to_dict()
+        return recipe_of({**whole, table: {**whole.get(table, {}), **values}}, source=self.name)
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        path: a TOML file.
+
+    Raises:
+        RecipeError: if it cannot be read, a key is unknown, or a value is impossible; the sentence names the
+            nearest right name or the range allowed.
+    """
+    path = Path(path).expanduser()
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: there is no such recipe; give a TOML file such as recipes/classic.toml") from error
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); give a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f'{path}: this is no TOML ({error}); a line looks like: name = "classic"') from error
+    return recipe_of(values, source=str(path))
+
+
+def recipe_of(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
+    """Check values as they come from TOML or from :meth:`Recipe.to_dict`, and make the recipe.
+
+    Args:
+        values: by key, tables as mappings.
+        source: what messages call it.
+
+    Raises:
+        RecipeError: at the first key or value that is wrong.
+
+    Example:
+        >>> recipe_of({"name": "mine", "network": "classic", "fit": {"epochs": 3}}).fit.epochs
+        3
+    """
+    recipe: Recipe = _read(Recipe, values, source, "")
+    if not recipe.name or not all(letter.isalnum() or letter in "-_." for letter in recipe.name):
+        raise RecipeError(f"{source}: name = {recipe.name!r}; letters, digits, '-', '_' and '.' make a file name")
+    for table in ("fit", "svm"):
+        if table in values and table not in TABLES[recipe.network]:
+            raise RecipeError(f"{source}: [{table}] means nothing to the network {recipe.network!r}; take it out")
+    # The order of the kinds must not matter: copies are drawn from them by number.
+    kinds = tuple(kind for kind in KINDS if kind in recipe.augment.kinds)
+    return replace(recipe, augment=replace(recipe.augment, kinds=kinds))
+
+
+def _read(kind: type[Any], values: Mapping[str, Any], source: str, where: str) -> Any:
+    """Make one dataclass from one table."""
+    hints = get_type_hints(kind)
+    names = [one.name for one in fields(kind)]
+    for key in values:
+        if key not in names:
+            raise RecipeError(f"{source}: unknown key {where + key!r}; {_advice(key, names)}")
+    made: dict[str, Any] = {}
+    for one in fields(kind):
+        key, hint = where + one.name, hints[one.name]
+        if one.name not in values:
+            if where == "" and one.name in ("name", "network"):
+                raise RecipeError(f"{source}: {key!r} is missing; a recipe says at least its name and its network")
+        elif is_dataclass(hint):
+            table = values[one.name]
+            if not isinstance(table, Mapping):
+                raise RecipeError(f"{source}: {key} = {table!r}; a table [{key}] is wanted")
+            made[one.name] = _read(cast(type[Any], hint), table, source, f"{one.name}.")
+        else:
+            made[one.name] = _value(hint, values[one.name], one.metadata, f"{source}: {key}")
+    return kind(**made)
+
+
+def _value(hint: Any, value: Any, limits: Mapping[str, Any], what: str) -> Any:
+    """Check one value against its annotation and its limits."""
+    if hint is bool:
+        if not isinstance(value, bool):
+            raise RecipeError(f"{what} = {value!r}; true or false is wanted")
+        return value
+    if hint in (int, float):
+        return _checked_number(hint, value, limits, what)
+    if get_args(hint):
+        if not isinstance(value, list | tuple) or not value or not all(isinstance(one, str) for one in value):
+            raise RecipeError(f"{what} = {value!r}; a list of names is wanted, such as {list(limits['among'])}")
+        for one in value:
+            _refuse_stranger(one, limits["among"], what)
+        return tuple(value)
+    if not isinstance(value, str):
+        raise RecipeError(f"{what} = {value!r}; text in quotes is wanted")
+    if "among" in limits:
+        _refuse_stranger(value, limits["among"], what)
+    return value
+
+
+def _checked_number(hint: type, value: Any, limits: Mapping[str, Any], what: str) -> float:
+    low, high, above = limits["low"], limits["high"], limits["above"]
+    allowed = f"{'above' if above else 'from'} {low:g} to {high:g}"
+    kind = "a whole number" if hint is int else "a number"
+    if isinstance(value, bool) or not isinstance(value, int if hint is int else int | float):
+        raise RecipeError(f"{what} = {value!r}; {kind} {allowed} is wanted")
+    if not math.isfinite(value) or not low <= value <= high or (above and value == low):
+        raise RecipeError(f"{what} = {value}; {kind} {allowed} is wanted")
+    return int(value) if hint is int else float(value)
+
+
+def _refuse_stranger(value: str, among: Collection[str], what: str) -> None:
+    if value not in among:
+        raise RecipeError(f"{what}: {value!r} is unknown; {_advice(value, among)}")
+
+
+def _advice(name: str, among: Collection[str]) -> str:
+    near = get_close_matches(name, among, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(among)}"

@@ -1,0 +1,152 @@
+"""Runs: one training and one test, each in a process of its own, each kept when it is done."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from hearfelt.clips import Clips
+from hearfelt.errors import HearfeltError, ModelError
+from hearfelt.evaluation.evaluate import Answers, answer_clips
+from hearfelt.evaluation.predictions import Row
+from hearfelt.evaluation.results import Unanswered
+from hearfelt.files import atomic_write
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.training.dataset import Lesson
+from hearfelt.training.recipe import Recipe
+from hearfelt.training.teach import key_of, teach
+
+__all__ = ["ANSWERS", "Finished", "Run", "do_run", "do_runs"]
+
+ANSWERS: Final = "answers.json"  # written last: where it is, the whole run is over
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One fold with one seed. The test clips never meet the lesson: they are answered when the model is written.
+
+    Attributes:
+        recipe: how.
+        lesson: from what.
+        test: what the exported file is asked at the end.
+        fold: published number.
+        seed: from 0.
+        folder: for everything that comes of it.
+    """
+
+    recipe: Recipe
+    lesson: Lesson
+    test: Clips
+    fold: int
+    seed: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of a run.
+
+    Attributes:
+        fold: published number.
+        seed: from 0.
+        epoch: the one chosen on validation clips; None where there are none.
+        answers: to the test clips.
+    """
+
+    fold: int
+    seed: int
+    epoch: int | None
+    answers: Answers
+
+
+def do_runs(runs: Sequence[Run], *, jobs: int, progress: Callable[[int], None] | None = None) -> list[Finished]:
+    """Do runs in parallel processes, those that are done already excepted.
+
+    Each process computes on one thread, so that a run's weights don't depend on how many there are.
+
+    Args:
+        runs: in any order.
+        jobs: processes at once.
+        progress: called with 1 after each run.
+
+    Returns:
+        What came of each, in the order given.
+
+    Raises:
+        HearfeltError: as the first run that fails; the others stop, and a repeated call goes on.
+    """
+    tell = progress or (lambda _: None)
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        min(jobs, len(runs)), mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
+    )
+    finished: dict[int, Finished] = {}
+    try:
+        waiting = {pool.submit(do_run, run): place for place, run in enumerate(runs)}
+        for future in as_completed(waiting):
+            finished[waiting[future]] = future.result()
+            tell(1)
+    except BrokenProcessPool as error:
+        raise HearfeltError(
+            "a training process was lost, perhaps for want of memory; run this again to go on"
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        if len(finished) < len(runs):
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
+    return [finished[place] for place in range(len(runs))]
+
+
+def do_run(run: Run) -> Finished:
+    """Train, export, and let the exported file answer the test clips; or read what an earlier call kept."""
+    key = key_of(run.recipe, run.lesson, run.seed)
+    path = run.folder / ANSWERS
+    kept = _read_answers(path, run, key)
+    if kept:
+        return kept
+    taught = teach(run.recipe, run.lesson, run.folder, seed=run.seed)
+    recognizer = Recognizer.load(taught.model, threads=1)
+    answers = answer_clips(recognizer, run.test, fold=run.fold, seed=run.seed)
+    with atomic_write(path) as file:
+        facts = {"key": key, "test": run.test.fingerprint(), "epoch": taught.epoch, **asdict(answers)}
+        json.dump(facts, file)
+    return Finished(run.fold, run.seed, taught.epoch, answers)
+
+
+def _read_answers(path: Path, run: Run, key: str) -> Finished | None:
+    try:
+        kept = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); delete it and run this again") from error
+    if (kept["key"], kept["test"]) != (key, run.test.fingerprint()):
+        raise ModelError(
+            f"{path.parent}: holds a run of another recipe or other clips; delete it, or give another --out"
+        )
+    rows = tuple(Row(**{**row, "probabilities": tuple(row["probabilities"])}) for row in kept["rows"])
+    unanswered = tuple(Unanswered(**one) for one in kept["unanswered"])
+    return Finished(run.fold, run.seed, kept["epoch"], Answers(tuple(kept["emotions"]), rows, unanswered))
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the first process, which ends this one; and end when that one is lost."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def end_with_parent() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=end_with_parent, daemon=True).start()
