@@ -59,10 +59,13 @@ class Taught:
 def key_of(recipe: Recipe, lesson: Lesson, seed: int) -> str:
     """Name a training by everything that decides its weights: recipe, clips, labels, sound and seed.
 
+    A recipe's description decides nothing, and may be worded better while its runs go on.
+
     Returns:
         16 hexadecimal digits.
     """
-    facts = [_FORMAT, recipe.to_dict(), lesson.labels, seed]
+    decisive = {name: value for name, value in recipe.to_dict().items() if name != "description"}
+    facts = [_FORMAT, decisive, lesson.labels, seed]
     names = [[f"{clip.corpus}/{clip.name}", clip.emotion] for clip in lesson.clips]
     digest = hashlib.sha256(json.dumps([facts, names, len(lesson.learn.clips)]).encode())
     for heard in (lesson.learn, lesson.validation):
