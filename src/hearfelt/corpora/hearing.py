@@ -58,7 +58,7 @@ class Heard:
         """Find files that cannot both be right.
 
         Yields:
-            The names without ending of the clips in question, and a sentence.
+            The clips in question, and a sentence.
         """
         for clips in self._alike():
             names = " and ".join(clip.name for clip in clips)
@@ -66,11 +66,11 @@ class Heard:
             speakers = dict.fromkeys(clip.speaker for clip in clips)
             told = [" and ".join(what) for what in (emotions, speakers) if len(what) > 1]
             if told:
-                yield _stems(clips), f"{names} are the same sound under {', '.join(told)}"
+                yield _names(clips), f"{names} are the same sound under {', '.join(told)}"
         for copy, kept in self.copies.items():
             one, other = self.facts[copy], self.facts[kept]
             if not one.error and not other.error and one.digest != other.digest:
-                yield frozenset({stem_of(kept)}), f"{kept} and {copy} have one name and are not the same sound"
+                yield frozenset({kept}), f"{kept} and {copy} have one name and are not the same sound"
 
     def doubtful(self, known: Sequence[frozenset[str]]) -> set[frozenset[str]]:
         """Find clips of a published corpus that cannot be what was published.
@@ -79,10 +79,10 @@ class Heard:
             known: groups that are the same sound as published, by name without ending.
 
         Returns:
-            Groups of names without ending.
+            Groups of clips.
         """
-        alike = {_stems(clips) for clips in self._alike()} - set(known)
-        return alike | {stems for stems, _ in self.contradictions() if stems not in known}
+        doubtful = {_names(clips) for clips in self._alike()} | {names for names, _ in self.contradictions()}
+        return {names for names in doubtful if frozenset(map(stem_of, names)) not in known}
 
     def odd(self, published: Published | None) -> dict[str, str]:
         """Name clips with several channels or another sampling rate than most."""
@@ -138,5 +138,5 @@ def hear(
     return Heard({name: facts[root / name] for name in names}, {clip.name: clip for clip in clips}, copies)
 
 
-def _stems(clips: Sequence[Clip]) -> frozenset[str]:
-    return frozenset(stem_of(clip.name) for clip in clips)
+def _names(clips: Sequence[Clip]) -> frozenset[str]:
+    return frozenset(clip.name for clip in clips)

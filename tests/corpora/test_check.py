@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from hearfelt.corpora.check import CorpusCheck, check_corpus
+from hearfelt.corpora.toy import write_toy
+from hearfelt.errors import CorpusError
+
+TWINS = ("Actor_07/03-01-03-01-02-01-07.wav", "Actor_07/03-01-03-01-02-02-07.wav")
+
+
+def linked(source: Path, target: Path) -> Path:
+    """Copy a folder of stand-ins without copying their bytes; a file is replaced, never written into."""
+    for path in source.rglob("*.wav"):
+        link = target / path.relative_to(source)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.hardlink_to(path)
+    return target
+
+
+def replace_with(path: Path, samples: np.ndarray, rate_hz: int = 16_000) -> None:
+    path.unlink()
+    soundfile.write(path, samples, rate_hz)
+
+
+@pytest.fixture(scope="module")
+def as_published(whole_speech: Path) -> CorpusCheck:
+    return check_corpus(whole_speech, channel="speech")
+
+
+def test_a_copy_of_one_half_is_complete_when_that_half_is_asked_for(as_published: CorpusCheck) -> None:
+    assert as_published.complete, as_published.faults
+    assert as_published.counts["channel"] == {"speech": 1_440}
+    assert set(as_published.counts["actor"].values()) == {60}
+    assert as_published.counts == as_published.published
+
+
+def test_a_copy_of_one_half_is_not_the_whole_and_the_option_is_said(whole_speech: Path) -> None:
+    check = check_corpus(whole_speech)
+    assert not check.complete
+    assert check.counts["channel"] == {"speech": 1_440, "song": 0}
+    assert len(check.missing) == 1_012
+    assert check.faults == ("all song is missing (--channel speech checks this half alone)",)
+
+
+def test_published_twins_are_named_and_no_fault(as_published: CorpusCheck) -> None:
+    assert as_published.duplicates == (TWINS,)
+
+
+def test_another_rate_than_published_is_named_and_no_fault(as_published: CorpusCheck) -> None:
+    assert "The clips have 16,000 Hz; they were published with 48,000 Hz." in as_published.remarks
+
+
+def test_a_nested_second_copy_of_everything_is_found_by_content(whole_speech: Path, tmp_path: Path) -> None:
+    root = linked(whole_speech, tmp_path / "ravdess")
+    linked(whole_speech, root / "audio_speech_actors_01-24")
+    check = check_corpus(root, channel="speech")
+    assert check.clips == 1_440
+    assert len(check.copies) == 1_440
+    # Each clip and its copy; the two twins and their copies are one group of four.
+    assert sorted(map(len, check.duplicates)) == [2] * 1_438 + [4]
+    assert "1,440 files hold a clip a second time; one file of each is used." in check.remarks
+    assert check.complete
+
+
+def test_each_harm_done_to_a_copy_is_named(whole_speech: Path, tmp_path: Path) -> None:
+    root = linked(whole_speech, tmp_path / "ravdess")
+    clip = "Actor_{0:02d}/03-01-05-01-01-01-{0:02d}.wav".format
+    (root / clip(1)).unlink()
+    (root / clip(2)).unlink()
+    (root / clip(2)).write_bytes((whole_speech / clip(2)).read_bytes()[:1_000])
+    replace_with(root / clip(3), np.zeros(3_000))
+    square = np.where(np.arange(3_000) % 100 < 50, 1.0, -1.0)
+    replace_with(root / clip(4), square)
+    (root / clip(5)).rename(root / "Actor_06" / Path(clip(5)).name)
+    (root / clip(8)).unlink()
+    shutil.copy(root / clip(9), root / clip(8))
+    (root / "Actor_10" / "03-01-09-01-01-01-10.wav").hardlink_to(root / clip(10))
+    (root / "notes.wav").hardlink_to(root / clip(11))
+    check = check_corpus(root, channel="speech")
+
+    assert check.missing == ("03-01-05-01-01-01-01",)
+    assert list(check.unreadable) == [clip(2)]
+    assert check.silent == (clip(3),)
+    assert check.clipped == (clip(4),)
+    assert "its name says 05" in check.odd["Actor_06/03-01-05-01-01-01-05.wav"]
+    assert set(check.duplicates) == {
+        TWINS,
+        (clip(8), clip(9)),
+        (clip(10), "Actor_10/03-01-09-01-01-01-10.wav"),
+        (clip(11), "notes.wav"),
+    }
+    (contradiction,) = check.contradictions
+    assert "ravdess/08 and ravdess/09" in contradiction
+    assert "emotion 09 does not exist" in check.strangers["Actor_10/03-01-09-01-01-01-10.wav"]
+    assert set(check.strangers) == {"Actor_10/03-01-09-01-01-01-10.wav", "notes.wav"}
+    assert check.faults == (
+        "1 clip missing",
+        "1 clip cannot be read",
+        "1 clip silent",
+        "2 clips in doubt, for their sound or their name is another's",
+    )
+
+
+def test_two_files_of_one_name_and_different_sound_leave_doubt(standins) -> None:
+    root = standins("a/03-01-05-01-01-01-05", "b/03-01-05-01-01-01-05")
+    check = check_corpus(root)
+    assert "have one name and are not the same sound" in check.contradictions[0]
+    assert any("in doubt" in fault for fault in check.faults)
+
+
+def test_everything_is_one_json_object_with_the_promised_keys(as_published: CorpusCheck) -> None:
+    told = json.loads(json.dumps(as_published.to_dict(), allow_nan=False))
+    assert told["complete"] is True
+    assert set(told["counts"]) == {"channel", "emotion", "actor", "sex"}
+    assert told["missing"] == []
+    assert told["duplicates"] == [list(TWINS)]
+
+
+def test_a_channel_that_a_corpus_lacks_is_refused(standins) -> None:
+    with pytest.raises(CorpusError, match="emodb has no song, it has speech"):
+        check_corpus(standins("03a01Fa"), channel="song")
+
+
+def test_progress_counts_every_file(standins) -> None:
+    done: list[int] = []
+    check_corpus(standins("03a01Fa", "08a01Wa", "stranger"), progress=done.append)
+    assert sum(done) == 3
+
+
+def test_a_whole_toy_has_nothing_wrong(toy: Path) -> None:
+    check = check_corpus(toy)
+    assert (check.complete, check.published, check.missing, check.duplicates) == (True, {}, (), ())
+
+
+def test_one_speaker_and_one_emotion_are_said(standins, tmp_path: Path) -> None:
+    one_speaker = check_corpus(write_toy(tmp_path / "toy", speakers=1, clips_each=1))
+    assert any(remark.startswith("One speaker only (toy/01)") for remark in one_speaker.remarks)
+    one_emotion = check_corpus(standins("sad/1", "sad/2"))
+    assert any(remark.startswith("One emotion only (sad)") for remark in one_emotion.remarks)
+    assert any(remark.startswith("Nobody wrote down who speaks in 2 clips") for remark in one_emotion.remarks)
+
+
+def test_ones_own_copies_across_labels_and_speakers_are_a_fault(standins) -> None:
+    root = standins("a", "b", "c")
+    shutil.copy(root / "a.wav", root / "d.wav")
+    (root / "t.csv").write_text("path,emotion,speaker\na.wav,sad,x\nb.wav,sad,y\nc.wav,sad,y\nd.wav,happy,y\n")
+    check = check_corpus(root)
+    assert check.contradictions == ("a.wav and d.wav are the same sound under sad and happy, folder/x and folder/y",)
+    assert not check.complete
+
+
+def test_ones_own_copy_under_one_label_is_named_and_no_fault(standins) -> None:
+    root = standins("sad/1", "happy/2")
+    shutil.copy(root / "sad" / "1.wav", root / "sad" / "3.wav")
+    check = check_corpus(root)
+    assert (check.duplicates, check.complete) == ((("sad/1.wav", "sad/3.wav"),), True)
+
+
+def test_a_label_that_looks_misspelt_is_named(standins) -> None:
+    check = check_corpus(standins("agnry/1", "boredom/1", "sad/1"))
+    assert check.mislabelled == {"agnry": "angry"}
+    assert "Labels outside the eight are left out of training: agnry, boredom." in check.remarks
+
+
+def test_rows_of_a_table_without_a_file_are_missing(standins) -> None:
+    root = standins("a")
+    (root / "t.csv").write_text("path,emotion\na.wav,sad\ngone.wav,sad\n")
+    check = check_corpus(root)
+    assert check.missing == ("t.csv, line 3: there is no gone.wav",)
+    assert check.faults == ("1 clip missing",)
+
+
+def test_emodb_without_a_clip_says_whose_it_was(corpora_home: Path, tmp_path: Path) -> None:
+    source = corpora_home / "emodb" / "wav"
+    for path in sorted(source.iterdir())[1:]:
+        (tmp_path / path.name).symlink_to(path)
+    check = check_corpus(tmp_path)
+    assert check.missing == ("1 of 49 clips of actor 03",)
+    assert check.faults == ("1 clip missing",)
+
+
+def test_cremads_contradicting_twins_and_silent_clip_are_named_and_not_doubted(
+    corpora_home: Path, tmp_path: Path
+) -> None:
+    # A few of the 7,442 real files, for hearing them all takes minutes.
+    for pattern in ("1006_TIE_*", "1013_WSI_*", "1017_IWW_*", "1076_MTI_*"):
+        for path in (corpora_home / "cremad" / "AudioWAV").glob(pattern):
+            (tmp_path / path.name).symlink_to(path)
+    check = check_corpus(tmp_path)
+    assert [[Path(name).stem for name in group] for group in check.duplicates] == [
+        ["1006_TIE_HAP_XX", "1006_TIE_NEU_XX"],
+        ["1013_WSI_DIS_XX", "1013_WSI_SAD_XX"],
+        ["1017_IWW_ANG_XX", "1017_IWW_FEA_XX"],
+    ]
+    assert len(check.contradictions) == 3
+    assert [Path(name).stem for name in check.silent] == ["1076_MTI_SAD_XX"]
+    assert len(check.unfit) == 7
+    assert check.faults == ("7,418 clips missing",)
+
+
+def test_the_real_ravdess_is_complete_and_its_twins_are_named(ravdess: Path) -> None:
+    check = check_corpus(ravdess)
+    assert check.complete, check.faults
+    assert check.counts["channel"] == {"speech": 1_440, "song": 1_012}
+    assert [[Path(name).stem for name in group] for group in check.duplicates] == [
+        ["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"]
+    ]
+    assert (check.strangers, check.unreadable, check.silent, check.odd) == ({}, {}, (), {})
+
+
+def test_files_as_published_are_read_with_two_channels_and_an_extra_chunk(corpora_home: Path) -> None:
+    check = check_corpus(corpora_home / "originals" / "ravdess")
+    assert check.unreadable == {}
+    assert check.odd == {
+        "Actor_01/03-01-02-01-01-02-01.wav": "2 channels, as published",
+        "Actor_01/03-01-08-01-02-02-01.wav": "2 channels, as published",
+        "Actor_24/03-02-01-01-01-01-24.wav": "2 channels, as published",
+    }
+    assert len(check.duplicates) == 1
+
+
+def test_aiff_in_wav_is_heard_and_the_clip_of_96_khz_is_odd(corpora_home: Path) -> None:
+    check = check_corpus(corpora_home / "originals" / "tess")
+    assert check.unreadable == {}
+    assert check.odd == {"OAF_food_fear.wav": "96,000 Hz where most clips have 24,414 Hz"}
