@@ -114,7 +114,6 @@ def test_every_finding_is_shown_in_words(here, tmp_path: Path, toy: Path) -> Non
     for words in (
         "cannot be read (1)",
         "contradictions (1)",
-        "the same sound under several names (1)",
         "strangers, not used (1)",
         "labels that look misspelt (1)",
         "agnry: angry?",
@@ -122,6 +121,16 @@ def test_every_finding_is_shown_in_words(here, tmp_path: Path, toy: Path) -> Non
         "worth knowing",
     ):
         assert words in out
+
+
+def test_twins_are_named_and_second_copies_beside_the_file_in_use(here, tmp_path: Path, toy: Path) -> None:
+    for name in ("03-01-03-01-02-01-07.wav", "03-01-03-01-02-02-07.wav", "again/03-01-03-01-02-02-07.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((toy / "01_angry_1.wav").read_bytes())
+    _, out, _ = here("corpora", "check", tmp_path)
+    assert "the same sound under several names (1)" in out
+    assert "second copies, not used (1)" in out
+    assert "not whole: 07 (2 of 104)" in out
 
 
 def test_a_file_name_cannot_steer_the_terminal(here, toy: Path, tmp_path: Path) -> None:

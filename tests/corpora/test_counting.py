@@ -54,13 +54,13 @@ def test_one_missing_clip_is_named() -> None:
 
 
 def test_where_names_are_unknown_the_actor_is_said() -> None:
-    wanted = {"channel": {"speech": 3}, "emotion": {"happy": 3}, "actor": {"03": 2, "08": 1}, "sex": {}}
-    assert missing_from(emodb("03a01Fa"), Clips(), wanted) == ("1 of 2 clips of actor 03", "1 of 1 clips of actor 08")
+    wanted = {"channel": {"speech": 3}, "emotion": {"happy": 3}, "actor": {"03": 2, "08": 5}, "sex": {}}
+    assert missing_from(emodb("03a01Fa"), Clips(), wanted) == ("1 of 2 clips of actor 03", "all 5 clips of actor 08")
 
 
 def test_if_every_actor_is_whole_the_emotion_is_said() -> None:
-    wanted = {"actor": {"03": 1}, "emotion": {"sad": 1}}
-    assert missing_from(emodb("03a01Fa"), Clips(), wanted) == ("1 of 1 clips of emotion sad",)
+    wanted = {"actor": {"03": 1}, "emotion": {"sad": 2}}
+    assert missing_from(emodb("03a01Fa"), Clips(), wanted) == ("all 2 clips of emotion sad",)
 
 
 def test_a_well_formed_name_that_was_never_published_is_named() -> None:

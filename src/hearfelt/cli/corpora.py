@@ -90,7 +90,8 @@ def _check(
         check = check_folder(found, channel, progress=done)
     _print_check(check, format)
     if not check.complete:
-        raise CorpusError(f"{path}: this copy of {check.corpus} is not complete: {'; '.join(check.faults)}")
+        what = f"no complete {check.corpus}" if check.published else "not in order"
+        raise CorpusError(f"{path}: {what}: {'; '.join(check.faults)}")
 
 
 def _print_check(check: CorpusCheck, format: Format) -> None:

@@ -105,11 +105,15 @@ def print_check(check: CorpusCheck) -> None:
 def _verdict(check: CorpusCheck) -> Text:
     where = printable(str(check.path))
     half = f", {check.channel} alone" if check.channel else ""
-    said = Text.assemble((f"{check.corpus}", "bold"), f" at {where}{half}: {check.clips:,} clips of ")
-    said.append(f"{len([actor for actor, number in check.counts['actor'].items() if number]):,} speakers\n")
+    said = Text.assemble((check.corpus, "bold"), f" at {where}{half}: {check.clips:,} clips, {_speakers(check)}\n")
     if check.complete:
         return said.append("✔ complete" if check.published else "✔ nothing is wrong with it", _GOOD)
     return said.append(f"✘ not complete: {'; '.join(check.faults)}", _BAD)
+
+
+def _speakers(check: CorpusCheck) -> str:
+    known = sum(number > 0 and actor != "unknown" for actor, number in check.counts["actor"].items())
+    return f"{known:,} speaker{'' if known == 1 else 's'}" if known else "nobody known to speak"
 
 
 def _counts_table(check: CorpusCheck, what: str) -> Table:
@@ -154,11 +158,12 @@ def _other_counts(check: CorpusCheck) -> Iterator[Text]:
 def _findings(check: CorpusCheck) -> Iterator[tuple[str, str, list[str]]]:
     """Give title, colour and lines of each kind of finding."""
     # Second copies are duplicates as well; a folder that holds all twice would be said twice.
-    # What is left out of training says there whose sound it is.
+    # A sentence about a contradiction names its files already.
     once = [
         group
         for group in check.duplicates
-        if len({check.copies.get(name, name) for name in group}) > 1 and not set(group) <= set(check.unfit)
+        if len({check.copies.get(name, name) for name in group}) > 1
+        and not any(all(name in sentence for name in group) for sentence in check.contradictions)
     ]
     kinds: tuple[tuple[str, str, Iterable[str]], ...] = (
         ("missing", _BAD, check.missing),

@@ -166,7 +166,7 @@ def _heard_faults(heard: Heard, published: Published | None) -> Iterator[str]:
         yield f"{_clips(bad)} cannot be read"
     if published is None:
         if contradictions := len(list(heard.contradictions())):
-            yield f"{contradictions:,} sounds under contradicting labels"
+            yield f"{contradictions:,} sound{'' if contradictions == 1 else 's'} under contradicting labels"
         return
     if silent := sum(stem_of(name) not in published.silent for name in heard.silent):
         yield f"{_clips(silent)} silent"

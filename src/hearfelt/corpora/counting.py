@@ -75,7 +75,8 @@ def _short(clips: Clips, wanted: Counts, what: str) -> Iterator[str]:
     found = count(clips, wanted)[what]
     for value, number in wanted.get(what, {}).items():
         if found[value] < number:
-            yield f"{number - found[value]} of {number} clips of {what} {value}"
+            part = f"{number - found[value]} of {number}" if found[value] else f"all {number}"
+            yield f"{part} clips of {what} {value}"
 
 
 def _actor(speaker: str) -> str:
