@@ -37,7 +37,7 @@ SHORTEST_S: Final = 0.1
 SILENCE_DB: Final = -80.0  # a peak below this is under three steps of 16-bit sound: nothing was recorded
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 LOUDEST = 100.0  # 40 dB above full scale; beyond it somebody forgot to divide 16-bit numbers by 32,768
-BLOCK = 1 << 16  # frames read at a time: a header that lies about its length costs no memory
+BLOCK = 1 << 18  # frames read at a time, 5 s at 48 kHz: a header that lies about its length costs no memory
 MOST_CHANNELS = 64
 STEP_16_BIT: Final = np.float32(1 / 32_768)
 
@@ -226,7 +226,7 @@ def _decoded(file: BinaryIO, name: str) -> Audio:
         raise AudioError(
             f"{name}: this is no sound that can be read ({reason}); WAV, FLAC, OGG, Opus, MP3 and AIFF can"
         ) from error
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    samples = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])
     if parts and len(samples) < promised:
         raise AudioError(
             f"{name}: cut short, {len(samples) / rate_hz:.2f} s of {promised / rate_hz:.2f} s are there;"

@@ -90,11 +90,9 @@ def _peaks(magnitudes: NDArray[np.float32], rate_hz: int) -> tuple[NDArray[np.fl
         Frequencies in Hz and interpolated magnitudes, ``(peaks,)`` each.
     """
     first, last = _peak_bins(rate_hz)
-    middle = magnitudes[:, first:last]
-    below = magnitudes[:, first - 1 : last - 1]
-    above = magnitudes[:, first + 1 : last + 1]
-    loud = middle > np.float32(_PEAK_SHARE) * magnitudes.max(axis=1, keepdims=True)
-    index = np.flatnonzero(loud & (middle > below) & (middle >= above))
+    loud = magnitudes[:, first:last] > np.float32(_PEAK_SHARE) * magnitudes.max(axis=1, keepdims=True)
+    rising = magnitudes[:, first : last + 1] > magnitudes[:, first - 1 : last]  # from each bin's lower neighbour
+    index = np.flatnonzero(loud & (rising[:, :-1] > rising[:, 1:]))
     frames, bins = np.divmod(index, last - first)
     places = frames * magnitudes.shape[1] + bins + first
     flat = magnitudes.ravel()
