@@ -92,16 +92,16 @@ def _evaluate(
 def _train_and_test(
     recipe: Path, protocol: str, corpus: list[str], out: Path, split: _Split, seeds: int, jobs: int | None
 ) -> Results:
+    from hearfelt.corpora.catalog import read_corpora
     from hearfelt.errors import require
     from hearfelt.evaluation.protocols import protocol_called
-
-    require("torch", "train")
-    from hearfelt.corpora.catalog import read_corpora
-    from hearfelt.training.experiment import run_experiment
     from hearfelt.training.recipe import read_recipe
 
     chosen, how = protocol_called(protocol), read_recipe(recipe)
     clips = read_corpora(parse_corpora(corpus))
+    require("torch", "train")
+    from hearfelt.training.experiment import run_experiment
+
     drop, folds = split
     return run_experiment(how, chosen, clips, seeds=seeds, out=out, jobs=jobs, drop=drop, folds=folds, bars=progress)
 

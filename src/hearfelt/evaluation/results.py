@@ -107,7 +107,9 @@ class Results:
             return ""
         leaks = self.summary.get("leaks", {})
         speakers, copies = leaks.get("speakers", 0), leaks.get("copies", 0)
-        counted = [f"{speakers} speaker{'s' if speakers != 1 else ''}"] if speakers or not copies else []
+        if not speakers and not copies:
+            return f"{self.protocol} is leaky, though here nobody heard in training is tested."
+        counted = [f"{speakers} speaker{'s' if speakers != 1 else ''}"] if speakers else []
         if copies:
             counted.append(f"{copies} sound{'s' if copies != 1 else ''} under different names")
         return (

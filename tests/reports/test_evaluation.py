@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import csv
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hearfelt.clips import Clip, Clips
+from hearfelt.emotions import EMOTIONS
+from hearfelt.evaluation.predictions import Evaluation, Row
+from hearfelt.evaluation.protocols import PROTOCOLS, Plan
+from hearfelt.evaluation.results import About, Results, Unanswered, write_results
+from hearfelt.reports.evaluation import read_curves, write_report
+from hearfelt.reports.numbers import percent
+from hearfelt.splits import Leaks
+
+
+class Words(HTMLParser):
+    """What a reader sees, and what a browser would fetch."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.fetched: list[str] = []
+        self.hidden = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.hidden += tag == "style"
+        self.fetched += [str(value) for name, value in attrs if name in ("src", "href") and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden -= tag == "style"
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def answers(plan: Plan, *, seeds: int = 2) -> Evaluation:
+    generator = np.random.default_rng(1)
+    rows = []
+    for seed in range(seeds):
+        for fold in plan.folds:
+            for clip in fold.test:
+                logits = generator.normal(0, 1, len(plan.emotions))
+                logits[plan.emotions.index(clip.emotion)] += 1.5
+                shares = np.exp(logits) / np.exp(logits).sum()
+                rows.append(Row(clip.name, clip.speaker, fold.name, seed, clip.emotion, tuple(shares.tolist())))
+    return Evaluation(plan.emotions, rows)
+
+
+def plan_of(speakers: int = 6, emotions: tuple[str, ...] = EMOTIONS, corpus: str = "mine") -> Plan:
+    clips = Clips(
+        Clip(corpus, Path("nowhere"), f"{speaker}/{emotion}-{take}.wav", f"{corpus}/{speaker}", emotion)
+        for speaker in range(speakers)
+        for emotion in emotions
+        for take in range(2)
+    )
+    return PROTOCOLS["by-speaker"].plan(clips, folds=2)
+
+
+def write_curves(folder: Path) -> None:
+    columns = ["train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "validation_uar"]
+    with (folder / "curves.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["fold", "seed", "epoch", *columns])
+        for fold in (1, 2):
+            for seed in (0, 1):
+                writer.writerows([fold, seed, epoch, 2 / epoch, 0.5, 2.1 / epoch, 0.4, 0.45] for epoch in (1, 2, 3))
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    plan = plan_of()
+    epochs = {(fold, seed): 2 + seed for fold in (1, 2) for seed in (0, 1)}
+    unanswered = [Unanswered("0/calm-0.wav", "mine/0", "0/calm-0.wav: silent")]
+    about = About(plan, {"name": "mine", "fit": {"epochs": 40}}, epochs, unanswered=unanswered)
+    return write_results(tmp_path / "by-speaker" / "mine", answers(plan), about)
+
+
+def test_the_page_states_the_figures_of_the_summary(results: Results) -> None:
+    page = Words(write_report(results).read_text())
+    for metric in ("uar", "accuracy", "macro_f1"):
+        assert percent(results.figure(metric)) in page.text
+    assert percent(results.summary["ece"]) in page.text
+    assert "fit.epochs 40" in page.text
+    assert results.summary["corpora"]["mine"]["fingerprint"] in page.text
+
+
+def test_the_page_stands_alone(results: Results) -> None:
+    write_curves(results.folder)
+    text = write_report(results).read_text()
+    assert all(place.startswith(("#", "data:")) for place in Words(text).fetched)
+    assert "<script" not in text
+    assert not re.search(r"url\((?!['\"]?#)", text)
+
+
+def test_the_page_has_every_plot(results: Results) -> None:
+    write_curves(results.folder)
+    assert write_report(results).read_text().count("<svg") == 5
+
+
+def test_curves_are_read_with_fold_seed_and_epoch_as_numbers(results: Results) -> None:
+    write_curves(results.folder)
+    rows = read_curves(results.folder)
+    assert len(rows) == 12
+    assert (rows[-1]["fold"], rows[-1]["seed"], rows[-1]["epoch"]) == (2, 1, 3)
+    assert rows[0]["train_loss"] == 2.0
+
+
+def test_without_curves_the_page_says_nothing_of_learning(results: Results) -> None:
+    assert "Learning" not in Words(write_report(results).read_text()).text
+
+
+def test_a_finished_model_has_no_curves_even_where_another_recipe_s_lie(results: Results) -> None:
+    about = About(plan_of(), {"name": "mine"}, model="classic")
+    finished = write_results(results.folder, answers(plan_of(), seeds=1), about)
+    write_curves(results.folder)
+    page = Words(write_report(finished).read_text())
+    assert "Learning" not in page.text
+    assert "the finished model classic answered every clip" in page.text
+
+
+def test_clips_without_an_answer_are_counted_and_named(results: Results) -> None:
+    page = Words(write_report(results).read_text())
+    assert "1 clip in which nothing can be heard or read" in page.text
+    assert "0/calm-0.wav: silent" in page.text
+
+
+def test_a_leaky_result_opens_with_a_warning(tmp_path: Path) -> None:
+    honest = plan_of()
+    leaky = Plan(PROTOCOLS["seed-ravdess"], honest.clips, honest.folds, (), {}, Leaks(("mine/0", "mine/1"), ()))
+    text = write_report(write_results(tmp_path, answers(honest), About(leaky, {}))).read_text()
+    page = Words(text)
+    assert "seed-ravdess is leaky: 2 speakers on both sides" in page.text
+    assert text.index("is leaky") < text.index("UAR")
+
+
+def test_an_honest_result_has_no_warning(results: Results) -> None:
+    assert "leaky" not in Words(write_report(results).read_text()).text
+
+
+def test_the_surest_mistakes_name_each_clip_once(results: Results) -> None:
+    page = write_report(results).read_text()
+    mistakes = page[page.index("The surest mistakes") : page.index("Folds, seeds and speakers</h2>")]
+    evaluation = results.evaluation
+    names = re.findall(r'scope="row">([^<]+)<', mistakes)
+    assert len(names) == 10
+    wrong = np.flatnonzero(~evaluation.correct)
+    surest = wrong[np.argmax(evaluation.confidences[wrong])]
+    assert Path(evaluation.rows[surest].clip).stem == names[0]
+
+
+def test_a_page_of_one_speaker_and_a_perfect_model_is_written(tmp_path: Path) -> None:
+    clips = [Clip("mine", Path("nowhere"), f"{emotion}.wav", "mine/unknown", emotion) for emotion in ("calm", "sad")]
+    whole = PROTOCOLS["by-speaker"]
+    rows = [Row(c.name, c.speaker, 1, 0, c.emotion, (1.0, 0.0) if c.emotion == "calm" else (0.0, 1.0)) for c in clips]
+    plan = Plan(whole, Clips(clips), (), (), {}, Leaks((), ()))
+    results = write_results(tmp_path, Evaluation(("calm", "sad"), rows), About(plan, {}, model="classic"))
+    page = Words(write_report(results).read_text())
+    assert "No clip was taken for another emotion" in page.text
+    assert "95 %" not in page.text
+
+
+def test_names_from_outside_cannot_break_the_page(tmp_path: Path) -> None:
+    plan = plan_of(corpus="<b>&")
+    results = write_results(tmp_path / "<i>", answers(plan), About(plan, {"name": "<script>alert(1)</script>"}))
+    text = write_report(results).read_text()
+    assert "<script" not in text
+    assert "<i>" not in text

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import classification_report
+
+from hearfelt.clips import Clip, Clips
+from hearfelt.emotions import EMOTIONS
+from hearfelt.errors import CorpusError
+from hearfelt.evaluation.predictions import Evaluation, Row
+from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.published import emotion_code, ravdess_names
+from hearfelt.evaluation.results import About, Results, find_results, read_results, write_results
+from hearfelt.reports.numbers import bare
+from hearfelt.reports.results_page import BEGIN, END, check_pages, readme_block, results_page, write_pages
+from hearfelt.reports.results_tables import read_anchors
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def named_clips() -> Clips:
+    return Clips(
+        Clip("ravdess", Path("nowhere"), f"{name}.wav", f"ravdess/{name[-2:]}", label, channel=channel)
+        for channel in ("speech", "song")
+        for name in ravdess_names(channel)
+        for label in [EMOTIONS[int(emotion_code(name)) - 1]]
+    )
+
+
+def write(home: Path, protocol: str, name: str, strength: float, drop: tuple[str, ...] = ()) -> Results:
+    plan = PROTOCOLS[protocol].plan(named_clips(), drop=drop)
+    generator = np.random.default_rng(2)
+    rows = []
+    for seed in (0, 1):
+        for fold in plan.folds:
+            logits = generator.normal(0, 1, (len(fold.test), len(plan.emotions)))
+            for clip, row in zip(fold.test, logits, strict=True):
+                row[plan.emotions.index(clip.emotion)] += strength
+                shares = tuple((np.exp(row) / np.exp(row).sum()).tolist())
+                rows.append(Row(clip.name, clip.speaker, fold.name, seed, clip.emotion, shares))
+    return write_results(home / protocol / name, Evaluation(plan.emotions, rows), About(plan, {"name": name}))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with three results and the real anchors; tests must not change it."""
+    root = tmp_path_factory.mktemp("checkout")
+    write(root / "results", "emobox-ravdess", "weak", 0.8)
+    write(root / "results", "seed-ravdess", "weak", 2.0)
+    write(root / "results", "seed-ravdess", "weak-7", 2.2, drop=("neutral",))
+    (root / "docs").mkdir()
+    (root / "docs" / "anchors.toml").write_bytes((REPOSITORY / "docs" / "anchors.toml").read_bytes())
+    (root / "README.md").write_text(f"# mine\n\n{BEGIN}\n{END}\n\nThe rest.\n")
+    write_pages(root)
+    return root
+
+
+@pytest.fixture
+def checkout(made: Path, tmp_path: Path) -> Path:
+    """A copy of it to change; the result files are the same ones."""
+    (tmp_path / "results").symlink_to(made / "results")
+    (tmp_path / "docs").mkdir()
+    for name in ("README.md", "docs/results.md", "docs/anchors.toml"):
+        (tmp_path / name).write_bytes((made / name).read_bytes())
+    return tmp_path
+
+
+def part(text: str, title: str) -> str:
+    """One section of the page, up to the next heading."""
+    return re.split(r"^#+ ", text.split(title, 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_what_was_just_written_is_fresh(checkout: Path) -> None:
+    check_pages(checkout)
+
+
+def test_a_checkout_without_results_has_a_page_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(f"{BEGIN}{END}")
+    write_pages(tmp_path)
+    check_pages(tmp_path)
+    assert "No result of ours is here yet" in (tmp_path / "docs" / "results.md").read_text()
+    assert "No result is here yet" in (tmp_path / "README.md").read_text()
+
+
+def test_honest_and_leaky_figures_stand_in_different_tables(checkout: Path) -> None:
+    page = (checkout / "docs" / "results.md").read_text()
+    honest, leaky = part(page, "## Strangers"), part(page, "## Familiar voices")
+    assert "`emobox-ravdess`" in honest
+    assert "`seed-ravdess`" not in honest
+    assert "`seed-ravdess`" in leaky
+    assert "`emobox-ravdess`" not in leaky
+    assert "Not comparable with the table above" in leaky
+
+
+def test_our_row_states_the_figures_of_its_summary(checkout: Path) -> None:
+    one = read_results(checkout / "results" / "emobox-ravdess" / "weak")
+    page = (checkout / "docs" / "results.md").read_text()
+    [row] = [line for line in part(page, "## Strangers").splitlines() if line.startswith("| **weak**")]
+    low, high = one.summary["intervals"]["uar"]
+    assert f"| **{bare(one.figure('uar'))}** | {bare(low)}–{bare(high)} | {bare(one.figure('accuracy'))} |" in row
+
+
+def test_rows_rise_from_the_majority_guess_to_the_best(checkout: Path) -> None:
+    page = (checkout / "docs" / "results.md").read_text()
+    rows = [line.split(" | ") for line in part(page, "## Strangers").splitlines() if line.startswith("| ")][1:]
+    scores = [float(re.sub(r"[*–|\s].*", "", cells[3].strip("*")) or cells[5].split(" ")[0]) for cells in rows]
+    assert scores == sorted(scores)
+    assert rows[0][0] == "| always the most frequent emotion"
+    assert (rows[0][3], rows[0][5]) == ("12.5", "13.3")
+
+
+def test_the_classification_report_is_that_of_scikit_learn(checkout: Path) -> None:
+    one = read_results(checkout / "results" / "seed-ravdess" / "weak-7")
+    evaluation = one.evaluation
+    reference = classification_report(
+        evaluation.truth, evaluation.answers, target_names=evaluation.emotions, output_dict=True
+    )
+    shown = part((checkout / "docs" / "results.md").read_text(), "### weak-7 on seed-ravdess")
+    for emotion in EMOTIONS[1:]:
+        figures = reference[emotion]
+        cells = [bare(figures[name]) for name in ("precision", "recall", "f1-score")]
+        assert f"| {emotion} | {' | '.join(cells)} | {figures['support'] / 2:.0f} |" in shown
+    for name, row in (("macro avg", "*mean of the emotions*"), ("weighted avg", "*mean of the clips*")):
+        cells = [bare(reference[name][column]) for column in ("precision", "recall", "f1-score")]
+        assert f"| {row} | {' | '.join(cells)} | 453 |" in shown
+
+
+def test_the_dropped_emotion_is_named_and_in_no_row(checkout: Path) -> None:
+    page = (checkout / "docs" / "results.md").read_text()
+    assert "**weak-7**, 7 emotions, without neutral" in part(page, "## Familiar voices")
+    assert "neutral" not in part(page, "### weak-7 on seed-ravdess")
+
+
+def test_a_result_without_an_emotion_is_not_set_beside_those_with_eight(made: Path, tmp_path: Path) -> None:
+    write(tmp_path, "emobox-ravdess", "easy", 3.0, drop=("neutral",))
+    page = results_page(find_results(tmp_path), made)
+    assert "easy" not in part(page, "## Strangers")
+    assert "| **easy** | `emobox-ravdess` | ravdess (1,344 clips) | 7 |" in page
+
+
+def test_the_readme_s_block_is_written_between_its_marks(checkout: Path) -> None:
+    readme = (checkout / "README.md").read_text()
+    assert readme.startswith(f"# mine\n\n{BEGIN}\n| model |")
+    assert readme.endswith(f"{END}\n\nThe rest.\n")
+    rows = re.findall(r"^\| (weak\S*) \|", readme, flags=re.MULTILINE)
+    assert rows == ["weak", "weak-7"]
+    assert readme_block(find_results(checkout / "results")) in readme
+
+
+def test_a_changed_page_is_stale_with_its_line(checkout: Path) -> None:
+    page = checkout / "docs" / "results.md"
+    page.write_text(page.read_text().replace("## Strangers", "## Heroes"))
+    with pytest.raises(CorpusError, match=r"results\.md: stale at line \d+ \('## Heroes"):
+        check_pages(checkout)
+
+
+def test_a_changed_figure_in_the_readme_s_block_is_stale(checkout: Path) -> None:
+    readme = checkout / "README.md"
+    readme.write_text(re.sub(r"\*\*\d\d\.\d\*\*", "**99.9**", readme.read_text()))
+    with pytest.raises(CorpusError, match=r"README\.md: stale at line"):
+        check_pages(checkout)
+
+
+def test_a_figure_in_the_readme_that_no_result_gives_is_refused(checkout: Path) -> None:
+    readme = checkout / "README.md"
+    readme.write_text(readme.read_text() + "Others reach 75.3 %.\n")
+    check_pages(checkout)  # it stands in the page, as an anchor
+    readme.write_text(readme.read_text() + "We reach 97.31 %.\n")
+    with pytest.raises(CorpusError, match=r"README\.md: 97\.31 % is not in docs/results\.md"):
+        check_pages(checkout)
+
+
+def test_a_page_that_is_missing_is_stale(checkout: Path) -> None:
+    (checkout / "docs" / "results.md").unlink()
+    with pytest.raises(CorpusError, match="stale at line 1"):
+        check_pages(checkout)
+
+
+@pytest.mark.parametrize("text", [BEGIN, END, END + BEGIN, BEGIN + END + BEGIN])
+def test_marks_that_are_no_pair_are_refused(checkout: Path, text: str) -> None:
+    (checkout / "README.md").write_text(text)
+    with pytest.raises(CorpusError, match="once each, in this order"):
+        write_pages(checkout)
+
+
+def test_a_readme_without_marks_is_left_alone(checkout: Path) -> None:
+    (checkout / "README.md").write_text("# mine\n")
+    assert write_pages(checkout) == [checkout / "docs" / "results.md"]
+    assert (checkout / "README.md").read_text() == "# mine\n"
+
+
+def test_every_published_figure_of_others_has_a_number_and_those_with_a_name_a_source() -> None:
+    anchors = read_anchors(REPOSITORY / "docs" / "anchors.toml")
+    assert {anchor.table for anchor in anchors} == {"strangers", "familiar"}
+    assert all(anchor.uar or anchor.accuracy for anchor in anchors)
+    assert all(anchor.source.startswith("https://") for anchor in anchors if anchor.parameters)
+
+
+def test_damaged_anchors_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "anchors.toml"
+    path.write_text('[[anchor]]\ntable = "strangers"\nsystem = "x"\nprotocol = "y"\nuaar = "1"\n')
+    with pytest.raises(CorpusError, match="uaar"):
+        read_anchors(path)
+
+
+def test_the_repository_s_own_pages_are_fresh() -> None:
+    if not (REPOSITORY / "docs" / "results.md").is_file():
+        pytest.skip("docs/results.md is not written yet")
+    check_pages(REPOSITORY)
