@@ -60,7 +60,8 @@ def _sections(command: Any, path: str) -> Iterator[str]:
 
 def _name(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return str(parameter.metavar or parameter.name.upper())
+        name = str(parameter.metavar or parameter.name.upper())
+        return name if parameter.required or name.startswith("[") else f"[{name}]"
     names = ", ".join([*parameter.opts, *parameter.secondary_opts])
     return f"{names} {parameter.metavar}" if parameter.metavar else names
 
@@ -74,7 +75,7 @@ def _row(parameter: Any) -> str:
     elif parameter.required:
         words += " Required."
     elif default not in (None, False, (), []) and not callable(default) and parameter.show_default:
-        words += f" Default: {default}."
+        words += f" Default: `{default}`."
     return f"| `{name}` | {words} |\n"
 
 
@@ -83,8 +84,8 @@ def _prose(text: str | None) -> str:
 
 
 def _examples(epilog: str) -> list[str]:
-    lines = [line for line in _plain(epilog).splitlines() if line.startswith("  hearfelt")]
-    return [inspect.cleandoc("\n".join(lines))] if lines else []
+    lines = _plain(epilog).partition("Examples\n\n")[2].partition("\n\n")[0]
+    return ["\n".join(line.removeprefix("  ") for line in lines.splitlines())] if lines else []
 
 
 def _plain(text: str) -> str:

@@ -6,7 +6,6 @@ This module imports rich at its top; it is imported only when a table is wanted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from textwrap import fill
 from typing import Final
 
@@ -51,75 +50,57 @@ def bar(share: float, width: int) -> str:
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
-@dataclass(frozen=True)
 class AnswerTable:
     """Lines of one width, each printed as soon as its answer is there.
 
-    Attributes:
+    At a narrow terminal the runner-up goes first, then the bar; long names lose their beginning. Where no terminal
+    looks, nothing is cut.
+
+    Args:
         console: where to print.
         sources: everything that will be answered; decides how wide the names' column is.
         labels: what the model may answer; decides how wide the emotions' column is.
     """
 
-    console: Console
-    sources: Sequence[str]
-    labels: Sequence[str]
-
-    @property
-    def _width(self) -> int:
-        # Nobody looks at a pipe's width, so nothing is cut for it.
-        return self.console.width if self.console.is_terminal else 200
-
-    @property
-    def _bar_width(self) -> int:
-        return next((cells for columns, cells in _BAR_WIDTHS.items() if self._width >= columns), 0)
-
-    @property
-    def _label_width(self) -> int:
-        return max(cell_len(label) for label in self.labels)
-
-    @property
-    def _has_runner_up(self) -> bool:
-        return self._width >= _UNTIL_RUNNER_UP
-
-    @property
-    def _name_width(self) -> int:
-        # name, emoji, label with "?", bar, per cent, and the runner-up with its own per cent
-        taken = 2 + 3 + self._label_width + 1 + 2 + (self._bar_width + 1 if self._bar_width else 0) + 5
-        if self._has_runner_up:
-            taken += 2 + self._label_width + 6
-        longest = max((cell_len(printable(source)) for source in self.sources), default=0)
-        if not self.console.is_terminal:
-            return longest
-        return max(_LEAST_NAME, min(longest, _WIDEST_NAME, self._width - taken - 1))
+    def __init__(self, console: Console, sources: Sequence[str], labels: Sequence[str]) -> None:
+        width = console.width if console.is_terminal else 200
+        longest = max((cell_len(printable(source)) for source in sources), default=0)
+        self._console = console
+        self._label = max(cell_len(label) for label in labels)
+        self._bar = next((cells for columns, cells in _BAR_WIDTHS.items() if width >= columns), 0)
+        self._has_runner_up = width >= _UNTIL_RUNNER_UP
+        # emoji, label with "?", bar, per cent; then the runner-up's label and per cent; two cells before each column
+        taken = 2 + 3 + self._label + 1 + 2 + (self._bar + 1 if self._bar else 0) + 4
+        taken += 2 + self._label + 5 if self._has_runner_up else 0
+        self._name = max(_LEAST_NAME, min(longest, _WIDEST_NAME, width - taken)) if console.is_terminal else longest
 
     def header(self) -> None:
         """Print what the columns are."""
-        confidence = "confidence" if self._bar_width else ""
-        line = _padded("clip", self._name_width) + "  " + _padded("emotion", 4 + self._label_width) + "  "
-        line += _padded(confidence, self._bar_width + 6 if self._bar_width else 5)
+        confidence = "confidence" if self._bar else ""
+        line = _padded("clip", self._name) + "  " + _padded("emotion", 4 + self._label) + "  "
+        line += _padded(confidence, self._bar + 5 if self._bar else 4)
         self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
 
     def row(self, source: str, prediction: Prediction) -> None:
         """Print one answer; a question mark behind the emotion says that the model is unsure."""
         look = look_of(prediction.emotion)
         weak = "dim " if prediction.is_unsure else "bold "
-        line = Text(_padded(_shortened(printable(source), self._name_width), self._name_width) + "  ")
+        line = Text(_padded(_shortened(printable(source), self._name), self._name) + "  ")
         label = prediction.emotion + ("?" if prediction.is_unsure else "")
         line.append(_padded(look.emoji, 3))
-        line.append(_padded(label, self._label_width + 1) + "  ", weak + look.colour)
-        if self._bar_width:
-            line.append(bar(prediction.confidence, self._bar_width) + " ", look.colour)
-        line.append(f"{prediction.confidence:>4.0%}".replace("%", " %"), "" if not prediction.is_unsure else "dim")
+        line.append(_padded(label, self._label + 1) + "  ", weak + look.colour)
+        if self._bar:
+            line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
+        line.append(f"{prediction.confidence:>4.0%}", "dim" if prediction.is_unsure else "")
         if self._has_runner_up and len(prediction.probabilities) > 1:
             label, share = prediction.ranked()[1]
-            line.append("  " + _padded(label, self._label_width), look_of(label).colour)
-            line.append(f" {share:>4.0%}".replace("%", " %"), "dim")
+            line.append("  " + _padded(label, self._label), look_of(label).colour)
+            line.append(f" {share:>4.0%}", "dim")
         self._print(line)
 
     def _print(self, line: Text) -> None:
         line.rstrip()
-        self.console.print(line, no_wrap=True, overflow="ignore", crop=self.console.is_terminal)
+        self._console.print(line, no_wrap=True, overflow="ignore", crop=self._console.is_terminal)
 
 
 def why_chart(explanation: Explanation, width: int) -> Text:

@@ -124,7 +124,7 @@ def _table(recognizer: Recognizer, sources: Sequence[str]) -> Iterator[Show]:
 
     yield show
     if any(unsure):
-        screen.print(f"? unsure: confidence under {recognizer.card.unsure_below:.0%}".replace("%", " %"), style="dim")
+        screen.print(f"? unsure: confidence under {recognizer.card.unsure_below:.0%}", style="dim")
 
 
 def _fields(prediction: Prediction) -> dict[str, object]:

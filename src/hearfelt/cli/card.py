@@ -85,7 +85,7 @@ def _facts(card: ModelCard) -> Iterator[tuple[str, str]]:
     for protocol, scores in card.scores.items():
         figures = ", ".join(f"{name} {_figure(value)}" for name, value in scores.items())
         yield "measured", said(f"{protocol}: {figures}")
-    yield "unsure", f"below {card.unsure_below:.0%} confidence".replace("%", " %")
+    yield "unsure", f"below {card.unsure_below:.0%} confidence"
     yield "licence", said(card.licence or "unknown")
     for limit in card.limits:
         yield "limit", said(limit)
@@ -98,4 +98,4 @@ def _abridged(names: tuple[str, ...], most: int = 6) -> str:
 
 def _figure(value: object) -> str:
     # Scores are shares of 1; a count, such as that of seeds, is a whole number.
-    return f"{value:.1%}".replace("%", " %") if isinstance(value, float) else str(value)
+    return f"{value:.1%}" if isinstance(value, float) else str(value)

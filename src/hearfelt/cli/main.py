@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import traceback
@@ -11,6 +10,7 @@ from typing import Annotated, Final, NoReturn, cast
 
 import typer
 
+from hearfelt.cli import card, corpora, demo, exploring, features, recognize, results, training
 from hearfelt.cli.options import examples
 from hearfelt.errors import HearfeltError, exit_code
 
@@ -31,9 +31,9 @@ EXIT_CODE_MEANINGS: Final[dict[int, str]] = {
 
 # The commands in the order in which the help shows them, under the heading they stand under there.
 _GROUPS: Final = {
-    "Recognize": ("recognize", "card", "demo"),
-    "Corpora": ("corpora", "exploring", "features"),
-    "Train and measure": ("training", "results"),
+    "Recognize": (recognize, card, demo),
+    "Corpora": (corpora, exploring, features),
+    "Train and measure": (training, results),
 }
 
 _EPILOG: Final = (
@@ -82,11 +82,7 @@ def _gather(into: typer.Typer) -> None:
     for panel, modules in _GROUPS.items():
         commands, groups = len(into.registered_commands), len(into.registered_groups)
         for module in modules:
-            try:  # while the other command modules are being written
-                importlib.import_module(f"hearfelt.cli.{module}").add_to(into)
-            except ModuleNotFoundError as error:
-                if error.name != f"hearfelt.cli.{module}":
-                    raise
+            module.add_to(into)
         for command in into.registered_commands[commands:]:
             command.rich_help_panel = panel
         for group in into.registered_groups[groups:]:

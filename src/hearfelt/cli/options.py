@@ -6,11 +6,12 @@ is imported inside the command, so that ``hearfelt --help`` answers at once.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -36,6 +37,10 @@ __all__ = [
 
 Format = Literal["table", "json", "csv"]
 TableOrJson = Literal["table", "json"]
+
+
+_OPEN: Final = r"\["  # a bracket that rich does not take for a mark
+_EXAMPLE_WIDTH: Final = 76  # of 80, less what help puts around it
 
 
 def expanded(path: Path | None) -> Path | None:
@@ -101,20 +106,42 @@ DropOption = Annotated[
 def examples(*lines: str) -> str:
     """Make the examples that end a command's help; give it as ``epilog=`` to ``app.command``.
 
+    What would not fit a terminal of 80 columns is broken so that it can still be pasted into a shell.
+
     Args:
         *lines: commands as typed, one each; what follows a ``#`` explains.
 
     Example:
-        >>> print(examples("hearfelt card   # what the model is"))
+        >>> print(examples("hearfelt card   # what the model is", "hearfelt card svm"))
         [bold]Examples[/bold]
         <BLANKLINE>
-          hearfelt card   [dim]# what the model is[/dim]
+          hearfelt card       [dim]# what the model is[/dim]
+          hearfelt card svm
     """
+    pairs = [(command.strip(), remark.strip()) for command, _, remark in (line.partition("#") for line in lines)]
+    column = max(len(command) for command, _ in pairs) + 3
+    beside = all(column + 2 + len(remark) <= _EXAMPLE_WIDTH for _, remark in pairs)
     shown = []
-    for line in lines:
-        command, mark, remark = line.replace("[", r"\[").partition("#")
-        shown.append(f"  {command}[dim]#{remark}[/dim]" if mark else f"  {command}")
-    return "[bold]Examples[/bold]\n\n" + "\n".join(shown)
+    for command, remark in pairs:
+        explained = f"[dim]# {remark.replace('[', _OPEN)}[/dim]" if remark else ""
+        rows = [row.replace("[", _OPEN) for row in _broken(command)]
+        if explained and beside:
+            rows[0] += " " * (column - len(command)) + explained
+        shown += rows if beside or not explained else [explained, *rows]
+    return "[bold]Examples[/bold]\n\n" + "\n".join(f"  {row}" for row in shown)
+
+
+def _broken(command: str) -> list[str]:
+    """Break a long command before options, with the backslash that a shell wants."""
+    first, *options = re.split(r" (?=--?[a-z])", command)
+    rows = [first]
+    for option in options:
+        if len(rows[-1]) + len(option) + 3 > _EXAMPLE_WIDTH:
+            rows[-1] += " \\"
+            rows.append(f"    {option}")
+        else:
+            rows[-1] += f" {option}"
+    return rows
 
 
 def parse_corpora(values: Iterable[str]) -> dict[str, Path]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hearfelt.cli.answers import Answer, printing
-from hearfelt.cli.options import FormatOption, ModelOption, examples, expanded
+from hearfelt.cli.options import FormatOption, ModelOption, examples
+from hearfelt.cli.picture import draw_answer, picture_path
 from hearfelt.errors import AudioError, exit_code
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ def add_to(app: typer.Typer) -> None:
         "recognize",
         epilog=examples(
             "hearfelt recognize clip.wav other.mp3",
-            "hearfelt recognize clip.wav --why            # and what spoke for it",
+            "hearfelt recognize clip.wav --why                    # what spoke for it",
+            "hearfelt recognize clip.wav --plot clip.png          # as a picture",
             "hearfelt recognize folder/ --format csv > answers.csv",
-            "hearfelt recognize clip.wav --model my.onnx --plot clip.png",
+            "hearfelt recognize clip.wav --model my.onnx",
         ),
     )(_recognize)
 
@@ -40,7 +42,7 @@ def _recognize(
     why: Annotated[bool, typer.Option("--why", help="Show what in the sound spoke for the answer.")] = False,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE.png", callback=expanded, help="Draw one clip and its answer."),
+        typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one clip and its answer."),
     ] = None,
 ) -> None:
     """Tell which emotion is heard in sound files, and how sure that is.
@@ -61,7 +63,7 @@ def _recognize(
             show(answer)
             first_error = first_error or answer.error
             if plot is not None and answer.prediction is not None:
-                _draw(answer, plot)
+                draw_answer(answer.prediction, source, plot)
     if first_error is not None:
         raise typer.Exit(exit_code(first_error))
 
@@ -104,7 +106,3 @@ def _answered(recognizer: Recognizer, source: str, why: bool) -> Answer:
         return Answer(source, recognizer.recognize(source))
     except AudioError as error:
         return Answer(source, error=error)
-
-
-def _draw(answer: Answer, plot: Path) -> None:
-    raise NotImplementedError

@@ -1,0 +1,49 @@
+"""The picture of one answer: what the sound looks like, and what was heard in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from hearfelt.cli.options import expanded
+from hearfelt.errors import require
+
+if TYPE_CHECKING:
+    from hearfelt.inference.prediction import Prediction
+
+__all__ = ["draw_answer", "picture_path"]
+
+_SUFFIXES: Final = (".png", ".svg", ".pdf")
+
+
+def picture_path(path: Path | None) -> Path | None:
+    """Check where a picture is to be written, before anything slow begins; for ``callback=`` of an option.
+
+    Raises:
+        ExtraMissingError: if matplotlib is not installed.
+        typer.BadParameter: if the ending is no picture's.
+    """
+    if path is None:
+        return None
+    if path.suffix.casefold() not in _SUFFIXES:
+        raise typer.BadParameter(f"{path}: pictures are written as {', '.join(_SUFFIXES)}")
+    require("matplotlib", "plots")
+    return expanded(path)
+
+
+def draw_answer(prediction: Prediction, source: str, path: Path, *, note: str = "") -> None:
+    """Write a picture of a sound (waveform and spectrogram) and of its probabilities.
+
+    Args:
+        prediction: the answer.
+        source: the sound file it is about.
+        path: where the picture goes; its ending decides the form.
+        note: stands below, such as that the voice is synthetic.
+    """
+    from hearfelt.audio import read_audio
+    from hearfelt.reports.figures.canvas import save_figure
+    from hearfelt.reports.figures.sounds import demo_picture
+
+    save_figure(demo_picture(read_audio(source), prediction, title=Path(source).name, note=note), path)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from hearfelt.cli.answer_table import GROUPS_IN_WORDS, AnswerTable, bar, why_chart, why_sentence
+from hearfelt.emotions import EMOTIONS
+from hearfelt.features.classic import GROUPS
+from hearfelt.inference.explain import Explanation
+from hearfelt.inference.prediction import Prediction
+
+
+def prediction(emotion: str = "fearful", confidence: float = 0.9, *, unsure: bool = False) -> Prediction:
+    rest = (1 - confidence) / 7
+    probabilities = {label: confidence if label == emotion else rest for label in EMOTIONS}
+    return Prediction(emotion, confidence, probabilities, unsure, 2.0, "tiny")
+
+
+def explanation(**shares: float) -> Explanation:
+    return Explanation(prediction("angry"), 1.0, 0.0, {**dict.fromkeys(GROUPS, 0.0), **shares})
+
+
+def drawn(width: int, source: str, *, terminal: bool = True, unsure: bool = False) -> list[str]:
+    file = io.StringIO()
+    console = Console(file=file, width=width, force_terminal=terminal, color_system=None, highlight=False)
+    table = AnswerTable(console, [source, "b.wav"], EMOTIONS)
+    table.header()
+    table.row(source, prediction(unsure=unsure))
+    table.row("b.wav", prediction("calm", 1.0))
+    return file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", range(32, 140, 4))
+@pytest.mark.parametrize("source", ["a.wav", "folder/" * 30 + "the-end.wav", "声" * 60 + ".wav"])
+def test_no_line_is_wider_than_the_terminal(width: int, source: str) -> None:
+    lines = drawn(width, source)
+    assert max(cell_len(line) for line in lines) <= width
+    assert "90%" in lines[1]
+    assert "fearful" in lines[1]
+
+
+def test_columns_stand_below_each_other() -> None:
+    header, first, second = drawn(80, "声声.wav")
+    for title, part in (("emotion", "😌"), ("runner-up", "neutral")):
+        assert cell_len(header[: header.index(title)]) == cell_len(second[: second.index(part)])
+    assert cell_len(first[: first.index("😨")]) == cell_len(second[: second.index("😌")])
+
+
+def test_the_end_of_a_long_name_stays() -> None:
+    assert drawn(80, "folder/" * 30 + "the-end.wav")[1].startswith("…")
+    assert "/the-end.wav  " in drawn(80, "folder/" * 30 + "the-end.wav")[1]
+
+
+def test_a_pipe_cuts_nothing() -> None:
+    source = "folder/" * 30 + "the-end.wav"
+    assert source in drawn(80, source, terminal=False)[1]
+
+
+def test_an_unsure_answer_has_a_question_mark() -> None:
+    assert "fearful?" in drawn(80, "a.wav", unsure=True)[1]
+    assert "?" not in drawn(80, "a.wav")[1]
+
+
+def test_the_runner_up_is_the_second_most_probable() -> None:
+    file = io.StringIO()
+    table = AnswerTable(Console(file=file, width=80, force_terminal=True, color_system=None), ["a"], EMOTIONS)
+    table.row("a", Prediction("sad", 0.6, {"calm": 0.15, "sad": 0.6, "happy": 0.25}, False, 1.0, "tiny"))
+    assert file.getvalue().rstrip().endswith("happy      25%")
+
+
+@pytest.mark.parametrize(("share", "cells"), [(0.0, 0), (1.0, 10), (0.5, 5), (2.0, 10), (-1.0, 0)])
+def test_a_bar_is_as_long_as_its_share(share: float, cells: int) -> None:
+    assert bar(share, 10) == ("█" * cells).ljust(10)
+
+
+def test_every_feature_group_has_words() -> None:
+    assert set(GROUPS_IN_WORDS) == set(GROUPS)
+
+
+@pytest.mark.parametrize("width", [40, 50, 63, 80, 120])
+def test_the_chart_fits(width: int) -> None:
+    chart = why_chart(explanation(mfcc=1.0, rms=-0.7, chroma=0.01), width).plain
+    assert max(cell_len(line) for line in chart.splitlines()) <= width
+
+
+def test_the_chart_puts_for_to_the_right_and_against_to_the_left_strongest_first() -> None:
+    first, second, *_ = why_chart(explanation(mfcc=0.5, rms=-1.0), 80).plain.splitlines()
+    assert first.strip().startswith("loudness")
+    assert first.partition("│")[0].endswith("█" * 14)
+    assert "█" not in first.partition("│")[2]
+    assert second.strip().startswith("timbre")
+    assert second.partition("│")[2].startswith("█" * 7 + " ")
+    assert "█" not in second.partition("│")[0]
+
+
+def test_the_sentence_leaves_out_what_hardly_mattered() -> None:
+    assert why_sentence(explanation(mfcc=1.0, rms=-0.05)).endswith("the timbre of the voice spoke most for angry.")
+    assert why_sentence(explanation(mfcc=1.0, rms=-0.5)).endswith("for angry; loudness against it.")
+
+
+def test_the_sentence_says_so_if_nothing_spoke_for_the_answer() -> None:
+    assert "nothing spoke for angry" in why_sentence(explanation(mfcc=-1.0, rms=-0.5))

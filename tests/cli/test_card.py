@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from hearfelt.emotions import EMOTIONS
+
+
+def test_json_is_the_whole_card_in_one_object(here: Callable, model: Path) -> None:
+    code, out, err = here("card", model, "--format", "json")
+    card = json.loads(out)
+    assert (code, err) == (0, "")
+    assert tuple(card["labels"]) == EMOTIONS
+    assert card["heard_speakers"] == ["toy/01", "toy/02"]
+    assert card["corpora"]["toy"]["licence"] == "CC0"
+
+
+def test_the_table_says_what_a_person_needs(here: Callable, model: Path) -> None:
+    code, out, err = here("card", model)
+    said = " ".join(out.split())
+    assert (code, err) == (0, "")
+    for needed in (
+        "tiny hearfelt 0.1.0",
+        "One linear layer with random weights.",
+        "neutral, calm, happy, sad, angry, fearful, disgust, surprised",
+        "toy, 96 clips, licence CC0",
+        "2 speakers: toy/01, toy/02",
+        "by-speaker: uar 12.5%",
+        "below 30% confidence",
+        "limit It has learned nothing.",
+    ):
+        assert needed in said
+
+
+def test_without_a_name_it_is_the_shipped_model(here: Callable) -> None:
+    code, out, _ = here("card", "--format", "json")
+    assert (code, json.loads(out)["name"]) == (0, "classic")
+
+
+def test_a_name_nobody_knows_lists_what_there_is(here: Callable) -> None:
+    code, out, err = here("card", "clasic")
+    assert (code, out) == (6, "")
+    assert "clasic: there is no model of this name" in err

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from hearfelt.cli.main import EXIT_CODE_MEANINGS, app
+from hearfelt.errors import EXIT_CODES
+
+
+def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    command = command or typer.main.get_command(app)
+    children = getattr(command, "commands", {})
+    if path:
+        yield path
+    for name, child in children.items():
+        yield from commands(child, (*path, name))
+
+
+COMMANDS = list(commands())
+WORK = [path for path in COMMANDS if path != ("corpora",)]
+
+
+def test_every_command_of_the_first_release_is_there() -> None:
+    assert {" ".join(path) for path in COMMANDS} >= {
+        "recognize",
+        "card",
+        "demo",
+        "corpora list",
+        "corpora get",
+        "corpora check",
+        "clips",
+        "explore",
+        "features",
+        "train",
+        "tune",
+        "evaluate",
+        "protocols",
+    }
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_says_what_a_command_does(path: tuple[str, ...], here: Callable) -> None:
+    code, out, err = here(*path, "--help")
+    assert (code, err) == (0, "")
+    assert f"Usage: hearfelt {' '.join(path)}" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("path", WORK, ids=" ".join)
+def test_help_teaches_by_example(path: tuple[str, ...], here: Callable) -> None:
+    _, out, _ = here(*path, "--help")
+    examples = out.partition("Examples")[2]
+    assert f"hearfelt {' '.join(path)}" in examples
+
+
+@pytest.mark.parametrize("path", WORK, ids=" ".join)
+def test_an_example_fits_a_terminal_of_80_columns(path: tuple[str, ...]) -> None:
+    command: Any = typer.main.get_command(app)
+    for name in path:
+        command = command.commands[name]
+    lines = re.sub(r"(?<!\\)\[/?[a-z]+\]", "", command.epilog).splitlines()
+    assert max(len(line) for line in lines) <= 78
+
+
+@pytest.mark.parametrize("path", WORK, ids=" ".join)
+def test_an_unknown_option_is_wrong_usage(path: tuple[str, ...], here: Callable) -> None:
+    code, out, err = here(*path, "--no-such-option")
+    assert (code, out) == (2, "")
+    assert "--no-such-option" in err
+
+
+@pytest.mark.parametrize("path", WORK, ids=" ".join)
+def test_format_is_the_same_option_everywhere(path: tuple[str, ...]) -> None:
+    command: Any = typer.main.get_command(app)
+    for name in path:
+        command = command.commands[name]
+    forms = [parameter for parameter in command.params if parameter.name == "format"]
+    assert [(form.opts, form.default) for form in forms] in ([], [(["--format", "-f"], "table")])
+
+
+def test_a_misspelled_command_is_met_with_the_right_one(here: Callable) -> None:
+    code, out, err = here("recognise", "clip.wav")
+    assert (code, out) == (2, "")
+    assert "recognize" in err
+
+
+def test_nothing_at_all_shows_the_help(here: Callable) -> None:
+    _, out, err = here()
+    assert "Examples" in out + err
+
+
+def test_the_version_is_the_installed_one(here: Callable) -> None:
+    assert here("--version") == (0, f"hearfelt {version('hearfelt')}\n", "")
+
+
+def test_every_exit_code_has_a_meaning() -> None:
+    assert set(EXIT_CODES.values()) | {0, 2, 130} == set(EXIT_CODE_MEANINGS)
+
+
+def test_a_fault_is_one_sentence_and_debug_shows_where(here: Callable, tmp_path: Path) -> None:
+    plain = here("card", tmp_path / "no.onnx")
+    shown = here("card", tmp_path / "no.onnx", "--debug")
+    assert plain[0] == shown[0] == 6
+    assert re.fullmatch(r"hearfelt: .+\n", plain[2])
+    assert "Traceback" in shown[2]
+    assert shown[2].endswith(plain[2])
+
+
+def test_debug_behind_two_dashes_is_a_file_name(here: Callable, model: Path) -> None:
+    code, out, err = here("recognize", "--model", model, "--", "--debug")
+    assert (code, out) == (3, "")
+    assert err.startswith("hearfelt: --debug: ")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    here: Callable, tmp_path: Path, clip: Path, model: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, err = here("recognize", clip, "--model", model, "--plot", tmp_path / "file" / "x.png")
+    assert code == 1
+    assert re.fullmatch(r"hearfelt: \S+file\S*: .+\n", err)
+
+
+def test_what_is_piped_has_no_colours(hearfelt: Callable, clip: Path, model: Path) -> None:
+    done = hearfelt("recognize", clip, "nothing.wav", "--model", model, TERM="xterm-256color")
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.stderr.startswith("hearfelt: nothing.wav: ")
+    assert "clip.wav" in done.stdout
+
+
+def test_the_program_is_a_module_too(hearfelt: Callable, clip: Path, model: Path) -> None:
+    done = hearfelt("recognize", clip, "--model", model, "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["model"] == "tiny"
+
+
+def test_the_shell_can_complete_commands(hearfelt: Callable) -> None:
+    done = hearfelt(_HEARFELT_COMPLETE="complete_bash", COMP_WORDS="hearfelt rec", COMP_CWORD="1")
+    assert done.stdout.split() == ["recognize"]
