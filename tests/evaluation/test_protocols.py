@@ -258,3 +258,10 @@ def test_on_the_real_corpus_the_folds_hold_no_copy_of_a_test_clip(ravdess: Path)
     seed = PROTOCOLS["seed-ravdess"].plan(clips)
     assert len(seed.leaks.speakers) == 24
     assert [len(fold.test) for fold in seed.folds] == [491]
+
+
+def test_every_protocol_is_described_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
+    for protocol in PROTOCOLS.values():
+        assert f"| `{protocol.name}` |" in text
+        assert f"**`{protocol.name}`.**" in text
