@@ -114,6 +114,24 @@ def test_a_leaky_protocol_says_so_in_its_summary(
     assert summary["leaks"] == {"speakers": 24, "copies": 0}
 
 
+@pytest.mark.parametrize(
+    ("leaks", "said"),
+    [
+        ({"speakers": 24, "copies": 0}, "seed-ravdess is leaky: 24 speakers on both sides"),
+        ({"speakers": 1, "copies": 2}, "seed-ravdess is leaky: 1 speaker and 2 sounds under different names on both"),
+        ({"speakers": 0, "copies": 1}, "seed-ravdess is leaky: 1 sound under different names on both"),
+        ({"speakers": 0, "copies": 0}, "seed-ravdess is leaky, though here nobody heard in training is tested"),
+    ],
+)
+def test_what_leaks_is_said_in_words(
+    make_evaluation: Callable[..., Evaluation], leaks: dict[str, int], said: str
+) -> None:
+    summary = {"protocol": "seed-ravdess", "leaky": True, "leaks": leaks}
+    evaluation = make_evaluation(folds=1)
+    assert Results(Path(), evaluation, summary).leak.startswith(said)
+    assert Results(Path(), evaluation, {**summary, "leaky": False}).leak == ""
+
+
 def test_a_summary_that_is_not_what_the_predictions_give_is_refused(results: Results) -> None:
     path = results.folder / "summary.json"
     summary = json.loads(path.read_text())
