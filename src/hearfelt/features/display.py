@@ -28,12 +28,13 @@ HIGHEST_HZ: Final = 1_000.0
 _LONGEST_LAG: Final = int(PITCH_RATE_HZ / LOWEST_HZ)  # 266 samples, one period of the lowest voice
 _SHORTEST_LAG: Final = int(PITCH_RATE_HZ / HIGHEST_HZ)  # 16 samples
 _SPAN: Final = 2 * _LONGEST_LAG  # 532 samples, 33 ms compared with what follows
+_DULL: Final = 16  # samples, 1 ms: what is averaged away above 1 kHz, where breath is louder than voice
 _PITCH_HOP: Final = PITCH_RATE_HZ // 100  # 160 samples, 10 ms
 _FRAMES_A_BLOCK: Final = 256
 _DIP: Final = 0.15  # of YIN's normalised difference: a dip below it is a period (the paper uses 0.1)
 _PERIODIC: Final = 0.3  # above it a frame repeats nothing
 _QUIETER_DB: Final = 40.0  # a frame further than this below the loudest is a pause
-_SHORTEST_VOICED: Final = 3  # frames, 30 ms; shorter stretches are accidents
+_SHORTEST_VOICED: Final = 4  # frames, 40 ms; shorter stretches are accidents
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +146,9 @@ def pitch(samples: Samples, rate_hz: int) -> Pitch:
         >>> round(float(np.median(pitch(tone, 16_000).frequency_hz)))
         200
     """
+    weights = np.hanning(_DULL + 2)[1:-1]
     heard = resample(samples, rate_hz, PITCH_RATE_HZ).astype(np.float64)
+    heard = np.convolve(heard, weights / weights.sum(), mode="same") if len(heard) > _DULL else heard
     half = (_SPAN + _LONGEST_LAG) // 2
     spans = sliding_window_view(np.pad(heard, half), _SPAN + _LONGEST_LAG)[::_PITCH_HOP]  # (frames, samples)
     frequency_hz = np.zeros(len(spans))
@@ -202,7 +205,7 @@ def _yin(spans: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 
 def _without_specks(voiced: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Drop stretches of fewer than three voiced frames."""
+    """Drop stretches of fewer than four voiced frames."""
     edges = np.flatnonzero(np.diff(np.pad(voiced.astype(np.int8), 1)))
     kept = voiced.copy()
     for first, behind in zip(edges[::2], edges[1::2], strict=True):

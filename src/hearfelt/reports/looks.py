@@ -12,7 +12,6 @@ __all__ = [
     "GRID",
     "INK",
     "MUTED",
-    "ON_ACCENT",
     "SECOND",
     "SURFACE",
     "THIRD",
@@ -45,7 +44,6 @@ MUTED: Final = Tone("muted", "#59616e", "#a7afbc")
 GRID: Final = Tone("grid", "#dfe3e9", "#343b47")
 SURFACE: Final = Tone("surface", "#ffffff", "#1a1e25")
 ACCENT: Final = Tone("accent", "#27658f", "#7fb6de")
-ON_ACCENT: Final = Tone("on-accent", "#fefefe", "#10141a")
 SECOND: Final = Tone("second", "#c9771b", "#eda94f")
 THIRD: Final = Tone("third", "#7d8794", "#8e98a6")
 
@@ -95,7 +93,7 @@ def _emotion_tones() -> tuple[Tone, ...]:
     return tuple(Tone(f"emotion-{look.name or 'other'}", look.colour, _for_the_dark(look.colour)) for look in looks)
 
 
-TONES: Final = (INK, MUTED, GRID, SURFACE, ACCENT, ON_ACCENT, SECOND, THIRD, *_emotion_tones())
+TONES: Final = (INK, MUTED, GRID, SURFACE, ACCENT, SECOND, THIRD, *_emotion_tones())
 
 # Ten hues that neighbours can be told apart by; with more speakers they come again in other shades.
 _HUES: Final = (

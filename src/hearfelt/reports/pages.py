@@ -45,7 +45,7 @@ __all__ = [
 _PAGE: Final = ("#f7f8fa", "#12151a")  # behind the cards, light and dark
 _KIND: Final = re.compile(r"audio/[a-z0-9.+-]+")
 _PIXELS_PER_INCH: Final = 100
-_SMALLEST: Final = 0.6  # of a plot's width; below it a phone scrolls the plot rather than shrink its words
+_SMALLEST: Final = 0.54  # of a plot's width; below it a phone scrolls the plot rather than shrink its words
 # No script, no font, no frame and nothing fetched, whatever a name or a label might hold.
 _POLICY: Final = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; base-uri 'none'"
 

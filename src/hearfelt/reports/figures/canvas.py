@@ -42,10 +42,11 @@ __all__ = [
     "save_figure",
 ]
 
-TEXT_PT: Final = 10.0
-SMALL_PT: Final = 9.0
+TEXT_PT: Final = 10.5
+SMALL_PT: Final = 9.5
 _SUFFIXES: Final = (".png", ".svg", ".pdf")
-_LONGEST_LABEL: Final = 28  # characters; a longer one would push the plot off its canvas
+_TITLE_PER_INCH: Final = 5.5  # characters of a title for each inch of the canvas, labels at the left included
+_LONGEST_LABEL: Final = 24  # characters; a longer one would push the plot off its canvas
 
 # matplotlib brings DejaVu Sans; the others are taken where installed, for labels in other scripts.
 _FAMILIES: Final = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans", "Arial Unicode MS")
@@ -93,11 +94,13 @@ def quiet(axes: Axes, *, grid: str = "", frame: bool = False) -> Axes:
 def headline(axes: Axes, title: str) -> None:
     """Put a title at the left above axes and their legend, where reading starts; nothing for an empty one."""
     if title:
+        root = axes.get_figure(root=True)
+        longest = int((root.get_figwidth() if root else 8.0) * _TITLE_PER_INCH)
         axes.set_title(
-            plain(title, longest=120),
+            plain(title, longest=longest),
             loc="left",
             color=INK.light,
-            fontsize=TEXT_PT + 1.5,
+            fontsize=TEXT_PT + 1,
             weight="bold",
             pad=12 if axes.get_legend() is None else 28,
         )

@@ -185,7 +185,7 @@ def clip_map(
         known = any(name in EMOTIONS for name in names)
         shades = [look_of(name).colour for name in names] if known else speaker_colours(len(names))
         colours = dict(zip(names, shades, strict=True))
-    rows = 0 if named and len(names) <= _MOST_NAMES or len(names) > _MOST_IN_LEGEND else -(-len(names) // 4)
+    rows = 0 if (named and len(names) <= _MOST_NAMES) or len(names) > _MOST_IN_LEGEND else -(-len(names) // 4)
     figure = new_figure(5.2, 5.0 + 0.2 * rows)  # the map itself is as large with a legend as without
     axes = quiet(figure.add_subplot())
     member = np.asarray(groups)
