@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -157,7 +157,6 @@ def _card(recipe: Recipe, lesson: Lesson, fitted: Fitted, validation: Rows) -> M
     probabilities = np.exp(log_softmax(fitted.logits / temperature))
     correct = probabilities.argmax(axis=1) == validation.places
     corpora = _corpora(lesson.clips)
-    licences = sorted({str(facts["licence"]) for facts in corpora.values() if facts["licence"]})
     return ModelCard(
         name=recipe.name,
         version=version("hearfelt"),
@@ -167,7 +166,7 @@ def _card(recipe: Recipe, lesson: Lesson, fitted: Fitted, validation: Rows) -> M
         unsure_below=threshold_for(probabilities.max(axis=1), correct),
         corpora=corpora,
         heard_speakers=lesson.clips.speakers,
-        licence=" and ".join(licences),
+        licence=_licence(corpora),
         description=recipe.description,
         recipe=recipe.to_dict(),
         limits=(*kind.limits, *_limits(lesson.clips)),
@@ -184,6 +183,15 @@ def _corpora(clips: Clips) -> dict[str, dict[str, Any]]:
         }
         for corpus, own in parts.items()
     }
+
+
+def _licence(corpora: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say under which licence the weights are: what the recordings forbid, they forbid too."""
+    licences = {corpus: str(facts["licence"]) for corpus, facts in corpora.items() if facts["licence"]}
+    origin = ", ".join(f"{corpus} ({licence})" for corpus, licence in licences.items())
+    if any("NC" in licence.replace("-", " ").split() for licence in licences.values()):
+        return f"for non-commercial use only: trained on {origin}"
+    return f"trained on {origin}" if origin else ""
 
 
 def _limits(clips: Clips) -> tuple[str, ...]:
