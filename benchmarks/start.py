@@ -1,0 +1,102 @@
+"""How long one answer takes as a whole process: ``hearfelt recognize clip.wav`` against the seed's way.
+
+    python benchmarks/start.py
+
+The seed imports librosa and torch, loads its network, takes the 162 features with librosa and asks the network. Both
+answer the same 48 kHz WAV file, by turns, after one run each that nobody counts. Also prints how long
+``hearfelt --help`` takes. Fails below 4 times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+BAR: Final = 4.0
+HELP_S: Final = 0.5
+EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="classic", help="name or file (%(default)s)")
+    parser.add_argument("--runs", type=int, default=7, help="of each way (%(default)s)")
+    parser.add_argument("--seed-predicts", nargs=2, metavar=("WEIGHTS", "CLIP"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.seed_predicts:
+        weights, clip = options.seed_predicts
+        return predict_like_the_seed(Path(weights), Path(clip))
+    with tempfile.TemporaryDirectory() as folder:
+        return compare(options.model, options.runs, Path(folder))
+
+
+def compare(model: str, runs: int, folder: Path) -> int:
+    """Start both ways by turns and print their medians."""
+    clip, weights = folder / "clip.wav", folder / "weights.pt"
+    write_clip(clip)
+    write_weights(weights)
+    hearfelt = [sys.executable, "-m", "hearfelt"]
+    ways = {
+        "the seed's way": [sys.executable, __file__, "--seed-predicts", str(weights), str(clip)],
+        "hearfelt recognize": [*hearfelt, "recognize", str(clip), "--model", model],
+        "hearfelt --help": [*hearfelt, "--help"],
+    }
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for run in range(runs + 1):
+        for way, command in ways.items():
+            start = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            if run:  # the first fills the disk's cache and compiles bytecode
+                seconds[way].append(time.perf_counter() - start)
+    medians = {way: statistics.median(times) for way, times in seconds.items()}
+    for way, median in medians.items():
+        print(f"{way:20}{median:8.2f} s   ({min(seconds[way]):.2f} to {max(seconds[way]):.2f} in {runs} runs)")
+    ratio = medians["the seed's way"] / medians["hearfelt recognize"]
+    print(f"\none answer: {ratio:.1f} times as fast (at least {BAR:.0f} wanted)")
+    print(f"help: {medians['hearfelt --help']:.2f} s (less than {HELP_S} wanted)")
+    return int(ratio < BAR or medians["hearfelt --help"] >= HELP_S)
+
+
+def write_clip(path: Path) -> None:
+    """Write a bundled synthetic clip as RAVDESS publishes its clips: 48 kHz, 16 bit."""
+    import soundfile
+
+    from hearfelt.audio import audio_files, read_audio, resample
+
+    audio = read_audio(audio_files(EXAMPLES)[-1])
+    soundfile.write(path, resample(audio.samples, audio.rate_hz, 48_000), 48_000, subtype="PCM_16")
+
+
+def write_weights(path: Path) -> None:
+    """Write a state dict of the student's network; what its weights are costs no time."""
+    import torch
+
+    from hearfelt.models.classic import ClassicNetwork
+
+    torch.save(ClassicNetwork(8).state_dict(), path)
+
+
+def predict_like_the_seed(weights: Path, clip: Path) -> int:
+    """Answer one clip as the student's script did."""
+    import torch
+    from seed_features import seed_features
+
+    from hearfelt.models.classic import ClassicNetwork
+
+    network = ClassicNetwork(8)
+    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    network.eval()
+    features = torch.from_numpy(seed_features(clip).astype("float32"))[None]  # (1, 162)
+    with torch.inference_mode():
+        print(int(network(features).argmax(dim=1)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
