@@ -33,7 +33,7 @@ ONE_THREAD: Final = dict.fromkeys(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", metavar="ravdess=PATH", default="ravdess=../shared/corpora/ravdess")
+    parser.add_argument("--corpus", metavar="NAME=PATH", required=True, help="such as ravdess=~/ravdess")
     parser.add_argument("--clips", type=int, default=300, help="how many, spread over the corpus (%(default)s)")
     parser.add_argument("--measure", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -1,0 +1,75 @@
+"""Frames, mel bands and decibels against librosa and the pencil."""
+
+from __future__ import annotations
+
+import librosa
+import numpy as np
+import pytest
+
+from hearfelt.features.spectrum import (
+    decibels,
+    frame_magnitudes,
+    frame_rms,
+    mel_filters,
+    mel_power,
+    zero_crossing_rates,
+)
+
+SOUND = np.random.default_rng(0).normal(0.0, 0.1, 30_000).astype(np.float32)
+
+
+@pytest.mark.parametrize("length", [1, 511, 512, 2047, 2048, 10_000, 30_000])
+def test_magnitudes_are_librosas_to_the_last_digit_but_one(length: int) -> None:
+    sound = SOUND[:length]
+    if length < 2048:  # librosa warns of a short sound and goes on
+        with pytest.warns(UserWarning, match="too large"):
+            theirs = np.abs(librosa.stft(sound))
+    else:
+        theirs = np.abs(librosa.stft(sound))
+    np.testing.assert_allclose(frame_magnitudes(sound).T, theirs, rtol=1e-6, atol=1e-7)
+
+
+def test_a_tone_in_the_middle_of_a_bin_has_half_the_windows_sum() -> None:
+    bin_40 = np.cos(2 * np.pi * 40 * np.arange(8192) / 2048).astype(np.float32)
+    magnitudes = frame_magnitudes(bin_40)[8]  # the window sums to 1,024
+    assert magnitudes.argmax() == 40
+    assert magnitudes[40] == pytest.approx(512, rel=1e-5)
+    assert magnitudes[[39, 41]] == pytest.approx([256, 256], rel=1e-5)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16_000, 22_050, 48_000])
+def test_mel_filters_are_librosas(rate_hz: int) -> None:
+    with np.errstate(all="raise"):
+        ours = mel_filters(rate_hz, bands=40)
+    theirs = librosa.filters.mel(sr=rate_hz, n_fft=2048, n_mels=40)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("length", [2048, 30_000, 300_000])
+def test_mel_power_summed_in_blocks_is_the_whole_product(length: int) -> None:
+    magnitudes = frame_magnitudes(np.resize(SOUND, length))
+    whole = np.square(magnitudes).astype(np.float64) @ mel_filters(22_050).T
+    np.testing.assert_allclose(mel_power(magnitudes, 22_050), whole, rtol=1e-5)
+
+
+def test_decibels_stop_at_minus_100_and_80_below_the_loudest() -> None:
+    power = np.array([[1e-3, 1e-12], [1e-5, 1e-4]], dtype=np.float32)
+    assert decibels(power) == pytest.approx(np.array([[-30.0, -100.0], [-50.0, -40.0]]))
+    loud = np.array([[100.0, 1e-12]], dtype=np.float32)
+    assert decibels(loud) == pytest.approx(np.array([[20.0, -60.0]]))
+
+
+@pytest.mark.parametrize("length", [1, 600, 2048, 2049, 30_000])
+def test_loudness_and_zero_crossings_of_frames_are_librosas(length: int) -> None:
+    sound = SOUND[:length].copy()
+    sound[: length // 3] = 0.0
+    sound[length // 3 : length // 2] *= -1e-9  # around librosa's threshold of zero
+    np.testing.assert_allclose(frame_rms(sound), librosa.feature.rms(y=sound)[0], rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(zero_crossing_rates(sound), librosa.feature.zero_crossing_rate(sound)[0], atol=1e-7)
+
+
+def test_a_crossing_is_counted_in_four_overlapping_frames() -> None:
+    sound = np.ones(10_000, dtype=np.float32)
+    sound[5000:] = -1.0
+    crossings = zero_crossing_rates(sound) * 2048
+    assert crossings.tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0]
