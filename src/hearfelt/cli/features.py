@@ -39,11 +39,13 @@ def _features(
     ] = None,
     jobs: JobsOption = None,
 ) -> None:
-    """Measure the 162 classic features of each clip: chroma, MFCC, zero crossings, mel spectrum, loudness.
+    """Measure the 162 classic features of each clip and write them as a table.
 
-    One row a clip: clip, speaker, emotion, then the features. They are measured from 0.6 s on, for
-    2.5 s; what was measured once is remembered until the file changes. A clip that cannot be read is named,
-    the others go on, and the exit code is 3; a silent clip is named and kept.
+    They are chroma, MFCC, zero-crossing rate, mel spectrum and loudness, from
+    0.6 s on for 2.5 s; a short clip is measured from further ahead. A row is
+    clip, speaker, emotion, then the features. What was measured is remembered
+    until the file changes. A clip that cannot be read is named, the others go
+    on, and the exit code is 3; a silent clip is named and kept.
     """
     from hearfelt.corpora.catalog import read_corpus
     from hearfelt.features.table import measure, refuse_other_tables, write_features
