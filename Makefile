@@ -31,6 +31,9 @@ check: $(VENV)/test.stamp ## style, types and import rules
 
 docs: $(VENV)/test.stamp ## write the generated pages anew
 	@$(BIN)/python scripts/make_cli_page.py
+	@$(BIN)/hearfelt results
+	@$(BIN)/python scripts/make_readme_demo.py
+	@$(BIN)/python scripts/readme_pictures.py
 
 clean: ## remove what tools leave behind; environments and results stay
 	@rm -rf build dist demo.png .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,119 @@
+"""What is written about hearfelt is true: generated pages are fresh, links lead somewhere, blocks run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import soundfile
+
+from hearfelt.audio import audio_files, read_audio
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOT_RUN = "<!-- not run: "
+
+
+def script(name: str) -> ModuleType:
+    """Load one of scripts/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look it up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Find the blocks of code that are meant to be run; one that is not has a comment before it that says why."""
+    text = page.read_text(encoding="utf-8")
+    found = re.finditer(rf"(?P<mark>{NOT_RUN}[^>]*-->\n)?```{language}\n(?P<code>.*?)```", text, re.DOTALL)
+    return [block["code"] for block in found if not block["mark"]]
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Path:
+    """A folder with what the README's examples speak of, and a home of its own."""
+    clips = audio_files(ROOT / "src" / "hearfelt" / "examples")
+    (tmp_path / "folder").mkdir()
+    for source, target in zip(clips, ("clip.wav", "other.mp3", "folder/a.wav", "folder/b.flac"), strict=False):
+        audio = read_audio(source)
+        soundfile.write(tmp_path / target, audio.samples, audio.rate_hz)
+    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    return tmp_path
+
+
+def started(command: list[str], workshop: Path) -> subprocess.CompletedProcess[str]:
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "HOME": str(workshop), "PATH": programs, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=workshop, env=environment, capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.parametrize("block", blocks(README, "sh"), ids=lambda block: block.split("\n")[0][:40])
+def test_a_shell_block_of_the_readme_runs(block: str, workshop: Path) -> None:
+    done = started(["bash", "-euo", "pipefail", "-c", block], workshop)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", blocks(README, "python"), ids=lambda block: block.split("\n")[0][:40])
+def test_a_python_block_of_the_readme_runs(block: str, workshop: Path) -> None:
+    done = started([sys.executable, "-W", "error", "-c", block], workshop)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_readme_has_blocks_to_run() -> None:
+    assert len(blocks(README, "sh")) >= 2
+    assert len(blocks(README, "python")) >= 1
+
+
+def test_the_page_of_commands_is_fresh() -> None:
+    page = ROOT / "docs" / "cli.md"
+    assert page.read_text(encoding="utf-8") == script("make_cli_page").cli_page(), "make docs writes it anew"
+
+
+def test_the_demo_in_the_readme_is_fresh() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert text == script("make_readme_demo").with_demo(text), "make docs writes it anew"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    local = [target.partition("#")[0] for target in targets if not target.startswith(("http", "#"))]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+def test_make_alone_lists_every_command() -> None:
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("make is not installed")
+    said = subprocess.run([make], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
+    commands = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"make (\w+) ", said)) == set(commands) >= {"demo", "test", "check", "docs"}
+
+
+def test_continuous_integration_runs_make_test() -> None:
+    run = ROOT / ".ci" / "run"
+    assert os.access(run, os.X_OK)
+    assert run.read_text(encoding="utf-8").splitlines()[-1] == "make test"
+
+
+def test_the_bundled_clips_can_be_made_again(tmp_path: Path) -> None:
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed")
+    examples = script("make_examples")
+    for run in ("first", "second"):
+        examples.main(tmp_path / run)
+    first, second = (audio_files(tmp_path / run) for run in ("first", "second"))
+    shipped = audio_files(ROOT / "src" / "hearfelt" / "examples")
+    assert [path.name for path in first] == [path.name for path in shipped]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
