@@ -38,8 +38,8 @@ def test_the_page_has_its_five_parts(toys_page: str) -> None:
 
 def test_why_voices_leak_is_said_in_a_sentence_with_numbers(toys_page: str) -> None:
     assert "Clips by one voice lie together" in toys_page
-    assert "nearest clip is by the same speaker (16% by chance)" in toys_page
-    assert re.search(r"<dd>\d\d%</dd>", toys_page)
+    assert "nearest clip is by the same speaker (16 % by chance)" in toys_page
+    assert re.search(r"<dd>\d\d %</dd>", toys_page)
 
 
 def test_what_the_check_found_is_told(toys_page: str) -> None:

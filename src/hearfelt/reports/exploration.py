@@ -15,6 +15,7 @@ from hearfelt.clips import Clips
 from hearfelt.corpora.catalog import FolderReading
 from hearfelt.corpora.check import CorpusCheck, check_folder
 from hearfelt.emotions import look_of
+from hearfelt.errors import require
 from hearfelt.features.table import features_of
 from hearfelt.reports.examples import Example, choose_examples
 from hearfelt.reports.figures.canvas import save_figure
@@ -92,6 +93,7 @@ def explore(
     Raises:
         ExtraMissingError: if scikit-learn isn't installed.
     """
+    require("sklearn.manifold", "plots")  # said before a minute of listening, not after
     check = check_folder(found, progress=progress)
     facts = survey(clip.path for clip in found.reading.clips)
     clips = Clips(clip for clip in found.reading.clips if not facts[clip.path].error)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from hearfelt.corpora.check import CorpusCheck
 from hearfelt.reports.exploration import MOST_ON_MAP, Exploration, charts_of, sheets_of
+from hearfelt.reports.figures.canvas import percent
 from hearfelt.reports.neighbours import FEWEST_CLIPS, Leak
 from hearfelt.reports.pages import (
     Block,
@@ -179,8 +180,8 @@ def _verdict(leak: Leak, gain: float) -> tuple[str, str]:
         )
     return (
         f"{together}, so a model tested on voices it has heard can answer by the voice instead of the emotion.",
-        f"Guess each clip's emotion from its nearest neighbour: {leak.same_emotion:.0%} come out right, but only"
-        f" {leak.same_emotion_of_strangers:.0%} when the neighbour has to be somebody else. The {gain * 100:.0f}"
+        f"Guess each clip's emotion from its nearest neighbour: {percent(leak.same_emotion)} come out right, but only"
+        f" {percent(leak.same_emotion_of_strangers)} when the neighbour has to be somebody else. The {gain * 100:.0f}"
         f" points between come from having heard the speaker before. {rule}",
     )
 
@@ -210,18 +211,18 @@ def _map(seen: Exploration, charts: dict[str, Figure]) -> Section:
         prose(why),
         facts(
             {
-                f"nearest clip is by the same speaker ({leak.same_speaker_by_chance:.0%} by chance)": (
-                    f"{leak.same_speaker:.0%}"
+                f"nearest clip is by the same speaker ({percent(leak.same_speaker_by_chance)} by chance)": (
+                    percent(leak.same_speaker)
                 ),
-                f"nearest clip has the same emotion ({leak.same_emotion_by_chance:.0%} by chance)": (
-                    f"{leak.same_emotion:.0%}"
+                f"nearest clip has the same emotion ({percent(leak.same_emotion_by_chance)} by chance)": (
+                    percent(leak.same_emotion)
                 ),
-                "the same, when only other speakers count": f"{leak.same_emotion_of_strangers:.0%}",
+                "the same, when only other speakers count": percent(leak.same_emotion_of_strangers),
             }
         ),
         maps,
         prose(how),
-        prose(so),
+        prose(so.replace(" %", "\N{NO-BREAK SPACE}%")),
     )
 
 

@@ -20,10 +20,12 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
 from hearfelt.emotions import look_of
 from hearfelt.files import atomic_write
@@ -37,6 +39,8 @@ __all__ = [
     "figure_svg",
     "headline",
     "new_figure",
+    "percent",
+    "percent_axis",
     "plain",
     "quiet",
     "save_figure",
@@ -119,6 +123,21 @@ def plain(label: str, *, longest: int = _LONGEST_LABEL) -> str:
     line = "".join(character if character.isprintable() else " " for character in label)
     shown = line if len(line) <= longest else line[: longest - 1] + "…"
     return shown.replace("$", r"\$")
+
+
+def percent(share: float) -> str:
+    """Write a share of 1 as whole per cent, as plots and pages show it.
+
+    Example:
+        >>> percent(0.456)
+        '46 %'
+    """
+    return f"{share * 100:.0f} %"
+
+
+def percent_axis(axis: Axis) -> None:
+    """Label the ticks of an axis of shares as per cent."""
+    axis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
 
 
 def colours_of(labels: Iterable[str]) -> list[str]:

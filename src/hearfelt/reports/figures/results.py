@@ -9,15 +9,26 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from hearfelt.reports.figures.canvas import SMALL_PT, colours_of, headline, new_figure, plain, quiet
+from hearfelt.reports.figures.canvas import (
+    SMALL_PT,
+    colours_of,
+    headline,
+    new_figure,
+    percent,
+    percent_axis,
+    plain,
+    quiet,
+)
 from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED, SECOND, SURFACE, THIRD
 
 __all__ = ["cell_strength", "confusion_matrix", "fold_bars", "learning_curves", "per_class_bars", "reliability_diagram"]
 
 _SERIES: Final = (ACCENT.light, SECOND.light, THIRD.light)
+# Accuracy and UAR are one line where every class has as many clips; the dashes let the other show through.
+_DASHES: Final = ("-", "-", (0, (4, 2)))
 _FADED: Final = 0.22  # opacity of one run among many
 _NAMES: Final = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
 
@@ -54,7 +65,7 @@ def confusion_matrix(matrix: ArrayLike, labels: Sequence[str], *, title: str = "
     axes.set_aspect("equal")
     names = [plain(label) for label in labels]
     axes.set_xticks(range(classes), names, rotation=40, ha="right", rotation_mode="anchor")
-    counted = [f"{name}  ({int(total):,})" for name, total in zip(names, totals[:, 0], strict=True)]
+    counted = [f"{name}  ({round(total):,})" for name, total in zip(names, totals[:, 0], strict=True)]
     axes.set_yticks(range(classes), counted)
     axes.tick_params(labelcolor=INK.light)
     axes.set_xlabel("what was answered (% of the row)")
@@ -103,7 +114,7 @@ def per_class_bars(labels: Sequence[str], metrics: Mapping[str, ArrayLike], *, t
     for name, values in series.items():
         if values.shape != (len(labels),):
             raise ValueError(f"{name}: {values.size} values for {len(labels)} labels; one for each is wanted")
-    figure = new_figure(8, 1.1 + len(labels) * (0.22 + 0.17 * len(series)))
+    figure = new_figure(6, 1.1 + len(labels) * (0.22 + 0.17 * len(series)))
     axes = quiet(figure.add_subplot(), grid="x")
     thickness = 0.78 / max(1, len(series))
     for place, (name, values) in enumerate(series.items()):
@@ -111,12 +122,12 @@ def per_class_bars(labels: Sequence[str], metrics: Mapping[str, ArrayLike], *, t
         colours = colours_of(labels) if len(series) == 1 else _SERIES[place % len(_SERIES)]
         axes.barh(heights, values, height=thickness * 0.86, color=colours, label=plain(name))
         for height, value in zip(heights, values, strict=True):
-            axes.text(value + 0.008, height, f"{value:.0%}", va="center", color=MUTED.light, fontsize=SMALL_PT - 1.5)
+            axes.text(value + 0.008, height, percent(value), va="center", color=MUTED.light, fontsize=SMALL_PT - 1.5)
     axes.set_yticks(range(len(labels)), [plain(label) for label in labels])
     axes.tick_params(axis="y", labelcolor=INK.light)
     axes.set_ylim(len(labels) - 0.45, -0.55)
-    axes.set_xlim(0, 1.06)
-    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlim(0, 1.1)
+    percent_axis(axes.xaxis)
     if len(series) == 1:
         axes.set_xlabel(plain(next(iter(series))))
     else:
@@ -155,7 +166,7 @@ def learning_curves(rows: Iterable[Mapping[str, Any]], *, chosen: int | None = N
         "validation_uar": ("validation UAR", 2),
     }
     _curves(right, runs, rates, "Accuracy")
-    right.yaxis.set_major_formatter(PercentFormatter(1))
+    percent_axis(right.yaxis)
     right.set_ylim(0, 1.02)
     for axes in (left, right) if chosen is not None else ():
         axes.axvline(chosen, color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
@@ -192,7 +203,7 @@ def _curves(
             # Runs stop early at different epochs; a mean over ever fewer of them would jump.
             most = max(len(values) for values in by_epoch.values())
             means = [(epoch, np.mean(v)) for epoch, v in sorted(by_epoch.items()) if 2 * len(v) >= most]
-            axes.plot(*zip(*means, strict=True), color=colour, linewidth=1.8, label=name)
+            axes.plot(*zip(*means, strict=True), color=colour, linewidth=1.8, linestyle=_DASHES[place], label=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     if axes.get_legend_handles_labels()[0]:
@@ -227,13 +238,13 @@ def fold_bars(runs: Iterable[Mapping[str, Any]], *, metric: str = "uar", title: 
         axes.scatter(place + spread, values, s=22, color=ACCENT.light, zorder=3, linewidths=0)
     if names:
         overall = float(np.mean([value for values in folds.values() for value in values]))
-        axes.axhline(overall, color=SECOND.light, linewidth=1.3, label=f"mean of all runs, {overall:.1%}")
+        axes.axhline(overall, color=SECOND.light, linewidth=1.3, label=f"mean of all runs, {overall * 100:.1f} %")
         _legend(axes, columns=1)
     axes.set_xticks(range(len(names)), [plain(str(name)) for name in names])
     axes.set_ylim(0, 1)
     axes.set_xlabel("fold (a dot is one seed)")
     axes.set_ylabel(_NAMES.get(metric, plain(metric)))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    percent_axis(axes.yaxis)
     headline(axes, title)
     return figure
 
@@ -271,7 +282,7 @@ def reliability_diagram(confidences: ArrayLike, correct: ArrayLike, *, bins: int
     upper.plot((0, 1), (0, 1), color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), label="as sure as right")
     upper.bar((np.arange(bins)[filled] + 0.5) / bins, came_true, width=0.9 / bins, color=ACCENT.light, alpha=0.28)
     upper.plot(
-        middle, came_true, color=ACCENT.light, marker="o", markersize=5, linewidth=1.6,
+        middle, came_true, color=ACCENT.light, marker="o", markersize=5, linewidth=1.6, clip_on=False,
         markeredgecolor=SURFACE.light, label="hearfelt",
     )  # fmt: skip
     upper.set_xlim(0, 1)
@@ -284,8 +295,8 @@ def reliability_diagram(confidences: ArrayLike, correct: ArrayLike, *, bins: int
     lower.yaxis.set_major_locator(MaxNLocator(2, integer=True))
     lower.set_xlabel("how sure it said it was")
     for axes in (upper, lower):
-        axes.xaxis.set_major_formatter(PercentFormatter(1))
-    upper.yaxis.set_major_formatter(PercentFormatter(1))
+        percent_axis(axes.xaxis)
+    percent_axis(upper.yaxis)
     headline(upper, title)
     return figure
 

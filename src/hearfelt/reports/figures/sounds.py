@@ -18,7 +18,7 @@ from hearfelt.features.display import mel_spectrogram as mel_levels
 from hearfelt.features.display import pitch as pitch_of
 from hearfelt.features.display import spectrogram as levels
 from hearfelt.inference.prediction import Prediction
-from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
+from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent, plain, quiet
 from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED
 
 __all__ = ["demo_picture", "mel_spectrogram", "pitch_track", "sound_sheet", "spectrogram", "waveform"]
@@ -143,7 +143,9 @@ def demo_picture(audio: Audio, prediction: Prediction, *, title: str = "", note:
     answer.add_patch(_swatch(look.colour))
     shown = plain(prediction.emotion)
     answer.text(0.055, 0.62, shown, fontsize=27, weight="bold", color=INK.light, va="center")
-    sure = f"{prediction.confidence:.0%} sure" + (", which is too little to rely on" if prediction.is_unsure else "")
+    sure = f"{percent(prediction.confidence)} sure" + (
+        ", which is too little to rely on" if prediction.is_unsure else ""
+    )
     answer.text(0.055, 0.14, sure, fontsize=TEXT_PT + 1, color=MUTED.light, va="center")
     _draw_ranking(bars, prediction)
     if note:
@@ -179,7 +181,7 @@ def _draw_wave(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> 
     axes.set_ylabel("wave")
     # Every wave fills its height, or soft voices would be lines; how loud it is stands beside it.
     axes.annotate(
-        f"peak {audio.peak_db:.0f} dB".replace("-", "−"), (1, 1), (0, 1), xycoords="axes fraction",
+        f"peak {round(audio.peak_db)} dB".replace("-", "−"), (1, 1), (0, 1), xycoords="axes fraction",
         textcoords="offset points", ha="right", va="bottom", color=MUTED.light, fontsize=SMALL_PT - 1,
     )  # fmt: skip
     _time_axis(axes, audio, until_s)
@@ -247,7 +249,7 @@ def _draw_ranking(axes: Axes, prediction: Prediction) -> None:
     colours = [look_of(label).colour for label, _ in ranked]
     axes.barh(places, [probability for _, probability in ranked], height=0.62, color=colours)
     for place, (_, probability) in enumerate(ranked):
-        axes.text(1.03, place, f"{probability:.0%}", va="center", color=MUTED.light, fontsize=SMALL_PT)
+        axes.text(1.03, place, percent(probability), va="center", color=MUTED.light, fontsize=SMALL_PT)
     axes.set_yticks(places, [plain(label, longest=14) for label, _ in ranked])
     axes.tick_params(axis="y", labelcolor=INK.light, labelsize=TEXT_PT)
     axes.set_xticks([])
