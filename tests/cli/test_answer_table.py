@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from hearfelt.cli.answer_table import GROUPS_IN_WORDS, AnswerTable, bar, why_chart, why_sentence
+from hearfelt.cli.answer_table import AnswerTable, bar, why_chart, why_sentence
 from hearfelt.emotions import EMOTIONS
 from hearfelt.features.classic import GROUPS
 from hearfelt.inference.explain import Explanation
@@ -74,10 +74,6 @@ def test_the_runner_up_is_the_second_most_probable() -> None:
 @pytest.mark.parametrize(("share", "cells"), [(0.0, 0), (1.0, 10), (0.5, 5), (2.0, 10), (-1.0, 0)])
 def test_a_bar_is_as_long_as_its_share(share: float, cells: int) -> None:
     assert bar(share, 10) == ("█" * cells).ljust(10)
-
-
-def test_every_feature_group_has_words() -> None:
-    assert set(GROUPS_IN_WORDS) == set(GROUPS)
 
 
 @pytest.mark.parametrize("width", [40, 50, 63, 80, 120])

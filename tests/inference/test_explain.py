@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hearfelt.features.classic import GROUPS
-from hearfelt.inference.explain import shapley_values
+from hearfelt.inference.explain import GROUPS_IN_WORDS, shapley_values
 
 GENERATOR = np.random.default_rng(0)
 FEATURES = GENERATOR.normal(size=162).astype(np.float32)
@@ -34,3 +34,7 @@ def test_a_group_that_is_never_looked_at_gets_nothing_and_equal_partners_share_e
     both = GROUPS["rms"].start, GROUPS["zero_crossing_rate"].start
     shares, _, _ = shapley_values(lambda x: (x[:, both[0]] * x[:, both[1]]).astype(np.float64), one, zero)
     assert shares == pytest.approx({**dict.fromkeys(GROUPS, 0.0), "rms": 0.5, "zero_crossing_rate": 0.5})
+
+
+def test_every_feature_group_has_words() -> None:
+    assert set(GROUPS_IN_WORDS) == set(GROUPS)

@@ -5,7 +5,7 @@ This module imports rich at its top; it is imported only when a table is wanted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from textwrap import fill
 from typing import Final
 
@@ -15,19 +15,10 @@ from rich.text import Text
 
 from hearfelt.cli.output import printable
 from hearfelt.emotions import look_of
-from hearfelt.inference.explain import Explanation
+from hearfelt.inference.explain import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import Prediction
 
-__all__ = ["GROUPS_IN_WORDS", "AnswerTable", "bar", "why_chart", "why_sentence"]
-
-# What each of the five feature groups hears, for people who never met its name: in a sentence, and in a chart.
-GROUPS_IN_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "chroma": ("the notes in it", "which notes sound (chroma)"),
-    "mfcc": ("the timbre of the voice", "timbre of the voice (MFCC)"),
-    "zero_crossing_rate": ("hiss and sharpness", "hiss and sharpness (zero crossings)"),
-    "mel": ("the mix of low and high tones", "low and high tones (mel spectrum)"),
-    "rms": ("loudness", "loudness (RMS)"),
-}
+__all__ = ["AnswerTable", "bar", "why_chart", "why_sentence"]
 
 _WORTH_SAYING: Final = 0.1  # of the strongest group; what spoke less against the answer is left unsaid
 FOR, AGAINST = "#009e73", "#d55e00"

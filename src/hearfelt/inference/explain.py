@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,18 @@ import numpy.typing as npt
 from hearfelt.features.classic import GROUPS
 from hearfelt.inference.prediction import Prediction
 
-__all__ = ["Explanation", "shapley_values"]
+__all__ = ["GROUPS_IN_WORDS", "Explanation", "shapley_values"]
 
 Floats = npt.NDArray[np.float64]
+
+# What each of the five feature groups hears, for people who never met its name: in a sentence, and in a chart.
+GROUPS_IN_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "chroma": ("the notes in it", "which notes sound (chroma)"),
+    "mfcc": ("the timbre of the voice", "timbre of the voice (MFCC)"),
+    "zero_crossing_rate": ("hiss and sharpness", "hiss and sharpness (zero crossings)"),
+    "mel": ("the mix of low and high tones", "low and high tones (mel spectrum)"),
+    "rms": ("loudness", "loudness (RMS)"),
+}
 
 
 @dataclass(frozen=True)

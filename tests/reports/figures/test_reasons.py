@@ -33,15 +33,16 @@ def test_the_plot_says_where_the_log_odds_start_and_end() -> None:
     )
 
 
-@pytest.mark.parametrize("share", [0.0, 1e-12, 40.0, -40.0])
-def test_every_bar_and_its_number_stay_inside_whatever_the_contributions(share: float) -> None:
-    figure = contribution_bars(an_explanation(dict.fromkeys(SHARES, share)))
-    assert figure_png(figure, dpi=60).startswith(b"\x89PNG")
-    inside = figure.bbox
-    for text in figure.axes[0].texts:
+@pytest.mark.parametrize("share", [0.0, 1e-12, 40.0, -40.0, 1.0])
+def test_every_number_stays_inside_and_beside_the_names(share: float) -> None:
+    figure = contribution_bars(an_explanation({**dict.fromkeys(SHARES, share), "mel": -share / 2}))
+    assert figure_png(figure, dpi=100).startswith(b"\x89PNG")
+    axes = figure.axes[0]
+    names_end = max(label.get_window_extent().x1 for label in axes.get_yticklabels())
+    for text in axes.texts:
         box = text.get_window_extent()
-        assert inside.x0 <= box.x0
-        assert box.x1 <= inside.x1
+        assert names_end < box.x0
+        assert box.x1 <= figure.bbox.x1
 
 
 def test_a_label_that_looks_like_a_formula_is_drawn_as_text() -> None:

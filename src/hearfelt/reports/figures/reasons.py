@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from matplotlib.figure import Figure
 
 from hearfelt.inference.explain import GROUPS_IN_WORDS, Explanation
@@ -10,7 +12,8 @@ from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED, SECOND
 
 __all__ = ["contribution_bars"]
 
-_LEAST_REACH = 1e-6  # log-odds; where nothing contributes, bars keep their length of nothing
+_LEAST_REACH: Final = 1e-6  # log-odds; where nothing contributes, bars keep their length of nothing
+_ROOM: Final = 0.18  # of the bars' width
 
 
 def contribution_bars(explanation: Explanation, *, title: str = "") -> Figure:
@@ -43,15 +46,16 @@ def contribution_bars(explanation: Explanation, *, title: str = "") -> Figure:
     axes.tick_params(axis="y", labelcolor=INK.light, labelsize=TEXT_PT)
     axes.set_xticks([])
     axes.set_ylim(len(shares) - 0.4, -0.6)
-    # Room for the numbers, on the left only where a bar goes there.
-    axes.set_xlim(1.18 * min([*values, -0.05 * reach]), 1.18 * max([*values, 0.05 * reach]))
+    left, right = min([*values, -0.05 * reach]), max([*values, 0.05 * reach])
+    room = _ROOM * (right - left)  # for the numbers; on the left only where a bar goes there
+    axes.set_xlim(left - (room if left in values else 0), right + room)
     emotion = explanation.emotion
     axes.set_xlabel(
         f"log-odds of {plain(emotion)}: {_signed(explanation.base_log_odds)} before listening, "
         f"{_signed(explanation.log_odds)} for this clip",
         loc="left",
     )
-    headline(axes, title or f"What spoke for {emotion} (right) and against it (left)")
+    headline(axes, title or f"What spoke for {emotion}, and against it")
     return figure
 
 
