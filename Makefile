@@ -3,7 +3,7 @@
 VENV ?= .venv
 PYTHON ?=
 BIN := $(VENV)/bin
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install --quiet
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install -qq
 # Before the rest, so that one version of the one large package serves every target.
 TORCH ?= torch==2.13.0
 
@@ -48,7 +48,7 @@ $(VENV)/demo.stamp: pyproject.toml scripts/make_environment.sh
 $(VENV)/test.stamp: pyproject.toml scripts/make_environment.sh scripts/install_system_packages.sh
 	@scripts/make_environment.sh $(VENV) $(PYTHON)
 	@scripts/install_system_packages.sh
-	@echo "Installing everything the tests need into $(VENV)"
+	@echo "Installing everything the tests need into $(VENV); this takes a few minutes"
 	@$(PIP) $(TORCH)
 	@$(PIP) --editable '.[test]'
 	@touch $(VENV)/demo.stamp $@
