@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from hearfelt.training.loop import EpochRow
     from hearfelt.training.single import Trained
+    from hearfelt.training.teach import Taught
 
 __all__ = ["add_to"]
 
@@ -79,24 +80,16 @@ def _train(
     Some speakers are held out: the best epoch, the temperature and the threshold of "unsure" are
     chosen on them. Nobody is tested on here; hearfelt evaluate does that on speakers never heard.
     """
+    _need_torch()
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.training.recipe import read_recipe
     from hearfelt.training.single import train
 
     chosen = read_recipe(recipe)
-    trained = train(
-        chosen,
-        read_corpora(parse_corpora(corpus)),
-        out,
-        seed=seed,
-        drop=parse_names(drop),
-        without_speakers=parse_names(without_speakers),
-        resume=resume,
-        jobs=jobs,
-        tracker=track,
-        on_epoch=_live(chosen.fit.epochs),
-        bars=progress,
-    )
+    clips = read_corpora(parse_corpora(corpus))
+    who: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
+    how: dict[str, Any] = {"seed": seed, "resume": resume, "jobs": jobs, "tracker": track}
+    trained = train(chosen, clips, out, **who, **how, on_epoch=_live(chosen.fit.epochs), bars=progress)
     _tell(trained)
 
 
@@ -117,23 +110,24 @@ def _tune(
     The study is kept beside the new recipe, so that the same command goes on with it. Give the
     speakers you will test on to --without-speakers: what chose the settings cannot judge them.
     """
+    _need_torch()
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.training.recipe import read_recipe
     from hearfelt.training.tuning import tune
 
-    tuned = tune(
-        read_recipe(recipe),
-        read_corpora(parse_corpora(corpus)),
-        out,
-        trials=trials,
-        seed=seed,
-        drop=parse_names(drop),
-        without_speakers=parse_names(without_speakers),
-        jobs=jobs,
-        bars=progress,
-    )
-    print(f"{out}: the best of {tuned.trials} trials, validation UAR {tuned.best:.1%} ({tuned.start:.1%} as given)")
-    print(f"Train it: hearfelt train {out} {' '.join(f'--corpus {one}' for one in corpus)} --out runs/tuned")
+    chosen = read_recipe(recipe)
+    clips = read_corpora(parse_corpora(corpus))
+    who: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
+    tuned = tune(chosen, clips, out, **who, trials=trials, seed=seed, jobs=jobs, bars=progress)
+    print(f"{out}")
+    print(f"validation UAR {tuned.best:.1%}, the best of {tuned.trials} trials ({tuned.start:.1%} as given)")
+    print(f"Train it:  hearfelt train {out} {' '.join(f'--corpus {one}' for one in corpus)} --out runs/{out.stem}")
+
+
+def _need_torch() -> None:
+    from hearfelt.errors import require
+
+    require("torch", "train")
 
 
 def _live(epochs: int) -> Callable[[EpochRow], None]:
@@ -153,23 +147,38 @@ def _live(epochs: int) -> Callable[[EpochRow], None]:
 
 
 def _tell(trained: Trained) -> None:
-    """Draw the curves, say what came of a training, and what to do with it."""
+    """Say what came of a training, and what to do with it."""
     from hearfelt.cli.output import console
-    from hearfelt.reports.figures.canvas import save_figure
-    from hearfelt.reports.figures.results import learning_curves
-    from hearfelt.training.loop import read_curves
 
     taught = trained.taught
     for reason, count in trained.admitted.left_out.items():
         print(f"left out: {count:,} clips {reason}", file=sys.stderr)
-    if rows := read_curves(taught.folder):
-        save_figure(learning_curves(rows, chosen=taught.epoch), taught.folder / "curves.png")
+    others = ", ".join(trained.validation[:4]) + (", …" if len(trained.validation) > 4 else "")
+    epoch = "" if taught.epoch is None else f"  epoch {taught.epoch}"
     out = console()
-    epoch = "" if taught.epoch is None else f", epoch {taught.epoch}"
-    out.print(f"[bold]{taught.model}[/bold]{epoch}")
-    out.print(
-        f"learned from {len(trained.learned)} speakers; on {len(trained.validation)} others, held out for its choices:"
-        f" UAR {taught.validation['uar']:.1%}, accuracy {taught.validation['accuracy']:.1%}"
-    )
-    out.print("[dim]These choices flatter. What it is worth on strangers, hearfelt evaluate says.[/dim]")
-    out.print(f"Try it:  hearfelt recognize clip.wav --model {taught.model}")
+    out.print(f"[bold]{taught.model}[/bold]{epoch}", soft_wrap=True)
+    out.print(f"heard      {len(trained.admitted.clips):,} clips, {len(trained.learned)} speakers to learn from")
+    out.print(f"chosen on  {others}: UAR {taught.validation['uar']:.1%}", soft_wrap=True)
+    out.print("[dim]That figure flatters: it was chosen on. hearfelt evaluate measures on strangers.[/dim]")
+    if curves := _draw_curves(taught):
+        out.print(f"curves     {curves}", soft_wrap=True)
+    out.print(f"Try it:    hearfelt recognize clip.wav --model {taught.model}", soft_wrap=True)
+
+
+def _draw_curves(taught: Taught) -> Path | None:
+    """Draw the learning curves beside the model, where there are any and matplotlib is installed."""
+    from hearfelt.errors import ExtraMissingError, require
+    from hearfelt.training.loop import read_curves
+
+    rows = read_curves(taught.folder)
+    try:
+        require("matplotlib", "plots")
+    except ExtraMissingError:
+        return None
+    if not rows:
+        return None
+    from hearfelt.reports.figures.canvas import save_figure
+    from hearfelt.reports.figures.results import learning_curves
+
+    save_figure(learning_curves(rows, chosen=taught.epoch), taught.folder / "curves.png")
+    return taught.folder / "curves.png"

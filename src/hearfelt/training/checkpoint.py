@@ -79,10 +79,10 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
         ModelError: if the file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         return Checkpoint(arrays, json.loads(arrays.pop(_FACTS).tobytes()))
     except FileNotFoundError:
         return None
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: a damaged checkpoint ({error}); delete it and start again") from error

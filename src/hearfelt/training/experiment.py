@@ -21,7 +21,7 @@ from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import Run, do_runs
 from hearfelt.training.single import Bars, no_bars
 
-__all__ = ["CURVES_TABLE", "read_curves_table", "run_experiment"]
+__all__ = ["CURVES_TABLE", "plan_runs", "read_curves_table", "run_experiment"]
 
 CURVES_TABLE: Final = "curves.csv"
 RUNS: Final = "runs"
@@ -72,6 +72,31 @@ def run_experiment(
         raise HearfeltError(f"{seeds} seeds; at least 1 is needed")
     jobs = jobs or os.cpu_count() or 1
     plan = protocol.plan(clips, drop=drop, folds=folds)
+    runs = plan_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars)
+    with bars("training", len(runs)) as done:
+        finished = do_runs(runs, jobs=jobs, progress=done)
+    _write_curves_table(out, runs)
+    evaluation, unanswered = gather(one.answers for one in finished)
+    epochs = {(one.fold, one.seed): one.epoch for one in finished}
+    return write_results(out, evaluation, About(plan, recipe.to_dict(), epochs, unanswered=unanswered))
+
+
+def plan_runs(
+    recipe: Recipe, plan: Plan, *, seeds: int, out: Path, jobs: int | None = None, bars: Bars = no_bars
+) -> list[Run]:
+    """Prepare every fold with every seed: who is learned from, who is checked on, and all their features.
+
+    Args:
+        recipe: how to train.
+        plan: the folds.
+        seeds: how many, counted from 0.
+        out: folder of the experiment.
+        jobs: processes that measure.
+        bars: shows how far it is.
+
+    Raises:
+        CorpusError: if training refuses a fold's clips.
+    """
     parts = _parts(plan, recipe, seeds)
     runs = []
     for seed in range(seeds):
@@ -81,12 +106,7 @@ def run_experiment(
             lesson = Lesson(plan.emotions, heard.of(learn), heard.of(validation, copies=False))
             folder = out / RUNS / f"fold{fold.name}-seed{seed}"
             runs.append(Run(recipe, lesson, fold.test, fold.name, seed, folder))
-    with bars("training", len(runs)) as done:
-        finished = do_runs(runs, jobs=jobs, progress=done)
-    _write_curves_table(out, runs)
-    evaluation, unanswered = gather(one.answers for one in finished)
-    epochs = {(one.fold, one.seed): one.epoch for one in finished}
-    return write_results(out, evaluation, About(plan, recipe.to_dict(), epochs, unanswered=unanswered))
+    return runs
 
 
 def _parts(plan: Plan, recipe: Recipe, seeds: int) -> dict[tuple[int, int], tuple[Clips, Clips]]:
@@ -101,7 +121,7 @@ def _parts(plan: Plan, recipe: Recipe, seeds: int) -> dict[tuple[int, int], tupl
 
 
 def _hear(
-    plan: Plan, recipe: Recipe, parts: Sequence[tuple[Clips, Clips]], seed: int, *, jobs: int, bars: Bars
+    plan: Plan, recipe: Recipe, parts: Sequence[tuple[Clips, Clips]], seed: int, *, jobs: int | None, bars: Bars
 ) -> Heard:
     """Measure what any fold learns from or checks on with this seed, once for all of them."""
     learn = {clip for part, _ in parts for clip in part}

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import onnxruntime
 import torch
 from torch import nn
+from torch.jit._trace import TracerWarning
 
 from hearfelt.errors import ModelError, require
 from hearfelt.features.classic import FEATURE_NAMES
@@ -86,6 +87,8 @@ def _graph(network: nn.Module) -> bytes:
     with warnings.catch_warnings():
         # The exporter that traces is called old, but writes an LSTM as one node; the new one takes it apart.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.onnx|hearfelt")
+        # The LSTM checks the width of its input, which is no part of the graph.
+        warnings.filterwarnings("ignore", category=TracerWarning, module=r"torch\.nn\.modules\.rnn")
         # It warns of any LSTM with a batch that varies; the states begin as zeros of the batch's own size.
         warnings.filterwarnings("ignore", message=".*batch_size other than 1.*", category=UserWarning)
         torch.onnx.export(

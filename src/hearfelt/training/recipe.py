@@ -5,6 +5,7 @@ What is not in the file has its default, so that a recipe says only what is part
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from collections.abc import Collection, Mapping
@@ -137,6 +138,16 @@ class Recipe:
         unused = {name for tables in TABLES.values() for name in tables} - set(TABLES[self.network])
         return {name: value for name, value in values.items() if name not in unused}
 
+    def to_toml(self) -> str:
+        """Write the whole recipe as the text of a file that :func:`read_recipe` reads back."""
+        lines, tables = [], []
+        for name, value in self.to_dict().items():
+            if isinstance(value, dict):
+                tables += ["", f"[{name}]", *(f"{key} = {_toml(one)}" for key, one in value.items())]
+            else:
+                lines.append(f"{name} = {_toml(value)}")
+        return "\n".join([*lines, *tables]) + "\n"
+
     def changed(self, table: str, **values: Any) -> Recipe:
         """Copy the recipe with other values in one table, checked like a file.
 
@@ -196,6 +207,11 @@ def recipe_of(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
     # The order of the kinds must not matter: copies are drawn from them by number.
     kinds = tuple(kind for kind in KINDS if kind in recipe.augment.kinds)
     return replace(recipe, augment=replace(recipe.augment, kinds=kinds))
+
+
+def _toml(value: object) -> str:
+    # JSON writes text, numbers, lists and booleans as TOML does, but for one character that TOML wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _read(kind: type[Any], values: Mapping[str, Any], source: str, where: str) -> Any:

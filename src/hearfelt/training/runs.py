@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -85,52 +85,62 @@ def do_runs(runs: Sequence[Run], *, jobs: int, progress: Callable[[int], None] |
         HearfeltError: as the first run that fails; the others stop, and a repeated call goes on.
     """
     tell = progress or (lambda _: None)
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(jobs, len(runs)), mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
-    )
-    finished: dict[int, Finished] = {}
-    try:
-        waiting = {pool.submit(do_run, run): place for place, run in enumerate(runs)}
-        for future in as_completed(waiting):
-            finished[waiting[future]] = future.result()
+    finished = {place: kept for place, run in enumerate(runs) if (kept := _kept(run))}
+    tell(len(finished))
+    left = {place: run for place, run in enumerate(runs) if place not in finished}
+    if left:
+        for place, one in _in_processes(left, jobs):
+            finished[place] = one
             tell(1)
+    return [finished[place] for place in range(len(runs))]
+
+
+def _in_processes(runs: Mapping[int, Run], jobs: int) -> Iterator[tuple[int, Finished]]:
+    """Do runs in processes of their own; none of these outlives the last run, a failure or a Ctrl-C."""
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(runs)), mp_context=context, initializer=_begin_worker)
+    done = False
+    try:
+        waiting = {pool.submit(do_run, run): place for place, run in runs.items()}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
+        done = True
     except BrokenProcessPool as error:
         raise HearfeltError(
             "a training process was lost, perhaps for want of memory; run this again to go on"
         ) from error
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        if len(finished) < len(runs):
+        pool.shutdown(wait=done, cancel_futures=True)
+        if not done:
             for child in set(multiprocessing.active_children()) - others:
                 child.terminate()
-    return [finished[place] for place in range(len(runs))]
 
 
 def do_run(run: Run) -> Finished:
     """Train, export, and let the exported file answer the test clips; or read what an earlier call kept."""
-    key = key_of(run.recipe, run.lesson, run.seed)
-    path = run.folder / ANSWERS
-    kept = _read_answers(path, run, key)
-    if kept:
+    if kept := _kept(run):
         return kept
     taught = teach(run.recipe, run.lesson, run.folder, seed=run.seed)
     recognizer = Recognizer.load(taught.model, threads=1)
     answers = answer_clips(recognizer, run.test, fold=run.fold, seed=run.seed)
-    with atomic_write(path) as file:
+    with atomic_write(run.folder / ANSWERS) as file:
+        key = key_of(run.recipe, run.lesson, run.seed)
         facts = {"key": key, "test": run.test.fingerprint(), "epoch": taught.epoch, **asdict(answers)}
         json.dump(facts, file)
     return Finished(run.fold, run.seed, taught.epoch, answers)
 
 
-def _read_answers(path: Path, run: Run, key: str) -> Finished | None:
+def _kept(run: Run) -> Finished | None:
+    """Read the answers of a run that is done; None if it isn't."""
+    path = run.folder / ANSWERS
     try:
         kept = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); delete it and run this again") from error
-    if (kept["key"], kept["test"]) != (key, run.test.fingerprint()):
+    if (kept["key"], kept["test"]) != (key_of(run.recipe, run.lesson, run.seed), run.test.fingerprint()):
         raise ModelError(
             f"{path.parent}: holds a run of another recipe or other clips; delete it, or give another --out"
         )

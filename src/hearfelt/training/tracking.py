@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -26,7 +28,8 @@ def track(kind: str | None, folder: Path, recipe: Recipe, *, seed: int) -> Itera
 
     Args:
         kind: ``"tensorboard"``, ``"mlflow"`` or None for none.
-        folder: of the training; TensorBoard's files and MLflow's data base go below it.
+        folder: of the training; TensorBoard's files and MLflow's data base go into it. MLflow's own variable
+            ``MLFLOW_TRACKING_URI`` names another place.
         recipe: its values are kept as parameters.
         seed: too.
 
@@ -71,8 +74,14 @@ def _mlflow(folder: Path, name: str, parameters: Mapping[str, Any]) -> Iterator[
     # Local data base, and no word about this training to anybody: MLflow reads this when it is imported.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     client_class: Any = require("mlflow.tracking", "mlflow").MlflowClient
+    require("sqlalchemy", "mlflow")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table that it makes
     folder.mkdir(parents=True, exist_ok=True)
-    client = client_class(tracking_uri=f"sqlite:///{(folder / 'mlflow.db').resolve()}")
+    address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+    with warnings.catch_warnings():
+        # MLflow uses a loader that SQLAlchemy 2.1 calls old.
+        warnings.filterwarnings("ignore", message="The ``noload`` loader", category=DeprecationWarning)
+        client = client_class(tracking_uri=address)
     known = client.get_experiment_by_name(name)
     experiment = known.experiment_id if known else client.create_experiment(name)
     run = client.create_run(experiment).info.run_id

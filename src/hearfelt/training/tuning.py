@@ -1,1 +1,211 @@
-"""Tuning: better settings for a recipe, found by Optuna, which sees the score on validation clips and nothing else."""
+"""Tuning: better settings for a recipe, found by Optuna, which sees the score on validation clips and nothing else.
+
+What is tuned on cannot be tested on: name the speakers of a later test in ``without_speakers``, and not even
+their sound is opened here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from hearfelt.clips import Clips
+from hearfelt.errors import RecipeError, require
+from hearfelt.files import atomic_write
+from hearfelt.training.admission import admit, divide, generator_for
+from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
+from hearfelt.training.recipe import Recipe
+from hearfelt.training.single import Bars, named_speakers, no_bars
+from hearfelt.training.teach import key_of, teach
+
+__all__ = ["SETTINGS", "Setting", "Tuned", "score", "tune"]
+
+MOST_COPIES: Final = 4
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting that is searched, in a range widened to hold the recipe's own value.
+
+    Attributes:
+        name: ``table.key`` in the recipe.
+        choices: values to choose among; empty for a range.
+        low: lower end of a range.
+        high: upper end; numbers with a fraction are drawn evenly in their logarithm.
+    """
+
+    name: str
+    choices: tuple[Any, ...] = ()
+    low: float = 0
+    high: float = 0
+
+    def draw(self, trial: Any, recipe: Recipe) -> Any:
+        """Let a trial choose."""
+        own = _value_in(recipe, self.name)
+        if self.choices:
+            return trial.suggest_categorical(self.name, list(dict.fromkeys([*self.choices, own])))
+        low, high = min(self.low, own), max(self.high, own)
+        if isinstance(own, int):
+            return trial.suggest_int(self.name, low, high)
+        return trial.suggest_float(self.name, low, high, log=low > 0)
+
+
+SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = MappingProxyType(
+    {
+        "classic": (
+            Setting("fit.learning_rate", low=1e-4, high=1e-2),
+            Setting("fit.weight_decay", low=1e-6, high=1e-1),
+            Setting("fit.batch", choices=(16, 32, 64, 128)),
+            Setting("augment.copies", low=0, high=MOST_COPIES),
+            Setting("balance.smote", choices=(True, False)),
+        ),
+        "svm": (Setting("svm.c", low=0.1, high=1000.0), Setting("svm.balanced", choices=(True, False))),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found.
+
+    Attributes:
+        recipe: with the best settings, as written.
+        best: its UAR on the validation clips, 0 to 1.
+        start: that of the recipe as given.
+        trials: how many settings were tried, those of earlier calls included.
+    """
+
+    recipe: Recipe
+    best: float
+    start: float
+    trials: int
+
+
+def tune(
+    recipe: Recipe,
+    clips: Clips,
+    out: Path,
+    *,
+    trials: int,
+    seed: int = 0,
+    drop: Sequence[str] = (),
+    without_speakers: Sequence[str] = (),
+    jobs: int | None = None,
+    bars: Bars = no_bars,
+) -> Tuned:
+    """Search settings for a recipe, and write the best as a new recipe.
+
+    The recipe as given is the first trial. The study is kept beside ``out``, so that a repeated call goes on.
+
+    Args:
+        recipe: where the search begins.
+        clips: from what; some of their speakers are held out, and settings are judged on these.
+        out: the new recipe, a TOML file.
+        trials: how many settings to try in all, earlier calls included.
+        seed: decides who is held out, the search, and every training.
+        drop: emotions to leave out.
+        without_speakers: people to be tested on later; nothing of them is read.
+        jobs: processes that measure features; trainings go one after another.
+        bars: shows how far it is.
+
+    Raises:
+        CorpusError: if no honest model can come of these clips.
+        RecipeError: if the study beside ``out`` is of another recipe or other clips.
+        ExtraMissingError: if Optuna is not installed.
+    """
+    optuna = require("optuna", "tune")
+    away = named_speakers(without_speakers, clips.speakers)
+    admitted = admit(clips.without(speaker=away), drop=drop).clips
+    lesson = _lesson(recipe, admitted, seed, jobs=jobs, bars=bars)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = _open_study(optuna, out, key_of(recipe, lesson, seed), seed)
+    if not _complete(study):
+        study.enqueue_trial(_settings_of(recipe))
+
+    def objective(trial: Any) -> float:
+        drawn = {setting.name: setting.draw(trial, recipe) for setting in SETTINGS[recipe.network]}
+        return score(_changed(recipe, drawn), lesson, seed=seed)
+
+    left = max(trials - len(_complete(study)), 0)
+    with bars("trying settings", left) as tell:
+        study.optimize(objective, n_trials=left, callbacks=[lambda study, trial: tell(1)])
+    complete = _complete(study)
+    best = _changed(recipe, study.best_trial.params)
+    with atomic_write(out) as file:
+        file.write(
+            f"# Found by hearfelt tune: validation UAR {study.best_value:.4f}, the best of {len(complete)} trials.\n"
+        )
+        file.write(best.to_toml())
+    return Tuned(best, study.best_value, complete[0].value, len(complete))
+
+
+def score(recipe: Recipe, lesson: Lesson, *, seed: int) -> float:
+    """Train once and give the UAR on the lesson's validation clips, 0 to 1.
+
+    Args:
+        recipe: with the settings to try.
+        lesson: holds training and validation clips, and has no room for others. Of the copies of its clips, the
+            first few are used, as many as the recipe says.
+        seed: of the training.
+    """
+    learn = lesson.learn
+    fewer = Heard(learn.clips, learn.features, learn.copies[:, : recipe.augment.copies])
+    with tempfile.TemporaryDirectory() as folder:
+        taught = teach(recipe, Lesson(lesson.labels, fewer, lesson.validation), Path(folder), seed=seed)
+    return taught.validation["uar"]
+
+
+def _lesson(recipe: Recipe, clips: Clips, seed: int, *, jobs: int | None, bars: Bars) -> Lesson:
+    """Measure once, with as many copies as any trial may want."""
+    learn, validation = divide(clips, "speaker", recipe.validation, generator_for(seed, "validation"))
+    copies = MOST_COPIES if recipe.network == "classic" else recipe.augment.copies
+    augment = recipe.changed("augment", copies=max(copies, recipe.augment.copies)).augment
+    with bars("measuring sounds", sounds_to_hear(augment, len(learn), len(validation))) as done:
+        heard = hear(
+            clips,
+            augment,
+            generator_for(seed, "copies"),
+            learn=learn,
+            validation=validation,
+            processes=jobs,
+            progress=done,
+        )
+    return Lesson(clips.emotions, heard.of(learn), heard.of(validation, copies=False))
+
+
+def _open_study(optuna: Any, out: Path, key: str, seed: int) -> Any:
+    path = out.with_suffix(".study.db")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        study_name="hearfelt", storage=f"sqlite:///{path.resolve()}", direction="maximize", load_if_exists=True
+    )
+    if study.user_attrs.get("key", key) != key:
+        raise RecipeError(f"{path}: the study of another recipe or of other clips; delete it, or give another --out")
+    study.set_user_attr("key", key)
+    # A search that goes on must not draw again what it drew at its start.
+    study.sampler = optuna.samplers.TPESampler(seed=seed + 1000 * len(_complete(study)))
+    return study
+
+
+def _complete(study: Any) -> list[Any]:
+    return [trial for trial in study.trials if trial.value is not None]
+
+
+def _value_in(recipe: Recipe, name: str) -> Any:
+    table, _, key = name.partition(".")
+    return recipe.to_dict()[table][key]
+
+
+def _settings_of(recipe: Recipe) -> dict[str, Any]:
+    return {setting.name: _value_in(recipe, setting.name) for setting in SETTINGS[recipe.network]}
+
+
+def _changed(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    for name, value in settings.items():
+        table, _, key = name.partition(".")
+        recipe = recipe.changed(table, **{key: value})
+    return recipe

@@ -1,0 +1,130 @@
+"""What every network promises, whichever it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hearfelt.clips import Clip, Clips
+from hearfelt.emotions import EMOTIONS
+from hearfelt.features.classic import FEATURE_NAMES, classic_features
+from hearfelt.inference.card import ModelCard
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.models.build import NETWORKS
+from hearfelt.training.dataset import Features, Heard, Lesson
+from hearfelt.training.export import PARITY, export, parity
+from hearfelt.training.recipe import recipe_of
+from hearfelt.training.teach import teach
+
+SETTINGS = {
+    "classic": {"fit": {"epochs": 12, "patience": 12, "batch": 8}},
+    "svm": {},
+}
+
+
+def _heard(features: Features, times: int) -> Heard:
+    """Eight clips, one of each emotion, with features of our own choice; each stands there several times."""
+    clips = Clips(Clip("folder", Path(), f"{emotion}.wav", f"folder/{emotion}", emotion) for emotion in EMOTIONS)
+    return Heard(clips, features, np.repeat(features[:, None], times - 1, axis=1))
+
+
+@pytest.fixture(scope="module")
+def eight() -> Features:
+    generator = np.random.default_rng(5)
+    sounds = generator.normal(size=(8, 20_000)).cumsum(axis=1) * np.geomspace(1e-5, 1e-3, 8)[:, None]
+    return np.stack([classic_features(sound.astype(np.float32), 16_000) for sound in sounds])
+
+
+@pytest.fixture(scope="module", params=sorted(NETWORKS))
+def taught(request: pytest.FixtureRequest, eight: Features, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each network, taught eight clips and exported."""
+    name = request.param
+    recipe = recipe_of({"name": name, "network": name, **SETTINGS[name]})
+    folder = tmp_path_factory.mktemp(name)
+    teach(recipe, Lesson(EMOTIONS, _heard(eight, times=16), _heard(eight, times=1)), folder, seed=0)
+    return folder / "model.onnx"
+
+
+@pytest.fixture
+def network(taught: Path) -> nn.Module:
+    """The same network in torch, as the test of its file wants it: weights that were learned, not fresh ones."""
+    torch.manual_seed(0)
+    fresh = {"classic": _warm_classic, "svm": _fitted_svm}
+    return fresh[Recognizer.load(taught).card.name]()
+
+
+def _warm_classic() -> nn.Module:
+    from hearfelt.models.classic import ClassicNetwork
+
+    made = ClassicNetwork(8)
+    made.scaler.fit(_rows(64))
+    made.train()
+    for _ in range(30):
+        made(torch.from_numpy(_rows(64)))  # batch normalization that has seen something
+    return made.eval()
+
+
+def _fitted_svm() -> nn.Module:
+    from sklearn.svm import SVC
+
+    from hearfelt.models.scaler import Scaler
+    from hearfelt.models.svm import SvmNetwork
+
+    scaler = Scaler(len(FEATURE_NAMES))
+    scaler.fit(_rows(200))
+    places = np.arange(200) % 8
+    rows = scaler(torch.from_numpy(_rows(200))).numpy() + places[:, None] / 8
+    return SvmNetwork.of(SVC(C=10.0).fit(rows, places), scaler).eval()
+
+
+def _rows(count: int) -> Features:
+    """Rows as loud as real ones: MFCC in hundreds, mel energies in tens, chroma below one."""
+    generator = np.random.default_rng(count)
+    scale = np.geomspace(0.1, 300.0, len(FEATURE_NAMES))
+    return (generator.normal(size=(count, len(FEATURE_NAMES))) * scale).astype(np.float32)
+
+
+def _run(network: nn.Module, rows: Features) -> np.ndarray:
+    with torch.no_grad():
+        return network(torch.from_numpy(rows)).numpy()
+
+
+def test_eight_clips_are_learned_by_heart(taught: Path, eight: Features) -> None:
+    session = Recognizer.load(taught)._session
+    (logits,) = session.run(None, {"features": eight})
+    assert logits.argmax(axis=1).tolist() == list(range(8))
+
+
+def test_logits_are_the_same_alone_and_beside_others(network: nn.Module) -> None:
+    rows = _rows(40)
+    together = _run(network, rows)
+    alone = np.concatenate([_run(network, row[None]) for row in rows])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert together.std(axis=0).min() > 1e-3  # not the same answer for every row
+
+
+def test_logits_are_finite_for_silence_and_full_scale(network: nn.Module) -> None:
+    full = np.sign(np.random.default_rng(0).normal(size=40_000)).astype(np.float32)
+    rows = np.stack([np.zeros(162, np.float32), classic_features(full * 0, 16_000), classic_features(full, 16_000)])
+    for answers in (_run(network, rows), _run(network, rows * 1e6)):
+        assert np.isfinite(answers).all()
+
+
+def test_the_exported_file_answers_as_the_network_does(network: nn.Module, tmp_path: Path) -> None:
+    card = ModelCard("mine", "1.0", EMOTIONS, "classic-162")
+    export(network, card, _rows(16), tmp_path / "m.onnx")
+    model = (tmp_path / "m.onnx").read_bytes()
+    assert parity(network, model, _rows(100)) <= PARITY
+    next(iter(network.buffers())).add_(0.5)
+    assert parity(network, model, _rows(100)) > PARITY  # the measure sees a difference where there is one
+
+
+def test_the_file_loads_and_names_its_labels(taught: Path) -> None:
+    card = Recognizer.load(taught).card
+    assert card.labels == EMOTIONS
+    assert card.input == NETWORKS[card.name].input
+    assert set(NETWORKS[card.name].limits) <= set(card.limits)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hearfelt.clips import Clips
+from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.toy import write_toy
+from hearfelt.errors import CorpusError, RecipeError
+from hearfelt.training.dataset import Lesson
+from hearfelt.training.recipe import Recipe, read_recipe
+from hearfelt.training.tuning import SETTINGS, score, tune
+
+pytest.importorskip("optuna")
+
+
+def test_a_study_goes_on_and_writes_the_better_recipe(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    out = tmp_path / "tuned.toml"
+    weak = plain.changed("svm", c=0.1)
+    first = tune(weak, toy_clips, out, trials=2)
+    assert first.trials == 2
+    second = tune(weak, toy_clips, out, trials=5)
+    assert second.trials == 5
+    assert second.start == first.start
+    assert second.best >= first.best >= first.start
+    assert read_recipe(out) == second.recipe
+    assert tune(weak, toy_clips, out, trials=5).trials == 5
+
+
+def test_a_test_clip_cannot_reach_the_objective(plain: Recipe, tmp_path: Path) -> None:
+    clips = read_corpus(write_toy(tmp_path / "toy", speakers=4), "toy")
+    for clip in clips.where(speaker="toy/02"):
+        clip.path.write_bytes(b"the sound of a test speaker, which nobody may read here")
+    found = tune(plain, clips, tmp_path / "tuned.toml", trials=2, without_speakers=["toy/02"])
+    assert found.trials == 2
+    with pytest.raises(CorpusError, match="mend or remove this clip"):  # it would have been read
+        tune(plain, clips, tmp_path / "all.toml", trials=2)
+
+
+def test_the_objective_takes_a_lesson_and_a_lesson_has_no_test_part() -> None:
+    assert set(inspect.signature(score).parameters) == {"recipe", "lesson", "seed"}
+    assert set(Lesson.__dataclass_fields__) == {"labels", "learn", "validation"}
+
+
+def test_the_score_is_that_of_the_validation_clips(plain: Recipe, lesson: Lesson) -> None:
+    by_heart = replace(lesson, validation=lesson.learn.of(lesson.learn.clips, copies=False))
+    assert score(plain, by_heart, seed=0) == 1.0
+    assert score(plain, lesson, seed=0) < 1.0
+
+
+def test_fewer_copies_are_the_first_ones(quick: Recipe, lesson: Lesson) -> None:
+    once = quick.changed("fit", epochs=1).changed("augment", copies=0)
+    alone = replace(lesson, learn=lesson.learn.of(lesson.learn.clips, copies=False))
+    assert score(once, lesson, seed=0) == score(once, alone, seed=0)
+
+
+def test_the_study_of_another_recipe_is_refused(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    tune(plain, toy_clips, tmp_path / "tuned.toml", trials=1)
+    with pytest.raises(RecipeError, match="the study of another recipe or of other clips"):
+        tune(plain, toy_clips, tmp_path / "tuned.toml", trials=1, seed=1)
+
+
+@pytest.mark.parametrize("network", sorted(SETTINGS))
+def test_ranges_hold_whatever_a_recipe_says(network: str) -> None:
+    import optuna
+
+    recipe = Recipe("odd", network)
+    odd = {"fit.batch": 48, "fit.learning_rate": 0.5, "augment.copies": 9, "svm.c": 5000.0}
+    for setting in SETTINGS[network]:
+        table, _, key = setting.name.partition(".")
+        if setting.name in odd:
+            recipe = recipe.changed(table, **{key: odd[setting.name]})
+        own = recipe.to_dict()[table][key]
+        assert setting.draw(optuna.trial.FixedTrial({setting.name: own}), recipe) == own
