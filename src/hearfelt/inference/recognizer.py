@@ -132,7 +132,8 @@ class Recognizer:
 
     def logits(self, sound: Sound, rate_hz: int | None = None) -> Floats:
         """Give the network's raw outputs, before temperature and softmax: ``(classes,)``."""
-        return self._run(self._input(self._heard(sound, rate_hz))[None])[0]
+        logits: Floats = self._run(self._input(self._heard(sound, rate_hz))[None])[0]
+        return logits
 
     def explain(self, sound: Sound, rate_hz: int | None = None) -> Explanation:
         """Tell how much each of the five feature groups spoke for the answer, as exact Shapley values.
