@@ -85,6 +85,7 @@ def test_a_call_that_was_stopped_goes_on(plain: Recipe, toy_clips: Clips, tmp_pa
     assert [row.probabilities for row in second.evaluation.rows] == [row.probabilities for row in first.evaluation.rows]
     assert (kept / "model.onnx").stat().st_mtime_ns == before
     assert (lost / ANSWERS).is_file()
+    assert not (tmp_path / CURVES_TABLE).exists()  # a machine of this kind has no epochs
 
 
 def test_runs_of_another_recipe_are_refused(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:

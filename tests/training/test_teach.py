@@ -80,7 +80,9 @@ def test_a_stopped_training_ends_with_the_same_file(
     with pytest.raises(KeyboardInterrupt):
         teach(quick, lesson, tmp_path, seed=0, on_epoch=stop)
     assert {path.name for path in tmp_path.iterdir()} == {CHECKPOINT, CURVES}
+    (tmp_path / f".{CHECKPOINT}.0a1b.part").write_bytes(b"killed while writing")
     resumed = teach(quick, lesson, tmp_path, seed=0)
+    assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", CURVES, RUN}
     assert resumed.model.read_bytes() == taught.model.read_bytes()
 
 

@@ -48,16 +48,15 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         "train",
         epilog=examples(
-            "hearfelt train recipes/classic.toml -c ravdess=~/ravdess --out runs/classic",
-            "hearfelt train recipes/svm.toml -c folder=~/mine --out runs/mine",
-            "hearfelt train recipes/classic.toml -c ravdess=~/ravdess --out runs/seven --drop neutral",
-            "hearfelt train recipes/classic.toml -c ravdess=~/ravdess --out runs/classic --resume",
+            "hearfelt train recipes/classic.toml -c ravdess=~/ravdess -o runs/classic",
+            "hearfelt train recipes/svm.toml -c folder=~/mine -o runs/mine",
+            "hearfelt train recipes/svm.toml -c ravdess=~/ravdess -o runs/7 --drop calm",
         ),
     )(_train)
     app.command(
         "tune",
         epilog=examples(
-            "hearfelt tune recipes/svm.toml -c ravdess=~/ravdess --out runs/tuned.toml --trials 30",
+            "hearfelt tune recipes/svm.toml -c ravdess=~/ravdess -o better.toml",
         ),
     )(_tune)
 
@@ -77,8 +76,10 @@ def _train(
 ) -> None:
     """Train a model on recordings and write it as one file.
 
-    Some speakers are held out: the best epoch, the temperature and the threshold of "unsure" are
-    chosen on them. Nobody is tested on here; hearfelt evaluate does that on speakers never heard.
+    Some speakers are held out: the best epoch, the temperature and the
+    threshold of "unsure" are chosen on them. Nobody is tested on here;
+    hearfelt evaluate does that, on speakers never heard. A training that was
+    stopped goes on with --resume, to the very same model.
     """
     _need_torch()
     from hearfelt.corpora.catalog import read_corpora
@@ -107,8 +108,9 @@ def _tune(
 ) -> None:
     """Search better settings for a recipe, judged on validation speakers alone.
 
-    The study is kept beside the new recipe, so that the same command goes on with it. Give the
-    speakers you will test on to --without-speakers: what chose the settings cannot judge them.
+    The study is kept beside the new recipe, so that the same command goes on
+    with it. Name the speakers you will test on in --without-speakers: what
+    chose the settings cannot judge them.
     """
     _need_torch()
     from hearfelt.corpora.catalog import read_corpora

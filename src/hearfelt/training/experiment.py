@@ -139,14 +139,17 @@ def _hear(
 
 
 def _write_curves_table(out: Path, runs: Sequence[Run]) -> None:
-    """Put the curves of all runs into one small table, which stays with the results."""
+    """Put the curves of all runs into one small table, which stays with the results; none of what has no epochs."""
+    rows = [(run, row) for run in runs for row in read_curves(run.folder)]
+    if not rows:
+        (out / CURVES_TABLE).unlink(missing_ok=True)
+        return
     with atomic_write(out / CURVES_TABLE) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        for run in runs:
-            for row in read_curves(run.folder):
-                figures = [f"{row[column]:.5f}" for column in _COLUMNS[3:]]
-                writer.writerow([run.fold, run.seed, row["epoch"], *figures])
+        for run, row in rows:
+            figures = [f"{row[column]:.5f}" for column in _COLUMNS[3:]]
+            writer.writerow([run.fold, run.seed, row["epoch"], *figures])
 
 
 def read_curves_table(out: Path) -> list[dict[str, float]]:

@@ -99,6 +99,8 @@ def teach(
     if done := _finished(folder, key):
         return done
     folder.mkdir(parents=True, exist_ok=True)
+    for partial in folder.glob(".*.part"):  # of a process that was killed while it wrote
+        partial.unlink(missing_ok=True)
     rows = training_rows(lesson, recipe.balance, generator_for(seed, "balance"))
     validation = validation_rows(lesson)
     if len(rows) < 2 or not len(validation):
