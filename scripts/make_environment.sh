@@ -22,11 +22,10 @@ for python in "${candidates[@]}"; do
         echo "Making $folder with $("$python" --version)"
         if ! "$python" -c 'import ensurepip' >/dev/null 2>&1; then
             # Debian keeps what makes environments in a package of its own.
-            if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-                version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-                (apt-get update -qq && apt-get install -y -qq "python$version-venv") >/dev/null
-            else
-                echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2
+            version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+            if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null ||
+                ! (apt-get update -qq && apt-get install -y -qq "python$version-venv") >/dev/null 2>&1; then
+                echo "Python's venv module is missing; on Debian: apt-get install python$version-venv" >&2
                 exit 1
             fi
         fi
