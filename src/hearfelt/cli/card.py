@@ -78,6 +78,7 @@ def _facts(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield "listens to", "162 numbers taken from the sound" if card.input == "classic-162" else "the sound itself"
     for name, facts in card.corpora.items():
         clips = facts.get("clips", "?")
+        clips = f"{clips:,}" if isinstance(clips, int) else clips
         licence = facts.get("licence", "unknown")
         yield "trained on", f"{said(name)}, {said(clips)} clips, licence {said(licence)}"
     if card.heard_speakers:
