@@ -22,14 +22,10 @@ def picture_path(path: Path | None) -> Path | None:
     """Check where a picture is to be written, before anything slow begins; for ``callback=`` of an option.
 
     Raises:
-        ExtraMissingError: if matplotlib is not installed.
         typer.BadParameter: if the ending is no picture's.
     """
-    if path is None:
-        return None
-    if path.suffix.casefold() not in _SUFFIXES:
+    if path is not None and path.suffix.casefold() not in _SUFFIXES:
         raise typer.BadParameter(f"{path}: pictures are written as {', '.join(_SUFFIXES)}")
-    require("matplotlib", "plots")
     return expanded(path)
 
 
@@ -41,7 +37,11 @@ def draw_answer(prediction: Prediction, source: str, path: Path, *, note: str = 
         source: the sound file it is about.
         path: where the picture goes; its ending decides the form.
         note: stands below, such as that the voice is synthetic.
+
+    Raises:
+        ExtraMissingError: if matplotlib is not installed.
     """
+    require("matplotlib", "plots")
     from hearfelt.audio import read_audio
     from hearfelt.reports.figures.canvas import save_figure
     from hearfelt.reports.figures.sounds import demo_picture
