@@ -75,18 +75,17 @@ class AnswerTable:
     def row(self, source: str, prediction: Prediction) -> None:
         """Print one answer; a question mark behind the emotion says that the model is unsure."""
         look = look_of(prediction.emotion)
-        weak = "dim " if prediction.is_unsure else "bold "
         line = Text(_padded(_shortened(printable(source), self._name), self._name) + "  ")
         label = prediction.emotion + ("?" if prediction.is_unsure else "")
         line.append(_padded(look.emoji, 3))
-        line.append(_padded(label, self._label + 1) + "  ", weak + look.colour)
+        # Words keep the terminal's own colour: on some background every other one is hard to read.
+        line.append(_padded(label, self._label + 1) + "  ", "" if prediction.is_unsure else "bold")
         if self._bar:
             line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
-        line.append(f"{prediction.confidence:>4.0%}", "dim" if prediction.is_unsure else "")
+        line.append(f"{prediction.confidence:>4.0%}")
         if self._has_runner_up and len(prediction.probabilities) > 1:
             label, share = prediction.ranked()[1]
-            line.append("  " + _padded(label, self._label), look_of(label).colour)
-            line.append(f" {share:>4.0%}", "dim")
+            line.append(f"  {_padded(label, self._label)} {share:>4.0%}", "dim")
         self._print(line)
 
     def _print(self, line: Text) -> None:
