@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hearfelt.errors import ModelError
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.classic import ClassicNetwork
-from hearfelt.training.export import OPSET, export
+from hearfelt.training.export import OPSET, export, replace_card
 from hearfelt.training.loop import one_thread
 
 CARD = ModelCard("mine", "1.0", EMOTIONS, "classic-162", temperature=1.5, heard_speakers=("ravdess/07",))
@@ -99,3 +100,13 @@ def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 def test_the_cards_key_is_the_one_that_readers_look_for(path: Path) -> None:
     keys = {entry.key for entry in onnx.load(path).metadata_props}
     assert CARD_KEY in keys
+
+
+def test_another_card_leaves_the_answers_and_the_background_alone(path: Path, tmp_path: Path) -> None:
+    scored, card = tmp_path / "scored.onnx", replace(CARD, scores={"by-speaker": {"uar": 0.5}})
+    scored.write_bytes(path.read_bytes())
+    replace_card(scored, card)
+    before, after = Recognizer.load(path), Recognizer.load(scored)
+    assert after.card == card
+    np.testing.assert_array_equal(after._background, before._background)
+    np.testing.assert_array_equal(after._run(BACKGROUND), before._run(BACKGROUND))

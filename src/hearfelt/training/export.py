@@ -20,7 +20,7 @@ from hearfelt.features.classic import FEATURE_NAMES
 from hearfelt.files import atomic_write
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 
-__all__ = ["OPSET", "PARITY", "export", "parity"]
+__all__ = ["OPSET", "PARITY", "export", "parity", "replace_card"]
 
 OPSET: Final = 17
 PARITY: Final = 1e-4  # largest difference allowed between the file's logits and the network's
@@ -55,6 +55,26 @@ def export(network: nn.Module, card: ModelCard, background: Features, path: Path
         )
     with atomic_write(path, "wb") as file:
         file.write(model)
+
+
+def replace_card(path: Path, card: ModelCard) -> None:
+    """Give a model file another card, such as one with scores that could only be measured on the finished file.
+
+    The graph and the background stay as they are.
+
+    Args:
+        path: of the file.
+        card: goes inside; its labels must be those of the graph's outputs.
+
+    Raises:
+        ExtraMissingError: if onnx is not installed.
+    """
+    model = require("onnx", "train").load_from_string(path.read_bytes())
+    for entry in model.metadata_props:
+        if entry.key == CARD_KEY:
+            entry.value = card.to_json()
+    with atomic_write(path, "wb") as file:
+        file.write(model.SerializeToString(deterministic=True))
 
 
 def parity(network: nn.Module, model: bytes, features: Features) -> float:
