@@ -18,6 +18,7 @@ import pytest
 import soundfile
 
 from hearfelt.emotions import EMOTIONS
+from hearfelt.inference.recognizer import Recognizer
 
 HERE = Path(__file__).parent
 VOICE_RATE_HZ = 16_000
@@ -150,6 +151,33 @@ def test_the_json_line_has_exactly_the_fields_promised(here: Callable, clip: Pat
     assert line["unsure"] is (line["confidence"] < 0.3)
     assert line["model"] == "tiny"
     assert line["duration_s"] == pytest.approx(1.2)
+
+
+def test_the_program_answers_exactly_as_the_library(here: Callable, clip: Path) -> None:
+    """Scaling, order and labels travel with the file, so that no edge can have its own."""
+    recognizer = Recognizer.load()
+    prediction = recognizer.recognize(clip)
+    _, out, _ = here("recognize", clip, "--format", "json")
+    line = json.loads(out)
+    assert tuple(line["probabilities"]) == recognizer.card.labels
+    assert line["probabilities"] == dict(prediction.probabilities)
+    assert (line["emotion"], line["unsure"]) == (prediction.emotion, prediction.is_unsure)
+
+
+def test_neighbours_do_not_change_an_answer(here: Callable, clip: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "loud.wav", np.sign(voice()), VOICE_RATE_HZ)
+    alone = here("recognize", clip, "--format", "json")[1]
+    among = here("recognize", tmp_path / "loud.wav", clip, clip, "--format", "json")[1].splitlines(keepends=True)
+    assert among[1:] == [alone, alone]
+
+
+def test_a_picture_is_written_beside_the_answer(here: Callable, tmp_path: Path, clip: Path, model: Path) -> None:
+    code, out, err = here(
+        "recognize", clip, "--model", model, "--format", "json", "--plot", tmp_path / "a" / "clip.png"
+    )
+    assert (code, err) == (0, "")
+    assert json.loads(out)["source"] == str(clip)
+    assert (tmp_path / "a" / "clip.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_files_stay_in_the_order_given_and_folders_are_sorted(
