@@ -136,15 +136,23 @@ def test_no_process_is_left_when_one_is_stopped(plain: Recipe, toy_clips: Clips,
     runs = plan_runs(plain, BY_SPEAKER.plan(toy_clips, folds=3), seeds=1, out=tmp_path)
 
     def stop(count: int) -> None:
-        raise KeyboardInterrupt
+        if count:  # the first run is done, others go on
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        do_runs(runs, jobs=1, progress=stop)
+        do_runs(runs, jobs=2, progress=stop)
     for child in multiprocessing.active_children():
         child.join(timeout=20)
     assert multiprocessing.active_children() == []
     assert list(tmp_path.rglob("*.part")) == []
     assert len(do_runs(runs, jobs=1)) == 3
+
+
+def test_one_job_starts_no_process(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    runs = plan_runs(plain, BY_SPEAKER.plan(toy_clips, folds=2), seeds=1, out=tmp_path)
+    before, started = set(multiprocessing.active_children()), []
+    do_runs(runs, jobs=1, progress=lambda _: started.extend(set(multiprocessing.active_children()) - before))
+    assert not started
 
 
 def test_a_failing_run_tells_its_own_sentence(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ class Finished:
 def do_runs(runs: Sequence[Run], *, jobs: int, progress: Callable[[int], None] | None = None) -> list[Finished]:
     """Do runs in parallel processes, those that are done already excepted.
 
-    Each process computes on one thread, so that a run's weights don't depend on how many there are.
+    Each process computes on one thread, so that a run's weights don't depend on how many there are. A single
+    job is done right here, because a process takes seconds to start.
 
     Args:
         runs: in any order.
@@ -89,7 +90,8 @@ def do_runs(runs: Sequence[Run], *, jobs: int, progress: Callable[[int], None] |
     tell(len(finished))
     left = {place: run for place, run in enumerate(runs) if place not in finished}
     if left:
-        for place, one in _in_processes(left, jobs):
+        in_turn = ((place, do_run(run)) for place, run in left.items())
+        for place, one in in_turn if jobs == 1 else _in_processes(left, jobs):
             finished[place] = one
             tell(1)
     return [finished[place] for place in range(len(runs))]
