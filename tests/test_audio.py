@@ -114,6 +114,35 @@ def test_a_wav_from_a_pipe_whose_length_nobody_knew_is_read() -> None:
     assert read_audio(bytes(piped)).duration_s == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("length", [16_000, 0xFFFFFFFF, 0x7FFFFFFF])
+def test_a_header_that_gives_another_length_than_the_sound_has_is_refused(length: int) -> None:
+    lying = bytearray(wav())  # 32,000 bytes of sound
+    place = lying.index(b"data") + 4
+    lying[place : place + 4] = struct.pack("<I", length)
+    refused(bytes(lying), "wrong header")
+
+
+def test_a_header_that_contradicts_itself_is_refused() -> None:
+    lying = bytearray(wav())
+    lying[34:36] = struct.pack("<H", 24)  # bits, in frames of two bytes
+    refused(bytes(lying), "contradicts itself")
+
+
+@pytest.mark.parametrize("rest", [b"LIST\6\0\0\0abcdef", b"\0" * 40, b"\1"])
+def test_what_may_follow_the_sound_is_passed_over(rest: bytes) -> None:
+    followed = wav() + rest
+    followed = followed[:4] + struct.pack("<I", len(followed) - 8) + followed[8:]
+    assert read_audio(followed).digest() == read_audio(wav()).digest()
+
+
+@pytest.mark.parametrize("thing", [None, 7, [0.1] * 20_000])
+def test_what_is_no_sound_at_all_is_refused_in_a_short_sentence(thing: object) -> None:
+    for rate in (None, RATE):
+        with pytest.raises(AudioError, match="a path, bytes, an open file or a numpy array is wanted") as caught:
+            read_audio(thing, rate)  # type: ignore[arg-type]
+        assert len(str(caught.value)) < 120
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_none_are_refused(bad: float) -> None:
     samples = TONE.copy()

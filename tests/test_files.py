@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -47,3 +48,14 @@ def test_text_has_the_same_line_ends_on_every_system(tmp_path: Path) -> None:
     with atomic_write(tmp_path / "c.txt") as file:
         file.write("ä\n")
     assert (tmp_path / "c.txt").read_bytes() == "ä\n".encode()
+
+
+def test_a_folder_without_permission_is_told_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        if os.access(tmp_path, os.W_OK):
+            pytest.skip("root may write everywhere")
+        with pytest.raises(PermissionError, match=r"no permission to write here: '.*/table\.csv'"):
+            atomic_write(tmp_path / "table.csv").__enter__()
+    finally:
+        tmp_path.chmod(0o755)

@@ -103,8 +103,12 @@ def read_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = N
             raise AudioError(f"{label}: samples come without a rate; give it as the second argument, in Hz")
         audio = _from_samples(sound, rate_hz, label)
     else:
+        if not isinstance(sound, str | Path | bytes) and not hasattr(sound, "read"):
+            kind = type(sound).__name__
+            raise AudioError(f"{name or 'sound'}: a {kind}; a path, bytes, an open file or a numpy array is wanted")
         if rate_hz is not None:
-            raise AudioError(f"{name or sound!s}: a file says its own rate; give a rate with samples only")
+            label = name or (str(sound) if isinstance(sound, str | Path) else "sound")
+            raise AudioError(f"{label}: a file says its own rate; give a rate with samples only")
         audio = _from_file(sound, name)
     return _checked(audio)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -44,5 +44,10 @@ def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except PermissionError as error:  # named for the file that was asked for, not for its neighbour
+        if error.filename != str(partial):
+            raise
+        raise PermissionError(error.errno, "no permission to write here", str(path)) from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(PermissionError):
+            partial.unlink(missing_ok=True)
