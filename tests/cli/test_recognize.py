@@ -350,7 +350,7 @@ def _until_end(process: subprocess.Popen[bytes], terminal: int, *, interrupt: bo
     """Read what a program says at its terminal; a signal just before a read is lost, so it is sent again."""
     said = b""
     while True:
-        if interrupt and not select.select([terminal], [], [], 0.3)[0]:
+        if interrupt and not select.select([terminal], [], [], 3)[0]:
             process.send_signal(signal.SIGINT)
             continue
         try:

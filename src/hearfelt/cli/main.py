@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ EXIT_CODE_MEANINGS: Final[dict[int, str]] = {
     8: "a download did not arrive whole; running it again goes on",
     130: "stopped with Ctrl-C",
 }
+_INTERRUPTED: Final = 130
 
 # The commands in the order in which the help shows them, under the heading they stand under there.
 _GROUPS: Final = {
@@ -112,10 +114,10 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except OSError as error:
         _stop(_described(error), 1, debug=debug)
     except KeyboardInterrupt:
-        _stop("stopped", 130, debug=False)
+        _stop("stopped", _INTERRUPTED, debug=False)
     except SystemExit as end:
-        if end.code == 130:
-            _stop("stopped", 130, debug=False)
+        if end.code == _INTERRUPTED:
+            _stop("stopped", _INTERRUPTED, debug=False)
         raise
     except Exception as error:
         kind = type(error).__name__
@@ -137,6 +139,8 @@ def _described(error: OSError) -> str:
 
 
 def _stop(sentence: str, code: int, *, debug: bool) -> NoReturn:
+    if code == _INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # an impatient second Ctrl-C ends it at once and quietly
     if debug:
         traceback.print_exc()
     print(f"hearfelt: {sentence}", file=sys.stderr)
