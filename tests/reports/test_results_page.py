@@ -145,8 +145,8 @@ def test_the_readme_s_block_is_written_between_its_marks(checkout: Path) -> None
     readme = (checkout / "README.md").read_text()
     assert readme.startswith(f"# mine\n\n{BEGIN}\n| model |")
     assert readme.endswith(f"{END}\n\nThe rest.\n")
-    rows = re.findall(r"^\| (weak\S*) \|", readme, flags=re.MULTILINE)
-    assert rows == ["weak", "weak-7"]
+    rows = re.findall(r"^\| (weak[^|]*) \|", readme, flags=re.MULTILINE)
+    assert rows == ["weak, 8 emotions", "weak-7, 7 emotions"]
     assert readme_block(find_results(checkout / "results")) in readme
 
 

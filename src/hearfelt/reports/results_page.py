@@ -89,9 +89,10 @@ def readme_block(results: Sequence[Results]) -> str:
     rows = []
     for name in names:
         honest, leaky = found.get((_HONEST, name)), found.get((_LEAKY, name))
+        emotions = len(next(one for one in (honest, leaky) if one).evaluation.emotions)
         rows.append(
             (
-                name,
+                f"{name}, {emotions} emotions",
                 f"**{bare(honest.figure('uar'))}** ({interval(honest.interval('uar'))})" if honest else "–",
                 bare(honest.figure("accuracy")) if honest else "–",
                 bare(leaky.figure("accuracy")) if leaky else "–",
