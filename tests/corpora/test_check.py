@@ -49,6 +49,12 @@ def test_a_copy_of_one_half_is_not_the_whole_and_the_option_is_said(whole_speech
     assert check.faults == ("all song is missing (--channel speech checks this half alone)",)
 
 
+def test_the_other_half_is_said_to_be_missing_when_it_is_asked_for(whole_speech: Path) -> None:
+    check = check_corpus(whole_speech, channel="song")
+    assert check.faults == ("all song is missing",)
+    assert (check.clips, len(check.missing)) == (0, 1_012)
+
+
 def test_published_twins_are_named_and_no_fault(as_published: CorpusCheck) -> None:
     assert as_published.duplicates == (TWINS,)
 

@@ -154,7 +154,8 @@ def _missing_faults(missing: Sequence[str], counts: Counts, wanted: Counts) -> I
     absent = [channel for channel in channels if counts["channel"][channel] == 0]
     whole = [channel for channel in channels if counts["channel"][channel] == channels[channel]]
     if absent and len(absent) + len(whole) == len(channels):
-        yield f"all {absent[0]} is missing (--channel {whole[0]} checks this half alone)"
+        there = f" (--channel {whole[0]} checks this half alone)" if whole else ""
+        yield f"all {absent[0]} is missing{there}"
     else:
         short = sum(channels.values()) - sum(counts["channel"].values())  # a sentence may stand for many clips
         yield f"{_clips(max(len(missing), short))} missing"
