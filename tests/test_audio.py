@@ -105,6 +105,7 @@ def test_broken_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
     refused(wav()[:30], "no data chunk|no sound")
     refused(tmp_path / "nowhere.wav", "no such file")
     refused(tmp_path, "folder")
+    refused("", "empty path")  # type: ignore[arg-type]
 
 
 def test_a_wav_from_a_pipe_whose_length_nobody_knew_is_read() -> None:

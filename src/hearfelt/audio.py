@@ -193,6 +193,8 @@ def _from_file(sound: Path | str | bytes | BinaryIO, name: str | None) -> Audio:
     if isinstance(sound, str | Path):
         path = Path(sound).expanduser()
         label = name or str(sound)
+        if not str(sound):
+            raise AudioError("an empty path; the path of a sound file is wanted")
         try:
             with path.open("rb") as file:
                 return _decoded(file, label)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 
-from hearfelt.cli.main import EXIT_CODE_MEANINGS, app
+from hearfelt.cli.main import EXIT_CODE_MEANINGS, app, run
 from hearfelt.errors import EXIT_CODES
 
 
@@ -143,3 +145,17 @@ def test_the_program_is_a_module_too(hearfelt: Callable, clip: Path, model: Path
 def test_the_shell_can_complete_commands(hearfelt: Callable) -> None:
     done = hearfelt(_HEARFELT_COMPLETE="complete_bash", COMP_WORDS="hearfelt rec", COMP_CWORD="1")
     assert done.stdout.split() == ["recognize"]
+
+
+@pytest.mark.parametrize(("number", "words"), [(errno.EACCES, "no permission"), (errno.ENOSPC, "the disk is full")])
+def test_a_fault_of_the_disk_is_told_with_what_would_be_right(
+    number: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def faulty(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "there/x.csv")
+
+    monkeypatch.setattr("typer.main.get_command", lambda _: faulty)
+    with pytest.raises(SystemExit) as stopped:
+        run(["clips", "x"])
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err.startswith(f"hearfelt: there/x.csv: {words}")

@@ -315,6 +315,18 @@ def test_no_permission_is_said(here: Callable, tmp_path: Path, clip: Path, model
     assert "no permission" in err
 
 
+def test_a_locked_folder_costs_nobody_else_the_answer(here: Callable, tmp_path: Path, clip: Path, model: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0)
+    code, out, _ = here("recognize", locked, locked / "a.wav", clip, "--model", model, "--format", "json")
+    locked.chmod(0o700)
+    assert code == 3
+    assert ["error" in json.loads(line) for line in out.splitlines()] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(None, "there is no such model file"), (b"", "no model"), (b"GIF89a" * 99, "no model")],

@@ -265,3 +265,12 @@ def test_every_protocol_is_described_in_the_docs() -> None:
     for protocol in PROTOCOLS.values():
         assert f"| `{protocol.name}` |" in text
         assert f"**`{protocol.name}`.**" in text
+
+
+def test_recordings_that_answer_nothing_are_left_out_and_counted() -> None:
+    sound = invented(5, corpus="cremad")
+    known_unfit = Clip("cremad", Path("nowhere"), "AudioWAV/1076_MTI_SAD_XX.wav", "cremad/1076", "sad")
+    plan = PROTOCOLS["by-speaker"].plan(Clips([*sound, known_unfit]))
+    assert known_unfit not in plan.clips
+    assert len(plan.clips) == len(sound)
+    assert sum(plan.left_out.values()) == 1

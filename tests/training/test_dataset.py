@@ -59,7 +59,7 @@ def test_another_seed_gives_other_copies(toy_clips: Clips) -> None:
 
 def test_validation_clips_are_heard_as_they_are(lesson: Lesson) -> None:
     rows = validation_rows(lesson)
-    assert len(rows) == len(lesson.validation.clips)
+    assert len(rows) == len(rows.targets) == len(lesson.validation.clips)
     np.testing.assert_array_equal(rows.features, features_of(lesson.validation.clips))
 
 

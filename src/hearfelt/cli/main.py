@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -133,8 +134,15 @@ def _without_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
     return len(kept) < len(before), kept + rest[len(before) :]
 
 
+_REMEDIES: Final = {
+    errno.EACCES: "no permission; another place, or the right to use this one, is wanted",
+    errno.EROFS: "nothing can be written there; another place is wanted",
+    errno.ENOSPC: "the disk is full; make room, or choose another place",
+}
+
+
 def _described(error: OSError) -> str:
-    reason = (error.strerror or str(error) or type(error).__name__).lower()
+    reason = _REMEDIES.get(error.errno or 0) or (error.strerror or str(error) or type(error).__name__).lower()
     return reason if error.filename is None else f"{os.fsdecode(cast(str, error.filename))}: {reason}"
 
 

@@ -74,7 +74,11 @@ def _asked() -> str:
         raise typer.BadParameter("give at least one sound file or folder", param_hint="PATH")
     while True:
         print("Path of a sound file or folder: ", end="", file=sys.stderr, flush=True)
-        if path := input().strip().strip("'\""):  # a file dropped on a terminal may come in quotes
+        try:
+            path = input().strip().strip("'\"")  # a file dropped on a terminal may come in quotes
+        except EOFError:
+            raise typer.BadParameter("give at least one sound file or folder", param_hint="PATH") from None
+        if path:
             return path
 
 
@@ -86,11 +90,18 @@ def _sources(paths: list[str]) -> list[str]:
     for path in paths:
         folder = Path(path).expanduser()
         try:
-            found = [str(file) for file in audio_files(folder)] if folder.is_dir() else []
+            found = [str(file) for file in audio_files(folder)] if _is_folder(folder) else []
         except AudioError:
             found = []
         sources.extend(found or [path])  # a folder that gives nothing stays: its error is told in its turn
     return sources
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # not to be looked at: the reader says why, in its turn
+        return False
 
 
 def _answered(recognizer: Recognizer, source: str, why: bool) -> Answer:
@@ -98,7 +109,7 @@ def _answered(recognizer: Recognizer, source: str, why: bool) -> Answer:
 
     try:
         folder = Path(source).expanduser()
-        if folder.is_dir() and not audio_files(folder):
+        if _is_folder(folder) and not audio_files(folder):
             raise AudioError(f"{source}: no sound in this folder; WAV, FLAC, OGG, Opus, MP3 or AIFF is wanted")
         if why:
             explanation = recognizer.explain(source)

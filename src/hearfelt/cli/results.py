@@ -98,7 +98,7 @@ def _train_and_test(
     from hearfelt.training.recipe import read_recipe
 
     chosen, how = protocol_called(protocol), read_recipe(recipe)
-    clips = read_corpora(parse_corpora(corpus))
+    clips = read_corpora(parse_corpora(corpus), with_unfit=True)
     require("torch", "train")
     from hearfelt.training.experiment import run_experiment
 
@@ -113,7 +113,7 @@ def _test(model: str, protocol: str, corpus: list[str], out: Path, split: _Split
     from hearfelt.inference.recognizer import Recognizer
 
     chosen, recognizer = protocol_called(protocol), Recognizer.load(model, threads=1)
-    clips = read_corpora(parse_corpora(corpus))
+    clips = read_corpora(parse_corpora(corpus), with_unfit=True)
     drop, folds = split
     plan = chosen.plan(clips, drop=drop, folds=folds, card=recognizer.card)
     with progress("answering clips", sum(len(fold.test) for fold in plan.folds)) as done:

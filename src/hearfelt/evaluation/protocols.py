@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
 
 from hearfelt.clips import Clips
+from hearfelt.corpora.base import stem_of
+from hearfelt.corpora.catalog import FORMS
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.published import (
@@ -108,7 +110,10 @@ class Protocol:
         if folds is not None and self.fold_names:
             raise CorpusError(f"{self.name} has its own folds ({len(self.fold_names)}); leave --folds {folds} out")
         heard = frozenset(card.heard_speakers) if card else frozenset()
-        chosen, left_out = self._choose(clips, heard)
+        fit = _without_unfit(clips)
+        chosen, left_out = self._choose(fit, heard)
+        if len(fit) < len(clips):
+            left_out["silent, or the same sound as another under another label"] = len(clips) - len(fit)
         _refuse_unknown_emotions(drop, chosen)
         chosen = chosen.without(emotion=tuple(drop))
         for emotion, count in chosen.count("emotion").items():
@@ -193,6 +198,12 @@ def protocol_called(name: str) -> Protocol:
     near = get_close_matches(name, PROTOCOLS, n=1)
     advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(PROTOCOLS)}"
     raise CorpusError(f"no protocol is called {name!r}; {advice}")
+
+
+def _without_unfit(clips: Clips) -> Clips:
+    """Leave out the recordings that are known to answer nothing, such as three pairs of CREMA-D."""
+    unfit = {name: form.published.unfit for name, form in FORMS.items() if form.published}
+    return Clips(clip for clip in clips if stem_of(clip.name) not in unfit.get(clip.corpus, ()))
 
 
 def _refuse_unknown_emotions(drop: Sequence[str], clips: Clips) -> None:
