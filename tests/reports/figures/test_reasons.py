@@ -34,8 +34,9 @@ def test_the_plot_says_where_the_log_odds_start_and_end() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 1e-12, 40.0, -40.0, 1.0])
-def test_every_number_stays_inside_and_beside_the_names(share: float) -> None:
-    figure = contribution_bars(an_explanation({**dict.fromkeys(SHARES, share), "mel": -share / 2}))
+@pytest.mark.parametrize("other", [0.0, -0.5, -0.001])
+def test_every_number_stays_inside_and_beside_the_names(share: float, other: float) -> None:
+    figure = contribution_bars(an_explanation({**dict.fromkeys(SHARES, share), "mel": other * share}))
     assert figure_png(figure, dpi=100).startswith(b"\x89PNG")
     axes = figure.axes[0]
     names_end = max(label.get_window_extent().x1 for label in axes.get_yticklabels())

@@ -48,7 +48,7 @@ def contribution_bars(explanation: Explanation, *, title: str = "") -> Figure:
     axes.set_ylim(len(shares) - 0.4, -0.6)
     left, right = min([*values, -0.05 * reach]), max([*values, 0.05 * reach])
     room = _ROOM * (right - left)  # for the numbers; on the left only where a bar goes there
-    axes.set_xlim(left - (room if left in values else 0), right + room)
+    axes.set_xlim(left - (room if min([*values, 0]) < 0 else 0), right + room)
     emotion = explanation.emotion
     axes.set_xlabel(
         f"log-odds of {plain(emotion)}: {_signed(explanation.base_log_odds)} before listening, "
