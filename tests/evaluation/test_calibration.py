@@ -42,10 +42,16 @@ def test_the_temperature_makes_confidence_true_and_changes_no_answer() -> None:
     assert ece(after.max(axis=1), correct) < 0.03
 
 
-def test_logits_that_are_always_right_or_tell_nothing_end_at_the_ends() -> None:
-    eye = np.eye(8) * 4
-    assert fit_temperature(eye, np.arange(8)) == pytest.approx(TEMPERATURES[0], rel=1e-3)
-    assert fit_temperature(eye, (np.arange(8) + 1) % 8) == pytest.approx(TEMPERATURES[1], rel=1e-3)
+def test_logits_that_tell_nothing_end_at_the_highest_temperature() -> None:
+    assert fit_temperature(np.eye(8) * 4, (np.arange(8) + 1) % 8) == pytest.approx(TEMPERATURES[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("count", [8, 48, 1000])
+def test_a_handful_of_right_answers_is_no_evidence_for_being_sure_of_everything(count: int) -> None:
+    labels = np.arange(count) % 8
+    logits = np.eye(8)[labels] * 40
+    confidence = np.exp(log_softmax(logits / fit_temperature(logits, labels))).max(axis=1)
+    np.testing.assert_allclose(confidence, (count + 1) / (count + 2), atol=1e-5)
 
 
 @pytest.mark.parametrize(
