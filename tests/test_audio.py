@@ -83,7 +83,7 @@ def test_a_chunk_before_the_data_does_not_shift_the_sound() -> None:
     assert read_audio(plain[:start] + extra + plain[start:]).digest() == read_audio(plain).digest()
 
 
-def refused(sound: bytes | Path | np.ndarray, words: str, rate: int | None = None) -> None:
+def expect_refusal(sound: bytes | Path | np.ndarray, words: str, rate: int | None = None) -> None:
     with pytest.raises(AudioError, match=words) as caught:
         read_audio(sound, rate)
     assert "\n" not in str(caught.value)
@@ -95,17 +95,17 @@ def test_broken_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
     lying[place : place + 4] = struct.pack("<I", 1_000_000)
     no_channels = bytearray(wav())
     no_channels[22:24] = b"\0\0"
-    refused(b"", "empty")
-    refused(b"hello, I am a letter\n" * 50, "no sound that can be read")
-    refused(wav()[: len(wav()) // 2], "cut short")
-    refused(bytes(lying), "cut short or a wrong header")
-    refused(bytes(no_channels), "no sound that can be read")
-    refused(wav(format="OGG", subtype="VORBIS")[:-300], "cut short")
-    refused(wav(format="FLAC")[:-3000], "cut short|no sound")
-    refused(wav()[:30], "no data chunk|no sound")
-    refused(tmp_path / "nowhere.wav", "no such file")
-    refused(tmp_path, "folder")
-    refused("", "empty path")  # type: ignore[arg-type]
+    expect_refusal(b"", "empty")
+    expect_refusal(b"hello, I am a letter\n" * 50, "no sound that can be read")
+    expect_refusal(wav()[: len(wav()) // 2], "cut short")
+    expect_refusal(bytes(lying), "cut short or a wrong header")
+    expect_refusal(bytes(no_channels), "no sound that can be read")
+    expect_refusal(wav(format="OGG", subtype="VORBIS")[:-300], "cut short")
+    expect_refusal(wav(format="FLAC")[:-3000], "cut short|no sound")
+    expect_refusal(wav()[:30], "no data chunk|no sound")
+    expect_refusal(tmp_path / "nowhere.wav", "no such file")
+    expect_refusal(tmp_path, "folder")
+    expect_refusal("", "empty path")  # type: ignore[arg-type]
 
 
 def test_a_wav_from_a_pipe_whose_length_nobody_knew_is_read() -> None:
@@ -120,13 +120,13 @@ def test_a_header_that_gives_another_length_than_the_sound_has_is_refused(length
     lying = bytearray(wav())  # 32,000 bytes of sound
     place = lying.index(b"data") + 4
     lying[place : place + 4] = struct.pack("<I", length)
-    refused(bytes(lying), "wrong header")
+    expect_refusal(bytes(lying), "wrong header")
 
 
 def test_a_header_that_contradicts_itself_is_refused() -> None:
     lying = bytearray(wav())
     lying[34:36] = struct.pack("<H", 24)  # bits, in frames of two bytes
-    refused(bytes(lying), "contradicts itself")
+    expect_refusal(bytes(lying), "contradicts itself")
 
 
 @pytest.mark.parametrize("rest", [b"LIST\6\0\0\0abcdef", b"\0" * 40, b"\1"])
@@ -148,23 +148,23 @@ def test_what_is_no_sound_at_all_is_refused_in_a_short_sentence(thing: object) -
 def test_numbers_that_are_none_are_refused(bad: float) -> None:
     samples = TONE.copy()
     samples[100] = bad
-    refused(samples, "sample 100", RATE)
-    refused(wav(samples, subtype="FLOAT"), "sample 100")
+    expect_refusal(samples, "sample 100", RATE)
+    expect_refusal(wav(samples, subtype="FLOAT"), "sample 100")
 
 
 def test_impossible_samples_are_refused() -> None:
-    refused(TONE, "without a rate")
-    refused(TONE, "rate of 10 Hz", 10)
-    refused(TONE * 32768, "scaled", RATE)
-    refused(TONE[:800], "0.05 s", RATE)
-    refused(TONE.astype(complex), "complex", RATE)
-    refused(np.zeros((2, 2, 2)), "axes", RATE)
-    refused(np.zeros(0, np.float32), "0.00 s", RATE)
-    refused(np.full(RATE, 1e300), "sample 0 is inf", RATE)
+    expect_refusal(TONE, "without a rate")
+    expect_refusal(TONE, "rate of 10 Hz", 10)
+    expect_refusal(TONE * 32768, "scaled", RATE)
+    expect_refusal(TONE[:800], "0.05 s", RATE)
+    expect_refusal(TONE.astype(complex), "complex", RATE)
+    expect_refusal(np.zeros((2, 2, 2)), "axes", RATE)
+    expect_refusal(np.zeros(0, np.float32), "0.00 s", RATE)
+    expect_refusal(np.full(RATE, 1e300), "sample 0 is inf", RATE)
 
 
 def test_a_file_does_not_take_a_rate() -> None:
-    refused(wav(), "own rate", RATE)
+    expect_refusal(wav(), "own rate", RATE)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -172,7 +172,7 @@ def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(wav())
     path.chmod(0)
-    refused(path, "permission")
+    expect_refusal(path, "permission")
 
 
 @pytest.mark.parametrize("samples", [np.zeros(RATE), np.full(RATE, 1 / 32768), np.full(RATE, 0.5)])
