@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from hearfelt.corpora.toy import write_toy
+from hearfelt.emotions import EMOTIONS
+from hearfelt.inference.card import CARD_KEY, ModelCard
 
 CORPORA = Path(os.environ.get("HEARFELT_CORPORA", Path(__file__).parents[2] / "shared" / "corpora"))
 
@@ -43,3 +50,106 @@ def ravdess(corpora_home: Path) -> Path:
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small corpus made by code; tests must not change it."""
     return write_toy(tmp_path_factory.mktemp("toy") / "toy")
+
+
+# A model that takes sound, made here node by node: how loud some tones are in it, then two linear layers. Level and
+# offset are taken out inside, as the shipped files do.
+SOUND_CARD = ModelCard(
+    "sound-toy",
+    "0.1.0",
+    EMOTIONS,
+    "sound",
+    temperature=1.5,
+    unsure_below=0.3,
+    corpora={"toy": {"clips": 96, "fingerprint": "0" * 16, "licence": "CC BY-NC 4.0"}},
+    heard_speakers=("toy/01", "toy/02"),
+    licence="CC BY-NC 4.0",
+    description="The loudness of 16 tones and random weights.",
+    limits=("It has learned nothing.",),
+    window_s=2.0,
+    parameters=136,
+)
+TONES_HZ = tuple(float(hz) for hz in np.geomspace(120, 7_000, 16))
+
+
+class SoundModelMaker(Protocol):
+    """Makes the bytes of a model that takes sound."""
+
+    def __call__(
+        self,
+        card: Mapping[str, Any] | None = None,
+        *,
+        weights: np.ndarray | None = None,
+        tones_hz: tuple[float, ...] = TONES_HZ,
+        names: tuple[str, str, str] = ("samples", "logits", "embedding"),
+    ) -> bytes: ...
+
+
+@pytest.fixture(scope="session")
+def make_sound_model() -> SoundModelMaker:
+    """Makes models that take sound: with another card (fields to change), other weights, tones or names."""
+    return _sound_model
+
+
+@pytest.fixture(scope="session")
+def sound_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a small model that takes sound, 8 labels, blocks of at most 2 s; tests must not change it."""
+    path = tmp_path_factory.mktemp("models") / "sound-toy.onnx"
+    path.write_bytes(_sound_model())
+    return path
+
+
+def _sound_model(
+    card: Mapping[str, Any] | None = None,
+    *,
+    weights: np.ndarray | None = None,
+    tones_hz: tuple[float, ...] = TONES_HZ,
+    names: tuple[str, str, str] = ("samples", "logits", "embedding"),
+) -> bytes:
+    said = replace(SOUND_CARD, **(card or {}))
+    classes, tones = len(said.labels), len(tones_hz)
+    if weights is None:
+        weights = np.random.default_rng(5).normal(0, 0.4, (tones, classes))
+    time_s = np.arange(512) / 16_000  # 32 ms
+    swings = np.hanning(512) / 128 * np.exp(2j * np.pi * np.array(tones_hz)[:, None] * time_s)
+    tensors = {
+        "waves": np.concatenate([swings.real, swings.imag])[:, None],  # (2 * tones, 1, 512)
+        "pairs": np.concatenate([np.eye(tones), np.eye(tones)]),  # (2 * tones, tones)
+        "least": np.array(1e-4),
+        "weights": weights,  # (tones, classes)
+    }
+    samples, logits, embedding = names
+    nodes = [
+        helper.make_node("ReduceMean", [samples], ["offset"], axes=[1], keepdims=1),
+        helper.make_node("Sub", [samples, "offset"], ["centred"]),
+        helper.make_node("ReduceL2", ["centred"], ["length"], axes=[1], keepdims=1),
+        helper.make_node("Shape", [samples], ["n"], start=1, end=2),
+        helper.make_node("Cast", ["n"], ["many"], to=TensorProto.FLOAT),
+        helper.make_node("Sqrt", ["many"], ["root"]),
+        helper.make_node("Div", ["length", "root"], ["level"]),
+        helper.make_node("Max", ["level", "least"], ["divisor"]),
+        helper.make_node("Div", ["centred", "divisor"], ["even"]),
+        helper.make_node("Unsqueeze", ["even", "axis"], ["channel"]),
+        helper.make_node("Conv", ["channel", "waves"], ["swings"], strides=[160], pads=[256, 256]),
+        helper.make_node("Mul", ["swings", "swings"], ["powers"]),
+        helper.make_node("ReduceMean", ["powers"], ["means"], axes=[2], keepdims=0),  # (1, 2 * tones)
+        helper.make_node("MatMul", ["means", "pairs"], ["loud"]),
+        helper.make_node("Add", ["loud", "least"], ["some"]),
+        helper.make_node("Log", ["some"], [embedding]),  # (1, tones)
+        helper.make_node("MatMul", [embedding, "weights"], [logits]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "sound-toy",
+        [helper.make_tensor_value_info(samples, TensorProto.FLOAT, [1, "n"])],
+        [
+            helper.make_tensor_value_info(logits, TensorProto.FLOAT, [1, classes]),
+            helper.make_tensor_value_info(embedding, TensorProto.FLOAT, [1, tones]),
+        ],
+        [numpy_helper.from_array(np.asarray(values, np.float32), name) for name, values in tensors.items()]
+        + [numpy_helper.from_array(np.array([1], np.int64), "axis")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {CARD_KEY: said.to_json()})
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())

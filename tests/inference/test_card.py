@@ -18,6 +18,9 @@ CARD = ModelCard(
     heard_speakers=("ravdess/01",),
     recipe={"fit": {"epochs": 3}},
     limits=("Acted speech only.",),
+    window_s=12.5,
+    parameters=1_234,
+    known_answer={"example": "synthetic-even.flac", "probabilities": {"calm": 0.25, "sad": 0.75}},
 )
 
 
@@ -28,6 +31,14 @@ def test_a_card_is_read_back_as_it_was_written() -> None:
 def test_a_key_of_a_later_version_is_passed_over() -> None:
     text = json.dumps({**json.loads(CARD.to_json()), "mood": "good"})
     assert ModelCard.from_json(text) == CARD
+
+
+def test_a_card_from_before_windows_and_known_answers_is_still_read() -> None:
+    values = json.loads(CARD.to_json())
+    for later in ("window_s", "parameters", "known_answer"):
+        del values[later]
+    card = ModelCard.from_json(json.dumps(values))
+    assert (card.window_s, card.parameters, card.known_answer) == (0.0, 0, {})
 
 
 @pytest.mark.parametrize(
@@ -44,6 +55,19 @@ def test_a_key_of_a_later_version_is_passed_over() -> None:
         ({"corpora": []}, "no object"),
         ({"name": 3}, "no text"),
         ({"format": 99}, "format"),
+        ({"window_s": -1}, "window_s -1"),
+        ({"window_s": 0.5}, "window_s 0.5; 0 or at least 1.0"),
+        ({"window_s": 1e999}, "window_s inf"),
+        ({"parameters": -5}, "parameters -5"),
+        ({"parameters": 1.5}, "no whole number"),
+        ({"parameters": True}, "no whole number"),
+        ({"known_answer": []}, "no object"),
+        ({"known_answer": {"example": "../x", "probabilities": {"calm": 0.5, "sad": 0.5}}}, "bundled clip"),
+        ({"known_answer": {"probabilities": {"calm": 0.5, "sad": 0.5}}}, "bundled clip"),
+        ({"known_answer": {"example": "x"}}, "a probability for each label"),
+        ({"known_answer": {"example": "x", "probabilities": {"calm": 1.0}}}, "a probability for each label"),
+        ({"known_answer": {"example": "x", "probabilities": {"calm": "1", "sad": 0}}}, "a probability for each"),
+        ({"known_answer": {"example": "x", "probabilities": {"calm": 1.0, "sad": 0.5}}}, "adds up to 1.500"),
     ],
 )
 def test_an_impossible_card_is_refused(change: dict[str, object], words: str) -> None:

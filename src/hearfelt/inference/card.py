@@ -20,6 +20,8 @@ BACKGROUND_KEY: Final = "hearfelt.background"
 
 INPUTS: Final = ("classic-162", "sound")
 FORMAT: Final = 1  # of the card; a file of a later format is refused with a sentence
+SHORTEST_WINDOW_S: Final = 1.0  # less than that is no stretch of speech to judge by
+_ROUNDED: Final = 0.01  # how far rounded probabilities may be from adding up to 1
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class ModelCard:
         recipe: the whole recipe it was trained with.
         scores: for each protocol its figures, as shares of 1.
         limits: what it cannot do, a sentence each.
+        window_s: longest stretch that the network takes at once; a longer clip is answered in equal blocks of at most
+            this. 0 means the whole clip, however long.
+        parameters: how many numbers were learned; 0 if nobody counted.
+        known_answer: ``{"example": name of a bundled clip, "probabilities": {label: p}}``, by which ``hearfelt
+            doctor`` sees whether the file still answers as it did; empty if there is none.
     """
 
     name: str
@@ -55,6 +62,9 @@ class ModelCard:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
+    window_s: float = 0.0
+    parameters: int = 0
+    known_answer: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
@@ -65,6 +75,24 @@ class ModelCard:
             raise ModelError(f"card of {self.name}: temperature {self.temperature}; a number above 0 is wanted")
         if not 0 <= self.unsure_below <= 1:
             raise ModelError(f"card of {self.name}: unsure_below {self.unsure_below}; 0 to 1 is wanted")
+        if not (self.window_s == 0 or (math.isfinite(self.window_s) and self.window_s >= SHORTEST_WINDOW_S)):
+            raise ModelError(
+                f"card of {self.name}: window_s {self.window_s}; 0 or at least {SHORTEST_WINDOW_S} is wanted"
+            )
+        if self.parameters < 0:
+            raise ModelError(f"card of {self.name}: parameters {self.parameters}; 0 or more is wanted")
+        if self.known_answer:
+            self._check_known_answer()
+
+    def _check_known_answer(self) -> None:
+        example, shares = self.known_answer.get("example"), self.known_answer.get("probabilities")
+        if not isinstance(example, str) or not example or "/" in example or "\\" in example:
+            raise ModelError(f"card of {self.name}: known answer for {example!r}; a bundled clip's name is wanted")
+        numbers = list(shares.values()) if isinstance(shares, Mapping) and set(shares) == set(self.labels) else []
+        if not numbers or not all(isinstance(one, float | int) and 0 <= one <= 1 for one in numbers):
+            raise ModelError(f"card of {self.name}: known answer {shares}; a probability for each label is wanted")
+        if abs(sum(numbers) - 1) > _ROUNDED:
+            raise ModelError(f"card of {self.name}: known answer adds up to {sum(numbers):.3f}; 1 is wanted")
 
     def to_json(self) -> str:
         """Write the card as the JSON text that goes into the file."""
@@ -108,6 +136,10 @@ def _as_kind(kind: Any, value: Any) -> Any:
         return value
     if kind == "float":
         return float(value)
+    if kind == "int":
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{value!r} is no whole number")
+        return value
     if kind == "tuple[str, ...]":
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise TypeError(f"{value!r} is no list of texts")
