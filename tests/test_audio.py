@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.audio import audio_files, read_audio, refuse_silence, resample
+from hearfelt.audio import audio_files, open_audio, read_audio, refuse_silence, resample
 from hearfelt.errors import AudioError
 
 RATE = 16_000
@@ -213,3 +213,36 @@ def test_published_files_with_odd_containers_are_read(corpora_home: Path) -> Non
     audio = [read_audio(path) for path in files]
     assert {one.rate_hz for one in audio} == {24_414, 48_000, 96_000}
     assert sum(one.channels == 2 for one in audio) == 3
+
+
+@pytest.mark.parametrize(("format", "subtype"), [("WAV", "PCM_16"), ("FLAC", "PCM_24"), ("OGG", "VORBIS")])
+def test_parts_put_together_are_the_whole_sound(format: str, subtype: str, tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    noise = np.random.default_rng(0).normal(0, 0.1, (30 * RATE, 2)) + 0.1
+    soundfile.write(path, noise, RATE, format=format, subtype=subtype)
+    whole = read_audio(path)
+    with open_audio(path) as reader:
+        parts = list(reader.parts())
+        assert reader.duration_s == whole.duration_s
+        assert reader.peak_db == pytest.approx(whole.peak_db, abs=1e-6)
+    assert len(parts) > 1
+    np.testing.assert_array_equal(np.concatenate(parts), whole.samples)
+
+
+def test_a_number_that_is_none_is_found_in_any_part() -> None:
+    samples = np.zeros(20 * RATE, np.float32)
+    samples[-5] = np.nan
+    with open_audio(samples, RATE) as reader, pytest.raises(AudioError, match=f"sample {20 * RATE - 5} is nan"):
+        list(reader.parts())
+
+
+def test_a_constant_read_in_parts_is_heard_as_silence() -> None:
+    with open_audio(np.full(20 * RATE, 0.3), RATE) as reader:
+        assert sum(len(part) for part in reader.parts()) == 20 * RATE
+        with pytest.raises(AudioError, match="only silence"):
+            refuse_silence(reader)
+
+
+def test_too_short_a_sound_is_refused_in_parts_as_it_is_whole() -> None:
+    with open_audio(np.ones(RATE // 20), RATE) as reader, pytest.raises(AudioError, match="a clip needs at least"):
+        list(reader.parts())

@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -22,9 +23,11 @@ __all__ = [
     "AUDIO_SUFFIXES",
     "SHORTEST_S",
     "Audio",
+    "AudioReader",
     "Samples",
     "Sound",
     "audio_files",
+    "open_audio",
     "read_audio",
     "refuse_silence",
     "resample",
@@ -71,11 +74,74 @@ class Audio:
     def peak_db(self) -> float:
         """Largest deviation from the mean, in dB of full scale; -200 for digital silence."""
         swing = float(np.max(np.abs(self.samples - self.samples.mean(dtype=np.float64))))
-        return 20 * math.log10(max(swing, 1e-10))
+        return _decibels(swing)
 
     def digest(self) -> str:
         """Name the sound by what is heard, whatever container it came in: 64 hexadecimal digits."""
         return hashlib.sha256(self.rate_hz.to_bytes(4, "little") + self.samples.astype("<f4").tobytes()).hexdigest()
+
+
+class AudioReader:
+    """A sound on its way in, one part after another, so that an hour needs no more memory than a minute.
+
+    Args:
+        parts: the samples as they are decoded, one channel, not checked yet.
+        rate_hz: samples in a second.
+        frames: how many samples are promised.
+        channels: how many channels the source has.
+        name: what messages call it.
+
+    Attributes:
+        heard: how many samples have gone by.
+    """
+
+    def __init__(self, parts: Iterator[Samples], rate_hz: int, frames: int, *, channels: int, name: str) -> None:
+        self.rate_hz, self.frames, self.channels, self.name = rate_hz, frames, channels, name
+        self.heard = 0
+        self._parts = parts
+        self._sum, self._lowest, self._highest = 0.0, math.inf, -math.inf
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds, as the file promises it."""
+        return self.frames / self.rate_hz
+
+    @property
+    def peak_db(self) -> float:
+        """Largest deviation from the mean of what has gone by, in dB of full scale."""
+        mean = self._sum / max(1, self.heard)
+        return _decibels(max(self._highest - mean, mean - self._lowest))
+
+    def whole(self) -> Audio:
+        """Read everything at once.
+
+        Raises:
+            AudioError: as :func:`read_audio`.
+        """
+        parts = list(self._parts)
+        samples = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])
+        audio = Audio(samples, self.rate_hz, self.channels, self.name)
+        _check_level(samples, audio.name)
+        _check_length(audio.duration_s, audio.name)
+        return audio
+
+    def parts(self) -> Iterator[Samples]:
+        """Give the sound in parts of some seconds.
+
+        Yields:
+            ``(n,)`` float32, one after another.
+
+        Raises:
+            AudioError: as :func:`read_audio`, as soon as it shows.
+        """
+        for part in self._parts:
+            _check_level(part, self.name, before=self.heard)
+            self._lowest = min(self._lowest, float(part.min(initial=math.inf)))
+            self._highest = max(self._highest, float(part.max(initial=-math.inf)))
+            self._sum += float(part.sum(dtype=np.float64))
+            self.heard += len(part)
+            yield part
+        _check_length(self.heard / self.rate_hz, self.name)
 
 
 def read_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = None) -> Audio:
@@ -97,20 +163,46 @@ def read_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = N
         >>> read_audio(np.array([0, 16384] * 800, np.int16), 8000).samples[:2].tolist()
         [0.0, 0.5]
     """
+    with open_audio(sound, rate_hz, name=name) as reader:
+        return reader.whole()
+
+
+@contextmanager
+def open_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = None) -> Iterator[AudioReader]:
+    """Open a sound from wherever it is, to read it part by part.
+
+    Args:
+        sound: as for :func:`read_audio`.
+        rate_hz: the rate of samples; must be left out for files.
+        name: what messages call the sound.
+
+    Raises:
+        AudioError: if there is no such file, it is no sound, or a WAV or Ogg file was cut short.
+
+    Example:
+        >>> with open_audio(np.zeros((2, 8000), np.int16), 16000) as reader:
+        ...     sum(len(part) for part in reader.parts())
+        8000
+    """
     if isinstance(sound, np.ndarray):
         label = name or "samples"
         if rate_hz is None:
             raise AudioError(f"{label}: samples come without a rate; give it as the second argument, in Hz")
         audio = _from_samples(sound, rate_hz, label)
-    else:
-        if not isinstance(sound, str | Path | bytes) and not hasattr(sound, "read"):
-            kind = type(sound).__name__
-            raise AudioError(f"{name or 'sound'}: a {kind}; a path, bytes, an open file or a numpy array is wanted")
-        if rate_hz is not None:
-            label = name or (str(sound) if isinstance(sound, str | Path) else "sound")
-            raise AudioError(f"{label}: a file says its own rate; give a rate with samples only")
-        audio = _from_file(sound, name)
-    return _checked(audio)
+        _check_rate(rate_hz, label)
+        slices = (audio.samples[start : start + BLOCK] for start in range(0, len(audio.samples), BLOCK))
+        yield AudioReader(slices, rate_hz, len(audio.samples), channels=audio.channels, name=label)
+        return
+    if not isinstance(sound, str | Path | bytes) and not hasattr(sound, "read"):
+        kind = type(sound).__name__
+        raise AudioError(f"{name or 'sound'}: a {kind}; a path, bytes, an open file or a numpy array is wanted")
+    label = name or (str(sound) if isinstance(sound, str | Path) else "sound")
+    if rate_hz is not None:
+        raise AudioError(f"{label}: a file says its own rate; give a rate with samples only")
+    with _file_of(sound, label) as file, _sound_file(file, label) as opened:
+        _check_rate(opened.samplerate, label)
+        parts = _decoded(opened, label)
+        yield AudioReader(parts, opened.samplerate, opened.frames, channels=opened.channels, name=label)
 
 
 def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
@@ -136,8 +228,11 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
     return np.pad(changed[:length], (0, max(0, length - len(changed))))
 
 
-def refuse_silence(audio: Audio) -> None:
+def refuse_silence(audio: Audio | AudioReader) -> None:
     """Raise an error for sound in which nothing can be heard: no answer about it would be true.
+
+    Args:
+        audio: a sound, or one that has been read to its end.
 
     Raises:
         AudioError: if no sample swings more than -80 dB of full scale around the mean.
@@ -189,70 +284,88 @@ def _from_samples(samples: npt.NDArray[np.generic], rate_hz: int, name: str) -> 
         return Audio(mono.astype(np.float32), rate_hz, 1 if samples.ndim == 1 else samples.shape[0], name)
 
 
-def _from_file(sound: Path | str | bytes | BinaryIO, name: str | None) -> Audio:
-    if isinstance(sound, str | Path):
-        path = Path(sound).expanduser()
-        label = name or str(sound)
-        if not str(sound):
-            raise AudioError("an empty path; the path of a sound file is wanted")
-        try:
-            with path.open("rb") as file:
-                return _decoded(file, label)
-        except FileNotFoundError:
-            raise AudioError(f"{label}: there is no such file; check the path") from None
-        except IsADirectoryError:
-            raise AudioError(f"{label}: this is a folder; a sound file is wanted here") from None
-        except PermissionError:
-            raise AudioError(f"{label}: no permission to read this file; make it readable first") from None
-        except (OSError, ValueError) as error:
-            if isinstance(error, AudioError):
-                raise
-            raise AudioError(f"{label}: cannot be read ({error})") from error
-    label = name or "sound"
-    return _decoded(io.BytesIO(sound if isinstance(sound, bytes) else sound.read()), label)
-
-
-def _decoded(file: BinaryIO, name: str) -> Audio:
-    if not file.read(1):
-        raise AudioError(f"{name}: the file is empty; a sound file is wanted")
-    file.seek(0)
-    refuse_cut_short(file, name)
-    file.seek(0)
-    parts: list[Samples] = []
+@contextmanager
+def _file_of(sound: Path | str | bytes | BinaryIO, name: str) -> Iterator[BinaryIO]:
+    if not isinstance(sound, str | Path):
+        yield io.BytesIO(sound if isinstance(sound, bytes) else sound.read())
+        return
+    if not str(sound):
+        raise AudioError("an empty path; the path of a sound file is wanted")
     try:
-        with soundfile.SoundFile(file) as opened:
-            rate_hz, channels, promised = opened.samplerate, opened.channels, opened.frames
-            # 16-bit sound is scaled here: the same numbers as libsndfile's own, four times as fast
-            stored = "int16" if opened.subtype == "PCM_16" else "float32"
-            while len(block := opened.read(BLOCK, dtype=stored, always_2d=True)):  # (n, channels)
-                scaled = block * STEP_16_BIT if stored == "int16" else block
-                parts.append(scaled.mean(axis=1) if channels > 1 else scaled[:, 0])
+        file = Path(sound).expanduser().open("rb")
+    except FileNotFoundError:
+        raise AudioError(f"{name}: there is no such file; check the path") from None
+    except IsADirectoryError:
+        raise AudioError(f"{name}: this is a folder; a sound file is wanted here") from None
+    except PermissionError:
+        raise AudioError(f"{name}: no permission to read this file; make it readable first") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise AudioError(f"{name}: cannot be read ({error})") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _sound_file(file: BinaryIO, name: str) -> Iterator[soundfile.SoundFile]:
+    try:
+        if not file.read(1):
+            raise AudioError(f"{name}: the file is empty; a sound file is wanted")
+        file.seek(0)
+        refuse_cut_short(file, name)
+        file.seek(0)
+        opened = soundfile.SoundFile(file)
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip().rstrip(".")
+        raise _unreadable(error, name) from error
+    except OSError as error:
+        raise AudioError(f"{name}: cannot be read ({error})") from error
+    with opened:
+        yield opened
+
+
+def _decoded(opened: soundfile.SoundFile, name: str) -> Iterator[Samples]:
+    rate_hz, channels, promised, heard = opened.samplerate, opened.channels, opened.frames, 0
+    # 16-bit sound is scaled here: the same numbers as libsndfile's own, four times as fast
+    stored = "int16" if opened.subtype == "PCM_16" else "float32"
+    while True:
+        try:
+            block = opened.read(BLOCK, dtype=stored, always_2d=True)  # (n, channels)
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            raise _unreadable(error, name) from error
+        if not len(block):
+            break
+        heard += len(block)
+        scaled = block * STEP_16_BIT if stored == "int16" else block
+        yield scaled.mean(axis=1) if channels > 1 else scaled[:, 0]
+    if 0 < heard < promised:
         raise AudioError(
-            f"{name}: this is no sound that can be read ({reason}); WAV, FLAC, OGG, Opus, MP3 and AIFF can"
-        ) from error
-    samples = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])
-    if parts and len(samples) < promised:
-        raise AudioError(
-            f"{name}: cut short, {len(samples) / rate_hz:.2f} s of {promised / rate_hz:.2f} s are there;"
+            f"{name}: cut short, {heard / rate_hz:.2f} s of {promised / rate_hz:.2f} s are there;"
             " copy or record the file again"
         )
-    return Audio(samples, rate_hz, channels, name)
 
 
-def _checked(audio: Audio) -> Audio:
-    name, samples = audio.name, audio.samples
-    if not LOWEST_RATE_HZ <= audio.rate_hz <= HIGHEST_RATE_HZ:
-        raise AudioError(
-            f"{name}: a rate of {audio.rate_hz} Hz; {LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,} Hz is wanted"
-        )
+def _unreadable(error: Exception, name: str) -> AudioError:
+    reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip().rstrip(".")
+    return AudioError(f"{name}: this is no sound that can be read ({reason}); WAV, FLAC, OGG, Opus, MP3 and AIFF can")
+
+
+def _check_rate(rate_hz: int, name: str) -> None:
+    if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+        raise AudioError(f"{name}: a rate of {rate_hz} Hz; {LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,} Hz is wanted")
+
+
+def _check_level(samples: Samples, name: str, *, before: int = 0) -> None:
     peak = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))  # NaN if one sample is
     if not math.isfinite(peak):
         first = int(np.argmin(np.isfinite(samples)))
-        raise AudioError(f"{name}: sample {first} is {samples[first]}; every sample has to be a finite number")
-    if audio.duration_s < SHORTEST_S:
-        raise AudioError(f"{name}: {audio.duration_s:.2f} s of sound; a clip needs at least {SHORTEST_S} s")
+        raise AudioError(f"{name}: sample {before + first} is {samples[first]}; every sample has to be a finite number")
     if peak > LOUDEST:
         raise AudioError(f"{name}: samples reach {peak:.0f}; floats have to be scaled to -1 to 1")
-    return audio
+
+
+def _check_length(duration_s: float, name: str) -> None:
+    if duration_s < SHORTEST_S:
+        raise AudioError(f"{name}: {duration_s:.2f} s of sound; a clip needs at least {SHORTEST_S} s")
+
+
+def _decibels(swing: float) -> float:
+    return 20 * math.log10(max(swing, 1e-10))
