@@ -1,0 +1,222 @@
+"""Does a model's answer survive what hardly anybody hears? On RAVDESS speech of the actors it never heard.
+
+    python benchmarks/small_changes.py --model hearfelt --corpus ravdess=~/ravdess
+
+The rows are audEERING's correctness and small-change tests (https://audeering.github.io/ser-tests/) with their bars
+and parameters, one parameter drawn for each clip, and what else recordings differ in: level, offset, sampling rate.
+Everything is compared with the answers to the same clips at 16 kHz. It says which rows pass and ends with 0 either
+way; --out keeps the values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hearfelt.audio import Samples, read_audio, resample
+from hearfelt.changes import RATE_HZ, SMALL_CHANGES, Gain, Offset, TelephoneBand
+from hearfelt.cli.options import parse_corpora
+from hearfelt.clips import Clip
+from hearfelt.corpora.catalog import read_corpora
+from hearfelt.errors import AudioError, HearfeltError
+from hearfelt.evaluation.metrics import confusion_matrix, per_class, uar
+from hearfelt.evaluation.protocols import protocol_called
+from hearfelt.files import atomic_write
+from hearfelt.inference.recognizer import Recognizer, model_path
+
+PROTOCOL: Final = "unheard-ravdess"
+CORRECT: Final = 0.5  # UAR, and recall and precision of each class, at least
+UNCHANGED: Final = 0.95  # share of answers under a small change, at least
+STEADY: Final = 0.02  # largest change of any probability where the sound is the same to a listener, at most
+TELEPHONE: Final = 0.8  # share of answers unchanged at 8 kHz, at least
+HIGH_HZ: Final = 48_000
+
+Probabilities = npt.NDArray[np.float64]
+Changed = Callable[[Samples, np.random.Generator], tuple[Samples, int]]  # to samples and their rate
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        group: what kind of demand it is.
+        name: what is measured, or what was done to the sound.
+        bar: the least, or the most, that passes.
+        value: what was found.
+        passed: whether it is on the right side.
+        unchanged: share of the clips that kept their answer, for changes.
+        largest_change: of any probability in any clip, for changes.
+    """
+
+    group: str
+    name: str
+    bar: float
+    value: float
+    passed: bool
+    unchanged: float | None = None
+    largest_change: float | None = None
+
+
+def _drawn(kind: Any) -> Changed:
+    return lambda samples, generator: (kind.draw(generator).apply(samples), RATE_HZ)
+
+
+def _fixed(change: Any) -> Changed:
+    return lambda samples, _: (change.apply(samples), RATE_HZ)
+
+
+SMALL: Final[Mapping[str, Changed]] = MappingProxyType({name: _drawn(kind) for name, kind in SMALL_CHANGES.items()})
+SAME: Final[Mapping[str, Changed]] = MappingProxyType(
+    {
+        "20 dB louder": _fixed(Gain(20.0)),
+        "20 dB quieter": _fixed(Gain(-20.0)),
+        "DC offset of 0.1": _drawn(Offset),
+        "48 kHz instead of 16": lambda samples, _: (resample(samples, RATE_HZ, HIGH_HZ), HIGH_HZ),
+    }
+)
+BAND: Final[Mapping[str, Changed]] = MappingProxyType({"8 kHz instead of 16": _fixed(TelephoneBand())})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
+    parser.add_argument("--corpus", metavar="NAME=PATH", required=True, help="ravdess=… and nothing else")
+    parser.add_argument("--seed", type=int, default=0, help="decides which parameters are drawn (%(default)s)")
+    parser.add_argument("--limit", type=int, help="only so many clips of each emotion, the first ones")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="threads that share the clips (%(default)s)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print (%(default)s)")
+    parser.add_argument("--out", type=Path, help="a JSON file to keep the values in")
+    options = parser.parse_args()
+    try:
+        report = measure(options)
+    except HearfeltError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if options.out:
+        with atomic_write(options.out) as file:
+            file.write(as_json(report))
+    print(as_json(report) if options.format == "json" else as_table(report), end="")
+    return 0
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Let the model answer every clip as it is and after each change.
+
+    Returns:
+        What the table says, with ``rows`` as :class:`Row`.
+    """
+    recognizer = Recognizer.load(options.model, threads=1)  # the clips share the cores, not one clip's layers
+    plan = protocol_called(PROTOCOL).plan(read_corpora(parse_corpora([options.corpus])), card=recognizer.card)
+    clips = [clip for fold in plan.folds for clip in fold.test]
+    if options.limit:
+        clips = _first_of_each(clips, options.limit)
+    changes = {**SMALL, **SAME, **BAND}
+
+    def ask(clip: Clip) -> Probabilities:
+        return _asked(recognizer, clip, changes.items(), options.seed)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        answers = np.stack(list(pool.map(ask, clips)))  # (clips, 1 + changes, classes)
+    return {
+        "model": recognizer.card.name,
+        "model_sha256": hashlib.sha256(model_path(options.model).read_bytes()).hexdigest(),
+        "protocol": PROTOCOL,
+        "speakers": sorted({clip.speaker for clip in clips}),
+        "clips": len(clips),
+        "rate_hz": RATE_HZ,
+        "seed": options.seed,
+        "rows": [*_correctness(recognizer.labels, clips, answers[:, 0]), *_robustness(changes, answers)],
+    }
+
+
+def _first_of_each(clips: Sequence[Clip], limit: int) -> list[Clip]:
+    kept: dict[str, list[Clip]] = {}
+    for clip in clips:
+        kept.setdefault(clip.emotion, []).append(clip)
+    return [clip for some in kept.values() for clip in some[:limit]]
+
+
+def _asked(recognizer: Recognizer, clip: Clip, changes: Iterable[tuple[str, Changed]], seed: int) -> Probabilities:
+    """Answer one clip: ``(1 + changes, classes)``; NaN where a changed one was refused."""
+    audio = read_audio(clip.path)
+    samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
+    answers = [recognizer.recognize(samples, RATE_HZ).probabilities]
+    for name, change in changes:
+        # A draw depends on seed, clip and change alone: the same with fewer clips or in another order.
+        generator = np.random.default_rng([seed, zlib.crc32(Path(clip.name).stem.encode()), zlib.crc32(name.encode())])
+        try:
+            answers.append(recognizer.recognize(*change(samples, generator)).probabilities)
+        except AudioError:  # an answer before and none after is a changed answer
+            answers.append(dict.fromkeys(recognizer.labels, np.nan))
+    return np.array([[one[label] for label in recognizer.labels] for one in answers])
+
+
+def _correctness(labels: Sequence[str], clips: Sequence[Clip], answers: Probabilities) -> list[Row]:
+    truth = np.array([labels.index(clip.emotion) for clip in clips])
+    confusion = confusion_matrix(truth, answers.argmax(axis=1), len(labels))
+    values = {"UAR": uar(confusion)}
+    figures = per_class(confusion, labels)
+    values |= {f"recall, {one.emotion}": one.recall for one in figures if one.support}
+    values |= {f"precision, {one.emotion}": one.precision for one in figures if one.support}
+    return [Row("correctness", name, CORRECT, value, value >= CORRECT) for name, value in values.items()]
+
+
+def _robustness(changes: Mapping[str, Changed], answers: Probabilities) -> list[Row]:
+    rows = []
+    before = answers[:, 0]  # (clips, classes)
+    for place, name in enumerate(changes, start=1):
+        after = answers[:, place]
+        refused = np.asarray(np.isnan(after).any(axis=1))
+        kept = ~refused & (np.nan_to_num(after).argmax(axis=1) == before.argmax(axis=1))
+        unchanged = float(kept.mean())
+        largest = float(np.where(refused[:, None], 1.0, np.abs(after - before)).max())
+        if name in SAME:
+            rows.append(Row("the same to a listener", name, STEADY, largest, largest <= STEADY, unchanged, largest))
+        else:
+            group, bar = ("small changes", UNCHANGED) if name in SMALL else ("half the band", TELEPHONE)
+            rows.append(Row(group, name, bar, unchanged, unchanged >= bar, unchanged, largest))
+    return rows
+
+
+def as_json(report: Mapping[str, Any]) -> str:
+    rows = [{key: value for key, value in asdict(row).items() if value is not None} for row in report["rows"]]
+    rounded = [{key: round(v, 6) if isinstance(v, float) else v for key, v in row.items()} for row in rows]
+    return json.dumps({**report, "rows": rounded}, indent=1) + "\n"
+
+
+def as_table(report: Mapping[str, Any]) -> str:
+    who = ", ".join(speaker.partition("/")[2] for speaker in report["speakers"])
+    lines = [f"{report['model']}: {report['clips']} clips of RAVDESS speech by actors it never heard ({who}), 16 kHz"]
+    said = {
+        "correctness": "",
+        "small changes": "share of answers unchanged, one parameter drawn for each clip",
+        "the same to a listener": "largest change of a probability",
+        "half the band": "share of answers unchanged",
+    }
+    group = ""
+    for row in report["rows"]:
+        if row.group != group:
+            group = row.group
+            lines += ["", f"{group}: {said[group]}" if said[group] else group]
+        sign = "≤" if row.group == "the same to a listener" else "≥"
+        lines.append(f"  {row.name:24}{sign} {row.bar:<6g}{row.value:8.3f}   {'pass' if row.passed else 'FAIL'}")
+    passed = sum(row.passed for row in report["rows"])
+    return "\n".join([*lines, "", f"{passed} of {len(report['rows'])} rows pass"]) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
