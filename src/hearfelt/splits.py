@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,20 +150,25 @@ def random_split(clips: Sequence[Clip], codes: Sequence[str], *, share: float = 
     return Fold(1, Clips(train), Clips(test))
 
 
-def find_leaks(fold: Fold) -> Leaks:
+def find_leaks(fold: Fold, *, same_sound: Iterable[tuple[Clip, ...]] | None = None) -> Leaks:
     """Find speakers and sounds that stand on both sides of a fold.
+
+    Args:
+        fold: what to look at.
+        same_sound: groups of clips with the very same sound, where they are known already for these clips and
+            perhaps more; by default every clip of the fold is looked at.
 
     Example:
         >>> find_leaks(Fold(1, Clips(), Clips()))
         Leaks(speakers=(), copies=())
     """
     both = sorted(set(fold.train.speakers) & set(fold.test.speakers))
-    learned = {(clip.root, clip.name) for clip in fold.train}
-    groups = (
-        group
-        for group in duplicates([*fold.train, *fold.test])
-        if len({(clip.root, clip.name) in learned for clip in group}) == 2
-    )
+    learned, tested = ({(clip.root, clip.name) for clip in side} for side in (fold.train, fold.test))
+    groups = []
+    for group in duplicates([*fold.train, *fold.test]) if same_sound is None else same_sound:
+        there = tuple(clip for clip in group if (clip.root, clip.name) in learned | tested)
+        if len({(clip.root, clip.name) in learned for clip in there}) == 2:
+            groups.append(there)
     return Leaks(tuple(both), tuple(groups))
 
 

@@ -92,8 +92,9 @@ def test_the_seed_s_split_is_listed_as_leaky_and_says_that_every_actor_leaks(nam
     assert len(plan.leaks.speakers) == 24
 
 
-def test_only_the_seed_s_split_is_listed_as_leaky() -> None:
-    assert [protocol.name for protocol in PROTOCOLS.values() if protocol.leaky] == ["seed-ravdess"]
+def test_only_the_seed_s_split_and_the_steps_of_the_ladder_are_listed_as_leaky() -> None:
+    leaky = [protocol.name for protocol in PROTOCOLS.values() if protocol.leaky]
+    assert leaky == ["seed-ravdess", "ladder-clips", "ladder-copies", "ladder-epoch"]
 
 
 def test_a_split_by_clip_that_is_not_listed_as_leaky_is_refused(named: Clips) -> None:
@@ -274,3 +275,97 @@ def test_recordings_that_answer_nothing_are_left_out_and_counted() -> None:
     assert known_unfit not in plan.clips
     assert len(plan.clips) == len(sound)
     assert sum(plan.left_out.values()) == 1
+
+
+STEPS = ("ladder-strangers", "ladder-clips", "ladder-copies", "ladder-epoch")
+
+
+def test_every_step_of_the_ladder_tests_every_speech_clip_once_in_six_folds_of_one_size(named: Clips) -> None:
+    for name in STEPS:
+        plan = PROTOCOLS[name].plan(named)
+        tested = Counter(clip.name for fold in plan.folds for clip in fold.test)
+        assert len(tested) == 1440
+        assert set(tested.values()) == {1}
+        assert [(fold.name, len(fold.test), len(fold.train)) for fold in plan.folds] == [
+            (fold, 240, 1200) for fold in range(1, 7)
+        ]
+        assert all(
+            fold.test.count("emotion") == {e: 16 if e == "neutral" else 32 for e in EMOTIONS} for fold in plan.folds
+        )
+
+
+def test_the_ladder_stands_on_the_folds_of_emobox_and_its_steps_on_one_draw(named: Clips) -> None:
+    folds = {name: PROTOCOLS[name].plan(named).folds for name in ("emobox-ravdess", *STEPS)}
+    assert folds["ladder-strangers"] == folds["emobox-ravdess"]
+    assert folds["ladder-clips"] == folds["ladder-copies"] == folds["ladder-epoch"]
+    assert all(len(fold.test.speakers) == 24 for fold in folds["ladder-clips"])
+
+
+def test_each_step_adds_one_leak_to_the_one_below() -> None:
+    leaks = [(p.by == "clip", p.copies_of_test, p.chooses_on_test) for p in (PROTOCOLS[name] for name in STEPS)]
+    assert leaks == [(False, False, False), (True, False, False), (True, True, False), (True, True, True)]
+    for protocol in PROTOCOLS.values():
+        assert protocol.leaky or not (protocol.copies_of_test or protocol.chooses_on_test)
+
+
+def test_a_finished_model_is_refused_where_training_itself_leaks(named: Clips) -> None:
+    with pytest.raises(CorpusError, match="mine is trained already; give a recipe"):
+        PROTOCOLS["ladder-copies"].plan(named, card=card("emodb/03"))
+
+
+BESIDE = invented(3, ("calm", "sad", "boredom"), corpus="emodb")
+
+
+@pytest.mark.parametrize("name", ["emobox-ravdess", "luna-jimenez-ravdess", "ladder-strangers"])
+def test_beside_a_fold_of_strangers_stand_other_corpora_and_the_song_of_those_learned_from(
+    name: str, named: Clips
+) -> None:
+    plan = PROTOCOLS[name].plan(Clips([*named, *BESIDE]), beside=True)
+    alone = PROTOCOLS[name].plan(named)
+    assert (plan.clips, plan.folds) == (alone.clips, alone.folds)
+    assert plan.left_out == {f"of boredom, which {name} does not tell apart": 6}
+    assert len(plan.beside) == 1012 + 12
+    for fold in plan.folds:
+        lessons = plan.lessons_of(fold)
+        assert Clips(lessons[: len(fold.train)]) == fold.train
+        assert not set(lessons.speakers) & set(fold.test.speakers)
+        assert len(lessons.where(corpus="emodb")) == 12
+        song = lessons.where(channel="song")
+        assert song.speakers == tuple(s for s in fold.train.speakers if s != "ravdess/18")
+        assert "boredom" not in lessons.emotions
+
+
+@pytest.mark.parametrize("name", STEPS[1:])
+def test_a_step_by_clip_lets_the_song_of_everybody_stand_beside(name: str, named: Clips) -> None:
+    plan = PROTOCOLS[name].plan(Clips([*named, *BESIDE]), beside=True)
+    assert [len(plan.lessons_of(fold)) for fold in plan.folds] == [1200 + 1012 + 12] * 6
+
+
+def test_beside_the_seed_s_split_stand_other_corpora_alone(named: Clips) -> None:
+    plan = PROTOCOLS["seed-ravdess"].plan(Clips([*named, *BESIDE]), beside=True)
+    [fold] = plan.folds
+    assert plan.beside.corpora == ("emodb",)
+    assert len(plan.lessons_of(fold)) == 1961 + 12
+    assert len(fold.test) == 491
+
+
+def test_a_dropped_emotion_stands_beside_nothing(named: Clips) -> None:
+    plan = PROTOCOLS["emobox-ravdess"].plan(Clips([*named, *BESIDE]), drop=("calm",), beside=True)
+    assert "calm" not in plan.beside.emotions
+    assert not any("calm" in reason for reason in plan.left_out)
+
+
+def test_nothing_stands_beside_unless_asked_for(named: Clips) -> None:
+    plan = PROTOCOLS["emobox-ravdess"].plan(named)
+    assert not plan.beside
+    assert all(plan.lessons_of(fold) == fold.train for fold in plan.folds)
+    with pytest.raises(CorpusError, match=r"over ravdess alone; leave --corpus emodb"):
+        PROTOCOLS["emobox-ravdess"].plan(Clips([*named, *BESIDE]), beside=False)
+    with pytest.raises(CorpusError, match=r"over ravdess alone; leave --corpus emodb"):
+        PROTOCOLS["emobox-ravdess"].plan(Clips([*named, *BESIDE]), card=card("emodb/0"), beside=True)
+
+
+def test_by_speaker_divides_everything_so_that_nothing_is_left_to_stand_beside() -> None:
+    plan = PROTOCOLS["by-speaker"].plan(Clips([*invented(6), *BESIDE]), beside=True)
+    assert not plan.beside
+    assert set(plan.clips.corpora) == {"mine", "emodb"}

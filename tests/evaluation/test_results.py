@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from hearfelt.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
+from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation
-from hearfelt.evaluation.protocols import PROTOCOLS, Plan
+from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import (
     About,
+    ModelFile,
     Results,
     Unanswered,
     find_results,
@@ -22,6 +25,7 @@ from hearfelt.evaluation.results import (
     summarize,
     write_results,
 )
+from hearfelt.splits import Leaks
 
 COMMITTED = Path(__file__).parents[2] / "results"
 
@@ -63,6 +67,29 @@ def test_the_summary_has_what_others_read(results: Results) -> None:
         assert {"uar", "accuracy", "macro_f1"} <= part.keys()
     assert list(summary["pooled"]) == ["0", "1"]
     assert summary["unanswered"] == [{"clip": "x", "speaker": "made/01", "reason": "mute"}]
+
+
+def test_the_summary_says_how_large_the_file_is_and_what_stood_beside(
+    make_evaluation: Callable[..., Evaluation], plan: Plan, tmp_path: Path
+) -> None:
+    song = Clips([Clip("other", Path("nowhere"), "song.wav", "other/1", "sad", channel="song")])
+    about = About(replace(plan, beside=song), {}, file=ModelFile(1234, 56))
+    summary = write_results(tmp_path / "by-speaker" / "mine", make_evaluation(), about).summary
+    assert summary["file"] == {"bytes": 1234, "parameters": 56}
+    assert summary["beside"] == {"other": {"clips": 1, "fingerprint": song.fingerprint()}}
+    assert set(summary["corpora"]) == {"made"}
+
+
+def test_a_leak_that_is_shown_on_purpose_is_said_in_words(
+    make_evaluation: Callable[..., Evaluation], plan: Plan, tmp_path: Path
+) -> None:
+    step = replace(plan.protocol, leaky=True, copies_of_test=True, chooses_on_test=True)
+    leaky = replace(plan, protocol=step, leaks=Leaks(("made/01", "made/02"), ()))
+    results = write_results(tmp_path / "by-speaker" / "mine", make_evaluation(), About(leaky, {}))
+    assert results.leak.startswith(
+        "by-speaker is leaky: 2 speakers on both sides of the split; changed copies of the test clips were learned"
+        " from; the epoch was chosen on the test clips. "
+    )
 
 
 def test_pooled_figures_are_scikit_learn_s_over_all_folds_of_a_seed(results: Results) -> None:
@@ -111,7 +138,7 @@ def test_a_leaky_protocol_says_so_in_its_summary(
     plan = PROTOCOLS["seed-ravdess"].plan(named)
     summary = write_results(tmp_path, make_evaluation(folds=1), About(plan, {})).summary
     assert summary["leaky"] is True
-    assert summary["leaks"] == {"speakers": 24, "copies": 0}
+    assert summary["leaks"] == {"speakers": 24, "copies": 0, "copies_of_test": False, "chosen_on_test": False}
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 
 from hearfelt.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
+from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
-from hearfelt.evaluation.protocols import PROTOCOLS, Plan
+from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import About, Results, Unanswered, write_results
 from hearfelt.reports.evaluation import read_curves, write_report
 from hearfelt.reports.numbers import percent

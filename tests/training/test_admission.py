@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.clips import Clip, Clips
+from hearfelt.clips import Clip, Clips, duplicates
 from hearfelt.errors import CorpusError
+from hearfelt.evaluation.divisions import by_clip
+from hearfelt.evaluation.plan import Plan
+from hearfelt.evaluation.protocols import Protocol, protocol_called
 from hearfelt.splits import hold_out_speakers
-from hearfelt.training.admission import admit, divide, generator_for
-from hearfelt.training.recipe import Validation
+from hearfelt.training.admission import admit, divide, generator_for, parts_of
+from hearfelt.training.settings import Validation
 
 HALF = Validation(speakers=0.5, clips=0.25)
 
@@ -117,3 +120,65 @@ def test_purposes_have_random_numbers_of_their_own() -> None:
     drawn = [generator_for(0, purpose).random() for purpose in ("validation", "copies", "balance", "background")]
     drawn += [generator_for(1, "copies").random(), generator_for(0, "validation", fold=1).random()]
     assert len(set(drawn)) == len(drawn)
+
+
+@pytest.fixture
+def beside(toy_clips: Clips, tmp_path: Path) -> Plan:
+    """Three folds of the toy's spoken clips; beside them each speaker's song, and a stranger with three copies."""
+    song = Clips(replace(clip, root=tmp_path, name=f"song_{clip.name}", channel="song") for clip in toy_clips[::5])
+    other = Clips(
+        replace(clip, root=tmp_path, corpus="other", speaker="other/1", channel="song") for clip in toy_clips[:6]
+    )
+    generator = np.random.default_rng(0)
+    for clip in (*song, *other[3:]):
+        soundfile.write(clip.path, generator.normal(0, 0.1, 8000), 16_000)
+    for clip, copied in zip(other[:3], toy_clips, strict=False):
+        shutil.copy(copied.path, clip.path)
+    plan = protocol_called("by-speaker").plan(toy_clips, folds=3)
+    everything = Clips([*song, *other])
+    return replace(plan, beside=everything, same_sound=tuple(duplicates([*toy_clips, *everything])))
+
+
+def test_without_clips_beside_and_leaks_the_parts_are_those_of_the_fold(toy_clips: Clips) -> None:
+    plan = protocol_called("by-speaker").plan(toy_clips, folds=3)
+    for fold in plan.folds:
+        for seed, parts in enumerate(parts_of(plan, fold, HALF, seeds=2)):
+            wanted = divide(admit(fold.train).clips, "speaker", HALF, generator_for(seed, "validation", fold.name))
+            assert (parts.learn, parts.validation) == wanted
+            assert not parts.copied
+
+
+def test_clips_beside_are_learned_from_and_never_checked_on(beside: Plan) -> None:
+    for fold in beside.folds:
+        [parts] = parts_of(beside, fold, HALF, seeds=1)
+        assert parts.learn.count("channel")["song"] > 0
+        assert set(parts.validation) <= set(fold.train)
+        assert not set(parts.learn.speakers) & {*parts.validation.speakers, *fold.test.speakers}
+
+
+def test_no_copy_of_a_tested_or_validation_sound_is_learned_from(beside: Plan) -> None:
+    sounds = {clip: clip.path.read_bytes() for clip in (*beside.clips, *beside.beside)}
+    learned = 0
+    for fold in beside.folds:
+        for parts in parts_of(beside, fold, HALF, seeds=3):
+            others = {sounds[clip] for clip in (*parts.validation, *fold.test)}
+            assert not {sounds[clip] for clip in parts.learn} & others
+            learned += len(parts.learn.where(speaker="other/1"))
+    assert learned > 9 * 3  # copies of what is learned from may stay
+
+
+@pytest.mark.parametrize(("copies", "chosen"), [(False, False), (True, False), (True, True)])
+def test_a_step_of_the_ladder_changes_one_thing(toy_clips: Clips, copies: bool, chosen: bool) -> None:
+    def parts(**leaks: bool) -> list[tuple[Clips, Clips, Clips]]:
+        step = Protocol("mine", "", "", by_clip, by="clip", leaky=True, **leaks)
+        plan = step.plan(toy_clips, folds=4)
+        return [(fold.test, *vars(one).values()) for fold in plan.folds for one in parts_of(plan, fold, HALF, seeds=1)]
+
+    below = parts()
+    for (test, learn, validation, copied), honest in zip(
+        parts(copies_of_test=copies, chooses_on_test=chosen), below, strict=True
+    ):
+        assert learn == honest[1]  # what is held out stays unlearned, wherever the epoch is chosen
+        assert validation == (test if chosen else honest[2])
+        assert copied == (test if copies else Clips())
+        assert not set(learn) & set(test)

@@ -10,7 +10,8 @@ from hearfelt.errors import CorpusError
 from hearfelt.features.table import features_of
 from hearfelt.training.admission import generator_for
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear, training_rows, validation_rows
-from hearfelt.training.recipe import Augment, Balance, Recipe
+from hearfelt.training.recipe import Recipe
+from hearfelt.training.settings import Augment, Balance
 
 PLAIN, SMOTE = Balance(), Balance(smote=True)
 
@@ -22,6 +23,24 @@ def test_changed_copies_are_learned_from(lesson: Lesson) -> None:
     np.testing.assert_array_equal(rows.features[:clips], lesson.learn.features)
     np.testing.assert_array_equal(rows.features[clips:], lesson.learn.copies[:, 0])
     np.testing.assert_array_equal(rows.places[clips:], rows.places[:clips])
+
+
+def test_of_clips_that_leak_in_only_the_changed_copies_are_learned_from(lesson: Lesson, heard: Heard) -> None:
+    tested = heard.of(lesson.validation.clips)
+    honest, leaky = (
+        training_rows(one, PLAIN, np.random.default_rng(0)) for one in (lesson, replace(lesson, copied=tested))
+    )
+    assert len(leaky) == len(honest) + len(tested.clips)
+    np.testing.assert_array_equal(leaky.features[: len(honest)], honest.features)
+    np.testing.assert_array_equal(leaky.features[len(honest) :], tested.copies[:, 0])
+    assert [lesson.labels[place] for place in leaky.places[len(honest) :]] == [clip.emotion for clip in tested.clips]
+    assert leaky.heard.shape == leaky.features.shape
+
+
+def test_whoever_leaks_in_was_heard_and_is_named_once(lesson: Lesson, heard: Heard) -> None:
+    assert replace(lesson, copied=heard.of(lesson.validation.clips)).clips == lesson.clips
+    less = replace(lesson, validation=lesson.validation.of(lesson.validation.clips[:1]))
+    assert len(replace(less, copied=heard.of(lesson.validation.clips)).clips) == len(lesson.clips)
 
 
 def test_a_copy_differs_from_its_clip_and_still_resembles_it(heard: Heard) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from hearfelt.cli.options import (
     CorpusOption,
     DropOption,
+    EncoderOption,
     FormatOption,
     JobsOption,
     OutOption,
@@ -18,6 +19,7 @@ from hearfelt.cli.options import (
     examples,
     expanded,
     parse_corpora,
+    parse_encoders,
     parse_names,
     progress,
 )
@@ -67,6 +69,7 @@ def _evaluate(
     drop: DropOption = [],  # noqa: B006  # typer reads it and never changes it
     folds: Annotated[int | None, typer.Option("--folds", min=2, help="How many folds by-speaker makes.")] = None,
     jobs: JobsOption = None,
+    encoder: EncoderOption = [],  # noqa: B006
     format: TableOrJsonOption = "table",
 ) -> None:
     """Measure a recipe, or a finished model, on clips it has not learned from.
@@ -81,7 +84,7 @@ def _evaluate(
         raise typer.BadParameter("give a recipe or --model NAME|FILE, exactly one of them")
     split = (parse_names(drop), folds)
     if recipe is not None:
-        results = _train_and_test(recipe, protocol, corpus, out, split, seeds, jobs)
+        results = _train_and_test(recipe, protocol, corpus, out, split, seeds, jobs, encoder)
     elif seeds != 1:
         raise typer.BadParameter("a finished model is not trained, so there is one seed, 0", param_hint="--seeds")
     else:
@@ -90,7 +93,14 @@ def _evaluate(
 
 
 def _train_and_test(
-    recipe: Path, protocol: str, corpus: list[str], out: Path, split: _Split, seeds: int, jobs: int | None
+    recipe: Path,
+    protocol: str,
+    corpus: list[str],
+    out: Path,
+    split: _Split,
+    seeds: int,
+    jobs: int | None,
+    encoder: list[str],
 ) -> Results:
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.errors import require
@@ -101,23 +111,26 @@ def _train_and_test(
     clips = read_corpora(parse_corpora(corpus), with_unfit=True)
     require("torch", "train")
     from hearfelt.training.experiment import run_experiment
+    from hearfelt.training.sound import EarFiles
 
-    drop, folds = split
-    return run_experiment(how, chosen, clips, seeds=seeds, out=out, jobs=jobs, drop=drop, folds=folds, bars=progress)
+    settings: dict[str, Any] = {"seeds": seeds, "jobs": jobs, "drop": split[0], "folds": split[1]}
+    ears = EarFiles(**parse_encoders(encoder))
+    return run_experiment(how, chosen, clips, out=out, bars=progress, ears=ears, **settings)
 
 
 def _test(model: str, protocol: str, corpus: list[str], out: Path, split: _Split, jobs: int | None) -> Results:
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.evaluation.evaluate import evaluate_model
     from hearfelt.evaluation.protocols import protocol_called
-    from hearfelt.inference.recognizer import Recognizer
+    from hearfelt.inference.recognizer import Recognizer, model_path
 
     chosen, recognizer = protocol_called(protocol), Recognizer.load(model, threads=1)
     clips = read_corpora(parse_corpora(corpus), with_unfit=True)
     drop, folds = split
     plan = chosen.plan(clips, drop=drop, folds=folds, card=recognizer.card)
     with progress("answering clips", sum(len(fold.test) for fold in plan.folds)) as done:
-        return evaluate_model(recognizer, plan, out, jobs=jobs, progress=done)
+        size = model_path(model).stat().st_size
+        return evaluate_model(recognizer, plan, out, jobs=jobs, progress=done, size=size)
 
 
 def _show(results: Results, format: Literal["table", "json"]) -> None:

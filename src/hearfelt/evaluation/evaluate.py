@@ -11,9 +11,9 @@ from pathlib import Path
 from hearfelt.clips import Clip
 from hearfelt.emotions import in_order
 from hearfelt.errors import AudioError, CorpusError, ModelError
+from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
-from hearfelt.evaluation.protocols import Plan
-from hearfelt.evaluation.results import About, Results, Unanswered, write_results
+from hearfelt.evaluation.results import About, ModelFile, Results, Unanswered, write_results
 from hearfelt.inference.recognizer import Recognizer
 
 __all__ = ["Answers", "answer_clips", "evaluate_model", "gather"]
@@ -99,7 +99,13 @@ def gather(answers: Iterable[Answers]) -> tuple[Evaluation, tuple[Unanswered, ..
 
 
 def evaluate_model(
-    recognizer: Recognizer, plan: Plan, out: Path, *, jobs: int | None = None, progress: Progress | None = None
+    recognizer: Recognizer,
+    plan: Plan,
+    out: Path,
+    *,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    size: int | None = None,
 ) -> Results:
     """Measure a finished model: it answers all test clips of a plan, and nothing is trained.
 
@@ -109,6 +115,7 @@ def evaluate_model(
         out: folder for the results.
         jobs: how many threads share the clips; one for each core by default.
         progress: called with 1 after each clip.
+        size: of the model's file in bytes, where it is known.
 
     Returns:
         The results, as written; their only seed is 0.
@@ -121,5 +128,7 @@ def evaluate_model(
     with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:  # a recognizer may be used from several threads
         answers = list(pool.map(lambda part: answer_clips(recognizer, part[1], fold=part[0], progress=progress), parts))
     evaluation, unanswered = gather(answers)
-    about = About(plan, recognizer.card.recipe, model=recognizer.card.name, unanswered=unanswered)
+    card = recognizer.card
+    file = None if size is None else ModelFile(size, card.parameters)
+    about = About(plan, card.recipe, model=card.name, unanswered=unanswered, file=file)
     return write_results(out, evaluation, about)

@@ -7,60 +7,26 @@ missing, makes its folds, and refuses a leak unless it is one of those that are 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
 
-from hearfelt.clips import Clips
-from hearfelt.corpora.base import stem_of
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.clips import Clips, duplicates
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.published import (
-    ACTORS,
-    EMOBOX,
-    LUNA_JIMENEZ,
-    emotion_code,
-    refuse_incomplete,
-    tested_speakers,
-)
-from hearfelt.splits import Fold, Leaks, find_leaks, listed_folds, random_split, speaker_folds
+from hearfelt.evaluation.divisions import by_clip, by_speaker, emobox, luna_jimenez, student_split, whole
+from hearfelt.evaluation.plan import Plan, leaks_of, tell_apart, without_unfit
+from hearfelt.evaluation.published import ACTORS, EMOBOX, LUNA_JIMENEZ, refuse_incomplete
+from hearfelt.splits import Fold, Leaks
 
 if TYPE_CHECKING:
     from hearfelt.inference.card import ModelCard
 
-__all__ = ["DEFAULT_FOLDS", "PROTOCOLS", "Plan", "Protocol", "protocol_called"]
+__all__ = ["DEFAULT_FOLDS", "PROTOCOLS", "Protocol", "protocol_called"]
 
 DEFAULT_FOLDS: Final = 5
 
 Split = Callable[[Clips, int], list[Fold]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a protocol makes of the clips at hand.
-
-    Attributes:
-        protocol: whose plan it is.
-        clips: all clips it is over, learned from or tested on.
-        folds: in their order; where a finished model is measured, their training parts are empty.
-        dropped: emotions that were asked to leave.
-        left_out: how many clips left before the split, by reason.
-        leaks: what stands on both sides; empty unless the protocol is leaky.
-    """
-
-    protocol: Protocol
-    clips: Clips = field(repr=False)
-    folds: tuple[Fold, ...] = field(repr=False)
-    dropped: tuple[str, ...]
-    left_out: dict[str, int]
-    leaks: Leaks
-
-    @property
-    def emotions(self) -> tuple[str, ...]:
-        """The labels of its clips, in order."""
-        return self.clips.emotions
 
 
 @dataclass(frozen=True)
@@ -77,6 +43,10 @@ class Protocol:
         channels: which channels of RAVDESS it is over; empty for a protocol of any corpus.
         fold_names: the published numbers of its folds; empty where their number is asked for.
         needs_model: whether it only measures a finished model.
+        copies_of_test: whether changed copies of the test clips are learned from, as happens to everybody who
+            augments before splitting. Only to show what that is worth.
+        chooses_on_test: whether the epoch, and whatever else is chosen on validation clips, is chosen on the test
+            clips instead. Only to show what that is worth.
     """
 
     name: str
@@ -88,9 +58,17 @@ class Protocol:
     channels: tuple[str, ...] = ()
     fold_names: tuple[int, ...] = ()
     needs_model: bool = False
+    copies_of_test: bool = False
+    chooses_on_test: bool = False
 
     def plan(
-        self, clips: Clips, *, drop: Sequence[str] = (), folds: int | None = None, card: ModelCard | None = None
+        self,
+        clips: Clips,
+        *,
+        drop: Sequence[str] = (),
+        folds: int | None = None,
+        card: ModelCard | None = None,
+        beside: bool = False,
     ) -> Plan:
         """Choose clips, make the folds, and look for leaks.
 
@@ -100,46 +78,59 @@ class Protocol:
             folds: how many, for a protocol that leaves it open; 5 by default.
             card: of the finished model to be measured. Nothing is trained then: every test clip is answered by
                 that model, and the speakers that its card says it heard are the training side.
+            beside: keep clips that the protocol is not over, such as other corpora or song, for learning alone
+                (:attr:`Plan.beside`), instead of refusing or forgetting them. Nothing with ``card``, since a
+                finished model learns nothing.
 
         Raises:
             CorpusError: if clips are missing, an emotion to drop is not there, too little is left to learn
                 something from, or anybody or any sound stands on both sides of a protocol not listed as leaky.
         """
-        if self.needs_model and card is None:
-            raise CorpusError(f"{self.name} measures a finished model and trains nothing; give one with --model")
-        if folds is not None and self.fold_names:
-            raise CorpusError(f"{self.name} has its own folds ({len(self.fold_names)}); leave --folds {folds} out")
+        self._refuse_what_has_no_meaning(folds, card)
         heard = frozenset(card.heard_speakers) if card else frozenset()
-        fit = _without_unfit(clips)
-        chosen, left_out = self._choose(fit, heard)
+        fit = without_unfit(clips)
+        chosen, others, left_out = self._choose(fit, heard, beside=beside and card is None)
         if len(fit) < len(clips):
             left_out["silent, or the same sound as another under another label"] = len(clips) - len(fit)
         _refuse_unknown_emotions(drop, chosen)
-        chosen = chosen.without(emotion=tuple(drop))
-        for emotion, count in chosen.count("emotion").items():
-            if emotion not in (card.labels if card else EMOTIONS):
-                left_out[f"of {emotion}, which {'the model' if card else 'hearfelt'} does not tell apart"] = count
-        chosen = chosen.where(emotion=card.labels if card else EMOTIONS)
+        known = card.labels if card else EMOTIONS
+        who = "the model" if card else "hearfelt"
+        chosen = tell_apart(chosen.without(emotion=drop), known, who, left_out)
+        others = tell_apart(others.without(emotion=drop), chosen.emotions, self.name, left_out)
         if card:
             made = self._answered(chosen, folds)
             leaks = Leaks(tuple(sorted({s for fold in made for s in fold.test.speakers} & heard)), ())
+            plan = Plan(self, chosen, tuple(made), tuple(drop), left_out, leaks)
         else:
-            made = self._learned(chosen, folds)
-            leaks = _all_leaks(made)
-        if leaks and not self.leaky:
-            raise CorpusError(self._refusal(leaks, card))
-        return Plan(self, chosen, tuple(made), tuple(drop), left_out, leaks)
+            made, same_sound = self._learned(chosen, folds), tuple(duplicates([*chosen, *others]))
+            plan = Plan(self, chosen, tuple(made), tuple(drop), left_out, Leaks((), ()), others, same_sound)
+            plan = replace(plan, leaks=leaks_of(plan))
+        if plan.leaks and not self.leaky:
+            raise CorpusError(self._refusal(plan.leaks, card))
+        return plan
 
     def folds(self, clips: Clips, *, drop: Sequence[str] = (), folds: int | None = None) -> list[Fold]:
         """Make the folds alone; :meth:`plan` tells what else there is to know."""
         return list(self.plan(clips, drop=drop, folds=folds).folds)
 
-    def _choose(self, clips: Clips, heard: Collection[str]) -> tuple[Clips, dict[str, int]]:
+    def _refuse_what_has_no_meaning(self, folds: int | None, card: ModelCard | None) -> None:
+        if self.needs_model and card is None:
+            raise CorpusError(f"{self.name} measures a finished model and trains nothing; give one with --model")
+        if card and (self.copies_of_test or self.chooses_on_test):
+            raise CorpusError(
+                f"{self.name} shows what a leak in training is worth, and {card.name} is trained already; give a recipe"
+            )
+        if folds is not None and self.fold_names:
+            raise CorpusError(f"{self.name} has its own folds ({len(self.fold_names)}); leave --folds {folds} out")
+
+    def _choose(self, clips: Clips, heard: Collection[str], *, beside: bool) -> tuple[Clips, Clips, dict[str, int]]:
+        """Take the clips it is over, those that may stand beside them, and count what left."""
         if not self.channels:
-            return clips, {}
-        if strangers := [corpus for corpus in clips.corpora if corpus != "ravdess"]:
+            return clips, Clips(), {}
+        if (strangers := [corpus for corpus in clips.corpora if corpus != "ravdess"]) and not beside:
             raise CorpusError(f"{self.name} is over ravdess alone; leave --corpus {strangers[0]}=… out")
-        chosen = clips.where(channel=self.channels)
+        chosen = clips.where(corpus="ravdess", channel=self.channels)
+        others = Clips(c for c in clips if beside and (c.corpus != "ravdess" or c.channel not in self.channels))
         left_out = {}
         actors = list(ACTORS)
         if self.needs_model:
@@ -149,7 +140,7 @@ class Protocol:
             left_out["of speakers whom the model has heard"] = len(chosen.where(speaker=heard))
             chosen = chosen.without(speaker=heard)
         refuse_incomplete(chosen, self.channels, actors, protocol=self.name)
-        return chosen, left_out
+        return chosen, others, left_out
 
     def _answered(self, clips: Clips, folds: int | None) -> list[Fold]:
         """Make the folds of a finished model, which has nothing to learn from them."""
@@ -157,14 +148,14 @@ class Protocol:
             raise CorpusError(f"{self.name}: no clip is left to answer; other emotions or another model are wanted")
         if not self.fold_names:  # folds by speaker have no meaning where nothing is trained
             return [Fold(1, Clips(), clips)]
-        return [Fold(fold.name, Clips(), fold.test) for fold in self.split(clips, folds or DEFAULT_FOLDS)]
+        return [Fold(fold.name, Clips(), fold.test) for fold in self._divided(clips, folds)]
 
     def _learned(self, clips: Clips, folds: int | None) -> list[Fold]:
         """Make the folds of something that is trained, each with enough to learn from."""
         if len(clips.emotions) < 2:
             found = clips.emotions[0] if clips else "nothing"
             raise CorpusError(f"{self.name}: only {found} in {len(clips):,} clips; at least 2 emotions are needed")
-        made = self.split(clips, folds or DEFAULT_FOLDS)
+        made = self._divided(clips, folds)
         for fold in made:
             if absent := [name for name in fold.test.emotions if name not in fold.train.emotions]:
                 raise CorpusError(
@@ -172,6 +163,9 @@ class Protocol:
                     f" more speakers, other folds or --drop {absent[0]} are wanted"
                 )
         return made
+
+    def _divided(self, clips: Clips, folds: int | None) -> list[Fold]:
+        return self.split(clips, len(self.fold_names) or folds or DEFAULT_FOLDS)
 
     def _refusal(self, leaks: Leaks, card: ModelCard | None) -> str:
         if card is None:
@@ -200,43 +194,25 @@ def protocol_called(name: str) -> Protocol:
     raise CorpusError(f"no protocol is called {name!r}; {advice}")
 
 
-def _without_unfit(clips: Clips) -> Clips:
-    """Leave out the recordings that are known to answer nothing, such as three pairs of CREMA-D."""
-    unfit = {name: form.published.unfit for name, form in FORMS.items() if form.published}
-    return Clips(clip for clip in clips if stem_of(clip.name) not in unfit.get(clip.corpus, ()))
-
-
 def _refuse_unknown_emotions(drop: Sequence[str], clips: Clips) -> None:
     for emotion in drop:
         if emotion not in clips.emotions:
             raise CorpusError(f"--drop {emotion}: no clip has this label; there are {', '.join(clips.emotions)}")
 
 
-def _all_leaks(folds: Sequence[Fold]) -> Leaks:
-    found = [find_leaks(fold) for fold in folds]
-    speakers = tuple(sorted({speaker for leaks in found for speaker in leaks.speakers}))
-    return Leaks(speakers, tuple(dict.fromkeys(group for leaks in found for group in leaks.copies)))
-
-
-def _emobox(clips: Clips, folds: int) -> list[Fold]:
-    return list(listed_folds(clips, tested_speakers(EMOBOX)))
-
-
-def _luna_jimenez(clips: Clips, folds: int) -> list[Fold]:
-    return list(listed_folds(clips, tested_speakers(LUNA_JIMENEZ)))
-
-
-def _seed(clips: Clips, folds: int) -> list[Fold]:
-    by_name = sorted(clips, key=lambda clip: PurePosixPath(clip.name).name)
-    return [random_split(by_name, [emotion_code(clip.name) for clip in by_name], share=0.2, seed=42)]
-
-
-def _by_speaker(clips: Clips, folds: int) -> list[Fold]:
-    return list(speaker_folds(clips, folds))
-
-
-def _whole(clips: Clips, folds: int) -> list[Fold]:
-    return [Fold(1, Clips(), clips)]
+def _step(name: str, title: str, description: str, **leaks: bool) -> Protocol:
+    """Make a step of the leak ladder: RAVDESS speech, divided by clip."""
+    return Protocol(
+        name,
+        title,
+        description,
+        by_clip,
+        by="clip",
+        leaky=True,
+        channels=("speech",),
+        fold_names=tuple(EMOBOX),
+        **leaks,
+    )
 
 
 _ALL: Final = (
@@ -246,7 +222,7 @@ _ALL: Final = (
         "All 1,440 speech clips of RAVDESS; each of EmoBox's 6 folds tests 4 actors and learns from the other 20."
         " Nobody tested was heard before, so the score holds for strangers. Figures of many published systems"
         " stand beside it.",
-        _emobox,
+        emobox,
         channels=("speech",),
         fold_names=tuple(EMOBOX),
     ),
@@ -255,7 +231,7 @@ _ALL: Final = (
         "RAVDESS speech, Luna-Jiménez's 5 folds by actor",
         "All 1,440 speech clips of RAVDESS in the 5 folds by actor of Luna-Jiménez et al. 2021, numbered 0 to 4;"
         " four test 5 actors and one tests 4.",
-        _luna_jimenez,
+        luna_jimenez,
         channels=("speech",),
         fold_names=tuple(LUNA_JIMENEZ),
     ),
@@ -265,7 +241,7 @@ _ALL: Final = (
         "All 2,452 clips of RAVDESS, speech and song, sorted by file name and divided at random by clip, stratified"
         " by emotion, with seed 42: 491 test clips, the student project's split. Every actor is on both sides, so"
         " the score says how well familiar voices are told apart, not how well a stranger is.",
-        _seed,
+        student_split,
         by="clip",
         leaky=True,
         channels=("speech", "song"),
@@ -276,17 +252,46 @@ _ALL: Final = (
         "any corpus, k folds by speaker",
         "Any corpus whose speakers are known, in 5 folds (or --folds K) of about equally many clips; nobody is in two"
         " of them. A finished model answers all clips as one fold.",
-        _by_speaker,
+        by_speaker,
     ),
     Protocol(
         "unheard-ravdess",
         "RAVDESS speech of the actors a model never heard",
         "For a finished model: the speech clips of those RAVDESS actors that its card does not list as heard. Anyone"
         " can check the very file that ships.",
-        _whole,
+        whole,
         channels=("speech",),
         fold_names=(1,),
         needs_model=True,
+    ),
+    Protocol(
+        "ladder-strangers",
+        "the leak ladder, ground: EmoBox's 6 folds by actor",
+        "The ground on which the leak ladder stands: the folds of emobox-ravdess, nobody tested was heard before."
+        " Each step above adds one leak to the one below, with the same clips and folds of the same size.",
+        emobox,
+        channels=("speech",),
+        fold_names=tuple(EMOBOX),
+    ),
+    _step(
+        "ladder-clips",
+        "the leak ladder, step 1: 6 folds random by clip (leaky)",
+        "The first leak: the clips of each emotion are dealt to 6 folds at random, whoever speaks. Every tested voice"
+        " is heard in training.",
+    ),
+    _step(
+        "ladder-copies",
+        "the leak ladder, step 2: changed copies of test clips (leaky)",
+        "The second leak: the folds of ladder-clips, and changed copies of the test clips are learned from, as"
+        " happens where clips are augmented before they are divided. A recipe that makes no copies is refused.",
+        copies_of_test=True,
+    ),
+    _step(
+        "ladder-epoch",
+        "the leak ladder, step 3: the epoch is chosen on test (leaky)",
+        "The third leak: as ladder-copies, and the epoch that answers the test clips best is the one that is kept.",
+        copies_of_test=True,
+        chooses_on_test=True,
     ),
 )
 

@@ -18,14 +18,15 @@ import numpy as np
 from hearfelt.clips import Clips
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import METRICS, bootstrap_by_speaker, ece, figures_of
+from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, read_predictions, write_predictions
-from hearfelt.evaluation.protocols import Plan
 from hearfelt.files import atomic_write
 
 __all__ = [
     "PREDICTIONS",
     "SUMMARY",
     "About",
+    "ModelFile",
     "Results",
     "Unanswered",
     "corpora_of",
@@ -58,6 +59,19 @@ class Unanswered:
 
 
 @dataclass(frozen=True)
+class ModelFile:
+    """How large what answered is.
+
+    Attributes:
+        bytes: of the file; of the largest, where each fold has its own.
+        parameters: how many numbers were learned, as its card says; 0 where nobody counted.
+    """
+
+    bytes: int
+    parameters: int = 0
+
+
+@dataclass(frozen=True)
 class About:
     """What a summary says besides its figures.
 
@@ -67,6 +81,7 @@ class About:
         epochs: the epoch chosen on validation clips for each ``(fold, seed)``; absent or None where there is none.
         model: name of the finished model that was measured; None where models were trained.
         unanswered: test clips that nobody could answer.
+        file: of the model, or of one of the models; None where nobody looked.
     """
 
     plan: Plan
@@ -74,6 +89,7 @@ class About:
     epochs: Mapping[tuple[int, int], int | None] = field(default_factory=dict)
     model: str | None = None
     unanswered: Sequence[Unanswered] = ()
+    file: ModelFile | None = None
 
 
 @dataclass(frozen=True)
@@ -107,15 +123,19 @@ class Results:
             return ""
         leaks = self.summary.get("leaks", {})
         speakers, copies = leaks.get("speakers", 0), leaks.get("copies", 0)
-        if not speakers and not copies:
-            return f"{self.protocol} is leaky, though here nobody heard in training is tested."
         counted = [f"{speakers} speaker{'s' if speakers != 1 else ''}"] if speakers else []
         if copies:
             counted.append(f"{copies} sound{'s' if copies != 1 else ''} under different names")
+        said = [f"{' and '.join(counted)} on both sides of the split"] if counted else []
+        if leaks.get("copies_of_test"):
+            said.append("changed copies of the test clips were learned from")
+        if leaks.get("chosen_on_test"):
+            said.append("the epoch was chosen on the test clips")
+        if not said:
+            return f"{self.protocol} is leaky, though here nobody heard in training is tested."
         return (
-            f"{self.protocol} is leaky: {' and '.join(counted)} on both sides of the split. Voices are easier to tell"
-            " apart than emotions, so such a score says little about strangers; compare it only with scores of the"
-            " same split."
+            f"{self.protocol} is leaky: {'; '.join(said)}. Voices are easier to tell apart than emotions, so such a"
+            " score says little about strangers; compare it only with scores of the same split."
         )
 
     def figure(self, metric: str) -> float:
@@ -190,10 +210,17 @@ def write_results(out: Path, evaluation: Evaluation, about: About) -> Results:
     summary = {
         "protocol": plan.protocol.name,
         "leaky": plan.protocol.leaky,
-        "leaks": {"speakers": len(plan.leaks.speakers), "copies": len(plan.leaks.copies)},
+        "leaks": {
+            "speakers": len(plan.leaks.speakers),
+            "copies": len(plan.leaks.copies),
+            "copies_of_test": plan.protocol.copies_of_test,
+            "chosen_on_test": plan.protocol.chooses_on_test,
+        },
         "corpora": corpora_of(plan.clips),
+        "beside": corpora_of(plan.beside),
         "recipe": dict(about.recipe),
         "model": about.model,
+        "file": asdict(about.file) if about.file else None,
         "version": version("hearfelt"),
         "dropped": list(plan.dropped),
         "left_out": plan.left_out,

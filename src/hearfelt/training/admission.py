@@ -11,11 +11,12 @@ import numpy as np
 from hearfelt.clips import Clip, Clips, duplicates
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
-from hearfelt.splits import hold_out_clips, hold_out_speakers
+from hearfelt.evaluation.plan import Plan, without_copies
+from hearfelt.splits import Fold, hold_out_clips, hold_out_speakers
 from hearfelt.survey import survey
-from hearfelt.training.recipe import Validation
+from hearfelt.training.settings import Validation
 
-__all__ = ["PURPOSES", "Admitted", "Division", "admit", "divide", "generator_for"]
+__all__ = ["PURPOSES", "Admitted", "Division", "Parts", "admit", "divide", "generator_for", "parts_of"]
 
 Division = Literal["speaker", "clip"]
 PURPOSES: Final = ("validation", "copies", "balance", "background", "network")
@@ -32,6 +33,22 @@ class Admitted:
 
     clips: Clips
     left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Who does what where one fold is tested.
+
+    Attributes:
+        learn: what is learned from.
+        validation: what the epoch, the temperature and the threshold are chosen on.
+        copied: test clips whose changed copies, and only these, are learned from as well. Empty but for a protocol
+            that shows what this is worth.
+    """
+
+    learn: Clips
+    validation: Clips
+    copied: Clips
 
 
 def generator_for(seed: int, purpose: str, fold: int = 0) -> np.random.Generator:
@@ -105,6 +122,36 @@ def divide(clips: Clips, by: Division, validation: Validation, generator: np.ran
             f" --drop {lost[0]}"
         )
     return learn, held_out
+
+
+def parts_of(plan: Plan, fold: Fold, validation: Validation, *, seeds: int) -> list[Parts]:
+    """Take a fold apart, once for each seed, as its protocol says.
+
+    Validation clips are taken from the fold's own training part. Where a plan has clips beside it, those of speakers
+    held out for validation, and copies of validation clips, are not learned from either.
+
+    Args:
+        plan: whose fold it is.
+        fold: which.
+        validation: the recipe's shares.
+        seeds: how many, counted from 0; they decide who is held out.
+
+    Raises:
+        CorpusError: if training refuses these clips.
+    """
+    protocol = plan.protocol
+    admitted, own = admit(plan.lessons_of(fold)).clips, set(fold.train)
+    train, beside = Clips(c for c in admitted if c in own), Clips(c for c in admitted if c not in own)
+    leaked = admit(fold.test).clips if protocol.copies_of_test or protocol.chooses_on_test else Clips()
+    parts = []
+    for seed in range(seeds):
+        learn, held_out = divide(train, protocol.by, validation, generator_for(seed, "validation", fold.name))
+        further = beside.without(speaker=held_out.speakers) if protocol.by == "speaker" else beside
+        further = without_copies(further, held_out, plan.same_sound)
+        # Where the epoch is chosen on test, what is held out is still not learned from: one leak at a time.
+        chosen_on = leaked if protocol.chooses_on_test else held_out
+        parts.append(Parts(Clips([*learn, *further]), chosen_on, leaked if protocol.copies_of_test else Clips()))
+    return parts
 
 
 def _silent(clips: Clips) -> set[Clip]:

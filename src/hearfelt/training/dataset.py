@@ -15,7 +15,7 @@ from hearfelt.errors import CorpusError, require
 from hearfelt.features.classic import FEATURE_NAMES
 from hearfelt.features.table import features_of
 from hearfelt.models.scaler import Scaler
-from hearfelt.training.recipe import Augment, Balance
+from hearfelt.training.settings import Augment, Balance
 
 __all__ = ["Heard", "Lesson", "Rows", "hear", "one_hot", "sounds_to_hear", "training_rows", "validation_rows"]
 
@@ -48,22 +48,26 @@ class Heard:
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """Everything one model is taught with. There is no room in it for a test clip.
+    """Everything one model is taught with. There is no room in it for a test clip, but in a leak shown on purpose.
 
     Attributes:
         labels: what it shall tell apart, in order.
         learn: what it learns from.
         validation: what the epoch, the temperature and the threshold are chosen on.
+        copied: clips of which only the changed copies are learned from: test clips, where a protocol shows what
+            this is worth; None in every honest training.
     """
 
     labels: tuple[str, ...]
     learn: Heard
     validation: Heard
+    copied: Heard | None = None
 
     @property
     def clips(self) -> Clips:
         """All clips that have a say in the model, and so everybody whom it has heard."""
-        return Clips([*self.learn.clips, *self.validation.clips])
+        copied = self.copied.clips if self.copied else ()
+        return Clips(dict.fromkeys([*self.learn.clips, *self.validation.clips, *copied]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,11 +161,12 @@ def training_rows(lesson: Lesson, balance: Balance, generator: np.random.Generat
     Raises:
         CorpusError: if an emotion has too few rows to have neighbours.
     """
-    learn = lesson.learn
-    places = _places(lesson.labels, learn.clips)
-    copies = learn.copies.reshape(-1, FEATURES)  # (clips, copies, 162) -> (clips · copies, 162)
-    heard = np.concatenate([learn.features, copies])
-    places = np.concatenate([places, np.repeat(places, learn.copies.shape[1])])
+    heard, places = lesson.learn.features, _places(lesson.labels, lesson.learn.clips)
+    for part in (lesson.learn, lesson.copied):
+        if part is not None:
+            copies = part.copies.reshape(-1, FEATURES)  # (clips, copies, 162) -> (clips · copies, 162)
+            copied = np.repeat(_places(lesson.labels, part.clips), part.copies.shape[1])
+            heard, places = np.concatenate([heard, copies]), np.concatenate([places, copied])
     features = heard
     if balance.smote:
         features, places = _balanced(heard, places, balance, lesson.labels, generator)

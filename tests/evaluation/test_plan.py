@@ -1,0 +1,92 @@
+"""Who may be learned from where somebody is tested: with real sounds, copies among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from hearfelt.clips import Clip, Clips, duplicates
+from hearfelt.evaluation.plan import Plan, leaks_of, tell_apart, without_copies
+from hearfelt.evaluation.protocols import Protocol
+from hearfelt.splits import Fold, Leaks
+
+
+def named_after(root: Path, corpus: str, speakers: Sequence[str]) -> Clips:
+    return Clips(
+        Clip(corpus, root / corpus, f"{speaker}_{emotion}.wav", f"{corpus}/{speaker}", emotion)
+        for speaker in speakers
+        for emotion in ("calm", "sad")
+    )
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """Two speakers, each tested once; beside them a song of each, and another corpus with a copy of a tested clip."""
+    own = named_after(tmp_path, "own", ("a", "b"))
+    song = Clips(replace(clip, name=f"song_{clip.name}", channel="song") for clip in own.where(emotion="sad"))
+    other = named_after(tmp_path, "other", ("x",))
+    generator = np.random.default_rng(0)
+    for clip in (*own, *song, *other):
+        clip.root.mkdir(exist_ok=True)
+        soundfile.write(clip.path, generator.normal(0, 0.1, 4000), 16_000)
+    other[0].path.write_bytes(own[0].path.read_bytes())  # other/x says calm with the very sound of own/a
+    beside = Clips([*song, *other])
+    folds = tuple(
+        Fold(name, own.without(speaker=f"own/{who}"), own.where(speaker=f"own/{who}"))
+        for name, who in ((1, "a"), (2, "b"))
+    )
+    protocol = Protocol("mine", "", "", lambda clips, folds: [])
+    return Plan(protocol, own, folds, (), {}, Leaks((), ()), beside, tuple(duplicates([*own, *beside])))
+
+
+def test_neither_a_tested_speaker_s_song_nor_a_copy_of_a_tested_sound_is_learned_from(plan: Plan) -> None:
+    first, second = plan.folds
+    assert [clip.name for clip in plan.lessons_of(first)] == ["b_calm.wav", "b_sad.wav", "song_b_sad.wav", "x_sad.wav"]
+    assert [clip.name for clip in plan.lessons_of(second)] == [
+        "a_calm.wav",
+        "a_sad.wav",
+        "song_a_sad.wav",
+        "x_calm.wav",  # a copy of a clip that is learned from here
+        "x_sad.wav",
+    ]
+    assert not leaks_of(plan)
+
+
+def test_where_clips_are_divided_by_design_only_copies_stay_out(plan: Plan) -> None:
+    leaky = replace(plan, protocol=replace(plan.protocol, by="clip", leaky=True))
+    assert [clip.name for clip in leaky.lessons_of(leaky.folds[0])][2:] == [
+        "song_a_sad.wav",
+        "song_b_sad.wav",
+        "x_sad.wav",
+    ]
+    quiet = replace(plan, protocol=replace(plan.protocol, by="clip"))  # not listed as leaky, so not by design
+    assert quiet.lessons_of(quiet.folds[0]) == plan.lessons_of(plan.folds[0])
+
+
+def test_the_check_looks_at_lessons_and_test_together(plan: Plan) -> None:
+    leaky = replace(plan, protocol=replace(plan.protocol, by="clip", leaky=True))
+    assert leaks_of(leaky).speakers == ("own/a", "own/b")
+    copied = replace(plan, folds=(Fold(1, Clips([plan.beside[2]]), plan.folds[0].test),))
+    [group] = leaks_of(copied).copies
+    assert [clip.name for clip in group] == ["a_calm.wav", "x_calm.wav"]
+
+
+def test_copies_are_told_by_their_sound_and_not_by_their_name(plan: Plan) -> None:
+    tested = plan.folds[0].test
+    assert [clip.name for clip in without_copies(plan.beside, tested, plan.same_sound)] == [
+        "song_a_sad.wav",
+        "song_b_sad.wav",
+        "x_sad.wav",
+    ]
+    assert without_copies(tested, tested, ()) == Clips()
+
+
+def test_emotions_that_nobody_tells_apart_are_counted_beside_what_was_counted_before(plan: Plan) -> None:
+    left_out = {"of sad, which mine does not tell apart": 1}
+    assert tell_apart(plan.clips, ("calm",), "mine", left_out).emotions == ("calm",)
+    assert left_out == {"of sad, which mine does not tell apart": 3}
