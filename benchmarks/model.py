@@ -1,0 +1,273 @@
+"""What a model costs: speed on one core, against a network people would pick, cold start, and memory.
+
+    python benchmarks/model.py --model hearfelt --json benchmarks/model.json
+
+All of one run, by turns, on the same clips: the model through ``Recognizer.load(threads=1).recognize(samples, 22050)``,
+resampling and front end included, and the forward pass alone of a network of wav2vec 2.0 base's shape in torch, one
+thread, random weights, sound of 16 kHz; both on the same core, CPU time if that is more than wall time. Then whole
+processes: ``hearfelt recognize clip.wav`` against the seed's way, and the peak memory of the former. Fails below a bar.
+"""
+
+from __future__ import annotations
+
+# The standard library alone: the peak memory of a child begins with what this process holds when it starts it.
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import start
+
+RATE_HZ: Final = 22_050  # of the clips that hearfelt gets, so that it has to resample
+THEIR_HZ: Final = 16_000
+WAYS: Final = ("hearfelt", "wav2vec2-base-shape")
+ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+BUSY: Final = 1.15  # times as much wall as CPU time; then something else was running on that core
+
+Seconds = dict[str, list[float]]  # of each turn, by way
+
+# name in the JSON file, words, unit, bar, whether the bar is the least that passes
+BARS: Final = (
+    ("seconds_per_second", "speed on one core", "s of sound a second", 60.0, True),
+    ("times_faster_than_wav2vec2_base_shape", "against wav2vec 2.0 base's shape", "times as fast", 8.0, True),
+    ("cold_start_ratio", "cold start against the seed's way", "times as fast", 4.0, True),
+    ("peak_rss_mb", "peak memory of that process", "MB", 250.0, False),
+    ("file_bytes", "size of the file", "bytes", 30e6, False),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
+    parser.add_argument("--clip-seconds", type=float, default=3.0, help="length of each clip (%(default)s)")
+    parser.add_argument("--turns", type=int, default=7, help="over all clips, of each network (%(default)s)")
+    parser.add_argument("--runs", type=int, default=7, help="whole processes of each way (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here, beside other models'")
+    parser.add_argument("--measure", choices=WAYS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        work(options.measure, options.model, options.clip_seconds)
+        return 0
+    figures, said = measure(options)
+    if options.json:
+        keep(options.json, options.model, figures)
+    return report(figures, said)
+
+
+def measure(options: argparse.Namespace) -> tuple[dict[str, float], list[str]]:
+    """Measure everything.
+
+    Returns:
+        The figures, and sentences about how they came to be.
+    """
+    size, clips, wall, cpu = compare_networks(options)
+    seconds = {way: [max(pair) for pair in zip(wall[way], cpu[way], strict=True)] for way in WAYS}
+    busy = sum(map(sum, wall.values())) / sum(map(sum, cpu.values()))
+    sound_s = clips * options.clip_seconds
+    ours, theirs = (sound_s / statistics.median(seconds[way]) for way in WAYS)
+    cold, peak_mb = compare_processes(options.model, options.runs)
+    medians = {way: statistics.median(times) for way, times in cold.items()}
+    figures = {
+        "seconds_per_second": round(ours, 1),
+        "times_faster_than_wav2vec2_base_shape": round(ours / theirs, 2),
+        "cold_start_ratio": round(medians[start.SEED] / medians[start.OURS], 2),
+        "peak_rss_mb": round(peak_mb, 1),
+        "file_bytes": size,
+    }
+    said = [
+        f"{clips} clips of {options.clip_seconds:g} s, {options.turns} turns: {options.model} {ours:.1f} s of sound a"
+        f" second, wav2vec 2.0 base's shape {theirs:.2f}",
+        f"whole process, {options.runs} runs: {start.OURS} {medians[start.OURS]:.2f} s,"
+        f" {start.SEED} {medians[start.SEED]:.2f} s",
+    ]
+    if busy > BUSY:
+        said.append(
+            f"the core was not free: {busy:.1f} times as much wall as CPU time; measure again on an idle machine"
+        )
+    return figures, said
+
+
+def compare_networks(options: argparse.Namespace) -> tuple[int, int, Seconds, Seconds]:
+    """Let both networks answer all clips by turns.
+
+    Returns:
+        Bytes of the model's file; number of clips; wall and CPU seconds of each turn.
+    """
+    workers = {way: _worker(way, options) for way in WAYS}
+    about = {way: _asked(worker, "warm up") for way, worker in workers.items()}
+    wall: Seconds = {way: [] for way in WAYS}
+    cpu: Seconds = {way: [] for way in WAYS}
+    for _ in range(options.turns):
+        for way, worker in workers.items():
+            answer = _asked(worker, "next")
+            wall[way].append(answer["wall_s"])
+            cpu[way].append(answer["cpu_s"])
+    for worker in workers.values():
+        worker.communicate()
+    return int(about["hearfelt"]["bytes"]), int(about["hearfelt"]["clips"]), wall, cpu
+
+
+def compare_processes(model: str, runs: int) -> tuple[Seconds, float]:
+    """Start both ways by turns.
+
+    Returns:
+        Seconds of each run by way, without a first that fills the disk's cache; median peak memory of ours in MB.
+    """
+    seconds: Seconds = {start.SEED: [], start.OURS: []}
+    peaks: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        start.prepare(Path(folder))
+        commands = start.ways(model, Path(folder))
+        for run in range(runs + 1):
+            for way in seconds:
+                took_s, peak_mb = _run(commands[way])
+                if run:
+                    seconds[way].append(took_s)
+                    peaks += [peak_mb] if way == start.OURS else []
+    return seconds, statistics.median(peaks)
+
+
+def _run(command: list[str]) -> tuple[float, float]:
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    took_s = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: ended with {process.returncode}")
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, KiB elsewhere
+    return took_s, usage.ru_maxrss * unit / 1e6
+
+
+def _worker(way: str, options: argparse.Namespace) -> subprocess.Popen[str]:
+    asked = ["--measure", way, "--model", options.model, "--clip-seconds", str(options.clip_seconds)]
+    return subprocess.Popen(
+        [sys.executable, __file__, *asked],
+        env=os.environ | ONE_THREAD,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _asked(worker: subprocess.Popen[str], task: str) -> dict[str, float]:
+    if worker.stdin is None or worker.stdout is None:
+        raise RuntimeError("the worker was started without pipes")
+    print(task, file=worker.stdin, flush=True)
+    line = worker.stdout.readline()
+    if not line:
+        raise SystemExit(worker.wait() or 1)  # it has said itself what is wrong
+    answer: dict[str, float] = json.loads(line)
+    return answer
+
+
+def work(way: str, model: str, seconds: float) -> None:
+    """Answer all clips for each line that comes in, and print what it took."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    clips = voices(seconds)
+    answer, size = recognizer(model) if way == "hearfelt" else wav2vec2_base_shape()
+    for line in sys.stdin:
+        wall_s, cpu_s = time.perf_counter(), time.process_time()
+        for clip in clips[way]:
+            answer(clip)
+        took = {"wall_s": time.perf_counter() - wall_s, "cpu_s": time.process_time() - cpu_s}
+        print(json.dumps({"bytes": size, "clips": len(clips[way])} if line == "warm up\n" else took), flush=True)
+
+
+def voices(seconds: float) -> dict[str, list[Any]]:
+    """The bundled synthetic voices, repeated and cut to the length wanted, for both ways at their rates."""
+    import numpy as np
+
+    from hearfelt.audio import audio_files, read_audio, resample
+
+    clips: dict[str, list[Any]] = {way: [] for way in WAYS}
+    for path in audio_files(start.EXAMPLES):
+        audio = read_audio(path)
+        for way, rate_hz in zip(WAYS, (RATE_HZ, THEIR_HZ), strict=True):
+            sound = resample(audio.samples, audio.rate_hz, rate_hz)
+            clips[way].append(np.resize(sound, round(seconds * rate_hz)))
+    return clips
+
+
+def recognizer(model: str) -> tuple[Callable[[Any], object], int]:
+    """The model as anybody would use it, and the size of its file."""
+    from hearfelt.inference.recognizer import Recognizer, model_path
+
+    loaded = Recognizer.load(model, threads=1)
+    return lambda samples: loaded.recognize(samples, RATE_HZ), model_path(model).stat().st_size
+
+
+def wav2vec2_base_shape() -> tuple[Callable[[Any], object], int]:
+    """A network of wav2vec 2.0 base's shape (Baevski et al. 2020) with random weights."""
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for channels, kernel, stride in zip((1, *[512] * 6), (10, 3, 3, 3, 3, 2, 2), (5, *[2] * 6), strict=True):
+        layers += [nn.Conv1d(channels, 512, kernel, stride), nn.GELU()]
+    convolutions = nn.Sequential(*layers).eval()
+    projection = nn.Linear(512, 768).eval()
+    # Batch first, or torch leaves its fast path for inference unused.
+    blocks = nn.Sequential(*(nn.TransformerEncoderLayer(768, 12, 3072, batch_first=True) for _ in range(12))).eval()
+
+    @torch.inference_mode()
+    def forward(samples: Any) -> object:
+        frames = convolutions(torch.from_numpy(samples)[None, None])  # (1, 1, n) -> (1, 512, frames)
+        return blocks(projection(frames.transpose(1, 2)))  # (1, 512, frames) -> (1, frames, 768)
+
+    return forward, 0
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on."""
+    named = [line for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    return {
+        "processor": named[0].partition(":")[2].strip() if named else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "onnxruntime": version("onnxruntime"),
+        "torch": version("torch"),
+    }
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(encoding="utf-8").splitlines() if Path(path).is_file() else []
+
+
+def keep(path: Path, model: str, figures: dict[str, float]) -> None:
+    """Write the figures beside those of other models that were measured on the same machine."""
+    here = machine()
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    others = kept.get("models", {}) if kept.get("machine") == here else {}
+    models = dict(sorted({**others, Path(model).stem: figures}.items()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": here, "models": models}, indent=1) + "\n", encoding="utf-8")
+
+
+def report(figures: dict[str, float], said: list[str]) -> int:
+    """Print the table; gives 1 if a bar is missed."""
+    print("\n".join(said), end="\n\n")
+    missed = 0
+    for name, words, unit, bar, at_least in BARS:
+        passed = figures[name] >= bar if at_least else figures[name] <= bar
+        missed += not passed
+        sign, verdict = "≥" if at_least else "≤", "pass" if passed else "FAIL"
+        print(f"{words:36}{figures[name]:>14,.10g} {unit:20}{sign} {bar:<14,.10g}{verdict}")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
