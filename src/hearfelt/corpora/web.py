@@ -92,11 +92,13 @@ class Web:
         pause: waits for a number of seconds.
         tries: how often in a row the same thing is asked before giving up.
         timeout_s: how long a server may say nothing.
+        place: the environment variable that can name another place, for messages.
     """
 
     pause: Callable[[float], None] = time.sleep
     tries: int = 6
     timeout_s: float = 30.0
+    place: str = "HEARFELT_ZENODO"
 
     @contextmanager
     def get(self, url: str, start: int = 0, stop: int | None = None, *, etag: str = "") -> Iterator[Reply]:
@@ -132,7 +134,7 @@ class Web:
             response: HTTPResponse = _opener().open(ask, timeout=self.timeout_s)
         except HTTPError as error:
             with error:
-                raise _refusal(error, ask.full_url) from None
+                raise _refusal(error, ask.full_url, self.place) from None
         except URLError as error:
             raise _no_contact(error.reason, host) from error
         except DownloadError:
@@ -233,12 +235,12 @@ def _blocks(response: HTTPResponse, host: str) -> Iterator[bytes]:
         raise TransientError(f"the connection to {host} broke off ({_reason(error)})") from error
 
 
-def _refusal(error: HTTPError, url: str) -> DownloadError:
+def _refusal(error: HTTPError, url: str, place: str) -> DownloadError:
     sentence = f"{url}: the server answered {error.code} ({error.reason})"
     if error.code in _PASSING:
         return TransientError(sentence, wait_s=_seconds(error.headers.get("Retry-After")))
     if error.code in {404, 410}:
-        return DownloadError(f"{sentence}; if the file has moved, put its new folder into HEARFELT_ZENODO")
+        return DownloadError(f"{sentence}; if it has moved, put its new place into {place}")
     return DownloadError(f"{sentence}; it does not give this file away")
 
 
