@@ -121,6 +121,7 @@ class AudioReader:
         parts = list(self._parts)
         samples = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])
         audio = Audio(samples, self.rate_hz, self.channels, self.name)
+        self.heard = len(samples)
         _check_level(samples, audio.name)
         _check_length(audio.duration_s, audio.name)
         return audio

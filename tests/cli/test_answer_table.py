@@ -6,10 +6,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from hearfelt.cli.answer_table import AnswerTable, bar, why_chart, why_sentence
+from hearfelt.cli.answer_table import AnswerTable, bar
 from hearfelt.emotions import EMOTIONS
-from hearfelt.features.classic import GROUPS
-from hearfelt.inference.explain import Explanation
 from hearfelt.inference.prediction import Prediction
 
 
@@ -17,10 +15,6 @@ def prediction(emotion: str = "fearful", confidence: float = 0.9, *, unsure: boo
     rest = (1 - confidence) / 7
     probabilities = {label: confidence if label == emotion else rest for label in EMOTIONS}
     return Prediction(emotion, confidence, probabilities, unsure, 2.0, "tiny")
-
-
-def explanation(**shares: float) -> Explanation:
-    return Explanation(prediction("angry"), 1.0, 0.0, {**dict.fromkeys(GROUPS, 0.0), **shares})
 
 
 def drawn(width: int, source: str, *, terminal: bool = True, unsure: bool = False) -> list[str]:
@@ -74,28 +68,3 @@ def test_the_runner_up_is_the_second_most_probable() -> None:
 @pytest.mark.parametrize(("share", "cells"), [(0.0, 0), (1.0, 10), (0.5, 5), (2.0, 10), (-1.0, 0)])
 def test_a_bar_is_as_long_as_its_share(share: float, cells: int) -> None:
     assert bar(share, 10) == ("█" * cells).ljust(10)
-
-
-@pytest.mark.parametrize("width", [40, 50, 63, 80, 120])
-def test_the_chart_fits(width: int) -> None:
-    chart = why_chart(explanation(mfcc=1.0, rms=-0.7, chroma=0.01), width).plain
-    assert max(cell_len(line) for line in chart.splitlines()) <= width
-
-
-def test_the_chart_puts_for_to_the_right_and_against_to_the_left_strongest_first() -> None:
-    first, second, *_ = why_chart(explanation(mfcc=0.5, rms=-1.0), 80).plain.splitlines()
-    assert first.strip().startswith("loudness")
-    assert first.partition("│")[0].endswith("█" * 14)
-    assert "█" not in first.partition("│")[2]
-    assert second.strip().startswith("timbre")
-    assert second.partition("│")[2].startswith("█" * 7 + " ")
-    assert "█" not in second.partition("│")[0]
-
-
-def test_the_sentence_leaves_out_what_hardly_mattered() -> None:
-    assert why_sentence(explanation(mfcc=1.0, rms=-0.05)).endswith("the timbre of the voice spoke most for angry.")
-    assert why_sentence(explanation(mfcc=1.0, rms=-0.5)).endswith("for angry; loudness against it.")
-
-
-def test_the_sentence_says_so_if_nothing_spoke_for_the_answer() -> None:
-    assert "nothing spoke for angry" in why_sentence(explanation(mfcc=-1.0, rms=-0.5))

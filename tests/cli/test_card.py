@@ -42,3 +42,20 @@ def test_a_name_nobody_knows_lists_what_there_is(here: Callable) -> None:
     code, out, err = here("card", "clasic")
     assert (code, out) == (6, "")
     assert "clasic: there is no model of this name" in err
+
+
+def test_a_model_that_takes_sound_says_how_long_how_large_and_that_nc_is_non_commercial(
+    here: Callable, sound_model: Path
+) -> None:
+    _, out, _ = here("card", sound_model)
+    said = " ".join(out.split())
+    assert "listens to the sound itself" in said
+    assert "at most 2 s at once" in said
+    assert f"136 parameters, {sound_model.stat().st_size / 1e6:.1f} MB" in said
+    assert "licence CC BY-NC 4.0 (of the weights: for non-commercial use only; the code is MIT)" in said
+    assert json.loads(here("card", sound_model, "--format", "json")[1])["file_bytes"] == sound_model.stat().st_size
+
+
+def test_a_licence_that_forbids_nothing_is_left_as_it_is(here: Callable, model: Path) -> None:
+    assert "licence CC0" in " ".join(here("card", model)[1].split())
+    assert "commercial" not in here("card", model)[1]

@@ -233,6 +233,33 @@ def test_why_says_a_sentence_at_a_terminal(here: Callable, clip: Path, model: Pa
     assert " ".join(out.split()).count("Measured against the clips it learned from,") == 1
 
 
+def test_why_of_a_model_that_takes_sound_is_occlusion_in_every_form(
+    here: Callable, clip: Path, sound_model: Path
+) -> None:
+    _, out, _ = here("recognize", clip, "--model", sound_model, "--format", "json", "--explain")
+    why = json.loads(out)["why"]
+    assert (why["method"], len(why["band_effects"])) == ("occlusion", 8)
+    assert "not a cause" in why["says"]
+    assert len(why["times_s"]) == len(why["time_effects"]) > 5
+    _, out, _ = here("recognize", clip, "none.wav", "--model", sound_model, "--format", "csv", "--why")
+    row, bad = csv.DictReader(io.StringIO(out))
+    assert float(row["without_0_259_hz"]) == pytest.approx(why["band_effects"][0])
+    assert abs(float(row["without_effect"])) == pytest.approx(max(map(abs, why["time_effects"])))
+    assert 0 <= float(row["without_start_s"]) < float(row["without_end_s"]) <= 1.2 + 1e-6
+    assert "none.wav" in bad["error"]
+    _, out, _ = here("recognize", clip, "--model", sound_model, "--why")
+    assert "Occlusion: what changes when a part is taken away, not a cause." in " ".join(out.split())
+
+
+def test_a_picture_of_the_reasons_is_drawn_for_both_kinds_of_model(
+    here: Callable, tmp_path: Path, clip: Path, model: Path, sound_model: Path
+) -> None:
+    for number, file in enumerate((model, sound_model)):
+        picture = tmp_path / f"{number}.png"
+        assert here("recognize", clip, "--model", file, "--why", "--plot", picture)[::2] == (0, "")
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_without_a_path_and_without_a_terminal_it_is_wrong_usage(
     here: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

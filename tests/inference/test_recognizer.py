@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import io
 import math
 import os
+import subprocess
+import sys
 import threading
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +15,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from hearfelt.audio import resample
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.card import ModelCard
+from hearfelt.inference.explain import Explanation
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
 
@@ -120,6 +126,7 @@ def test_every_rate_and_length_gets_finite_numbers(recognizer: Recognizer, rate:
 
 def test_an_explanation_adds_up_to_the_log_odds_of_the_answer(recognizer: Recognizer) -> None:
     why = recognizer.explain(voice(3), RATE)
+    assert isinstance(why, Explanation)
     p = recognizer.recognize(voice(3), RATE).confidence
     assert why.emotion == recognizer.recognize(voice(3), RATE).emotion
     assert why.log_odds == pytest.approx(math.log(p / (1 - p)), abs=1e-4)
@@ -171,3 +178,130 @@ def test_every_shipped_model_says_whom_it_heard_and_under_which_licence(name: st
     assert not {f"ravdess/{actor}" for actor in ("06", "13", "17", "22")} & set(card.heard_speakers)
     assert "non-commercial" in card.licence
     assert card.limits
+
+
+# Models that take sound.
+
+
+@pytest.fixture(scope="module")
+def listener(sound_model: Path) -> Recognizer:
+    return Recognizer.load(sound_model, threads=1)
+
+
+def test_a_model_that_takes_sound_hears_16_khz_whatever_the_rate(listener: Recognizer) -> None:
+    sound = voice(1)
+    wanted = listener.recognize(sound, RATE).probabilities
+    for rate in (22_050, 44_100, 48_000):
+        assert listener.recognize(resample(sound, RATE, rate), rate).probabilities == pytest.approx(wanted, abs=0.02)
+
+
+def test_a_whole_clip_is_answered_and_not_its_beginning(listener: Recognizer) -> None:
+    # Twice as long as the window: the answer is the mean of both halves, which differ.
+    halves = voice(1, 2.0), voice(6, 2.0)
+    both = listener.logits(np.concatenate(halves), RATE)
+    apart = [listener.logits(half, RATE) for half in halves]
+    assert np.abs(apart[0] - apart[1]).max() > 0.1
+    np.testing.assert_allclose(both, np.mean(apart, axis=0), atol=1e-9)
+    assert listener.recognize(np.concatenate(halves), RATE).duration_s == 4.0
+
+
+def test_a_pause_as_long_as_a_block_changes_nothing(listener: Recognizer) -> None:
+    generator = np.random.default_rng(0)
+    faint = (1e-5 * generator.normal(size=2 * RATE)).astype(np.float32)
+    with_pause = np.concatenate([voice(1, 2.0), faint, voice(6, 2.0), faint])
+    np.testing.assert_allclose(
+        listener.logits(with_pause, RATE), listener.logits(np.concatenate([voice(1, 2.0), voice(6, 2.0)]), RATE)
+    )
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_a_long_file_gets_the_answer_of_its_samples_read_whole(
+    rate: int, listener: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = np.concatenate([voice(seed, 9.1) for seed in range(8)])  # 73 s, in eight voices
+    file = io.BytesIO()
+    soundfile.write(file, resample(sound, RATE, rate), rate, format="WAV", subtype="FLOAT")
+    in_parts = listener.recognize(file.getvalue())
+    monkeypatch.setattr("hearfelt.inference.blocks.LONG_S", 1e9)
+    whole = listener.recognize(file.getvalue())
+    assert in_parts.probabilities == pytest.approx(whole.probabilities, abs=1e-4)
+    assert in_parts.duration_s == whole.duration_s == pytest.approx(72.8, abs=1e-3)
+
+
+def test_memory_does_not_grow_with_length(listener: Recognizer, tmp_path: Path) -> None:
+    def peak(minutes: int) -> int:
+        path = tmp_path / f"{minutes}.wav"
+        with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
+            for _ in range(minutes * 6):
+                file.write(voice(3, 10.0))
+        listener.recognize(path)
+        tracemalloc.start()
+        listener.recognize(path)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(12) < 1.3 * peak(3) < 20e6
+
+
+def test_an_embedding_is_one_row_of_the_network_averaged_as_the_answer_is(listener: Recognizer) -> None:
+    halves = voice(1, 2.0), voice(6, 2.0)
+    embedding = listener.embed(np.concatenate(halves), RATE)
+    assert (embedding.shape, embedding.dtype) == ((16,), np.float32)
+    np.testing.assert_allclose(embedding, np.mean([listener.embed(half, RATE) for half in halves], axis=0), atol=1e-5)
+    assert np.abs(listener.embed(halves[0], RATE) - listener.embed(halves[1], RATE)).max() > 0.1
+
+
+def test_a_model_on_features_has_no_embedding(recognizer: Recognizer) -> None:
+    with pytest.raises(ModelError, match="gives no embedding"):
+        recognizer.embed(voice(1), RATE)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 48_000])
+@pytest.mark.parametrize("seconds", [0.1, 0.61, 2.0, 2.001, 7.3])
+def test_a_sound_of_any_rate_and_length_is_answered(rate: int, seconds: float, listener: Recognizer) -> None:
+    sound = np.sin(2 * np.pi * 220 * np.arange(math.ceil(seconds * rate)) / rate)
+    assert sum(listener.recognize(sound, rate).probabilities.values()) == pytest.approx(1)
+
+
+def test_several_threads_hear_what_one_hears(listener: Recognizer) -> None:
+    sounds = [voice(seed, 5.0) for seed in range(6)]
+    alone = [listener.recognize(sound, RATE) for sound in sounds]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda sound: listener.recognize(sound, RATE), sounds)) == alone
+
+
+def test_bad_sound_is_an_audio_error_also_here(listener: Recognizer, tmp_path: Path) -> None:
+    for sound, rate in ((np.zeros(RATE), RATE), (voice(1)[:800], RATE), (tmp_path / "none.wav", None)):
+        with pytest.raises(AudioError):
+            listener.recognize(sound, rate)
+
+
+MADE_WRONGLY: dict[str, tuple[dict[str, object], str]] = {
+    "labels": ({"card": {"labels": ("calm", "sad")}, "weights": np.ones((16, 3))}, "names 2 emotions"),
+    "input's name": ({"names": ("wave", "logits", "embedding")}, "inputs \\['wave'\\]"),
+    "output's name": ({"names": ("samples", "answer", "embedding")}, "'logits' is missing"),
+    "no embedding": ({"names": ("samples", "logits", "numbers")}, "'embedding' is missing"),
+    "not finite": ({"weights": np.full((16, 8), np.inf)}, "not finite"),
+    "features": ({"card": {"input": "classic-162"}}, "its card promises 162 features"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), MADE_WRONGLY.values(), ids=MADE_WRONGLY)
+def test_a_sound_model_that_is_not_what_its_card_says_is_refused(
+    changes: dict[str, object], words: str, make_sound_model: ModelMaker
+) -> None:
+    with pytest.raises(ModelError, match=words):
+        Recognizer(make_sound_model(**changes), name="mine")
+
+
+def test_hearing_sound_loads_no_module_of_features(sound_model: Path) -> None:
+    code = f"""
+import sys, numpy
+from hearfelt import Recognizer
+Recognizer.load({str(sound_model)!r}).recognize(numpy.sin(numpy.arange(16000.0)), 16000)
+unwanted = ("hearfelt.features", "hearfelt.inference.occlusion", "scipy", "torch")
+print(*[name for name in sys.modules if name.startswith(unwanted)])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.stdout.strip(), done.stderr) == ("", "")

@@ -1,4 +1,4 @@
-"""How answers look at a terminal: a line for each clip, and the chart of ``--why``.
+"""How answers look at a terminal: a line for each clip.
 
 This module imports rich at its top; it is imported only when a table is wanted.
 """
@@ -6,7 +6,6 @@ This module imports rich at its top; it is imported only when a table is wanted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import fill
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -15,13 +14,10 @@ from rich.text import Text
 
 from hearfelt.cli.output import printable
 from hearfelt.emotions import look_of
-from hearfelt.inference.explain import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import Prediction
 
-__all__ = ["AnswerTable", "bar", "why_chart", "why_sentence"]
+__all__ = ["AnswerTable", "bar"]
 
-_WORTH_SAYING: Final = 0.1  # of the strongest group; what spoke less against the answer is left unsaid
-FOR, AGAINST = "#009e73", "#d55e00"
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _BAR_WIDTHS: Final = {100: 20, 72: 12, 56: 8}  # console columns -> cells of the confidence bar
 _LEAST_NAME: Final = 8  # cells; with less a file name says nothing
@@ -91,58 +87,6 @@ class AnswerTable:
     def _print(self, line: Text) -> None:
         line.rstrip()
         self._console.print(line, no_wrap=True, overflow="ignore", crop=self._console.is_terminal)
-
-
-def why_chart(explanation: Explanation, width: int) -> Text:
-    """Draw how much each feature group spoke for the answer (to the right) or against it (to the left).
-
-    Args:
-        explanation: from ``Recognizer.explain``.
-        width: cells that may be used.
-
-    Returns:
-        A line for each group, the strongest first, and a sentence. The numbers are log-odds: they add up to how far
-        this clip is from the average clip the model learned from.
-    """
-    shares = sorted(explanation.contributions.items(), key=lambda pair: -abs(pair[1]))
-    place, indent = (1, "    ") if width >= _UNTIL_RUNNER_UP else (0, "  ")
-    words = [(GROUPS_IN_WORDS.get(name, (name, name))[place], share) for name, share in shares]
-    longest = max(len(word) for word, _ in words)
-    half = max(0, min(14, (width - longest - len(indent) - 10) // 2))
-    most = max((abs(share) for _, share in words), default=0.0) or 1.0
-    chart = Text()
-    for word, share in words:
-        drawn = bar(abs(share) / most, half).rstrip()
-        left, right = ("█" * round(abs(share) / most * half), "") if share < 0 else ("", drawn)
-        chart.append(f"{indent}{word:<{longest}}  ")
-        chart.append(f"{left:>{half}}", AGAINST)
-        chart.append("│", "dim")
-        chart.append(f"{right:<{half}}", FOR)
-        chart.append(f" {share:+.2f}\n", "dim")
-    sentence = fill(why_sentence(explanation), max(20, width), initial_indent=indent, subsequent_indent=indent)
-    chart.append(f"{sentence}\n")
-    return chart
-
-
-def why_sentence(explanation: Explanation) -> str:
-    """Say in one sentence what spoke most for the answer and what most against it.
-
-    Example:
-        >>> answer = Prediction("angry", 0.8, {"angry": 0.8, "sad": 0.2}, False, 2.0, "classic")
-        >>> shares = {"chroma": 0.1, "mfcc": 0.9, "zero_crossing_rate": 0.0, "mel": 0.3, "rms": -0.2}
-        >>> print(why_sentence(Explanation(answer, 1.4, 0.3, shares)))
-        Measured against the clips it learned from, the timbre of the voice spoke most for angry; loudness against it.
-    """
-    shares, emotion = explanation.contributions, explanation.emotion
-    most, least = max(shares, key=lambda name: shares[name]), min(shares, key=lambda name: shares[name])
-    name = {key: short for key, (short, _) in GROUPS_IN_WORDS.items()}
-    start = "Measured against the clips it learned from,"
-    if shares[most] <= 0:
-        return f"{start} nothing spoke for {emotion}; the other emotions only seemed less likely still."
-    sentence = f"{start} {name.get(most, most)} spoke most for {emotion}"
-    if shares[least] < -_WORTH_SAYING * max(abs(share) for share in shares.values()):
-        sentence += f"; {name.get(least, least)} against it"
-    return f"{sentence}."
 
 
 def _padded(text: str, width: int) -> str:

@@ -13,6 +13,7 @@ from hearfelt.errors import AudioError
 
 if TYPE_CHECKING:
     from hearfelt.inference.explain import Explanation
+    from hearfelt.inference.occlusion import Occlusion
     from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
 
@@ -26,13 +27,13 @@ class Answer:
     Attributes:
         source: the file, as it was given.
         prediction: the answer, if there is one.
-        explanation: what spoke for it, if that was asked.
+        explanation: what it depends on, if that was asked.
         error: what stood in the way, if there is no answer.
     """
 
     source: str
     prediction: Prediction | None = None
-    explanation: Explanation | None = None
+    explanation: Explanation | Occlusion | None = None
     error: AudioError | None = None
 
 
@@ -56,7 +57,7 @@ def printing(
     if form == "json":
         return _json()
     if form == "csv":
-        return _csv(recognizer.labels, why)
+        return _csv(recognizer, why)
     return _table(recognizer, sources)
 
 
@@ -70,22 +71,18 @@ def _json() -> Iterator[Show]:
             return
         line = {"source": answer.source, **_fields(answer.prediction)}
         if answer.explanation is not None:
-            line["why"] = {
-                "log_odds": answer.explanation.log_odds,
-                "base_log_odds": answer.explanation.base_log_odds,
-                "contributions": dict(answer.explanation.contributions),
-            }
+            line["why"] = answer.explanation.to_dict()
         print_json(line)
 
     yield show
 
 
 @contextmanager
-def _csv(labels: Sequence[str], why: bool) -> Iterator[Show]:
+def _csv(recognizer: Recognizer, why: bool) -> Iterator[Show]:
     from hearfelt.cli.output import print_csv_row
-    from hearfelt.features.classic import GROUPS
 
-    reasons = [f"why_{group}" for group in GROUPS] if why else []
+    labels = recognizer.labels
+    reasons = _reasons(recognizer.card.input) if why else []
     facts = ["emotion", "confidence", "unsure", "model", "duration_s"]
     print_csv_row(["source", *facts, *labels, *reasons, "error"])
 
@@ -95,16 +92,16 @@ def _csv(labels: Sequence[str], why: bool) -> Iterator[Show]:
             print_csv_row([answer.source, *blanks, str(answer.error)])
             return
         values = _fields(answer.prediction)
-        shares = answer.explanation.contributions.values() if answer.explanation is not None else ()
+        numbers = _numbers(answer.explanation) if answer.explanation is not None else ()
         probabilities = answer.prediction.probabilities.values()
-        print_csv_row([answer.source, *(values[fact] for fact in facts), *probabilities, *shares, ""])
+        print_csv_row([answer.source, *(values[fact] for fact in facts), *probabilities, *numbers, ""])
 
     yield show
 
 
 @contextmanager
 def _table(recognizer: Recognizer, sources: Sequence[str]) -> Iterator[Show]:
-    from hearfelt.cli.answer_table import AnswerTable, why_chart
+    from hearfelt.cli.answer_table import AnswerTable
     from hearfelt.cli.output import console, printable
 
     screen = console()
@@ -120,6 +117,8 @@ def _table(recognizer: Recognizer, sources: Sequence[str]) -> Iterator[Show]:
         unsure.append(answer.prediction.is_unsure)
         table.row(answer.source, answer.prediction)
         if answer.explanation is not None:
+            from hearfelt.cli.why_chart import why_chart
+
             screen.print(why_chart(answer.explanation, screen.width))
 
     yield show
@@ -136,3 +135,27 @@ def _fields(prediction: Prediction) -> dict[str, object]:
         "model": prediction.model,
         "duration_s": prediction.duration_s,
     }
+
+
+def _reasons(kind: str) -> list[str]:
+    """Name the columns of reasons for a model that takes this kind of input."""
+    if kind == "sound":
+        from hearfelt.inference.occlusion import BANDS_HZ
+
+        bands = [f"without_{low:.0f}_{high:.0f}_hz" for low, high in BANDS_HZ]
+        return [*bands, "without_start_s", "without_end_s", "without_effect"]
+    from hearfelt.features.classic import GROUPS
+
+    return [f"why_{group}" for group in GROUPS]
+
+
+def _numbers(explanation: Explanation | Occlusion) -> list[float]:
+    """Give what stands in the columns of reasons."""
+    from hearfelt.inference.explain import Explanation
+
+    if isinstance(explanation, Explanation):
+        return list(explanation.contributions.values())
+    place = explanation.strongest_time
+    middle_s, half_s = explanation.times_s[place], explanation.window_s / 2
+    start_s, end_s = max(0.0, middle_s - half_s), middle_s + half_s
+    return [*explanation.band_effects, round(start_s, 6), round(end_s, 6), explanation.time_effects[place]]

@@ -12,7 +12,7 @@ from typing import Annotated, Final, NoReturn, cast
 
 import typer
 
-from hearfelt.cli import card, corpora, demo, exploring, features, recognize, results, training
+from hearfelt.cli import card, corpora, demo, doctor, exploring, features, recognize, results, training
 from hearfelt.cli.options import examples
 from hearfelt.errors import HearfeltError, exit_code
 
@@ -34,7 +34,7 @@ _INTERRUPTED: Final = 130
 
 # The commands in the order in which the help shows them, under the heading they stand under there.
 _GROUPS: Final = {
-    "Recognize": (recognize, card, demo),
+    "Recognize": (recognize, card, demo, doctor),
     "Corpora": (corpora, exploring, features),
     "Train and measure": (training, results),
 }

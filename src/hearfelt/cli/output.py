@@ -13,7 +13,7 @@ from hearfelt.cli.options import Format
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "print_csv_row", "print_json", "print_rows", "printable"]
+__all__ = ["console", "megabytes", "print_csv_row", "print_json", "print_rows", "printable"]
 
 
 def console() -> Console:
@@ -89,6 +89,16 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def megabytes(size: int) -> str:
+    """Write a file's size as people compare it, in millions of bytes.
+
+    Example:
+        >>> megabytes(28_649_000), megabytes(845_000)
+        ('28.6 MB', '0.8 MB')
+    """
+    return f"{size / 1e6:.1f} MB"
 
 
 def printable(text: str) -> str:

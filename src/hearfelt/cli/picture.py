@@ -11,6 +11,8 @@ from hearfelt.cli.options import expanded
 from hearfelt.errors import require
 
 if TYPE_CHECKING:
+    from hearfelt.inference.explain import Explanation
+    from hearfelt.inference.occlusion import Occlusion
     from hearfelt.inference.prediction import Prediction
 
 __all__ = ["draw_answer", "picture_path"]
@@ -29,21 +31,33 @@ def picture_path(path: Path | None) -> Path | None:
     return expanded(path)
 
 
-def draw_answer(prediction: Prediction, source: str, path: Path, *, note: str = "") -> None:
-    """Write a picture of a sound (waveform and spectrogram) and of its probabilities.
+def draw_answer(
+    prediction: Prediction, source: str, path: Path, *, note: str = "", why: Explanation | Occlusion | None = None
+) -> None:
+    """Write a picture of a sound and its answer, or of what the answer depends on.
 
     Args:
         prediction: the answer.
         source: the sound file it is about.
         path: where the picture goes; its ending decides the form.
         note: stands below, such as that the voice is synthetic.
+        why: what the answer depends on; without it waveform, spectrogram and probabilities are drawn.
 
     Raises:
         ExtraMissingError: if matplotlib is not installed.
     """
     require("matplotlib", "plots")
     from hearfelt.audio import read_audio
+    from hearfelt.inference.explain import Explanation
     from hearfelt.reports.figures.canvas import save_figure
+    from hearfelt.reports.figures.reasons import contribution_bars, occlusion_sheet
     from hearfelt.reports.figures.sounds import demo_picture
 
-    save_figure(demo_picture(read_audio(source), prediction, title=Path(source).name, note=note), path)
+    name = Path(source).name
+    if why is None:
+        figure = demo_picture(read_audio(source), prediction, title=name, note=note)
+    elif isinstance(why, Explanation):
+        figure = contribution_bars(why, title=f"{name}: what spoke for {why.emotion}, and against it")
+    else:
+        figure = occlusion_sheet(read_audio(source), why, title=name)
+    save_figure(figure, path)

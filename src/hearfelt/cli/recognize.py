@@ -25,8 +25,9 @@ def add_to(app: typer.Typer) -> None:
         "recognize",
         epilog=examples(
             "hearfelt recognize clip.wav other.mp3",
-            "hearfelt recognize clip.wav --why                    # what spoke for it",
+            "hearfelt recognize clip.wav --why                    # what it depends on",
             "hearfelt recognize clip.wav --plot clip.png          # as a picture",
+            "hearfelt recognize clip.wav --why --plot why.png     # the same of the reasons",
             "hearfelt recognize folder/ --format csv > answers.csv",
             "hearfelt recognize clip.wav --model my.onnx",
         ),
@@ -39,7 +40,9 @@ def _recognize(
     ] = None,
     model: ModelOption = None,
     format: FormatOption = "table",
-    why: Annotated[bool, typer.Option("--why", help="Show what in the sound spoke for the answer.")] = False,
+    why: Annotated[
+        bool, typer.Option("--why", "--explain", help="Show what in the sound the answer depends on.")
+    ] = False,
     plot: Annotated[
         Path | None,
         typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one clip and its answer."),
@@ -50,6 +53,11 @@ def _recognize(
     Reads WAV, FLAC, OGG, Opus, MP3 and AIFF. A folder means every sound file below it,
     sorted by path. A file that cannot be answered is named, the others go on, and the
     exit code is 3. Without a path, hearfelt asks for one. No sound leaves this computer.
+
+    With --why a model that takes sound is asked again and again, each time with a stretch of
+    time or a band of frequencies taken away (occlusion: what changes, not a cause); a model on
+    162 features gives exact Shapley values. JSON has all numbers, CSV one value for each band
+    or group, and the stretch that changes most.
     """
     sources = _sources(paths or [_asked()])
     if plot is not None and len(sources) != 1:
@@ -63,7 +71,7 @@ def _recognize(
             show(answer)
             first_error = first_error or answer.error
             if plot is not None and answer.prediction is not None:
-                draw_answer(answer.prediction, source, plot)
+                draw_answer(answer.prediction, source, plot, why=answer.explanation)
     if first_error is not None:
         raise typer.Exit(exit_code(first_error))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,15 @@ class Explanation:
     def emotion(self) -> str:
         """The emotion whose log-odds are explained."""
         return self.prediction.emotion
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all of it but the prediction as plain numbers, ready for JSON."""
+        return {
+            "method": "shapley",
+            "log_odds": self.log_odds,
+            "base_log_odds": self.base_log_odds,
+            "contributions": dict(self.contributions),
+        }
 
 
 def shapley_values(

@@ -8,23 +8,28 @@ import os
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from hearfelt.audio import Audio, Sound, read_audio, refuse_silence
+from hearfelt.audio import Sound, open_audio, read_audio, refuse_silence
 from hearfelt.errors import ModelError
-from hearfelt.features.classic import FEATURE_NAMES, classic_features
+from hearfelt.inference.blocks import RATE_HZ, Answered, blocks_of, frame_powers, pooled
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
-from hearfelt.inference.explain import Explanation, shapley_values
 from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.session import Session
 
-__all__ = ["DEFAULT_MODEL", "Recognizer", "shipped_models"]
+if TYPE_CHECKING:
+    from hearfelt.inference.explain import Explanation
+    from hearfelt.inference.occlusion import Occlusion
+
+__all__ = ["DEFAULT_MODEL", "Recognizer", "model_path", "shipped_models"]
 
 DEFAULT_MODEL: Final = "classic"
-LARGEST_BYTES: Final = 200 * 2**20  # far above any model of ours; a larger file is a mistake or an attack
+SOUND_INPUT, LOGITS, EMBEDDING = "samples", "logits", "embedding"
+_FEATURES: Final = 162  # of a model that takes features; their module is only loaded for such a model
+_PROBE: Final = RATE_HZ // 10  # samples, 0.1 s: the shortest that is ever asked
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +47,7 @@ class Recognizer:
     is changed, and nothing ever goes to a network.
 
     Args:
-        model: the bytes of a model file, as ``hearfelt train`` writes it.
+        model: the bytes of a model file, as ``hearfelt train`` writes it, or its path.
         name: what messages call the file.
         threads: threads for one answer; by default ONNX Runtime decides.
 
@@ -60,25 +65,17 @@ class Recognizer:
         True
     """
 
-    def __init__(self, model: bytes, *, name: str = "model", threads: int | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise ModelError(f"{threads} threads; 1 or more is wanted")
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is told by the error, not on standard error
-        if threads is not None:
-            options.intra_op_num_threads = threads
-            options.inter_op_num_threads = 1
-        try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime has a dozen classes for a bad file and no common one
-            reason = str(error).strip().splitlines()[0][:200]
-            raise ModelError(f"{name}: this is no model that can be loaded ({reason})") from error
-        metadata = self._session.get_modelmeta().custom_metadata_map
+    def __init__(self, model: bytes | Path, *, name: str = "model", threads: int | None = None) -> None:
+        self._session = Session(model, name=name, threads=threads)
+        metadata = self._session.metadata
         if CARD_KEY not in metadata:
             raise ModelError(f"{name}: there is no card inside; only files that hearfelt wrote say what they answer")
         self.card = ModelCard.from_json(metadata[CARD_KEY])
-        self._background = _background(metadata.get(BACKGROUND_KEY, ""), name)
-        self._check_fit(name)
+        if self.card.input == "sound":
+            self._check_sound_fit(name)
+        else:
+            self._background = _background(metadata.get(BACKGROUND_KEY, ""), name)
+            self._check_features_fit(name)
 
     @classmethod
     def load(cls, model: str | Path | None = None, *, threads: int | None = None) -> Recognizer:
@@ -92,14 +89,7 @@ class Recognizer:
             ModelError: if there is no such model, or it is damaged.
         """
         path = model_path(DEFAULT_MODEL if model is None else model)
-        try:
-            if path.stat().st_size > LARGEST_BYTES:
-                raise ModelError(
-                    f"{path}: {path.stat().st_size >> 20} MiB; a model has at most {LARGEST_BYTES >> 20} MiB"
-                )
-            return cls(path.read_bytes(), name=str(model or DEFAULT_MODEL), threads=threads)
-        except OSError as error:
-            raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+        return cls(path, name=str(model or DEFAULT_MODEL), threads=threads)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -109,6 +99,11 @@ class Recognizer:
     def recognize(self, sound: Sound, rate_hz: int | None = None) -> Prediction:
         """Recognize the emotion in one sound.
 
+        A model that takes sound answers for the whole of it, however long, and memory does not grow with the length.
+        What is longer than the card's ``window_s`` is divided into equal blocks; their logits are averaged, each
+        weighing as many seconds as it has frames of 20 ms within 40 dB of the loudest frame of the whole sound. A block
+        without such a frame, a pause, is not counted.
+
         Args:
             sound: a path, bytes of a file, an open binary file, or samples: ``(n,)`` or ``(channels, n)``.
             rate_hz: the samples' rate; for samples only.
@@ -116,8 +111,8 @@ class Recognizer:
         Raises:
             AudioError: if the sound cannot be read, is shorter than 0.1 s or silent.
         """
-        audio = self._heard(sound, rate_hz)
-        return self._prediction(self._run(self._input(audio)[None])[0], audio)
+        logits, duration_s = self._output(LOGITS, sound, rate_hz)
+        return self._prediction(logits, duration_s)
 
     def recognize_many(self, sounds: Iterable[Sound]) -> Iterator[Prediction]:
         """Recognize one sound after another; the answers are those of :meth:`recognize`.
@@ -132,77 +127,147 @@ class Recognizer:
 
     def logits(self, sound: Sound, rate_hz: int | None = None) -> Floats:
         """Give the network's raw outputs, before temperature and softmax: ``(classes,)``."""
-        logits: Floats = self._run(self._input(self._heard(sound, rate_hz))[None])[0]
-        return logits
+        return self._output(LOGITS, sound, rate_hz)[0]
 
-    def explain(self, sound: Sound, rate_hz: int | None = None) -> Explanation:
-        """Tell how much each of the five feature groups spoke for the answer, as exact Shapley values.
+    def embed(self, sound: Sound, rate_hz: int | None = None) -> npt.NDArray[np.float32]:
+        """Describe a sound by numbers in which sounds that the network takes for alike are near each other.
+
+        Args:
+            sound: as for :meth:`recognize`; a long one is divided and averaged in the same way.
+            rate_hz: the samples' rate; for samples only.
 
         Returns:
-            Contributions to the log-odds of the answer's emotion, against training clips as background.
+            ``(d,)`` float32.
 
         Raises:
             AudioError: as :meth:`recognize`.
-            ModelError: if the model takes sound and not the 162 features, or carries no background.
+            ModelError: if the model takes the 162 features; such a model describes nothing.
         """
-        if self.card.input != "classic-162" or self._background is None:
-            raise ModelError(f"{self.card.name}: only models on the 162 features with a background can be explained so")
-        audio = self._heard(sound, rate_hz)
-        features = self._input(audio)
-        prediction = self._prediction(self._run(features[None])[0], audio)
-        place = self.labels.index(prediction.emotion)
+        if self.card.input != "sound":
+            raise ModelError(f"{self.card.name}: it gives no embedding; a model that takes sound is wanted for this")
+        return self._output(EMBEDDING, sound, rate_hz)[0].astype(np.float32)
 
-        def log_odds(batch: npt.NDArray[np.float32]) -> Floats:
-            scaled = self._run(batch) / self.card.temperature  # (batch, classes)
-            others = np.delete(scaled, place, axis=1)
-            highest = others.max(axis=1)
-            rest = highest + np.log(np.exp(others - highest[:, None]).sum(axis=1))
-            return np.asarray(scaled[:, place] - rest, np.float64)
+    def explain(self, sound: Sound, rate_hz: int | None = None) -> Explanation | Occlusion:
+        """Tell what in the sound the answer depends on.
 
-        shares, whole, base = shapley_values(log_odds, features, self._background)
-        return Explanation(prediction, whole, base, shares)
+        Returns:
+            For a model on the 162 features an ``Explanation``: the exact Shapley value of each of the five feature
+            groups, against training clips as background. For a model that takes sound an ``Occlusion``: what changes
+            when a stretch of time or a band of frequencies is taken away. Both in log-odds of the answer's emotion.
+
+        Raises:
+            AudioError: as :meth:`recognize`.
+            ModelError: if a model on features carries no background.
+        """
+        return self._occlusion(sound, rate_hz) if self.card.input == "sound" else self._shapley(sound, rate_hz)
 
     def __repr__(self) -> str:
         return f"<Recognizer {self.card.name}: {', '.join(self.labels)}>"
 
-    def _heard(self, sound: Sound, rate_hz: int | None) -> Audio:
+    def _output(self, output: str, sound: Sound, rate_hz: int | None) -> tuple[Floats, float]:
+        """Give one output for a whole sound, and how long the sound is."""
+        if self.card.input != "sound":
+            features, duration_s = self._features(sound, rate_hz)
+            return self._session.run(self._features_output, features[None])[0], duration_s
+        with open_audio(sound, rate_hz) as reader:
+            answers = [
+                Answered(self._session.run(output, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
+                for block in blocks_of(reader, self.card.window_s)
+            ]
+            return pooled(answers), reader.heard / reader.rate_hz
+
+    def _features(self, sound: Sound, rate_hz: int | None) -> tuple[npt.NDArray[np.float32], float]:
+        from hearfelt.features.classic import classic_features
+
         audio = read_audio(sound, rate_hz)
         refuse_silence(audio)
-        return audio
+        return classic_features(audio.samples, audio.rate_hz), audio.duration_s
 
-    def _input(self, audio: Audio) -> npt.NDArray[np.float32]:
-        return classic_features(audio.samples, audio.rate_hz)
+    def _shapley(self, sound: Sound, rate_hz: int | None) -> Explanation:
+        from hearfelt.inference.explain import Explanation, shapley_values
 
-    def _run(self, batch: npt.NDArray[np.float32]) -> Floats:
-        outputs: list[Any] = self._session.run([self._output_name], {self._input_name: batch})
-        return np.asarray(outputs[0], np.float64)  # (batch, classes)
+        if self._background is None:
+            raise ModelError(f"{self.card.name}: it carries no background of training clips to explain against")
+        features, duration_s = self._features(sound, rate_hz)
+        prediction = self._prediction(self._session.run(self._features_output, features[None])[0], duration_s)
 
-    def _prediction(self, logits: Floats, audio: Audio) -> Prediction:
+        def value(batch: npt.NDArray[np.float32]) -> Floats:
+            return self._log_odds(self._session.run(self._features_output, batch), prediction.emotion)
+
+        shares, whole, base = shapley_values(value, features, self._background)
+        return Explanation(prediction, whole, base, shares)
+
+    def _occlusion(self, sound: Sound, rate_hz: int | None) -> Occlusion:
+        from hearfelt.inference.occlusion import BANDS_HZ, Occlusion, occluded, windows
+
+        def run(block: npt.NDArray[np.float32]) -> Floats:
+            logits: Floats = self._session.run(LOGITS, block[None])[0]  # (n,) -> (1, n)
+            return logits
+
+        with open_audio(sound, rate_hz) as reader:
+            runs = occluded(blocks_of(reader, self.card.window_s), run, reader.duration_s)
+            duration_s = reader.heard / reader.rate_hz
+        prediction = self._prediction(runs.whole, duration_s)
+        whole = float(self._log_odds(runs.whole[None], prediction.emotion)[0])
+        without_time = self._log_odds(runs.without_time, prediction.emotion)
+        without_band = self._log_odds(runs.without_band, prediction.emotion)
+        times_s, window_s = windows(reader.duration_s)
+        return Occlusion(
+            prediction,
+            whole,
+            window_s,
+            times_s,
+            tuple((whole - without_time).tolist()),
+            BANDS_HZ,
+            tuple((whole - without_band).tolist()),
+        )
+
+    def _log_odds(self, logits: Floats, emotion: str) -> Floats:
+        """Give ``log(p / (1 - p))`` of one emotion for each row of ``(rows, classes)`` logits."""
+        scaled = logits / self.card.temperature
+        place = self.labels.index(emotion)
+        others = np.delete(scaled, place, axis=1)
+        highest = others.max(axis=1)
+        rest = highest + np.log(np.exp(others - highest[:, None]).sum(axis=1))
+        return np.asarray(scaled[:, place] - rest, np.float64)
+
+    def _prediction(self, logits: Floats, duration_s: float) -> Prediction:
         scaled = logits / self.card.temperature
         weights = np.exp(scaled - scaled.max())
         probabilities = dict(zip(self.labels, (weights / weights.sum()).tolist(), strict=True))
         emotion = max(probabilities, key=lambda label: probabilities[label])
         confidence = probabilities[emotion]
-        return Prediction(
-            emotion,
-            confidence,
-            probabilities,
-            confidence < self.card.unsure_below,
-            audio.duration_s,
-            self.card.name,
-        )
+        is_unsure = confidence < self.card.unsure_below
+        return Prediction(emotion, confidence, probabilities, is_unsure, duration_s, self.card.name)
 
-    def _check_fit(self, name: str) -> None:
-        if self.card.input != "classic-162":
-            raise ModelError(f"{name}: takes {self.card.input}; this hearfelt knows models on the 162 features")
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(outputs) < 1:
+    def _check_features_fit(self, name: str) -> None:
+        inputs, outputs = self._session.inputs, self._session.outputs
+        if len(inputs) != 1 or not outputs:
             raise ModelError(f"{name}: {len(inputs)} inputs and {len(outputs)} outputs; one input is wanted")
-        self._input_name, self._output_name = inputs[0].name, outputs[0].name
-        if inputs[0].shape[-1] != len(FEATURE_NAMES):
-            raise ModelError(f"{name}: an input of {inputs[0].shape}; its card promises {len(FEATURE_NAMES)} features")
-        answer = self._run(np.zeros((1, len(FEATURE_NAMES)), np.float32))
-        if answer.shape != (1, len(self.labels)) or not np.isfinite(answer).all():
+        (shape,), self._features_output = inputs.values(), next(iter(outputs))
+        if shape[-1] != _FEATURES:
+            raise ModelError(f"{name}: an input of {list(shape[1:])}; its card promises {_FEATURES} features")
+        self._check_answer(name, self._features_output, np.zeros((1, _FEATURES), np.float32))
+
+    def _check_sound_fit(self, name: str) -> None:
+        inputs, outputs = self._session.inputs, self._session.outputs
+        if list(inputs) != [SOUND_INPUT]:
+            raise ModelError(f"{name}: inputs {list(inputs)}; a model that takes sound has one, {SOUND_INPUT!r}")
+        kind, *shape = inputs[SOUND_INPUT]
+        fixed = [length for length in shape if isinstance(length, int)]  # the others vary
+        if kind != "tensor(float)" or len(shape) != 2 or fixed not in ([], [1]) or shape[1] == 1:
+            raise ModelError(f"{name}: an input of {kind} {shape}; float samples of shape (1, n), n free, are wanted")
+        if missing := [output for output in (LOGITS, EMBEDDING) if output not in outputs]:
+            raise ModelError(f"{name}: outputs {list(outputs)}; {missing[0]!r} is missing")
+        probe = np.sin(np.arange(_PROBE) / 9).astype(np.float32)[None]  # a tone of 283 Hz
+        self._check_answer(name, LOGITS, probe)
+        embedding = self._session.run(EMBEDDING, probe)
+        if embedding.ndim != 2 or len(embedding) != 1:
+            raise ModelError(f"{name}: an embedding of shape {embedding.shape}; (1, d) is wanted")
+
+    def _check_answer(self, name: str, output: str, probe: npt.NDArray[np.float32]) -> None:
+        answer = self._session.run(output, probe)
+        if answer.shape != (1, len(self.labels)):
             raise ModelError(f"{name}: answers of shape {answer.shape}; its card names {len(self.labels)} emotions")
 
 
@@ -227,6 +292,6 @@ def _background(text: str, name: str) -> npt.NDArray[np.float32] | None:
     if not text:
         return None
     try:
-        return np.frombuffer(base64.b64decode(text, validate=True), "<f4").reshape(-1, len(FEATURE_NAMES))
+        return np.frombuffer(base64.b64decode(text, validate=True), "<f4").reshape(-1, _FEATURES)
     except (binascii.Error, ValueError) as error:
         raise ModelError(f"{name}: its background for explanations is damaged; load an undamaged copy") from error

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from hearfelt.audio import Audio
 from hearfelt.inference.explain import GROUPS_IN_WORDS, Explanation
+from hearfelt.inference.occlusion import BANDS_HZ, Occlusion
 from hearfelt.inference.prediction import Prediction
 from hearfelt.reports.figures.canvas import figure_png, figure_svg
-from hearfelt.reports.figures.reasons import contribution_bars
+from hearfelt.reports.figures.reasons import contribution_bars, occlusion_sheet
 
 SHARES = {"chroma": 0.25, "mfcc": -1.5, "zero_crossing_rate": 0.0, "mel": 3.0, "rms": 0.75}
 
@@ -51,3 +54,40 @@ def test_a_label_that_looks_like_a_formula_is_drawn_as_text() -> None:
     svg = figure_svg(contribution_bars(Explanation(prediction, 0.4, 0.0, {"$b": 0.4})))
     assert "log-odds of $a" in svg
     assert "$b" in svg
+
+
+AUDIO = Audio((0.1 * np.sin(np.arange(32_000) / 9)).astype(np.float32), 16_000, name="tone")
+
+
+def an_occlusion(times: list[float], bands: list[float]) -> Occlusion:
+    prediction = Prediction("angry", 0.6, {"angry": 0.6, "sad": 0.4}, False, 2.0, "toy")
+    middles = tuple(np.linspace(0.125, 1.875, len(times)).tolist())
+    return Occlusion(prediction, 0.4, 0.25, middles, tuple(times), BANDS_HZ, tuple(bands))
+
+
+def test_the_curve_stands_under_the_waveform_on_the_same_time_axis() -> None:
+    times = [0.1, 0.2, 1.5, -0.4, 0.0]
+    wave, curve, bands = occlusion_sheet(AUDIO, an_occlusion(times, [0.1] * 8)).axes
+    assert wave.get_xlim() == curve.get_xlim() == (0, 2.0)
+    drawn = curve.lines[0]
+    assert drawn.get_ydata().tolist() == times
+    assert drawn.get_xdata()[2] == pytest.approx(1.0)
+    assert bands.get_yticklabels()[5].get_text() == "2.7 to 3.9 kHz"
+
+
+def test_bands_are_as_long_as_their_effects_and_against_has_another_colour() -> None:
+    effects = [0.5, -1.0, 0.0, 2.0, 0.1, 0.1, 0.1, 0.1]
+    bars = occlusion_sheet(AUDIO, an_occlusion([0.1] * 5, effects)).axes[2].patches
+    assert [bar.get_width() for bar in bars] == effects
+    assert bars[0].get_facecolor() != bars[1].get_facecolor()
+
+
+def test_the_picture_says_that_it_is_occlusion_and_no_cause() -> None:
+    svg = figure_svg(occlusion_sheet(AUDIO, an_occlusion([0.1] * 5, [0.2] * 8), title="a$b.wav"))
+    assert "not a cause" in svg
+    assert "a$b.wav: angry, 60 % sure" in svg
+
+
+@pytest.mark.parametrize("effect", [0.0, 1e-9, 30.0, -30.0])
+def test_any_effect_can_be_drawn(effect: float) -> None:
+    assert figure_png(occlusion_sheet(AUDIO, an_occlusion([effect] * 3, [effect] * 8)), dpi=60).startswith(b"\x89PNG")

@@ -21,7 +21,7 @@ from hearfelt.inference.prediction import Prediction
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent, plain, quiet
 from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED
 
-__all__ = ["demo_picture", "mel_spectrogram", "pitch_track", "sound_sheet", "spectrogram", "waveform"]
+__all__ = ["demo_picture", "draw_wave", "mel_spectrogram", "pitch_track", "sound_sheet", "spectrogram", "waveform"]
 
 _COLUMNS: Final = 900  # of a waveform
 _RANGE_DB: Final = 70.0  # below the loudest; what is softer is drawn as nothing
@@ -47,7 +47,7 @@ def waveform(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT
         'time (s)'
     """
     figure, axes = _single(2.2, title)
-    _draw_wave(axes, audio, until_s, colour)
+    draw_wave(axes, audio, until_s, colour)
     return figure
 
 
@@ -106,7 +106,7 @@ def sound_sheet(audio: Audio, *, until_s: float | None = None, colour: str = ACC
     """
     figure = new_figure(5.2, 6.0)
     wave, lines, mel, voice = figure.subplots(4, 1, sharex=True, height_ratios=(0.8, 1.25, 1.25, 1))
-    _draw_wave(wave, audio, until_s, colour)
+    draw_wave(wave, audio, until_s, colour)
     _draw_spectrogram(lines, audio, until_s)
     _draw_mel(mel, audio, until_s)
     _draw_pitch(voice, audio, until_s, colour)
@@ -133,7 +133,7 @@ def demo_picture(audio: Audio, prediction: Prediction, *, title: str = "", note:
     for part in halves:
         part.set_facecolor("none")
     wave, lines = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.35))
-    _draw_wave(wave, audio, None, look.colour)
+    draw_wave(wave, audio, None, look.colour)
     _draw_spectrogram(lines, audio, None)
     wave.set_xlabel("")
     left.align_ylabels()
@@ -169,7 +169,15 @@ def _time_axis(axes: Axes, audio: Audio, until_s: float | None) -> None:
     axes.set_xlabel("time (s)")
 
 
-def _draw_wave(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> None:
+def draw_wave(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> None:
+    """Draw a waveform into axes that stand among others.
+
+    Args:
+        axes: where to draw.
+        audio: the sound.
+        until_s: end of the time axis; None for the sound's own.
+        colour: ``#rrggbb`` of the wave.
+    """
     quiet(axes)
     low, high = envelope(audio.samples, _COLUMNS)
     times_s = (np.arange(len(low)) + 0.5) * (audio.duration_s / max(1, len(low)))

@@ -1,0 +1,108 @@
+"""One model file in ONNX Runtime: looked through before it is loaded, and what goes wrong told in one sentence."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from hearfelt.errors import ModelError
+from hearfelt.inference.graph_check import GraphFacts, check_graph
+
+__all__ = ["LARGEST_BYTES", "PROVIDER", "Session"]
+
+Floats = npt.NDArray[np.float64]
+
+PROVIDER: Final = "CPUExecutionProvider"  # the same answers everywhere
+LARGEST_BYTES: Final = 200 * 2**20  # far above any model of ours; a larger file is a mistake or an attack
+
+
+class Session:
+    """A loaded model; may be used from several threads.
+
+    Args:
+        model: the bytes of an ONNX file, or its path. By its path a file is never in memory as bytes.
+        name: what messages call it.
+        threads: threads for one answer; by default ONNX Runtime decides.
+
+    Attributes:
+        metadata: texts that the file carries.
+        inputs: shape of each input by name; a length that varies is a text.
+        outputs: the same of the outputs.
+
+    Raises:
+        ModelError: if it is no model, cannot be read, asks for more than standard operators, or does not fit together.
+    """
+
+    def __init__(self, model: bytes | Path, *, name: str = "model", threads: int | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise ModelError(f"{threads} threads; 1 or more is wanted")
+        facts = _checked(model, name)
+        self._name = name
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, _options(threads), providers=[PROVIDER], enable_fallback=0
+            )
+            self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+            self.inputs = {one.name: _described(one) for one in self._session.get_inputs()}
+            self.outputs = {one.name: _described(one) for one in self._session.get_outputs()}
+        except Exception as error:  # ONNX Runtime has a dozen classes for a bad file and no common one
+            asked = f"operators of version {facts.opset}, format {facts.ir_version}"
+            raise ModelError(f"{name}: this is no model that can be loaded ({asked}: {_reason(error)})") from error
+
+    def run(self, output: str, samples: npt.NDArray[np.float32]) -> Floats:
+        """Give one output for the only input.
+
+        Raises:
+            ModelError: if the network cannot take it, or its answer is not finite.
+        """
+        try:
+            (given,) = self._session.run([output], {next(iter(self.inputs)): np.ascontiguousarray(samples)})
+        except Exception as error:
+            raise ModelError(f"{self._name}: it fails on an input of {samples.shape} ({_reason(error)})") from error
+        values: Floats = np.asarray(given, np.float64)
+        if not np.isfinite(values).all():
+            raise ModelError(f"{self._name}: its answer is not finite; the file is damaged, or not fit for this sound")
+        return values
+
+
+def _checked(model: bytes | Path, name: str) -> GraphFacts:
+    if isinstance(model, bytes):
+        _refuse_too_large(len(model), name)
+        return check_graph(model, name)
+    try:
+        with model.open("rb") as file:
+            size = file.seek(0, 2)
+            _refuse_too_large(size, name)
+            # Only the pages between the large tensors are touched.
+            return check_graph(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)) if size else b"", name)
+    except OSError as error:
+        raise ModelError(f"{model}: cannot be read ({error.strerror})") from error
+
+
+def _refuse_too_large(size: int, name: str) -> None:
+    if size > LARGEST_BYTES:
+        raise ModelError(f"{name}: {size >> 20} MiB; a model has at most {LARGEST_BYTES >> 20} MiB")
+
+
+def _options(threads: int | None) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is told by the error, not on standard error
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # whatever the bytes pretend to be
+    if threads is not None:
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+    return options
+
+
+def _described(one: onnxruntime.NodeArg) -> tuple[object, ...]:
+    return (one.type, *one.shape)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from hearfelt.errors import ModelError
+from hearfelt.inference.graph_check import DEEPEST, check_graph
+from hearfelt.inference.recognizer import Recognizer, model_path, shipped_models
+
+Change = Callable[[onnx.ModelProto], Any]
+
+
+@pytest.fixture(scope="module")
+def whole(sound_model: Path) -> bytes:
+    return sound_model.read_bytes()
+
+
+def changed(model: bytes, change: Change) -> bytes:
+    proto = onnx.load_from_string(model)
+    change(proto)
+    return bytes(proto.SerializeToString())
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_the_shipped_files_pass(name: str) -> None:
+    data = model_path(name).read_bytes()
+    facts, proto = check_graph(data, name), onnx.load_from_string(data)
+    assert facts.ir_version == proto.ir_version
+    assert facts.opset == proto.opset_import[0].version
+    assert facts.nodes >= len(proto.graph.node)
+
+
+def test_what_it_finds_is_what_onnx_finds(whole: bytes) -> None:
+    facts = check_graph(whole, "sound")
+    assert (facts.ir_version, facts.opset, facts.nodes, facts.tensors) == (8, 17, 17, 5)
+
+
+def in_a_branch(node: onnx.NodeProto) -> onnx.NodeProto:
+    """Hide a node in the branches of an If."""
+    branch = helper.make_graph([node], "b", [], [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])
+    return helper.make_node("If", ["condition"], ["z"], then_branch=branch, else_branch=branch)
+
+
+def deep(levels: int) -> onnx.NodeProto:
+    node = helper.make_node("Identity", ["samples"], ["y"])
+    for _ in range(levels):
+        node = in_a_branch(node)
+    return node
+
+
+def outside(proto: onnx.ModelProto, place: str) -> None:
+    """Say of a tensor that its values are in another file."""
+    tensor = numpy_helper.from_array(np.zeros(4, np.float32), "stranger")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../../etc/passwd"
+    if place == "initializer":
+        proto.graph.initializer.append(tensor)
+    elif place == "constant":
+        proto.graph.node.append(helper.make_node("Constant", [], ["c"], value=tensor))
+    elif place == "sparse":
+        indices = numpy_helper.from_array(np.arange(4), "i")
+        proto.graph.sparse_initializer.append(helper.make_sparse_tensor(tensor, indices, [9]))
+    else:
+        proto.graph.node.append(in_a_branch(helper.make_node("Constant", [], ["y"], value=tensor)))
+
+
+def function(proto: onnx.ModelProto) -> None:
+    node = helper.make_node("Identity", ["x"], ["y"])
+    proto.functions.append(helper.make_function("", "Mine", ["x"], ["y"], [node], [helper.make_opsetid("", 17)]))
+
+
+def custom(domain: str) -> onnx.NodeProto:
+    return helper.make_node("Mine", ["samples"], ["y"], domain=domain)
+
+
+REFUSED: dict[str, tuple[Change, str]] = {
+    "custom operator": (lambda p: p.graph.node.append(custom("evil.ops")), "needs the operator evil.ops.Mine"),
+    "contrib operator": (lambda p: p.graph.node.append(custom("com.microsoft")), "needs the operator com.microsoft"),
+    "preview operator": (lambda p: p.graph.node.append(custom("ai.onnx.preview")), "needs the operator ai.onnx.pre"),
+    "custom operator inside": (lambda p: p.graph.node.append(in_a_branch(custom("evil"))), "needs the operator evil"),
+    "function": (function, "operators of its own"),
+    "training": (lambda p: p.training_info.add().algorithm.node.append(custom("evil")), "training graph"),
+    **{
+        f"other files, {place}": (lambda p, place=place: outside(p, place), "weights in other files")
+        for place in ("initializer", "constant", "sparse", "branch")
+    },
+    "extra tensor": (
+        lambda p: p.graph.initializer.append(numpy_helper.from_array(np.zeros(4, np.float32), "left.over")),
+        "nothing uses the tensor left.over",
+    ),
+    "one name twice": (lambda p: p.graph.initializer.append(p.graph.initializer[0]), "two tensors are called waves"),
+    "too deep": (lambda p: p.graph.node.append(deep(DEEPEST + 1)), "graphs inside graphs"),
+    "no graph": (lambda p: p.ClearField("graph"), "0 graphs"),
+    "odd names": (lambda p: p.graph.node.append(custom("\x1b[2J\n" + "x" * 300)), "needs the operator �"),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_business_of_a_model_is_refused_before_it_is_loaded(
+    change: Change, words: str, whole: bytes
+) -> None:
+    model = changed(whole, change)
+    with pytest.raises(ModelError) as caught:
+        check_graph(model, "mine.onnx")
+    assert str(caught.value).startswith("mine.onnx: ")
+    assert words in str(caught.value)
+    assert str(caught.value).isprintable()
+    with pytest.raises(ModelError, match="mine") as again:
+        Recognizer(model, name="mine.onnx")
+    assert str(again.value) == str(caught.value)
+
+
+def test_a_domain_that_is_only_imported_is_no_operator(whole: bytes) -> None:
+    def imports(proto: onnx.ModelProto) -> None:
+        proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+
+    assert check_graph(changed(whole, imports), "m").opset == 17
+
+
+def test_names_inside_branches_may_repeat(whole: bytes) -> None:
+    def branches(proto: onnx.ModelProto) -> None:
+        for number in range(2):
+            value = numpy_helper.from_array(np.zeros(1, np.float32), "same")
+            node = helper.make_node("Identity", ["same"], ["y"])
+            output = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+            branch = helper.make_graph([node], "b", [], [output], [value])
+            proto.graph.node.append(
+                helper.make_node("If", ["c"], [f"z{number}"], then_branch=branch, else_branch=branch)
+            )
+
+    assert check_graph(changed(whole, branches), "m").tensors == 5 + 4
+
+
+@pytest.mark.parametrize(
+    ("damaged", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"\x08", "cut short"),
+        (b"\x3a\x05ab", "reaches beyond"),
+        (b"\x08" + b"\xff" * 11, "without an end"),
+        (b"\x0b\x0c", "a field of kind 3"),
+        (b"\x00\x01", "a field with the number 0"),
+        (b"\xba\x80\x80\x80\x10\x00", "a field with the number 536870919"),  # graph, to readers that cut it off
+        (b"\x38\x01", "a number where bytes belong"),
+        (b"\x0a\x01x", "bytes where a number belongs"),
+        (b"\x3a\x04\x0a\x02\x22\x00" * 2, "2 graphs"),
+        (b"\x3a\x05\x0a\x03\x22\x01\xff", "no text"),
+        (b"\x14\x00\x00\x00ORTM" + bytes(100), "ONNX Runtime's own"),
+        (b"GIF89a" * 99, "no model"),
+    ],
+)
+def test_damage_is_named(damaged: bytes, words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        check_graph(damaged, "m")
+
+
+def test_a_file_of_nothing_but_tiny_parts_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hearfelt.inference.graph_check.MOST_FIELDS", 1_000)
+    with pytest.raises(ModelError, match="more than 1,000 parts"):
+        check_graph(b"\x08\x01" * 2_000, "m")
+
+
+@settings(max_examples=150, deadline=None)
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_half_a_file_is_never_taken_for_a_whole_one(share: float, sound_model: Path) -> None:
+    whole = sound_model.read_bytes()
+    with pytest.raises(ModelError) as caught:
+        Recognizer(whole[: int(share * len(whole))])
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+def test_whatever_is_flipped_only_a_model_error_comes_out(flips: list[tuple[float, int]], sound_model: Path) -> None:
+    whole = sound_model.read_bytes()
+    # Weights are most of the file and may be any numbers; what can be misread is before and behind them.
+    raw = onnx.load_from_string(whole).graph.initializer[0].raw_data
+    start = whole.index(raw)
+    sense = [*range(start), *range(start + len(raw), len(whole))]
+    flipped = bytearray(whole)
+    for share, byte in flips:
+        flipped[sense[int(share * len(sense))]] = byte
+    with contextlib.suppress(ModelError):
+        Recognizer(bytes(flipped))
