@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt recognize clip.wav other.mp3",
             "hearfelt recognize clip.wav --why                    # what it depends on",
             "hearfelt recognize clip.wav --plot clip.png          # as a picture",
-            "hearfelt recognize clip.wav --why --plot why.png     # the same of the reasons",
+            "hearfelt recognize clip.wav --why --plot why.png     # the reasons, drawn",
             "hearfelt recognize folder/ --format csv > answers.csv",
             "hearfelt recognize clip.wav --model my.onnx",
         ),
