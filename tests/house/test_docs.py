@@ -18,7 +18,10 @@ from hearfelt.audio import audio_files, read_audio
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "MODEL_CARD")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 NOT_RUN = "<!-- not run: "
 
 

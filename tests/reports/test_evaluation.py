@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -115,6 +116,24 @@ def test_curves_are_read_with_fold_seed_and_epoch_as_numbers(results: Results) -
     assert len(rows) == 12
     assert (rows[-1]["fold"], rows[-1]["seed"], rows[-1]["epoch"]) == (2, 1, 3)
     assert rows[0]["train_loss"] == 2.0
+
+
+def test_the_page_says_where_the_epoch_was_chosen_and_what_stood_beside(tmp_path: Path) -> None:
+    plan = plan_of()
+    folder = tmp_path / "by-speaker" / "honest"
+    folder.mkdir(parents=True)
+    write_curves(folder)
+    honest = write_results(folder, answers(plan), About(plan, {}))
+    assert "chosen on validation clips" in Words(write_report(honest).read_text()).text
+    step = replace(plan.protocol, leaky=True, copies_of_test=True, chooses_on_test=True)
+    song = Clips([Clip("other", Path("nowhere"), "song.wav", "other/1", "sad", channel="song")])
+    leaky = replace(plan, protocol=step, beside=song)
+    folder = tmp_path / "by-speaker" / "leaky"
+    folder.mkdir()
+    write_curves(folder)
+    page = Words(write_report(write_results(folder, answers(plan), About(leaky, {}))).read_text())
+    assert "The epoch was chosen on the test clips, to show what this is worth." in page.text
+    assert "other, learned from alone" in page.text
 
 
 def test_without_curves_the_page_says_nothing_of_learning(results: Results) -> None:

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from sklearn.metrics import classification_report
 
-from hearfelt.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.predictions import Evaluation, Row
-from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.evaluation.published import emotion_code, ravdess_names
-from hearfelt.evaluation.results import About, Results, find_results, read_results, write_results
+from hearfelt.evaluation.results import ModelFile, Results, find_results, read_results
+from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
 from hearfelt.reports.numbers import bare
 from hearfelt.reports.results_page import BEGIN, END, check_pages, readme_block, results_page, write_pages
 from hearfelt.reports.results_tables import read_anchors
@@ -21,36 +18,13 @@ from hearfelt.reports.results_tables import read_anchors
 REPOSITORY = Path(__file__).parents[2]
 
 
-def named_clips() -> Clips:
-    return Clips(
-        Clip("ravdess", Path("nowhere"), f"{name}.wav", f"ravdess/{name[-2:]}", label, channel=channel)
-        for channel in ("speech", "song")
-        for name in ravdess_names(channel)
-        for label in [EMOTIONS[int(emotion_code(name)) - 1]]
-    )
-
-
-def write(home: Path, protocol: str, name: str, strength: float, drop: tuple[str, ...] = ()) -> Results:
-    plan = PROTOCOLS[protocol].plan(named_clips(), drop=drop)
-    generator = np.random.default_rng(2)
-    rows = []
-    for seed in (0, 1):
-        for fold in plan.folds:
-            logits = generator.normal(0, 1, (len(fold.test), len(plan.emotions)))
-            for clip, row in zip(fold.test, logits, strict=True):
-                row[plan.emotions.index(clip.emotion)] += strength
-                shares = tuple((np.exp(row) / np.exp(row).sum()).tolist())
-                rows.append(Row(clip.name, clip.speaker, fold.name, seed, clip.emotion, shares))
-    return write_results(home / protocol / name, Evaluation(plan.emotions, rows), About(plan, {"name": name}))
-
-
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, make_results: Callable[..., Results]) -> Path:
     """A checkout with three results and the real anchors; tests must not change it."""
     root = tmp_path_factory.mktemp("checkout")
-    write(root / "results", "emobox-ravdess", "weak", 0.8)
-    write(root / "results", "seed-ravdess", "weak", 2.0)
-    write(root / "results", "seed-ravdess", "weak-7", 2.2, drop=("neutral",))
+    make_results(root / "results", "emobox-ravdess", "weak", 0.8)
+    make_results(root / "results", "seed-ravdess", "weak", 2.0, file=ModelFile(4_153_835, 47_000))
+    make_results(root / "results", "seed-ravdess", "weak-7", 2.2, drop=("neutral",))
     (root / "docs").mkdir()
     (root / "docs" / "anchors.toml").write_bytes((REPOSITORY / "docs" / "anchors.toml").read_bytes())
     (root / "README.md").write_text(f"# mine\n\n{BEGIN}\n{END}\n\nThe rest.\n")
@@ -103,6 +77,55 @@ def test_our_row_states_the_figures_of_its_summary(checkout: Path) -> None:
     assert f"| **{bare(one.figure('uar'))}** | {bare(low)}–{bare(high)} | {bare(one.figure('accuracy'))} |" in row
 
 
+def test_our_row_states_size_and_speed_where_they_are_known(checkout: Path) -> None:
+    [row] = [
+        line
+        for line in results_page(find_results(checkout / "results"), checkout).splitlines()
+        if "| **weak** |" in line and "emobox" in line
+    ]
+    assert row.startswith("| **weak** | 47 k | `emobox-ravdess` |")  # as the other result of the same model says
+    assert row.endswith("| 2 | 4.2 | – |")
+    (checkout / "benchmarks").mkdir()
+    (checkout / "benchmarks" / "model.json").write_text('{"models": {"weak": {"seconds_per_second": 61.26}}}')
+    with pytest.raises(CorpusError, match=r"results\.md: stale"):
+        check_pages(checkout)
+    write_pages(checkout)
+    assert "| 4.2 | 61 |" in (checkout / "docs" / "results.md").read_text()
+
+
+def test_the_ladder_has_a_section_and_is_in_no_other_table(
+    made: Path, make_results: Callable[..., Results], climbed: list[Results]
+) -> None:
+    page = results_page(climbed, made)
+    for title in ("## Strangers", "## Familiar voices", "## Each result"):
+        assert "ladder-" not in part(page, title)
+    assert "| honest: nobody tested was heard in training |" in part(page, "## The leak ladder")
+    assert "on ladder-" not in page
+
+
+def test_a_checkout_with_the_default_model_has_a_card_and_its_picture(checkout: Path) -> None:
+    weights = checkout / "src" / "hearfelt" / "weights"
+    weights.mkdir(parents=True)
+    (weights / f"{DEFAULT_MODEL}.onnx").symlink_to(model_path(DEFAULT_MODEL))
+    with pytest.raises(CorpusError, match=r"MODEL_CARD\.md: stale at line 1"):
+        check_pages(checkout)
+    (checkout / "results").unlink()
+    (checkout / "results").mkdir()
+    for protocol in ("emobox-ravdess", "unheard-ravdess"):
+        own = REPOSITORY / "results" / protocol / DEFAULT_MODEL
+        if own.is_dir():
+            (checkout / "results" / protocol).mkdir()
+            (checkout / "results" / protocol / DEFAULT_MODEL).symlink_to(own)
+    written = write_pages(checkout)
+    assert checkout / "MODEL_CARD.md" in written
+    assert (checkout / "docs" / "pictures" / "reliability.png") in written
+    check_pages(checkout)
+    card = checkout / "MODEL_CARD.md"
+    card.write_text(card.read_text().replace("prohibited", "fine"))
+    with pytest.raises(CorpusError, match=r"MODEL_CARD\.md: stale at line"):
+        check_pages(checkout)
+
+
 def test_rows_rise_from_the_majority_guess_to_the_best(checkout: Path) -> None:
     page = (checkout / "docs" / "results.md").read_text()
     rows = [line.split(" | ") for line in part(page, "## Strangers").splitlines() if line.startswith("| ")][1:]
@@ -134,8 +157,10 @@ def test_the_dropped_emotion_is_named_and_in_no_row(checkout: Path) -> None:
     assert "neutral" not in part(page, "### weak-7 on seed-ravdess")
 
 
-def test_a_result_without_an_emotion_is_not_set_beside_those_with_eight(made: Path, tmp_path: Path) -> None:
-    write(tmp_path, "emobox-ravdess", "easy", 3.0, drop=("neutral",))
+def test_a_result_without_an_emotion_is_not_set_beside_those_with_eight(
+    made: Path, make_results: Callable[..., Results], tmp_path: Path
+) -> None:
+    make_results(tmp_path, "emobox-ravdess", "easy", 3.0, drop=("neutral",))
     page = results_page(find_results(tmp_path), made)
     assert "easy" not in part(page, "## Strangers")
     assert "| **easy** | `emobox-ravdess` | ravdess (1,344 clips) | 7 |" in page

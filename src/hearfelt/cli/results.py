@@ -166,15 +166,19 @@ def _results(
         typer.Option("--root", metavar="FOLDER", help="The checkout with results/ and docs/.", callback=expanded),
     ] = Path(),
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if docs/results.md or README.md is stale.")
+        bool, typer.Option("--check", help="Write nothing; fail if a page or a picture is stale.")
     ] = False,
 ) -> None:
-    """Write docs/results.md, and the figures in README.md, from every results/PROTOCOL/NAME/."""
+    """Write the figures in docs/results.md, README.md and MODEL_CARD.md from results/.
+
+    Every results/PROTOCOL/NAME/ is read, and the default model's own card;
+    the pictures of the leak ladder and of the confidence are drawn as well.
+    """
     from hearfelt.reports.results_page import check_pages, write_pages
 
     if check:
         check_pages(root)
-        typer.echo("docs/results.md and README.md say what results/ holds")
+        typer.echo("docs/results.md, README.md, MODEL_CARD.md and their pictures say what results/ holds")
     else:
         for path in write_pages(root):
             typer.echo(path)

@@ -223,9 +223,12 @@ def _learning(curves: list[dict[str, float]], results: Results) -> Section:
     epochs = [run["epoch"] for run in results.summary["runs"] if run["epoch"] is not None]
     chosen = epochs[0] if len(runs) == 1 and epochs else None
     kept = f"Kept were epochs {min(epochs)} to {max(epochs)}. " if len(epochs) > 1 else ""
+    how = "The epoch was chosen on validation clips, which are part of neither training nor test."
+    if results.summary.get("leaks", {}).get("chosen_on_test"):
+        how = "The epoch was chosen on the test clips, to show what this is worth."
     return section(
         "Learning",
-        prose(f"{kept}The epoch was chosen on validation clips, which are part of neither training nor test."),
+        prose(f"{kept}{how}"),
         picture(
             learning_curves(curves, chosen=chosen),
             alt=f"Loss and accuracy by epoch of {many(len(runs), 'run')}",
@@ -237,6 +240,8 @@ def _learning(curves: list[dict[str, float]], results: Results) -> Section:
 def _setting(results: Results) -> Section:
     summary = results.summary
     corpora = [(name, one["clips"], one["fingerprint"]) for name, one in summary["corpora"].items()]
+    beside = summary.get("beside", {}).items()
+    corpora += [(f"{name}, learned from alone", one["clips"], one["fingerprint"]) for name, one in beside]
     protocol = PROTOCOLS.get(results.protocol)
     blocks = [
         prose(protocol.description if protocol else ""),

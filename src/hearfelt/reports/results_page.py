@@ -1,6 +1,6 @@
-"""``docs/results.md`` and the figures in the README, generated from result files, and the check that they are fresh.
+"""``docs/results.md``, ``MODEL_CARD.md`` and the figures in the README, from result files, and whether they are fresh.
 
-No number in either is typed by hand: ours come from ``results/PROTOCOL/NAME/``, those of others from
+No number in them is typed by hand: ours come from ``results/PROTOCOL/NAME/``, those of others from
 ``docs/anchors.toml``, where each has its source.
 """
 
@@ -14,11 +14,22 @@ from typing import Final
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.results import Results, find_results
 from hearfelt.files import atomic_write
+from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
+from hearfelt.reports.model_card import Shipped, card_page
+from hearfelt.reports.model_card_figures import main_result
 from hearfelt.reports.numbers import bare, interval
+from hearfelt.reports.results_ladder import is_ladder, ladder_section
+from hearfelt.reports.results_markdown import SPEEDS, markdown_table, read_speeds
+from hearfelt.reports.results_pictures import (
+    Picture,
+    check_pictures,
+    ladder_picture,
+    reliability_picture,
+    write_pictures,
+)
 from hearfelt.reports.results_tables import (
     details,
     familiar_table,
-    markdown_table,
     other_table,
     read_anchors,
     strangers_table,
@@ -29,6 +40,8 @@ __all__ = ["BEGIN", "END", "check_pages", "readme_block", "results_page", "write
 PAGE: Final = Path("docs/results.md")
 ANCHORS: Final = Path("docs/anchors.toml")
 README: Final = Path("README.md")
+CARD: Final = Path("MODEL_CARD.md")
+WEIGHTS: Final = Path("src/hearfelt/weights")
 RESULTS: Final = Path("results")
 BEGIN: Final = "<!-- results:begin -->"
 END: Final = "<!-- results:end -->"
@@ -44,14 +57,16 @@ _INTRODUCTION: Final = """\
 Every figure of ours is computed from `results/PROTOCOL/NAME/predictions.csv`: answers of exported model files to
 test clips. UAR is the mean of the emotions' recalls; it and the other figures are pooled over all folds of a seed
 and then averaged over the seeds. "95 %" is an interval over drawn **speakers**, since clips of one person resemble
-each other. The epoch, where there is one, was chosen on validation clips, never on test clips.
+each other. The epoch, where there is one, was chosen on validation clips, never on test clips, but in the last step of
+the leak ladder, which shows what that is worth.
 [protocols.md](protocols.md) says how everything is measured."""
 
 _STRANGERS: Final = """\
 ## Strangers: nobody tested was heard before
 
 RAVDESS speech, 8 emotions, speakers unseen in training. These figures say what to expect from a new voice.
-Ours are bold; figures of others are as they published them."""
+Ours are bold; figures of others are as they published them. "MB" is the model's file; "speed" is how many seconds of
+sound it answers in a second on one core."""
 
 _FAMILIAR: Final = """\
 ## Familiar voices: speakers on both sides (leaky)
@@ -72,12 +87,13 @@ def results_page(results: Sequence[Results], root: Path) -> str:
     parts = [
         _INTRODUCTION,
         _STRANGERS,
-        strangers_table(results, anchors),
+        strangers_table(results, anchors, read_speeds(root / SPEEDS)),
         f"### Other corpora, other emotions\n\n{other}" if other else "",
         _FAMILIAR,
         familiar_table(results, anchors),
+        ladder_section(results),
         "## Each result" if results else "No result of ours is here yet.",
-        *(details(one) for one in results),
+        *(details(one) for one in results if not is_ladder(one)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -106,27 +122,27 @@ def readme_block(results: Sequence[Results]) -> str:
 
 
 def write_pages(root: Path) -> list[Path]:
-    """Write ``docs/results.md`` and the block in the README, where it has one.
+    """Write ``docs/results.md``, the block in the README where it has one, ``MODEL_CARD.md``, and their pictures.
 
     Args:
-        root: the checkout.
+        root: the checkout. The model card is of the default model's file in it, and not written where there is none.
 
     Returns:
-        The files written.
+        The files written; pictures that show the same figures already are left as they are.
 
     Raises:
         CorpusError: if a result is damaged, or the README's marks don't come in a pair.
+        ExtraMissingError: if a picture is wanted and matplotlib is not installed.
     """
-    written = []
-    for path, text in _wanted(root).items():
+    texts, pictures = _wanted(root)
+    for path, text in texts.items():
         with atomic_write(path) as file:
             file.write(text)
-        written.append(path)
-    return written
+    return [*texts, *write_pictures(root, pictures)]
 
 
 def check_pages(root: Path) -> None:
-    """Raise an error unless both files say exactly what the results say.
+    """Raise an error unless every file says, and every picture shows, exactly what the results say.
 
     In the README, every figure outside the block that is written as per cent with a decimal has to stand in
     ``docs/results.md`` too.
@@ -134,11 +150,12 @@ def check_pages(root: Path) -> None:
     Raises:
         CorpusError: with the file and its first wrong line or figure.
     """
-    wanted = _wanted(root)
+    wanted, pictures = _wanted(root)
     for path, text in wanted.items():
         there = path.read_text(encoding="utf-8") if path.is_file() else ""
         if there != text:
             raise CorpusError(f"{path}: stale at {_first_difference(there, text)}; 'hearfelt results' writes it anew")
+    check_pictures(root, pictures)
     readme = root / README
     if readme.is_file():
         outside = re.sub(f"{BEGIN}.*?{END}", "", readme.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -148,20 +165,40 @@ def check_pages(root: Path) -> None:
                 raise CorpusError(f"{readme}: {figure} % is not in {PAGE}; only figures from result files stand there")
 
 
-def _wanted(root: Path) -> dict[Path, str]:
+def _wanted(root: Path) -> tuple[dict[Path, str], list[Picture]]:
+    """Make the text of every generated file, and the pictures that these show."""
     results = find_results(root / RESULTS)
     wanted = {root / PAGE: results_page(results, root)}
+    pictures = ladder_picture(results)
+    if (text := _readme(root, results)) is not None:
+        wanted[root / README] = text
+    if (root / WEIGHTS / f"{DEFAULT_MODEL}.onnx").is_file():
+        shipped = {path.stem: _shipped(path) for path in sorted((root / WEIGHTS).glob("*.onnx"))}
+        model = shipped.pop(DEFAULT_MODEL)
+        speeds = read_speeds(root / SPEEDS)
+        wanted[root / CARD] = card_page(model, results, others=list(shipped.values()), speeds=speeds)
+        if main := main_result([one for one in results if one.name == model.card.name]):
+            pictures.append(reliability_picture(main))
+    return wanted, pictures
+
+
+def _shipped(path: Path) -> Shipped:
+    return Shipped(Recognizer.load(path, threads=1).card, path.stat().st_size)
+
+
+def _readme(root: Path, results: Sequence[Results]) -> str | None:
+    """Put the figures between the README's marks; None where it has none."""
     readme = root / README
     if not readme.is_file():
-        return wanted
+        return None
     text = readme.read_text(encoding="utf-8")
     if (text.count(BEGIN), text.count(END)) == (1, 1) and text.index(BEGIN) < text.index(END):
         before, _, rest = text.partition(BEGIN)
         after = rest.partition(END)[2]
-        wanted[readme] = f"{before}{BEGIN}\n{readme_block(results)}\n{END}{after}"
-    elif BEGIN in text or END in text:
+        return f"{before}{BEGIN}\n{readme_block(results)}\n{END}{after}"
+    if BEGIN in text or END in text:
         raise CorpusError(f"{readme}: the marks {BEGIN} and {END} have to stand once each, in this order")
-    return wanted
+    return None
 
 
 def _first_difference(there: str, wanted: str) -> str:

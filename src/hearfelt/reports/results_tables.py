@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -16,19 +15,19 @@ from hearfelt.evaluation.metrics import lowest_class, per_class
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
 from hearfelt.reports.numbers import bare, interval, many, percent
+from hearfelt.reports.results_ladder import is_ladder
+from hearfelt.reports.results_markdown import NONE, count, markdown_table, megabytes, speed
 
 __all__ = [
     "Anchor",
     "details",
     "familiar_table",
     "is_comparable",
-    "markdown_table",
     "other_table",
     "read_anchors",
+    "size_of",
     "strangers_table",
 ]
-
-_NONE: Final = "–"
 
 
 @dataclass(frozen=True)
@@ -76,20 +75,6 @@ def read_anchors(path: Path) -> list[Anchor]:
         raise CorpusError(f"{path}: {error}; an [[anchor]] has table, system, protocol and figures") from error
 
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    """Write a table; the first ``left`` columns stand at the left, the others at the right.
-
-    Example:
-        >>> print(markdown_table(["emotion", "recall %"], [["calm", "61.0"]]))
-        | emotion | recall % |
-        |---|--:|
-        | calm | 61.0 |
-    """
-    ruler = "|".join("---" if place < left else "--:" for place in range(len(header)))
-    lines = [f"| {' | '.join(header)} |", f"|{ruler}|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
 def is_comparable(results: Results) -> bool:
     """Whether a result belongs into the table of RAVDESS speech, all eight emotions, unheard speakers."""
     protocol = PROTOCOLS.get(results.protocol)
@@ -98,25 +83,47 @@ def is_comparable(results: Results) -> bool:
         and protocol.channels == ("speech",)
         and not results.summary["leaky"]
         and not results.summary.get("dropped")
+        and not is_ladder(results)
     )
 
 
-def strangers_table(results: Sequence[Results], anchors: Sequence[Anchor]) -> str:
-    """Set our comparable results among the published ones, the worst first."""
+def strangers_table(
+    results: Sequence[Results], anchors: Sequence[Anchor], speeds: Mapping[str, float] | None = None
+) -> str:
+    """Set our comparable results among the published ones, the worst first.
+
+    Args:
+        results: all of them.
+        anchors: what others published.
+        speeds: for each model the seconds of sound it answers in a second.
+    """
     rows: list[tuple[float, Sequence[str]]] = []
     ours = [one for one in results if is_comparable(one)]
     if ours:
         rows.append(_majority(ours[0]))
     for one in ours:
-        cells = (f"**{one.name}**", _NONE, f"`{one.protocol}`", f"**{bare(one.figure('uar'))}**", *_rest(one))
+        parameters, size = size_of(one, results)
+        figures = (f"`{one.protocol}`", f"**{bare(one.figure('uar'))}**", *_rest(one))
+        cells = (f"**{one.name}**", count(parameters), *figures, megabytes(size), speed((speeds or {}).get(one.name)))
         rows.append((100 * one.figure("uar"), cells))
     for anchor in anchors:
         if anchor.table == "strangers":
-            uar, accuracy = anchor.uar or _NONE, anchor.accuracy or _NONE
-            cells = (anchor.title, anchor.parameters or _NONE, anchor.protocol, uar, _NONE, accuracy, _NONE, _NONE)
-            rows.append((_number(anchor.uar or anchor.accuracy), cells))
-    header = ("system", "parameters", "protocol", "UAR %", "95 %", "accuracy %", "macro-F1 %", "seeds")
+            published = (anchor.uar or NONE, NONE, anchor.accuracy or NONE, NONE, NONE, NONE, NONE)
+            row = (anchor.title, anchor.parameters or NONE, anchor.protocol, *published)
+            rows.append((_number(anchor.uar or anchor.accuracy), row))
+    header = ("system", "parameters", "protocol", "UAR %", "95 %", "accuracy %", "macro-F1 %", "seeds", "MB", "speed")
     return markdown_table(header, [cells for _, cells in sorted(rows, key=lambda row: row[0])], left=3)
+
+
+def size_of(one: Results, results: Sequence[Results]) -> tuple[int, int]:
+    """Tell the parameters and the bytes of a result's model; 0 where unknown.
+
+    A result that does not say them is as large as another of the same name: a recipe's files differ in their numbers,
+    not in how many they have.
+    """
+    files = [other.summary.get("file") or {} for other in (one, *results) if other.name == one.name]
+    parameters, size = (next((file[key] for file in files if file.get(key)), 0) for key in ("parameters", "bytes"))
+    return parameters, size
 
 
 def other_table(results: Sequence[Results]) -> str:
@@ -131,7 +138,7 @@ def other_table(results: Sequence[Results]) -> str:
             *_rest(one),
         )
         for one in results
-        if not one.summary["leaky"] and not is_comparable(one)
+        if not one.summary["leaky"] and not is_comparable(one) and not is_ladder(one)
     ]
     header = ("model", "protocol", "corpora", "emotions", "UAR %", "95 %", "accuracy %", "macro-F1 %", "seeds")
     return markdown_table(header, rows, left=3) if rows else ""
@@ -141,7 +148,7 @@ def familiar_table(results: Sequence[Results], anchors: Sequence[Anchor]) -> str
     """List leaky results, ours and others', the worst first."""
     rows: list[tuple[float, Sequence[str]]] = []
     for one in results:
-        if one.summary["leaky"]:
+        if one.summary["leaky"] and not is_ladder(one):
             emotions = f"{len(one.evaluation.emotions)} emotions"
             dropped = f", without {', '.join(one.summary['dropped'])}" if one.summary.get("dropped") else ""
             worst = lowest_class(per_class(one.evaluation.confusion, one.evaluation.emotions))
@@ -157,7 +164,7 @@ def familiar_table(results: Sequence[Results], anchors: Sequence[Anchor]) -> str
             rows.append((100 * one.figure("accuracy"), cells))
     for anchor in anchors:
         if anchor.table == "familiar":
-            cells = (anchor.title, anchor.protocol, anchor.accuracy, anchor.uar or _NONE, _NONE, _NONE, _NONE)
+            cells = (anchor.title, anchor.protocol, anchor.accuracy, anchor.uar or NONE, NONE, NONE, NONE)
             rows.append((_number(anchor.accuracy), cells))
     header = ("system", "protocol", "accuracy %", "UAR %", "macro-F1 %", "lowest recall %", "seeds")
     return markdown_table(header, [cells for _, cells in sorted(rows, key=lambda row: row[0])], left=2)
@@ -199,8 +206,8 @@ def _majority(one: Results) -> tuple[float, Sequence[str]]:
     support = one.evaluation.confusion.sum(axis=1)
     right, classes = support.max() / support.sum(), int((support > 0).sum())
     f1 = 2 * right / (1 + right) / classes
-    cells = ("always the most frequent emotion", "0", "any", bare(1 / classes), _NONE, bare(right), bare(f1), _NONE)
-    return 100 / classes, cells
+    figures = ("any", bare(1 / classes), NONE, bare(right), bare(f1))
+    return 100 / classes, ("always the most frequent emotion", "0", *figures, NONE, NONE, NONE)
 
 
 def _classification_report(one: Results) -> str:

@@ -145,12 +145,13 @@ def colours_of(labels: Iterable[str]) -> list[str]:
     return [look_of(label).colour for label in labels]
 
 
-def save_figure(figure: Figure, path: Path | str) -> Path:
+def save_figure(figure: Figure, path: Path | str, *, note: str = "") -> Path:
     """Write a figure as PNG, SVG or PDF; the file appears when it is whole.
 
     Args:
         figure: what to write.
         path: its ending decides the form.
+        note: plain ASCII that stands, as it is, in a PNG's bytes, so that a reader can tell what it was drawn from.
 
     Returns:
         ``path``.
@@ -163,7 +164,7 @@ def save_figure(figure: Figure, path: Path | str) -> Path:
     if suffix not in _SUFFIXES:
         raise ValueError(f"{path}: plots are written as {', '.join(_SUFFIXES)}, not {suffix or 'without ending'}")
     with atomic_write(path, "wb") as file:
-        file.write(_written(figure, suffix[1:], dpi=150))
+        file.write(_written(figure, suffix[1:], dpi=150, note=note))
     return path
 
 
@@ -208,11 +209,13 @@ def _settings() -> Iterator[None]:
         yield
 
 
-def _written(figure: Figure, form: str, *, dpi: int) -> bytes:
+def _written(figure: Figure, form: str, *, dpi: int, note: str = "") -> bytes:
     for text in figure.findobj(Text):
         text.set_fontfamily(_families())
     # A date, or the program's version, would make two files of the same plot differ.
     metadata: dict[str, Any] = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
+    if note and form == "png":
+        metadata["Comment"] = note
     buffer = io.BytesIO()
     with _settings():
         figure.savefig(buffer, format=form, dpi=dpi, metadata=metadata, transparent=form == "svg")

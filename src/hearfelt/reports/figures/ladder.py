@@ -1,0 +1,90 @@
+"""The plot of the leak ladder: what each leak is worth on one and the same network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent_axis, plain, quiet
+from hearfelt.reports.looks import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD
+
+__all__ = ["leak_ladder"]
+
+_COLOURS: Final = (ACCENT.light, SECOND.light, THIRD.light)
+_NEAR: Final = 0.06  # of the axis: a step smaller than this has no room for its gain beside the line
+
+
+def leak_ladder(
+    steps: Sequence[str], models: Mapping[str, Sequence[float | None]], *, guess: float = 0.0, title: str = ""
+) -> Figure:
+    """Show how a score rises with every leak: a line for each model, its gain beside each step.
+
+    Args:
+        steps: words for each step, the honest one first; ``\\n`` breaks the line.
+        models: for each model one score a step, 0 to 1, None where it was not measured.
+        guess: what guessing scores, 0 to 1; drawn where it is above 0.
+        title: stands above.
+
+    Raises:
+        ValueError: if a model has another number of scores than there are steps.
+
+    Example:
+        >>> figure = leak_ladder(["strangers", "by clip"], {"classic": [0.36, 0.68]})
+        >>> [text.get_text() for text in figure.axes[0].texts][-3:]
+        ['36.0 %', '68.0 %', '+32.0 points']
+    """
+    for name, scores in models.items():
+        if len(scores) != len(steps):
+            raise ValueError(f"{name}: {len(scores)} scores for {len(steps)} steps; one for each is wanted")
+    figure = new_figure(8.4, 4.6)
+    axes = quiet(figure.add_subplot(), grid="y")
+    axes.axvspan(0.5, len(steps) - 0.4, color=SECOND.light, alpha=0.06, linewidth=0)
+    axes.text(0.56, 1.045, "leaky", color=MUTED.light, fontsize=SMALL_PT, va="top")
+    axes.text(0.44, 1.045, "honest", color=MUTED.light, fontsize=SMALL_PT, va="top", ha="right")
+    for place, (name, scores) in enumerate(models.items()):
+        _line(axes, name, scores, _COLOURS[place % len(_COLOURS)])
+    if guess > 0:
+        axes.axhline(guess, color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
+        axes.text(len(steps) - 0.42, guess + 0.012, "guessing", color=MUTED.light, fontsize=SMALL_PT - 1, ha="right")
+    axes.set_xticks(range(len(steps)), list(steps))
+    axes.tick_params(axis="x", labelcolor=INK.light)
+    axes.set_xlim(-0.4, len(steps) - 0.4)
+    axes.set_ylim(0, 1.06)
+    axes.set_yticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    percent_axis(axes.yaxis)
+    axes.set_ylabel("test clips answered rightly")
+    headline(axes, title)
+    return figure
+
+
+def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str) -> None:
+    there = [(step, score) for step, score in enumerate(scores) if score is not None]
+    if not there:
+        return
+    axes.plot(
+        *zip(*there, strict=True), color=colour, linewidth=2, marker="o", markersize=7, markeredgecolor=SURFACE.light
+    )
+    first, start = there[0]
+    axes.annotate(
+        plain(name), (first, start), (0, -18), textcoords="offset points", ha="center", color=colour, weight="bold",
+        fontsize=TEXT_PT,
+    )  # fmt: skip
+    for step, score in there:
+        # The line leaves the first point upwards, so its figure stands at the left and not above.
+        offset, side, height = ((-9, 0), "right", "center") if step == first else ((0, 9), "center", "baseline")
+        axes.annotate(
+            f"{score * 100:.1f} %", (step, score), offset, textcoords="offset points", ha=side, va=height,
+            color=INK.light, fontsize=SMALL_PT + 0.5, weight="bold",
+        )  # fmt: skip
+    for (step, score), (following, reached) in pairwise(there):
+        gain = round(reached, 3) - round(score, 3)  # of the figures as they are written
+        axes.annotate(
+            f"{gain * 100:+.1f} points".replace("-", "−"),
+            ((step + following) / 2, (score + reached) / 2),
+            (6 if abs(gain) > _NEAR else 0, -11), textcoords="offset points",
+            ha="left" if abs(gain) > _NEAR else "center", va="center", color=colour, fontsize=SMALL_PT,
+        )  # fmt: skip

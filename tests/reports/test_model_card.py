@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from hearfelt.emotions import EMOTIONS
+from hearfelt.evaluation.results import Results
+from hearfelt.inference.card import ModelCard
+from hearfelt.reports.model_card import Shipped, card_page
+
+HEARD = tuple(f"ravdess/{actor:02d}" for actor in range(1, 25) if actor not in (6, 13, 17, 22))
+WEAK = ModelCard(
+    "weak",
+    "0.2.0",
+    EMOTIONS,
+    "sound",
+    temperature=1.25,
+    unsure_below=0.5,
+    corpora={
+        "ravdess": {"clips": 2036, "fingerprint": "x", "licence": "CC BY-NC-SA 4.0"},
+        "mine": {"clips": 7, "fingerprint": "y", "licence": ""},
+    },
+    heard_speakers=(*HEARD, "mine/1"),
+    licence="for non-commercial use only: trained on ravdess (CC BY-NC-SA 4.0)",
+    description="A weak one.",
+    limits=("It is weak.",),
+    window_s=10,
+    parameters=20_700_000,
+)
+
+
+@pytest.fixture(scope="module")
+def page(climbed: list[Results]) -> str:
+    others = [Shipped(ModelCard("strong", "0.2.0", EMOTIONS, "classic-162"), 900_000)]
+    return card_page(Shipped(WEAK, 19_000_000), climbed, others=others, speeds={"weak": 306.2})
+
+
+def test_the_head_says_size_speed_licences_and_the_honest_figure(page: str) -> None:
+    head = page.split("## ", 1)[0]
+    assert "# Model card: weak\n\nA weak one." in head
+    for said in (
+        "19.0 MB",
+        "| 20.7 M |",
+        "306 seconds of sound a second",
+        "blocks of at most 10 s",
+        "under 50 %",
+        "MIT",
+    ):
+        assert said in head
+    assert re.search(
+        r"\(`emobox-ravdess`\), its recipe, trained anew in every fold, has a UAR of \*\*\d\d\.\d %\*\*", head
+    )
+
+
+def test_the_prohibition_in_the_european_union_is_named_with_its_article_and_its_exception(page: str) -> None:
+    said = " ".join(page.split())
+    assert "**at work or in education** is prohibited in the European Union: Article 5(1)(f)" in said
+    assert "Regulation (EU) 2024/1689" in said
+    assert "except where the system is intended for medical or safety reasons" in said
+
+
+def test_weights_from_non_commercial_recordings_are_said_to_be_for_non_commercial_use(
+    page: str, climbed: list[Results]
+) -> None:
+    assert "**the weights are for non-commercial use**" in page
+    free = ModelCard("free", "0.2.0", EMOTIONS, "sound", licence="trained on emodb (CC0)")
+    other = card_page(Shipped(free, 1), climbed)
+    assert "non-commercial" not in other
+    assert "The code is under the MIT licence." in other
+
+
+def test_each_corpus_has_its_licence_and_who_was_never_heard_is_named(page: str) -> None:
+    assert "(https://zenodo.org/records/1188976) | CC BY-NC-SA 4.0 | 2,036 |" in page
+    assert "| mine | – | 7 |" in page
+    assert "It has heard 21 speakers" in page
+    assert "never heard actor 06, actor 13, actor 17, actor 22, neither" in page
+
+
+def test_limits_are_those_of_the_card_and_of_all_such_models(page: str) -> None:
+    limits = page.split("## What it cannot do")[1]
+    assert "- It is weak." in limits
+    for said in ("acted speech", "few sentences", "few languages"):
+        assert said in limits
+
+
+def test_ladder_confusions_and_confidence_are_in_it(page: str) -> None:
+    assert "docs/pictures/leak-ladder.png" in page
+    assert "docs/pictures/reliability.png" in page
+    assert "Taken for another most often" in page
+    assert "honest: nobody tested was heard in training" in page
+
+
+def test_the_models_beside_it_are_listed(page: str) -> None:
+    assert "| `strong` | 0.9 | – | – | – | – |" in page
+
+
+def test_a_model_without_any_result_has_a_card_that_says_so() -> None:
+    page = card_page(Shipped(ModelCard("new", "0.2.0", ("calm", "sad"), "sound"), 5), [])
+    assert "No result of this model is here yet." in page
+    assert "leak" not in page
+    assert "## Beside it" not in page
+    assert "| parameters |" not in page
+
+
+def test_parameters_that_the_card_does_not_count_are_taken_from_its_results(climbed: list[Results]) -> None:
+    card = ModelCard("weak", "0.2.0", EMOTIONS, "sound")
+    assert "| parameters | 3.4 M |" in card_page(Shipped(card, 5), climbed)
