@@ -14,7 +14,7 @@ from hearfelt.errors import ModelError
 from hearfelt.evaluation.metrics import confusion_matrix, uar
 from hearfelt.training.dataset import Lesson, Rows, training_rows, validation_rows
 from hearfelt.training.loop import CHECKPOINT, CURVES, EpochRow, Fitted, answer, fit, read_curves
-from hearfelt.training.recipe import Balance, Fit
+from hearfelt.training.settings import Balance, Fit
 
 SETTINGS = Fit(epochs=4, batch=32, patience=4)
 

@@ -15,11 +15,12 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from hearfelt.errors import CorpusError
+from hearfelt.errors import CorpusError, HearfeltError
 
 __all__ = [
     "CorpusOption",
     "DropOption",
+    "EncoderOption",
     "Format",
     "FormatOption",
     "JobsOption",
@@ -31,6 +32,7 @@ __all__ = [
     "examples",
     "expanded",
     "parse_corpora",
+    "parse_encoders",
     "parse_names",
     "progress",
 ]
@@ -52,6 +54,15 @@ def expanded(path: Path | None) -> Path | None:
     """
     return path if path is None else path.expanduser()
 
+
+EncoderOption = Annotated[
+    list[str],
+    typer.Option(
+        "--encoder",
+        metavar="NAME=FILE",
+        help="Weights of an encoder that a recipe builds on, whisper or moonshine; by default as published.",
+    ),
+]
 
 FormatOption = Annotated[
     Format,
@@ -142,6 +153,25 @@ def _broken(command: str) -> list[str]:
         else:
             rows[-1] += f" {option}"
     return rows
+
+
+def parse_encoders(values: Iterable[str]) -> dict[str, Path]:
+    """Read what ``--encoder`` was given: where the weights of ``whisper`` and of ``moonshine`` lie.
+
+    Raises:
+        HearfeltError: if a name is unknown, comes twice or has no path.
+
+    Example:
+        >>> parse_encoders(["whisper=base.safetensors"])
+        {'whisper': PosixPath('base.safetensors')}
+    """
+    files: dict[str, Path] = {}
+    for value in values:
+        name, mark, place = (part.strip() for part in value.partition("="))
+        if name not in ("whisper", "moonshine") or not (mark and place) or name in files:
+            raise HearfeltError(f"--encoder {value}: write whisper=FILE or moonshine=FILE, each once")
+        files[name] = Path(place).expanduser()
+    return files
 
 
 def parse_corpora(values: Iterable[str]) -> dict[str, Path]:

@@ -11,11 +11,13 @@ import typer
 from hearfelt.cli.options import (
     CorpusOption,
     DropOption,
+    EncoderOption,
     JobsOption,
     OutOption,
     examples,
     expanded,
     parse_corpora,
+    parse_encoders,
     parse_names,
     progress,
 )
@@ -73,6 +75,7 @@ def _train(
     track: Annotated[
         str | None, typer.Option("--track", metavar="tensorboard|mlflow", help="Also log each epoch there.")
     ] = None,
+    encoder: EncoderOption = [],  # noqa: B006
 ) -> None:
     """Train a model on recordings and write it as one file.
 
@@ -85,11 +88,13 @@ def _train(
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.training.recipe import read_recipe
     from hearfelt.training.single import train
+    from hearfelt.training.sound import EarFiles
 
     chosen = read_recipe(recipe)
     clips = read_corpora(parse_corpora(corpus))
     who: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
     how: dict[str, Any] = {"seed": seed, "resume": resume, "jobs": jobs, "tracker": track}
+    how["ears"] = EarFiles(**parse_encoders(encoder))
     trained = train(chosen, clips, out, **who, **how, on_epoch=_live(chosen.fit.epochs), bars=progress)
     _tell(trained)
 

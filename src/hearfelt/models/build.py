@@ -10,7 +10,7 @@ from typing import Final
 from torch import nn
 
 from hearfelt.errors import RecipeError
-from hearfelt.models import classic, svm
+from hearfelt.models import classic, hearfelt, svm
 from hearfelt.models.classic import ClassicNetwork
 from hearfelt.models.svm import SvmNetwork
 
@@ -25,17 +25,20 @@ class NetworkKind:
         name: as in a recipe.
         input: what it takes, as in a model's card.
         limits: what it cannot do, a sentence each, for the card.
+        window_s: the longest stretch of sound it takes at once; 0 where that is no matter.
     """
 
     name: str
     input: str
     limits: tuple[str, ...]
+    window_s: float = 0.0
 
 
 NETWORKS: Final[Mapping[str, NetworkKind]] = MappingProxyType(
     {
         "classic": NetworkKind("classic", "classic-162", classic.LIMITS),
         "svm": NetworkKind("svm", "classic-162", svm.LIMITS),
+        "hearfelt": NetworkKind("hearfelt", "sound", hearfelt.LIMITS, hearfelt.WINDOW_S),
     }
 )
 
@@ -60,11 +63,14 @@ def build(network: str, classes: int, *, vectors: int = 1) -> nn.Module:
         vectors: how many support vectors it holds; for ``"svm"`` only.
 
     Raises:
-        RecipeError: if there is no such network.
+        RecipeError: if there is no such network, or it takes sound.
 
     Example:
         >>> sum(weight.numel() for weight in build("classic", 8).parameters())
         3376968
     """
-    kind_of(network)
+    if kind_of(network).input == "sound":
+        raise RecipeError(
+            f"{network} is not built from nothing, but from encoders and heads that are taught one by one"
+        )
     return ClassicNetwork(classes) if network == "classic" else SvmNetwork(classes, vectors)

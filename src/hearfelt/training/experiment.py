@@ -9,22 +9,27 @@ from pathlib import Path
 from typing import Final
 
 from hearfelt.clips import Clips
-from hearfelt.errors import HearfeltError
+from hearfelt.errors import HearfeltError, RecipeError
 from hearfelt.evaluation.evaluate import gather
-from hearfelt.evaluation.protocols import Plan, Protocol
-from hearfelt.evaluation.results import About, Results, write_results
+from hearfelt.evaluation.plan import Plan
+from hearfelt.evaluation.protocols import Protocol
+from hearfelt.evaluation.results import About, ModelFile, Results, write_results
 from hearfelt.files import atomic_write
-from hearfelt.training.admission import admit, divide, generator_for
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.models.build import kind_of
+from hearfelt.training.admission import Parts, generator_for, parts_of
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
 from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.runs import Run, do_runs
-from hearfelt.training.single import Bars, no_bars
+from hearfelt.training.runs import RUNS, Run, do_runs
+from hearfelt.training.sound import PUBLISHED, EarFiles
+from hearfelt.training.sound_runs import plan_sound_runs
+from hearfelt.training.teach import MODEL
+from hearfelt.training.watching import Bars, no_bars
 
 __all__ = ["CURVES_TABLE", "plan_runs", "read_curves_table", "run_experiment"]
 
 CURVES_TABLE: Final = "curves.csv"
-RUNS: Final = "runs"
 _COLUMNS: Final = (
     "fold",
     "seed",
@@ -48,6 +53,7 @@ def run_experiment(
     drop: Sequence[str] = (),
     folds: int | None = None,
     bars: Bars = no_bars,
+    ears: EarFiles = PUBLISHED,
 ) -> Results:
     """Train and test every fold with every seed, and write the results.
 
@@ -63,6 +69,7 @@ def run_experiment(
         drop: emotions whose clips leave before the split.
         folds: how many, for a protocol that leaves it open.
         bars: shows how far it is.
+        ears: where the encoders' weights are, for a network that takes sound.
 
     Raises:
         CorpusError: if the protocol or the training refuses these clips.
@@ -71,14 +78,19 @@ def run_experiment(
     if seeds < 1:
         raise HearfeltError(f"{seeds} seeds; at least 1 is needed")
     jobs = jobs or os.cpu_count() or 1
-    plan = protocol.plan(clips, drop=drop, folds=folds)
-    runs = plan_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars)
+    takes_sound = kind_of(recipe.network).input == "sound"  # and may learn from clips that nobody is tested on
+    plan = protocol.plan(clips, drop=drop, folds=folds, beside=takes_sound)
+    if takes_sound:
+        runs = plan_sound_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars, ears=ears)
+    else:
+        runs = plan_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars)
     with bars("training", len(runs)) as done:
         finished = do_runs(runs, jobs=jobs, progress=done)
     _write_curves_table(out, runs)
     evaluation, unanswered = gather(one.answers for one in finished)
     epochs = {(one.fold, one.seed): one.epoch for one in finished}
-    return write_results(out, evaluation, About(plan, recipe.to_dict(), epochs, unanswered=unanswered))
+    about = About(plan, recipe.to_dict(), epochs, unanswered=unanswered, file=_largest(runs))
+    return write_results(out, evaluation, about)
 
 
 def plan_runs(
@@ -96,39 +108,37 @@ def plan_runs(
 
     Raises:
         CorpusError: if training refuses a fold's clips.
+        RecipeError: if the protocol learns from changed copies of test clips and the recipe makes none.
     """
-    parts = _parts(plan, recipe, seeds)
+    if plan.protocol.copies_of_test and not recipe.augment.copies:
+        raise RecipeError(
+            f"{plan.protocol.name} lets changed copies of test clips into training, and {recipe.name} makes no copies;"
+            " it needs copies = 1 or more under [augment]"
+        )
+    parts = {fold.name: parts_of(plan, fold, recipe.validation, seeds=seeds) for fold in plan.folds}
     runs = []
     for seed in range(seeds):
-        heard = _hear(plan, recipe, [parts[fold.name, seed] for fold in plan.folds], seed, jobs=jobs, bars=bars)
+        heard = _hear(plan, recipe, [parts[fold.name][seed] for fold in plan.folds], seed, jobs=jobs, bars=bars)
         for fold in plan.folds:
-            learn, validation = parts[fold.name, seed]
-            lesson = Lesson(plan.emotions, heard.of(learn), heard.of(validation, copies=False))
+            own = parts[fold.name][seed]
+            lesson = Lesson(
+                plan.emotions,
+                heard.of(own.learn),
+                heard.of(own.validation, copies=False),
+                heard.of(own.copied) if own.copied else None,
+            )
             folder = out / RUNS / f"fold{fold.name}-seed{seed}"
             runs.append(Run(recipe, lesson, fold.test, fold.name, seed, folder))
     return runs
 
 
-def _parts(plan: Plan, recipe: Recipe, seeds: int) -> dict[tuple[int, int], tuple[Clips, Clips]]:
-    """Take each fold's training part apart, for each seed, into what is learned from and what is checked on."""
-    parts = {}
-    for fold in plan.folds:
-        admitted = admit(fold.train).clips
-        for seed in range(seeds):
-            generator = generator_for(seed, "validation", fold.name)
-            parts[fold.name, seed] = divide(admitted, plan.protocol.by, recipe.validation, generator)
-    return parts
-
-
-def _hear(
-    plan: Plan, recipe: Recipe, parts: Sequence[tuple[Clips, Clips]], seed: int, *, jobs: int | None, bars: Bars
-) -> Heard:
+def _hear(plan: Plan, recipe: Recipe, parts: Sequence[Parts], seed: int, *, jobs: int | None, bars: Bars) -> Heard:
     """Measure what any fold learns from or checks on with this seed, once for all of them."""
-    learn = {clip for part, _ in parts for clip in part}
-    validation = {clip for _, part in parts for clip in part} - learn
+    learn = {clip for part in parts for clip in (*part.learn, *part.copied)}
+    validation = {clip for part in parts for clip in part.validation} - learn
     with bars(f"measuring sounds, seed {seed}", sounds_to_hear(recipe.augment, len(learn), len(validation))) as done:
         return hear(
-            plan.clips,
+            Clips([*plan.clips, *plan.beside]),
             recipe.augment,
             generator_for(seed, "copies"),
             learn=learn,
@@ -136,6 +146,15 @@ def _hear(
             processes=jobs,
             progress=done,
         )
+
+
+def _largest(runs: Sequence[Run]) -> ModelFile | None:
+    """Tell the size of the largest model of all runs; None where the files are gone, and only answers were kept."""
+    files = [path for run in runs if (path := run.folder / MODEL).is_file()]
+    if not files:
+        return None
+    largest = max(files, key=lambda path: path.stat().st_size)
+    return ModelFile(largest.stat().st_size, Recognizer.load(largest, threads=1).card.parameters)
 
 
 def _write_curves_table(out: Path, runs: Sequence[Run]) -> None:

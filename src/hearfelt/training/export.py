@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +18,20 @@ import torch
 from torch import nn
 from torch.jit._trace import TracerWarning
 
+from hearfelt.audio import read_audio, resample
 from hearfelt.errors import ModelError, require
 from hearfelt.features.classic import FEATURE_NAMES
 from hearfelt.files import atomic_write
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.models.frontend import RATE_HZ
+from hearfelt.training.quantize import quantized
 
-__all__ = ["OPSET", "PARITY", "export", "parity", "replace_card"]
+__all__ = ["OPSET", "PARITY", "export", "export_sound", "parity", "replace_card"]
 
 OPSET: Final = 17
 PARITY: Final = 1e-4  # largest difference allowed between the file's logits and the network's
+_KNOWN: Final = resources.files("hearfelt.examples") / "synthetic-loud-and-pressed.flac"
 
 Features = npt.NDArray[np.float32]
 
@@ -55,6 +63,37 @@ def export(network: nn.Module, card: ModelCard, background: Features, path: Path
         )
     with atomic_write(path, "wb") as file:
         file.write(model)
+
+
+def export_sound(network: nn.Module, card: ModelCard, examples: Sequence[Path], path: Path, float_path: Path) -> None:
+    """Write a network that takes sound twice: in float32, held to the network itself, and in 8 bits.
+
+    The card of the smaller file says what it answers to a bundled example, so that anyone can check a copy.
+
+    Args:
+        network: from ``(1, n)`` samples at 16 kHz to logits and embedding.
+        card: goes inside.
+        examples: recordings on which the float file is held to the network.
+        path: the file in 8 bits, which is the model.
+        float_path: the file in float32.
+
+    Raises:
+        ModelError: if the float file's answers are not the network's, within 1e-4.
+        ExtraMissingError: if onnx is not installed.
+    """
+    sounds = [read_audio(example) for example in examples]
+    longest = round(card.window_s * RATE_HZ)
+    waves = [resample(sound.samples, sound.rate_hz, RATE_HZ)[None, :longest] for sound in sounds]
+    graph = _sound_graph(network, waves[0])
+    apart = _sound_parity(network, graph, waves)
+    if not apart <= PARITY:
+        raise ModelError(f"{path}: the float file differs from the network by {apart:.2g}; at most {PARITY:g} is right")
+    for model, place in ((graph, float_path), (quantized(graph), path)):
+        known = Recognizer(_with_metadata(model, {CARD_KEY: card.to_json()}), threads=1).recognize(_KNOWN.read_bytes())
+        said = {"example": _KNOWN.name, "probabilities": dict(known.probabilities)}
+        finished = _with_metadata(model, {CARD_KEY: replace(card, known_answer=said).to_json()})
+        with atomic_write(place, "wb") as file:
+            file.write(finished)
 
 
 def replace_card(path: Path, card: ModelCard) -> None:
@@ -132,3 +171,36 @@ def _with_metadata(graph: bytes, entries: dict[str, str]) -> bytes:
         entry.key, entry.value = key, value
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _sound_graph(network: nn.Module, example: Features) -> bytes:
+    network.eval()
+    file = io.BytesIO()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        # Slices with steps are left for ONNX Runtime to fold.
+        warnings.filterwarnings("ignore", message="Constant folding", category=UserWarning)
+        torch.onnx.export(
+            network,
+            (torch.from_numpy(example),),
+            file,  # type: ignore[arg-type]  # the stub forgets that an open file is fine
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["samples"],
+            output_names=["logits", "embedding"],
+            dynamic_axes={"samples": {1: "n"}},
+        )
+    return file.getvalue()
+
+
+def _sound_parity(network: nn.Module, model: bytes, waves: Sequence[Features]) -> float:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    apart = []
+    for wave in waves:
+        with torch.no_grad():
+            wanted = network(torch.from_numpy(wave))
+        for mine, theirs in zip(wanted, session.run(["logits", "embedding"], {"samples": wave}), strict=True):
+            apart.append(float(np.abs(mine.numpy() - theirs).max()))
+    return float(np.max(apart))

@@ -21,9 +21,9 @@ from hearfelt.files import atomic_write
 from hearfelt.models.build import build
 from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
 from hearfelt.training.dataset import Rows
-from hearfelt.training.recipe import Fit
+from hearfelt.training.settings import Fit
 
-__all__ = ["CHECKPOINT", "CURVES", "EpochRow", "Fitted", "fit", "one_thread"]
+__all__ = ["CHECKPOINT", "CURVES", "EpochRow", "Fitted", "fit", "one_thread", "write_curves"]
 
 CHECKPOINT: Final = "checkpoint.npz"
 CURVES: Final = "curves.jsonl"
@@ -119,14 +119,14 @@ def fit(
         torch.manual_seed(seed)
         state = _begin(training, settings, network)
         _resume(state, folder, key)
-        _write_curves(folder, state.curves)
+        write_curves(folder, state.curves)
         while not state.is_over(settings):
             row = _epoch(state, training, validation, settings.batch)
             state.curves.append(row)
             if row.better_than(state.best):
                 state.best, state.best_arrays = row, arrays_of(state.network)
             write_checkpoint(folder / CHECKPOINT, _checkpoint_of(state, key))
-            _write_curves(folder, state.curves)
+            write_curves(folder, state.curves)
             if on_epoch:
                 on_epoch(row)
         load_arrays(state.network, state.best_arrays)
@@ -245,7 +245,8 @@ def _resume(state: _State, folder: Path, key: str) -> None:
     torch.set_rng_state(torch.from_numpy(np.array(checkpoint.arrays["random"])))
 
 
-def _write_curves(folder: Path, curves: list[EpochRow]) -> None:
+def write_curves(folder: Path, curves: list[EpochRow]) -> None:
+    """Write the learning curves of a run, one row an epoch."""
     with atomic_write(folder / CURVES) as file:
         file.writelines(json.dumps(asdict(row)) + "\n" for row in curves)
 

@@ -12,95 +12,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, cast, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 from hearfelt.augment import KINDS
 from hearfelt.errors import RecipeError
+from hearfelt.training.settings import NETWORKS, TABLES, Augment, Balance, Ensemble, Fit, Svm, Validation, Views
 
-__all__ = ["Augment", "Balance", "Fit", "Recipe", "Svm", "Validation", "read_recipe", "recipe_of"]
-
-NETWORKS: Final = ("classic", "svm")
-# Which tables mean something to which network; in the other's recipe they would be a silent lie.
-TABLES: Final = {
-    "classic": ("augment", "balance", "fit", "validation"),
-    "svm": ("augment", "balance", "svm", "validation"),
-}
-
-
-def _number(default: float, low: float, high: float, *, above: bool = False) -> Any:
-    """Describe a number with its range; ``above`` leaves the lower end itself out."""
-    return field(default=default, metadata={"low": low, "high": high, "above": above})
-
-
-@dataclass(frozen=True)
-class Augment:
-    """How training clips are changed; validation and test clips never are.
-
-    Attributes:
-        kinds: which changes are drawn from.
-        copies: how many changed copies stand beside each training clip.
-    """
-
-    kinds: tuple[str, ...] = field(default=tuple(KINDS), metadata={"among": tuple(KINDS)})
-    copies: int = _number(0, 0, 20)
-
-
-@dataclass(frozen=True)
-class Balance:
-    """How rare emotions are helped.
-
-    Attributes:
-        smote: whether rows are invented between neighbours until all emotions have equally many.
-        neighbours: between how many nearest neighbours.
-    """
-
-    smote: bool = False
-    neighbours: int = _number(5, 1, 50)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """How a network is fitted, epoch by epoch.
-
-    Attributes:
-        epochs: at most; the cosine schedule ends there.
-        batch: rows in a step.
-        learning_rate: of AdamW, at the start.
-        weight_decay: of AdamW.
-        patience: epochs without a better validation score before it stops.
-    """
-
-    epochs: int = _number(40, 1, 2000)
-    batch: int = _number(32, 2, 4096)
-    learning_rate: float = _number(1e-3, 0.0, 1.0, above=True)
-    weight_decay: float = _number(1e-4, 0.0, 1.0)
-    patience: int = _number(10, 1, 2000)
-
-
-@dataclass(frozen=True)
-class Svm:
-    """How the support vector machine is fitted.
-
-    Attributes:
-        c: what a training row on the wrong side costs, scikit-learn's ``C``.
-        balanced: whether a row of a rare emotion costs more.
-    """
-
-    c: float = _number(10.0, 0.0, 1e6, above=True)
-    balanced: bool = True
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What is taken out of the training part, to choose the epoch, the temperature and the threshold on.
-
-    Attributes:
-        speakers: share of the speakers, where the protocol divides speakers.
-        clips: share of each emotion's clips, where the protocol divides clips.
-    """
-
-    speakers: float = _number(0.15, 0.0, 0.9, above=True)
-    clips: float = _number(0.1, 0.0, 0.9, above=True)
+__all__ = ["Recipe", "read_recipe", "recipe_of"]
 
 
 @dataclass(frozen=True)
@@ -109,13 +27,15 @@ class Recipe:
 
     Attributes:
         name: what the model will be called.
-        network: ``"classic"`` or ``"svm"``.
+        network: ``"classic"``, ``"svm"`` or ``"hearfelt"``.
         description: a sentence for people.
         augment: changes to training clips.
         balance: help for rare emotions.
         fit: how ``classic`` is fitted.
         svm: how ``svm`` is fitted.
         validation: what is held out of the training part.
+        views: how ``hearfelt`` hears clips.
+        ensemble: how its heads are taught.
 
     Example:
         >>> Recipe("mine", "classic").fit.batch
@@ -125,18 +45,19 @@ class Recipe:
     name: str
     network: str = field(metadata={"among": NETWORKS})
     description: str = ""
-    augment: Augment = Augment()
-    balance: Balance = Balance()
-    fit: Fit = Fit()
-    svm: Svm = Svm()
-    validation: Validation = Validation()
+    augment: Augment = field(default_factory=Augment)
+    balance: Balance = field(default_factory=Balance)
+    fit: Fit = field(default_factory=Fit)
+    svm: Svm = field(default_factory=Svm)
+    validation: Validation = field(default_factory=Validation)
+    views: Views = field(default_factory=Views)
+    ensemble: Ensemble = field(default_factory=Ensemble)
 
     def to_dict(self) -> dict[str, Any]:
         """Write the whole recipe, defaults included, without the tables that its network doesn't use."""
         values: dict[str, Any] = asdict(self)
         values["augment"]["kinds"] = list(self.augment.kinds)
-        unused = {name for tables in TABLES.values() for name in tables} - set(TABLES[self.network])
-        return {name: value for name, value in values.items() if name not in unused}
+        return {name: value for name, value in values.items() if name not in _strange_tables(self.network)}
 
     def to_toml(self) -> str:
         """Write the whole recipe as the text of a file that :func:`read_recipe` reads back."""
@@ -201,12 +122,20 @@ def recipe_of(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
     recipe: Recipe = _read(Recipe, values, source, "")
     if not recipe.name or not all(letter.isalnum() or letter in "-_." for letter in recipe.name):
         raise RecipeError(f"{source}: name = {recipe.name!r}; letters, digits, '-', '_' and '.' make a file name")
-    for table in ("fit", "svm"):
-        if table in values and table not in TABLES[recipe.network]:
+    for table in sorted(_strange_tables(recipe.network)):
+        if table in values:
             raise RecipeError(f"{source}: [{table}] means nothing to the network {recipe.network!r}; take it out")
+    if abs(recipe.views.spread * 20 - round(recipe.views.spread * 20)) > 1e-9:  # a hop of 160 samples stays whole
+        raise RecipeError(f"{source}: views.spread = {recipe.views.spread}; 0, 0.05, 0.1, 0.15 … leave whole frames")
+    if recipe.views.answered == 2:
+        raise RecipeError(f"{source}: views.answered = 2; 1 or 3 is wanted")
     # The order of the kinds must not matter: copies are drawn from them by number.
     kinds = tuple(kind for kind in KINDS if kind in recipe.augment.kinds)
     return replace(recipe, augment=replace(recipe.augment, kinds=kinds))
+
+
+def _strange_tables(network: str) -> set[str]:
+    return {name for tables in TABLES.values() for name in tables} - set(TABLES[network])
 
 
 def _toml(value: object) -> str:

@@ -22,17 +22,24 @@ from hearfelt.evaluation.results import Unanswered
 from hearfelt.files import atomic_write
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.training.dataset import Lesson
+from hearfelt.training.loop import EpochRow
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.teach import key_of, teach
+from hearfelt.training.sound import SoundLesson, sound_key, teach_sound
+from hearfelt.training.teach import Taught, key_of, teach
 
-__all__ = ["ANSWERS", "Finished", "Run", "do_run", "do_runs"]
+__all__ = ["ANSWERS", "RUNS", "AnyLesson", "Finished", "Run", "do_run", "do_runs", "teach_any"]
 
+RUNS: Final = "runs"  # folder of an experiment below which each run has its own
 ANSWERS: Final = "answers.json"  # written last: where it is, the whole run is over
+
+
+AnyLesson = Lesson | SoundLesson
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One fold with one seed. The test clips never meet the lesson: they are answered when the model is written.
+    """One fold with one seed. The test clips are answered when the model is written, and meet the lesson never, but
+    where a protocol lets them in to show what that is worth.
 
     Attributes:
         recipe: how.
@@ -44,7 +51,7 @@ class Run:
     """
 
     recipe: Recipe
-    lesson: Lesson
+    lesson: AnyLesson
     test: Clips
     fold: int
     seed: int
@@ -123,14 +130,32 @@ def do_run(run: Run) -> Finished:
     """Train, export, and let the exported file answer the test clips; or read what an earlier call kept."""
     if kept := _kept(run):
         return kept
-    taught = teach(run.recipe, run.lesson, run.folder, seed=run.seed)
+    taught = teach_any(run.recipe, run.lesson, run.folder, seed=run.seed)
     recognizer = Recognizer.load(taught.model, threads=1)
     answers = answer_clips(recognizer, run.test, fold=run.fold, seed=run.seed)
     with atomic_write(run.folder / ANSWERS) as file:
-        key = key_of(run.recipe, run.lesson, run.seed)
+        key = _key(run.recipe, run.lesson, run.seed)
         facts = {"key": key, "test": run.test.fingerprint(), "epoch": taught.epoch, **asdict(answers)}
         json.dump(facts, file)
     return Finished(run.fold, run.seed, taught.epoch, answers)
+
+
+def teach_any(
+    recipe: Recipe,
+    lesson: AnyLesson,
+    folder: Path,
+    *,
+    seed: int,
+    on_epoch: Callable[[EpochRow], None] | None = None,
+) -> Taught:
+    """Train one model from a lesson of either kind, as :func:`teach` and :func:`teach_sound` do."""
+    if isinstance(lesson, SoundLesson):
+        return teach_sound(recipe, lesson, folder, seed=seed, on_epoch=on_epoch)
+    return teach(recipe, lesson, folder, seed=seed, on_epoch=on_epoch)
+
+
+def _key(recipe: Recipe, lesson: AnyLesson, seed: int) -> str:
+    return sound_key(recipe, lesson, seed) if isinstance(lesson, SoundLesson) else key_of(recipe, lesson, seed)
 
 
 def _kept(run: Run) -> Finished | None:
@@ -142,7 +167,7 @@ def _kept(run: Run) -> Finished | None:
         return None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); delete it and run this again") from error
-    if (kept["key"], kept["test"]) != (key_of(run.recipe, run.lesson, run.seed), run.test.fingerprint()):
+    if (kept["key"], kept["test"]) != (_key(run.recipe, run.lesson, run.seed), run.test.fingerprint()):
         raise ModelError(
             f"{path.parent}: holds a run of another recipe or other clips; delete it, or give another --out"
         )

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from hearfelt.clips import Clips
 from hearfelt.errors import CorpusError, HearfeltError
+from hearfelt.models.build import kind_of
 from hearfelt.training.admission import Admitted, admit, divide, generator_for
 from hearfelt.training.dataset import Lesson, hear, sounds_to_hear
 from hearfelt.training.loop import CHECKPOINT, EpochRow
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.teach import RUN, Taught, teach
+from hearfelt.training.runs import AnyLesson, teach_any
+from hearfelt.training.sound import PUBLISHED, EarFiles, SoundLesson, prepare, views_of
+from hearfelt.training.sound_runs import lesson_of
+from hearfelt.training.teach import RUN, Taught
 from hearfelt.training.tracking import track
+from hearfelt.training.watching import Bars, no_bars
 
-__all__ = ["Bars", "Trained", "named_speakers", "no_bars", "train"]
-
-# Shows how far a long job is: given what is done and how many there are, opens a function that counts.
-Bars = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-
-
-def no_bars(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    """Show nothing."""
-    return nullcontext(lambda count: None)
+__all__ = ["Trained", "named_speakers", "train"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +54,7 @@ def train(
     tracker: str | None = None,
     on_epoch: Callable[[EpochRow], None] | None = None,
     bars: Bars = no_bars,
+    ears: EarFiles = PUBLISHED,
 ) -> Trained:
     """Train one model on all clips given, some speakers held out for validation.
 
@@ -73,6 +70,7 @@ def train(
         tracker: ``"tensorboard"`` or ``"mlflow"``.
         on_epoch: told each epoch's row as it comes.
         bars: shows how far the measuring is.
+        ears: where the encoders' weights are, for a network that takes sound.
 
     Raises:
         CorpusError: if no honest model can come of these clips.
@@ -82,18 +80,14 @@ def train(
         raise HearfeltError(f"{out}: holds a training; --resume goes on with it, or give another folder with --out")
     away = named_speakers(without_speakers, clips.speakers)
     admitted = admit(clips.without(speaker=away), drop=drop)
-    learn, validation = divide(admitted.clips, "speaker", recipe.validation, generator_for(seed, "validation"))
-    with bars("measuring sounds", sounds_to_hear(recipe.augment, len(learn), len(validation))) as done:
-        heard = hear(
-            admitted.clips,
-            recipe.augment,
-            generator_for(seed, "copies"),
-            learn=learn,
-            validation=validation,
-            processes=jobs,
-            progress=done,
-        )
-    lesson = Lesson(admitted.clips.emotions, heard.of(learn), heard.of(validation, copies=False))
+    if kind_of(recipe.network).input == "sound":
+        by_ear = _sound_lesson(recipe, admitted.clips, ears, jobs, bars)
+        lesson: AnyLesson = by_ear
+        learned, checked = by_ear.learn.speakers, by_ear.target.speakers
+    else:
+        by_feature = _lesson(recipe, admitted.clips, seed, jobs, bars)
+        lesson = by_feature
+        learned, checked = by_feature.learn.clips.speakers, by_feature.validation.clips.speakers
     with track(tracker, out, recipe, seed=seed) as tracked:
 
         def told(row: EpochRow) -> None:
@@ -101,8 +95,32 @@ def train(
             if on_epoch:
                 on_epoch(row)
 
-        taught = teach(recipe, lesson, out, seed=seed, on_epoch=told)
-    return Trained(taught, admitted, learn.speakers, validation.speakers)
+        taught = teach_any(recipe, lesson, out, seed=seed, on_epoch=told)
+    return Trained(taught, admitted, learned, checked)
+
+
+def _lesson(recipe: Recipe, clips: Clips, seed: int, jobs: int | None, bars: Bars) -> Lesson:
+    """Measure the features of all clips, some speakers held out."""
+    learn, validation = divide(clips, "speaker", recipe.validation, generator_for(seed, "validation"))
+    with bars("measuring sounds", sounds_to_hear(recipe.augment, len(learn), len(validation))) as done:
+        heard = hear(
+            clips,
+            recipe.augment,
+            generator_for(seed, "copies"),
+            learn=learn,
+            validation=validation,
+            processes=jobs,
+            progress=done,
+        )
+    return Lesson(clips.emotions, heard.of(learn), heard.of(validation, copies=False))
+
+
+def _sound_lesson(recipe: Recipe, clips: Clips, ears: EarFiles, jobs: int | None, bars: Bars) -> SoundLesson:
+    """Hear all clips; each head holds out one group of speakers."""
+    lesson = lesson_of(recipe, clips, ears)
+    with bars("hearing sounds", len(views_of(recipe, lesson))) as done:
+        prepare(recipe, [lesson], processes=jobs, progress=done)
+    return lesson
 
 
 def named_speakers(names: Sequence[str], speakers: Sequence[str]) -> tuple[str, ...]:

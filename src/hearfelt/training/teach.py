@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from hearfelt.clips import Clips
-from hearfelt.corpora.catalog import FORMS
 from hearfelt.errors import CorpusError, ModelError, require
-from hearfelt.evaluation.calibration import fit_temperature, log_softmax, threshold_for
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
 from hearfelt.files import atomic_write
-from hearfelt.inference.card import ModelCard
-from hearfelt.models.build import NETWORKS
 from hearfelt.models.scaler import Scaler
 from hearfelt.models.svm import SvmNetwork
 from hearfelt.training.admission import generator_for
 from hearfelt.training.dataset import Lesson, Rows, training_rows, validation_rows
 from hearfelt.training.export import export
+from hearfelt.training.labelling import card_for
 from hearfelt.training.loop import CHECKPOINT, EpochRow, Fitted, answer, fit, one_thread
-from hearfelt.training.recipe import Recipe, Svm
+from hearfelt.training.recipe import Recipe
+from hearfelt.training.settings import Svm
 
-__all__ = ["MODEL", "RUN", "Taught", "key_of", "teach"]
+__all__ = ["MODEL", "RUN", "Taught", "finished", "key_of", "teach"]
 
 MODEL: Final = "model.onnx"
 RUN: Final = "run.json"  # written last: where it is, the training is over and the model whole
@@ -68,7 +64,7 @@ def key_of(recipe: Recipe, lesson: Lesson, seed: int) -> str:
     facts = [_FORMAT, decisive, lesson.labels, seed]
     names = [[f"{clip.corpus}/{clip.name}", clip.emotion] for clip in lesson.clips]
     digest = hashlib.sha256(json.dumps([facts, names, len(lesson.learn.clips)]).encode())
-    for heard in (lesson.learn, lesson.validation):
+    for heard in (lesson.learn, lesson.validation, *([lesson.copied] if lesson.copied else [])):
         digest.update(heard.features.tobytes())
         digest.update(heard.copies.tobytes())
     return digest.hexdigest()[:16]
@@ -96,7 +92,7 @@ def teach(
         ModelError: if the folder holds another training, or the exported file differs from the network.
     """
     key = key_of(recipe, lesson, seed)
-    if done := _finished(folder, key):
+    if done := finished(folder, key):
         return done
     folder.mkdir(parents=True, exist_ok=True)
     for partial in folder.glob(".*.part"):  # of a process that was killed while it wrote
@@ -113,7 +109,7 @@ def teach(
     with one_thread():
         export(
             fitted.network,
-            _card(recipe, lesson, fitted, validation),
+            card_for(recipe, lesson.labels, lesson.clips, fitted.network, (fitted.logits, validation.places)),
             lesson.learn.features[np.sort(drawn)],
             folder / MODEL,
         )
@@ -126,7 +122,12 @@ def teach(
     return Taught(folder, fitted.epoch, figures)
 
 
-def _finished(folder: Path, key: str) -> Taught | None:
+def finished(folder: Path, key: str) -> Taught | None:
+    """Read what a training left that is over; None if it isn't.
+
+    Raises:
+        ModelError: if the folder holds another training.
+    """
     try:
         run: dict[str, Any] = json.loads((folder / RUN).read_text("utf-8"))
     except FileNotFoundError:
@@ -150,60 +151,3 @@ def _fit_svm(training: Rows, validation: Rows, settings: Svm) -> Fitted:
     network = SvmNetwork.of(machine, scaler)
     with one_thread():
         return Fitted(network, None, (), answer(network, validation.features))
-
-
-def _card(recipe: Recipe, lesson: Lesson, fitted: Fitted, validation: Rows) -> ModelCard:
-    """Fill in the card; temperature and threshold are chosen on the validation clips."""
-    kind = NETWORKS[recipe.network]
-    temperature = fit_temperature(fitted.logits, validation.places)
-    probabilities = np.exp(log_softmax(fitted.logits / temperature))
-    correct = probabilities.argmax(axis=1) == validation.places
-    corpora = _corpora(lesson.clips)
-    return ModelCard(
-        name=recipe.name,
-        version=version("hearfelt"),
-        labels=lesson.labels,
-        input=kind.input,
-        temperature=temperature,
-        unsure_below=threshold_for(probabilities.max(axis=1), correct),
-        corpora=corpora,
-        heard_speakers=lesson.clips.speakers,
-        licence=_licence(corpora),
-        description=recipe.description,
-        recipe=recipe.to_dict(),
-        limits=(*kind.limits, *_limits(lesson.clips)),
-    )
-
-
-def _corpora(clips: Clips) -> dict[str, dict[str, Any]]:
-    parts = {corpus: clips.where(corpus=corpus) for corpus in clips.corpora}
-    return {
-        corpus: {
-            "clips": len(own),
-            "fingerprint": own.fingerprint(),
-            "licence": FORMS[corpus].licence if corpus in FORMS else "",
-        }
-        for corpus, own in parts.items()
-    }
-
-
-def _licence(corpora: Mapping[str, Mapping[str, Any]]) -> str:
-    """Say under which licence the weights are: what the recordings forbid, they forbid too."""
-    licences = {corpus: str(facts["licence"]) for corpus, facts in corpora.items() if facts["licence"]}
-    origin = ", ".join(f"{corpus} ({licence})" for corpus, licence in licences.items())
-    if any("NC" in licence.replace("-", " ").split() for licence in licences.values()):
-        return f"for non-commercial use only: trained on {origin}"
-    return f"trained on {origin}" if origin else ""
-
-
-def _limits(clips: Clips) -> tuple[str, ...]:
-    """Say what follows from the clips alone."""
-    limits = [f"It has heard {len(clips.speakers)} speakers; other voices, rooms and microphones are new to it."]
-    languages = [language for language in clips.count("language") if language]
-    if len(languages) == 1:
-        limits.append(f"It has heard one language ({languages[0]}).")
-    if "ravdess" in clips.corpora:
-        limits.append(
-            "RAVDESS is acted by professionals who all say the same two sentences: everyday speech is subtler."
-        )
-    return tuple(limits)

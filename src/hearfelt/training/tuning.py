@@ -19,8 +19,9 @@ from hearfelt.files import atomic_write
 from hearfelt.training.admission import admit, divide, generator_for
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.single import Bars, named_speakers, no_bars
+from hearfelt.training.single import named_speakers
 from hearfelt.training.teach import key_of, teach
+from hearfelt.training.watching import Bars, no_bars
 
 __all__ = ["SETTINGS", "Setting", "Tuned", "score", "tune"]
 

@@ -1,0 +1,131 @@
+"""The front end of the sound models: level, silence at the ends, and log-mel, as layers that are exported with them.
+
+Whatever is done to a sound before the encoder happens here and nowhere else, so that Python, a browser and a phone do
+the same. A clip may be heard faster or slower than it is: frames of 360 samples with a hop of 144 are what frames of
+400 with a hop of 160 would be if the clip were played at 0.9 times its speed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["BANDS", "FRAME", "HOP", "RATE_HZ", "LogMel", "mel_bank"]
+
+RATE_HZ: Final = 16_000
+FRAME: Final = RATE_HZ // 40  # 400 samples, 25 ms
+HOP: Final = RATE_HZ // 100  # 160 samples, 10 ms
+BANDS: Final = 80
+HIGHEST_HZ: Final = 8_000.0
+
+# Levels are powers as log10: 1 is 10 dB.
+SPOKEN: Final = 2.5  # frames within 25 dB of the loudest set the level …
+KEPT: Final = 3.2  # … and those beyond the first and last within 32 dB are trimmed: low noise does not move them
+FLOOR: Final = 6.0  # what is 60 dB under the loudest band counts as silence; Whisper's own 80 dB would hear faint hiss
+LEVEL: Final = 1.0  # mean power of the spoken frames, all bands together, after levelling
+CONTEXT: Final = 10  # frames kept on either side, 0.1 s
+_LEAST: Final = 1e-14
+
+
+class LogMel(nn.Module):
+    """From samples to the log-mel frames that Whisper's encoder takes, at any level, with silent ends trimmed.
+
+    The frames are Whisper's (Radford et al. 2022): periodic Hann window, 80 Slaney bands up to 8 kHz, log10 of the
+    power, ``(x + 4) / 4``. Level and floor are not: they are relative to the spoken frames, so that neither gain nor a
+    click nor faint noise changes much.
+
+    Args:
+        speed: how fast the clip is heard; ``speed · 160`` must be whole.
+
+    Example:
+        >>> samples = torch.sin(torch.arange(16000) / 5)[None]
+        >>> mel, wave = LogMel()(samples)
+        >>> tuple(mel.shape), tuple(wave.shape)
+        ((1, 80, 100), (1, 16000))
+        >>> torch.allclose(LogMel()(samples / 100)[0], mel, atol=1e-4)
+        True
+    """
+
+    basis: Tensor
+    bank: Tensor
+
+    def __init__(self, speed: float = 1.0) -> None:
+        super().__init__()
+        self.frame, self.hop = round(FRAME * speed), round(HOP * speed)
+        self.register_buffer("basis", _fourier_basis(self.frame), persistent=False)
+        self.register_buffer("bank", mel_bank(self.frame), persistent=False)
+
+    def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the frames of one clip.
+
+        Args:
+            samples: ``(1, n)`` at 16 kHz, any level.
+
+        Returns:
+            Log-mel ``(1, 80, frames)``, and the trimmed sound ``(1, n)`` brought to the level of the frames.
+        """
+        samples = samples - samples.mean(dim=1, keepdim=True)
+        around = functional.pad(samples[:, None], (self.frame // 2, self.frame // 2), mode="reflect")
+        waves = functional.conv1d(around, self.basis, stride=self.hop)[:, :, :-1]  # (1, 2 · bins, frames)
+        cosines, sines = waves.chunk(2, dim=1)
+        power = self.bank @ (cosines * cosines + sines * sines)  # (1, bands, frames)
+        energy = power.sum(dim=1)  # (1, frames)
+        loudness = (energy + 1e-12).log10()
+        below_peak = loudness.max() - loudness
+        spoken = (below_peak < SPOKEN).to(energy.dtype)
+        level = (energy * spoken).sum() / spoken.sum()
+        first, end = _kept_frames(below_peak[0])
+        logarithm = ((power[:, :, first:end] + _LEAST) / (level + _LEAST)).log10() + LEVEL
+        logarithm = torch.maximum(logarithm, logarithm.max() - FLOOR)
+        wave = samples[:, first * self.hop : end * self.hop] * (10.0 ** (LEVEL / 2) / (level + _LEAST).sqrt())
+        return (logarithm + 4.0) / 4.0, wave
+
+
+def _kept_frames(below_peak: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the first frame kept and the first one after the last: tensors, so that the graph finds them anew."""
+    places = torch.arange(below_peak.shape[0], device=below_peak.device)
+    heard = below_peak < KEPT
+    first = torch.where(heard, places, below_peak.shape[0]).min() - CONTEXT
+    end = torch.where(heard, places, 0).max() + 1 + CONTEXT
+    return first.clamp(min=0), end
+
+
+def mel_bank(frame: int = FRAME) -> Tensor:
+    """Make Slaney's mel filters for frames of any length that stand for 25 ms: ``(80, frame // 2 + 1)``.
+
+    Slaney, "Auditory Toolbox" (1998): linear below 1 kHz, logarithmic above, each triangle of equal area.
+
+    Example:
+        >>> bank = mel_bank()
+        >>> tuple(bank.shape), bool((bank.argmax(dim=1).diff() >= 0).all())
+        ((80, 201), True)
+    """
+    bins = torch.arange(frame // 2 + 1, dtype=torch.float64) * (RATE_HZ / FRAME)  # 40 Hz apart
+    edges = _hz(torch.linspace(0.0, float(_mel(torch.tensor(HIGHEST_HZ))), BANDS + 2, dtype=torch.float64))
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    triangles = torch.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)).clamp(min=0.0)
+    return (triangles * 2.0 / (high - low)).to(torch.float32)
+
+
+def _mel(hz: Tensor) -> Tensor:
+    return torch.where(hz < 1000.0, hz * 3.0 / 200.0, 15.0 + 27.0 * (hz.clamp(min=1.0) / 1000.0).log() / _LOG_STEP)
+
+
+def _hz(mel: Tensor) -> Tensor:
+    return torch.where(mel < 15.0, mel * 200.0 / 3.0, 1000.0 * ((mel - 15.0) * _LOG_STEP / 27.0).exp())
+
+
+_LOG_STEP: Final = float(torch.tensor(6.4, dtype=torch.float64).log())
+
+
+def _fourier_basis(frame: int) -> Tensor:
+    """Make windowed cosines, then sines, as filters ``(2 · bins, 1, frame)``."""
+    samples = torch.arange(frame, dtype=torch.float64)
+    bins = torch.arange(frame // 2 + 1, dtype=torch.float64)
+    # The product is reduced to one turn while it is whole, so that no digit is lost to a large angle.
+    angles = (bins[:, None] * samples[None, :]).remainder(frame) * (2.0 * torch.pi / frame)
+    window = torch.hann_window(frame, periodic=True, dtype=torch.float64)
+    return torch.cat([angles.cos() * window, angles.sin() * window])[:, None].to(torch.float32)

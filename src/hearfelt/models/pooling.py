@@ -1,0 +1,184 @@
+"""From frames to one answer: attentive statistics over time, and the small network on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hearfelt.models.scaler import Scaler
+
+__all__ = ["AttentiveHead", "AttentiveStatistics", "Head", "HeadSize", "PlainHead", "halved"]
+
+_LEAST: float = 1e-5  # keeps the slope of a root finite where nothing varies
+
+
+@dataclass(frozen=True)
+class HeadSize:
+    """How large a head is.
+
+    Attributes:
+        frames: numbers in a frame of each ear, such as ``(512, 256)``.
+        widths: numbers that each ear's frames are turned into.
+        attentions: how many ways of weighing the frames there are.
+        hidden: width of the layer before the answer.
+        dropout: share of the statistics dropped in training; of the frames' numbers a quarter of that.
+    """
+
+    frames: tuple[int, ...]
+    widths: tuple[int, ...]
+    attentions: int = 4
+    hidden: int = 256
+    dropout: float = 0.4
+
+
+def halved(frames: Tensor) -> Tensor:
+    """Average every two frames; an odd one at the end is left out.
+
+    Args:
+        frames: ``(batch, frames, numbers)``, at least 2 frames.
+
+    Example:
+        >>> halved(torch.tensor([[[1.0], [3.0], [9.0]]])).tolist()
+        [[[2.0]]]
+    """
+    return functional.avg_pool1d(frames.transpose(1, 2), 2).transpose(1, 2)
+
+
+class AttentiveStatistics(nn.Module):
+    """Statistics over time in which a few learned attentions decide which frames count (Okabe et al. 2018).
+
+    Beside the attentions' means stand the plain mean and deviation and the deviation under the mean attention.
+
+    Example:
+        >>> pool = AttentiveStatistics(8, 16, attentions=4)
+        >>> tuple(pool(torch.zeros(2, 5, 8)).shape) == (2, pool.width)
+        True
+    """
+
+    def __init__(self, numbers: int, width: int, *, attentions: int = 4, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.turn = nn.Linear(numbers, width)
+        self.norm = nn.LayerNorm(width)
+        self.attention = nn.Linear(width, attentions)
+        self.width = width * (attentions + 3)
+
+    def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Pool a batch.
+
+        Args:
+            frames: ``(batch, frames, numbers)``.
+            mask: ``(batch, frames)``, 1 where there is a frame and 0 where there is padding; all by default.
+
+        Returns:
+            ``(batch, width)``.
+        """
+        turned = self.norm(functional.gelu(self.turn(self.dropout(frames))))  # (batch, frames, width)
+        scores = self.attention(turned)  # (batch, frames, attentions)
+        if mask is None:
+            plain = torch.full_like(scores[:, :, :1], 1.0).softmax(dim=1)
+        else:
+            scores = scores.masked_fill(mask[:, :, None] == 0, -1e4)
+            plain = (mask / mask.sum(dim=1, keepdim=True))[:, :, None]
+        weights = scores.softmax(dim=1)
+        attended = (weights.transpose(1, 2) @ turned).flatten(1)  # (batch, attentions · width)
+        mean, deviation = _moments(turned, plain)
+        _, attended_deviation = _moments(turned, weights.mean(dim=2, keepdim=True))
+        return torch.cat([attended, mean, deviation, attended_deviation], dim=1)
+
+
+def _moments(frames: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    mean = (weights * frames).sum(dim=1)
+    apart = frames - mean[:, None]
+    return mean, ((weights * apart * apart).sum(dim=1) + _LEAST).sqrt()
+
+
+class AttentiveHead(nn.Module):
+    """A head that learns which frames count: attentive statistics of each ear, then two layers.
+
+    Args:
+        size: of its parts.
+        classes: how many emotions it tells apart.
+    """
+
+    def __init__(self, size: HeadSize, classes: int) -> None:
+        super().__init__()
+        self.pools = nn.ModuleList(
+            AttentiveStatistics(numbers, width, attentions=size.attentions, dropout=size.dropout / 4)
+            for numbers, width in zip(size.frames, size.widths, strict=True)
+        )
+        width = sum(size.attentions * wide + 3 * wide for wide in size.widths)
+        self.norm = nn.LayerNorm(width)
+        self.hidden = nn.Linear(width, size.hidden)
+        self.dropout = nn.Dropout(size.dropout)
+        self.answer = nn.Linear(size.hidden, classes)
+
+    def pool(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+        """Describe a batch of clips, each by one row: ``(batch, width)``.
+
+        Args:
+            ears: frames of each ear, ``(batch, frames, numbers)``.
+            masks: of each ear, as :meth:`AttentiveStatistics.forward` takes them.
+        """
+        asked: Sequence[Tensor | None] = masks or [None] * len(ears)
+        pooled = [pool(frames, mask) for pool, frames, mask in zip(self.pools, ears, asked, strict=True)]
+        described: Tensor = self.norm(torch.cat(pooled, dim=1))
+        return described
+
+    def judge(self, pooled: Tensor) -> Tensor:
+        """Answer for pooled rows: logits ``(batch, classes)``."""
+        logits: Tensor = self.answer(self.dropout(functional.gelu(self.hidden(self.dropout(pooled)))))
+        return logits
+
+    def forward(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+        """Answer for clips: logits ``(batch, classes)``."""
+        return self.judge(self.pool(ears, masks))
+
+
+class PlainHead(nn.Module):
+    """A head that weighs all frames alike: mean and deviation of each ear, scaled, then two layers.
+
+    It errs on other clips than :class:`AttentiveHead`, which is why both together are better than two of a kind.
+
+    Args:
+        size: of its parts; widths and attentions are not used.
+        classes: how many emotions it tells apart.
+    """
+
+    def __init__(self, size: HeadSize, classes: int) -> None:
+        super().__init__()
+        width = 2 * sum(size.frames)
+        self.scaler = Scaler(width)
+        self.hidden = nn.Linear(width, size.hidden)
+        self.scarce = nn.Dropout(size.dropout * 0.4)
+        self.dropout = nn.Dropout(size.dropout)
+        self.answer = nn.Linear(size.hidden, classes)
+
+    def describe(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+        """Compute the statistics, not scaled: ``(batch, width)``."""
+        parts: list[Tensor] = []
+        for place, frames in enumerate(ears):
+            mask = torch.ones_like(frames[:, :, 0]) if masks is None else masks[place]
+            parts += _moments(frames, (mask / mask.sum(dim=1, keepdim=True))[:, :, None])
+        return torch.cat(parts, dim=1)
+
+    def pool(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+        """Describe a batch of clips, each by one row: ``(batch, width)``."""
+        scaled: Tensor = self.scaler(self.describe(ears, masks))
+        return scaled
+
+    def judge(self, pooled: Tensor) -> Tensor:
+        """Answer for pooled rows: logits ``(batch, classes)``."""
+        logits: Tensor = self.answer(self.dropout(functional.gelu(self.hidden(self.scarce(pooled)))))
+        return logits
+
+    def forward(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+        """Answer for clips: logits ``(batch, classes)``."""
+        return self.judge(self.pool(ears, masks))
+
+
+Head = AttentiveHead | PlainHead

@@ -1,0 +1,113 @@
+"""The first layers of Whisper's encoder (Radford et al. 2022), which know more about a voice than about its words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hearfelt.errors import ModelError
+from hearfelt.models.frontend import BANDS
+
+__all__ = ["HEADS", "LAYERS", "WIDTH", "WhisperEncoder"]
+
+WIDTH: Final = 512
+HEADS: Final = 8
+LAYERS: Final = 4  # of 6 in Whisper base; the last ones only know the words
+POSITIONS: Final = 1500  # 30 s at 50 frames a second
+TAKEN: Final = (1, 2, 3)  # layers whose states are given out, counted from 0
+
+
+class _Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.q_proj = nn.Linear(WIDTH, WIDTH)
+        self.k_proj = nn.Linear(WIDTH, WIDTH, bias=False)
+        self.v_proj = nn.Linear(WIDTH, WIDTH)
+        self.out_proj = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, states: Tensor) -> Tensor:
+        query, key, value = (
+            project(states).unflatten(-1, (HEADS, WIDTH // HEADS)).transpose(1, 2)
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )  # (batch, heads, frames, 64)
+        weights = ((query * (WIDTH // HEADS) ** -0.5) @ key.transpose(2, 3)).softmax(dim=-1)
+        heard: Tensor = self.out_proj((weights @ value).transpose(1, 2).flatten(2))
+        return heard
+
+
+class _Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.self_attn = _Attention()
+        self.self_attn_layer_norm = nn.LayerNorm(WIDTH)
+        self.fc1 = nn.Linear(WIDTH, 4 * WIDTH)
+        self.fc2 = nn.Linear(4 * WIDTH, WIDTH)
+        self.final_layer_norm = nn.LayerNorm(WIDTH)
+
+    def forward(self, states: Tensor) -> Tensor:
+        states = states + self.self_attn(self.self_attn_layer_norm(states))
+        changed: Tensor = self.fc2(functional.gelu(self.fc1(self.final_layer_norm(states))))
+        return states + changed
+
+
+class WhisperEncoder(nn.Module):
+    """Four of the six encoder layers of Whisper base, without its padding to 30 s.
+
+    Tensors are named as in Hugging Face's ``openai/whisper-base``, below ``model.encoder.``.
+
+    Example:
+        >>> tuple(WhisperEncoder()(torch.zeros(1, 80, 100)).shape)
+        (1, 50, 1536)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(BANDS, WIDTH, 3, padding=1)
+        self.conv2 = nn.Conv1d(WIDTH, WIDTH, 3, stride=2, padding=1)
+        self.embed_positions = nn.Embedding(POSITIONS, WIDTH)
+        self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor], *, positions: int = POSITIONS) -> WhisperEncoder:
+        """Make the encoder from its published tensors.
+
+        Args:
+            weights: by name.
+            positions: how many frames it shall know places for, 50 a second; the others' places are forgotten.
+
+        Raises:
+            ModelError: if a tensor is missing, unknown or of another shape.
+        """
+        encoder = cls()
+        own = {name.removeprefix("model.encoder."): tensor.float() for name, tensor in weights.items()}
+        try:
+            encoder.load_state_dict(own, strict=True)
+        except RuntimeError as error:
+            raise ModelError(
+                f"these are not Whisper base's first four layers ({str(error).splitlines()[1].strip()})"
+            ) from error
+        kept = encoder.embed_positions.weight.detach()[:positions].clone()
+        encoder.embed_positions = nn.Embedding(positions, WIDTH, _weight=kept)
+        return encoder.eval()
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Compute the states of layers 2, 3 and 4, side by side.
+
+        Args:
+            mel: ``(batch, 80, frames)``, 100 frames a second, at most 30 s.
+
+        Returns:
+            ``(batch, frames / 2, 1536)``, 50 a second.
+        """
+        states = functional.gelu(self.conv2(functional.gelu(self.conv1(mel)))).transpose(1, 2)
+        states = states + self.embed_positions.weight[: states.shape[1]]
+        taken = []
+        for place, layer in enumerate(self.layers):
+            states = layer(states)
+            if place in TAKEN:
+                taken.append(states)
+        return torch.cat(taken, dim=2)

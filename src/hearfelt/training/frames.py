@@ -1,0 +1,315 @@
+"""Frames: what the two frozen ears hear in each clip, computed once and kept, because they never learn."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context, parent_process
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from hearfelt.audio import read_audio, refuse_silence, resample
+from hearfelt.cache import Cache, default_cache, file_digest
+from hearfelt.clips import Clip
+from hearfelt.errors import HearfeltError
+from hearfelt.models.frontend import RATE_HZ, LogMel
+from hearfelt.models.hearfelt import Whitening
+from hearfelt.models.moonshine import MoonshineEncoder
+from hearfelt.models.pooling import halved
+from hearfelt.models.whisper import WhisperEncoder
+from hearfelt.training.views import View, played, worn
+
+__all__ = ["KEPT", "LONGEST_S", "Encoders", "Frames", "Listener", "fit_whitenings", "hear_frames"]
+
+KEPT: Final = (512, 256)  # numbers a frame of each ear after whitening
+LONGEST_S: Final = 14.0  # what is beyond it in a training clip is not heard
+_VERSION: Final = 1  # of what is kept; raised when frames change
+_CLIPS_FOR_WHITENING: Final = 600
+_FRAMES_A_CLIP: Final = 80
+_KEPT_AT_ONCE: Final = 64
+_CLIPS_A_PROCESS: Final = 100  # starting a process takes as long as hearing so many
+
+Array = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoders:
+    """The two ears' weights, small enough to hand to a process.
+
+    Attributes:
+        whisper: tensors as published.
+        moonshine: tensors as published.
+    """
+
+    whisper: dict[str, Tensor] = field(repr=False)
+    moonshine: dict[str, Tensor] = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits that name these weights."""
+        digest = hashlib.sha256()
+        for weights in (self.whisper, self.moonshine):
+            for name in sorted(weights):
+                digest.update(name.encode())
+                digest.update(weights[name].float().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+class Listener:
+    """Hears clips through both ears.
+
+    Args:
+        encoders: their weights.
+        whitenings: of each ear's frames; without them frames come as they are.
+    """
+
+    def __init__(self, encoders: Encoders, whitenings: tuple[Whitening, Whitening] | None = None) -> None:
+        self._whisper = WhisperEncoder.of(encoders.whisper)
+        self._moonshine = MoonshineEncoder.of(encoders.moonshine)
+        self._whitenings = whitenings
+        self._fronts: dict[float, LogMel] = {}
+
+    def hear(self, samples: npt.NDArray[np.float32], speed: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Hear a sound ``(n,)`` at 16 kHz: frames of each ear, ``(frames, numbers)``."""
+        front = self._fronts.setdefault(speed, LogMel(speed))
+        with torch.inference_mode():
+            mel, wave = front(torch.from_numpy(np.ascontiguousarray(samples))[None])
+            heard = torch.from_numpy(np.ascontiguousarray(played(wave[0].numpy(), speed)))
+            large, small = halved(self._whisper(mel)), halved(self._moonshine(heard[None]))
+            if self._whitenings:
+                large, small = self._whitenings[0](large), self._whitenings[1](small)
+        return large[0], small[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Frames of many views of many clips, in two long tables.
+
+    Attributes:
+        clips: in their order; one for each view of it that was heard.
+        views: how each was heard.
+        tables: ``(all frames, numbers)`` of each ear.
+        starts: ``(views + 1,)`` of each ear, where a view's frames begin.
+    """
+
+    clips: tuple[Clip, ...] = field(repr=False)
+    views: tuple[View, ...] = field(repr=False)
+    tables: tuple[Array, Array] = field(repr=False)
+    starts: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Frames of the large ear in each view, ``(views,)``."""
+        return np.diff(self.starts[0])
+
+    def batch(self, places: npt.NDArray[np.int64]) -> tuple[list[Tensor], list[Tensor]]:
+        """Put views side by side: frames of each ear ``(batch, frames, numbers)``, and masks ``(batch, frames)``."""
+        ears, masks = [], []
+        for table, starts in zip(self.tables, self.starts, strict=True):
+            lengths = starts[places + 1] - starts[places]
+            longest = int(lengths.max())
+            frames = torch.zeros(len(places), longest, table.shape[1])
+            for row, (place, length) in enumerate(zip(places, lengths, strict=True)):
+                frames[row, :length] = torch.from_numpy(table[starts[place] : starts[place] + length])
+            ears.append(frames)
+            masks.append(torch.from_numpy((np.arange(longest)[None] < lengths[:, None]).astype(np.float32)))
+        return ears, masks
+
+
+def fit_whitenings(
+    encoders: Encoders, clips: Sequence[Clip], generator: np.random.Generator, *, cache: Cache | None = None
+) -> tuple[Whitening, Whitening]:
+    """Learn how frames are whitened, from a few hundred of the clips given, and from their sound alone.
+
+    Args:
+        encoders: the ears.
+        clips: of the training part.
+        generator: draws clips and frames.
+        cache: where the answer is kept; the user's by default.
+
+    Returns:
+        A whitening for each ear.
+    """
+    chosen = generator.permutation(len(clips))[:_CLIPS_FOR_WHITENING]
+    drawn = [clips[place] for place in np.sort(chosen)]
+    key = _digest_of([encoders.digest, *(file_digest(clip.path) for clip in drawn)], "whitening")
+    cache = cache or _frames_cache()
+    whitenings = (Whitening(1536, KEPT[0]), Whitening(864, KEPT[1]))
+    if kept := cache.get_many([key]).get(key):
+        values = np.frombuffer(kept, np.float32)
+        for whitening in whitenings:
+            for buffer in (whitening.mean, whitening.components):
+                buffer.copy_(torch.from_numpy(values[: buffer.numel()].reshape(buffer.shape).copy()))
+                values = values[buffer.numel() :]
+        return whitenings
+    listener = Listener(encoders)
+    gathered: tuple[list[Any], list[Any]] = ([], [])
+    for clip in drawn:
+        for frames, into in zip(listener.hear(_samples(clip)), gathered, strict=True):
+            rows = generator.permutation(len(frames))[:_FRAMES_A_CLIP]
+            into.append(frames.numpy()[np.sort(rows)])
+    for whitening, some in zip(whitenings, gathered, strict=True):
+        whitening.fit(np.concatenate(some))
+    values = np.concatenate([part.numpy().ravel() for one in whitenings for part in (one.mean, one.components)])
+    cache.put_many({key: values.astype(np.float32).tobytes()})
+    return whitenings
+
+
+def hear_frames(
+    encoders: Encoders,
+    whitenings: tuple[Whitening, Whitening],
+    wanted: Sequence[tuple[Clip, View]],
+    *,
+    processes: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Frames:
+    """Hear clips in the ways wanted; what was heard once is remembered by the content of the file.
+
+    Args:
+        encoders: the ears.
+        whitenings: of their frames.
+        wanted: clips, and how each is heard.
+        processes: how many work at most; by default one for each core.
+        progress: called with the number of views just heard, those remembered included.
+
+    Raises:
+        AudioError: if a clip cannot be read or is silent.
+        HearfeltError: if a process is ended from outside.
+    """
+    tell = progress or (lambda _: None)
+    cache = _frames_cache()
+    keys = _keys(encoders, whitenings, wanted)
+    kept = cache.get_many(keys)
+    tell(sum(key in kept for key in keys))
+    missing = [place for place, key in enumerate(keys) if key not in kept]
+    fresh: dict[str, bytes] = {}
+    try:
+        for place, heard in zip(
+            missing, _hear_all(encoders, whitenings, [wanted[place] for place in missing], processes), strict=True
+        ):
+            kept[keys[place]] = fresh[keys[place]] = heard
+            if len(fresh) >= _KEPT_AT_ONCE:
+                cache.put_many(fresh)
+                fresh.clear()
+            tell(1)
+    finally:
+        cache.put_many(fresh)
+    return _joined(wanted, [kept[key] for key in keys])
+
+
+def _joined(wanted: Sequence[tuple[Clip, View]], heard: Sequence[bytes]) -> Frames:
+    parts = [_unpacked(one) for one in heard]
+    tables = tuple(np.concatenate([part[ear] for part in parts]) for ear in (0, 1))
+    starts = tuple(np.cumsum([0, *(len(part[ear]) for part in parts)]).astype(np.int64) for ear in (0, 1))
+    return Frames(
+        tuple(clip for clip, _ in wanted),
+        tuple(view for _, view in wanted),
+        (tables[0], tables[1]),
+        (starts[0], starts[1]),
+    )
+
+
+def _packed(frames: tuple[Tensor, Tensor]) -> bytes:
+    counts = np.array([len(one) for one in frames], "<i4").tobytes()
+    return counts + b"".join(one.numpy().astype("<f2").tobytes() for one in frames)
+
+
+def _unpacked(kept: bytes) -> tuple[Array, Array]:
+    first, second = (int(count) for count in np.frombuffer(kept[:8], "<i4"))
+    values = np.frombuffer(kept, "<f2", offset=8)
+    large = values[: first * KEPT[0]].reshape(first, KEPT[0])
+    return large, values[first * KEPT[0] :].reshape(second, KEPT[1])
+
+
+def _hear_all(
+    encoders: Encoders,
+    whitenings: tuple[Whitening, Whitening],
+    wanted: Sequence[tuple[Clip, View]],
+    processes: int | None,
+) -> Iterator[bytes]:
+    if processes is None:
+        processes = 1 if parent_process() else os.cpu_count() or 1
+    processes = min(processes, len(wanted) // _CLIPS_A_PROCESS)
+    if processes < 2:
+        listener = Listener(encoders, whitenings)
+        yield from (_hear_one(listener, *one) for one in wanted)
+        return
+    # Tensors would be shared through file handles, of which there are too few; arrays are simply copied.
+    plain = [
+        {name: value.numpy() for name, value in weights.items()} for weights in (encoders.whisper, encoders.moonshine)
+    ]
+    begin = partial(_begin, plain, [(one.mean.numpy(), one.components.numpy()) for one in whitenings])
+    try:
+        with ProcessPoolExecutor(processes, get_context("spawn"), begin) as pool:
+            yield from pool.map(_hear_here, wanted, chunksize=8)
+    except BrokenProcessPool as error:
+        raise HearfeltError(
+            "a process that hears clips was ended from outside; if memory ran out, run it again with fewer processes"
+        ) from error
+
+
+_here: dict[str, Listener] = {}  # of this process, made when it begins
+
+
+def _begin(weights: Sequence[dict[str, Any]], whitened: Sequence[tuple[Any, Any]]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is answered by the first process, which cancels what is left
+    torch.set_num_threads(1)
+    tensors = [{name: torch.from_numpy(value) for name, value in some.items()} for some in weights]
+    whitenings = (Whitening(1536, KEPT[0]), Whitening(864, KEPT[1]))
+    for whitening, (mean, components) in zip(whitenings, whitened, strict=True):
+        whitening.mean.copy_(torch.from_numpy(mean))
+        whitening.components.copy_(torch.from_numpy(components))
+    _here["listener"] = Listener(Encoders(tensors[0], tensors[1]), whitenings)
+
+
+def _hear_here(one: tuple[Clip, View]) -> bytes:
+    return _hear_one(_here["listener"], *one)
+
+
+def _hear_one(listener: Listener, clip: Clip, view: View) -> bytes:
+    samples = _samples(clip)
+    if view.is_worn:
+        # The same clip is always worn in the same way, whatever stands beside it.
+        seed = int.from_bytes(hashlib.sha256(samples.tobytes()).digest()[:8], "little")
+        samples = worn(samples, np.random.default_rng(seed))
+    return _packed(listener.hear(samples, view.speed))
+
+
+def _samples(clip: Clip) -> npt.NDArray[np.float32]:
+    audio = read_audio(clip.path)
+    refuse_silence(audio)
+    return resample(audio.samples, audio.rate_hz, RATE_HZ)[: int(LONGEST_S * RATE_HZ)]
+
+
+def _keys(
+    encoders: Encoders, whitenings: tuple[Whitening, Whitening], wanted: Sequence[tuple[Clip, View]]
+) -> list[str]:
+    paths = list(dict.fromkeys(clip.path for clip, _ in wanted))
+    with ThreadPoolExecutor() as pool:  # hashing leaves the interpreter free
+        digests = dict(zip(paths, pool.map(file_digest, paths), strict=True))
+    made = [part.numpy().tobytes() for one in whitenings for part in (one.mean, one.components)]
+    ears = _digest_of([encoders.digest, *(hashlib.sha256(part).hexdigest() for part in made)], "ears")
+    return [f"{ears}:{digests[clip.path]}:{view.speed}:{int(view.is_worn)}" for clip, view in wanted]
+
+
+def _digest_of(parts: Sequence[str], purpose: str) -> str:
+    text = "\n".join([purpose, str(_VERSION), *parts])
+    return f"frames-{purpose}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _frames_cache() -> Cache:
+    """Open the user's cache of frames: beside the other one, because it grows to gigabytes and may be thrown away."""
+    usual = default_cache().path
+    return Cache(usual.with_name("frames.sqlite") if usual else None)

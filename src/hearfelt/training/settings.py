@@ -1,0 +1,158 @@
+"""The tables of a recipe: what can be decided, its default, and what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hearfelt.augment import KINDS
+
+__all__ = ["NETWORKS", "TABLES", "Augment", "Balance", "Ensemble", "Fit", "Svm", "Validation", "Views"]
+
+NETWORKS: Final = ("classic", "svm", "hearfelt")
+# Which tables mean something to which network; in another's recipe they would be a silent lie.
+TABLES: Final = {
+    "classic": ("augment", "balance", "fit", "validation"),
+    "svm": ("augment", "balance", "svm", "validation"),
+    "hearfelt": ("ensemble", "views"),
+}
+
+
+def _number(default: float, low: float, high: float, *, above: bool = False) -> Any:
+    """Describe a number with its range; ``above`` leaves the lower end itself out."""
+    return field(default=default, metadata={"low": low, "high": high, "above": above})
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How training clips are changed; validation and test clips never are.
+
+    Attributes:
+        kinds: which changes are drawn from.
+        copies: how many changed copies stand beside each training clip.
+    """
+
+    kinds: tuple[str, ...] = field(default=tuple(KINDS), metadata={"among": tuple(KINDS)})
+    copies: int = _number(0, 0, 20)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How rare emotions are helped.
+
+    Attributes:
+        smote: whether rows are invented between neighbours until all emotions have equally many.
+        neighbours: between how many nearest neighbours.
+    """
+
+    smote: bool = False
+    neighbours: int = _number(5, 1, 50)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a network is fitted, epoch by epoch.
+
+    Attributes:
+        epochs: at most; the cosine schedule ends there.
+        batch: rows in a step.
+        learning_rate: of AdamW, at the start.
+        weight_decay: of AdamW.
+        patience: epochs without a better validation score before it stops.
+    """
+
+    epochs: int = _number(40, 1, 2000)
+    batch: int = _number(32, 2, 4096)
+    learning_rate: float = _number(1e-3, 0.0, 1.0, above=True)
+    weight_decay: float = _number(1e-4, 0.0, 1.0)
+    patience: int = _number(10, 1, 2000)
+
+
+@dataclass(frozen=True)
+class Svm:
+    """How the support vector machine is fitted.
+
+    Attributes:
+        c: what a training row on the wrong side costs, scikit-learn's ``C``.
+        balanced: whether a row of a rare emotion costs more.
+    """
+
+    c: float = _number(10.0, 0.0, 1e6, above=True)
+    balanced: bool = True
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What is taken out of the training part, to choose the epoch, the temperature and the threshold on.
+
+    Attributes:
+        speakers: share of the speakers, where the protocol divides speakers.
+        clips: share of each emotion's clips, where the protocol divides clips.
+    """
+
+    speakers: float = _number(0.15, 0.0, 0.9, above=True)
+    clips: float = _number(0.1, 0.0, 0.9, above=True)
+
+
+@dataclass(frozen=True)
+class Views:
+    """How clips are heard by the frozen ears of ``hearfelt``.
+
+    Attributes:
+        spread: training clips are also heard slower and faster by this share, a whole number of hundredths that leaves
+            whole frames; 0 for as they are alone.
+        worn: whether training clips of the corpus to be tested are also heard through bad microphones and lines.
+        answered: at how many speeds the finished model hears a clip: 1, or 3, whose answers are averaged.
+    """
+
+    spread: float = _number(0.1, 0.0, 0.3)
+    worn: bool = True
+    answered: int = _number(1, 1, 3)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """How the heads of ``hearfelt`` are taught: two for each group, one attentive and one plain, without that group.
+
+    Attributes:
+        target: the corpus whose speech the model shall answer best; where a protocol tests another, that one.
+        groups: into how many the speakers (or clips) of the corpus to be tested are divided.
+        epochs: of an attentive head; the last one's weights are kept.
+        plain_epochs: of a plain head, whose epochs are short.
+        batch: views in a step.
+        learning_rate: of AdamW, at its highest.
+        weight_decay: of AdamW.
+        large_width: numbers that a frame of the large ear is turned into.
+        small_width: numbers that a frame of the small ear is turned into.
+        attentions: ways of weighing the frames.
+        hidden: width of an attentive head's layer before the answer.
+        plain_hidden: the same of a plain head.
+        dropout: share of what is pooled that an attentive head drops.
+        plain_dropout: share of the layer before the answer that a plain head drops.
+        mixup: both parameters of the beta distribution that two clips are mixed by; 0 for no mixing.
+        smoothing: share of a label that is spread evenly over all.
+        song: how often a clip of another channel is drawn, against one of the channel to be tested.
+        worn: how often a worn copy is drawn, against a clip as it is.
+        beside: views drawn from other corpora, against those from the corpus to be tested; each corpus is drawn by the
+            root of its size.
+    """
+
+    target: str = "ravdess"
+    groups: int = _number(5, 2, 20)
+    epochs: int = _number(10, 1, 500)
+    plain_epochs: int = _number(20, 1, 500)
+    batch: int = _number(64, 2, 1024)
+    learning_rate: float = _number(1e-3, 0.0, 1.0, above=True)
+    weight_decay: float = _number(0.02, 0.0, 1.0)
+    large_width: int = _number(160, 8, 1024)
+    small_width: int = _number(96, 8, 1024)
+    attentions: int = _number(4, 1, 16)
+    hidden: int = _number(256, 8, 2048)
+    plain_hidden: int = _number(384, 8, 2048)
+    dropout: float = _number(0.4, 0.0, 0.9)
+    plain_dropout: float = _number(0.5, 0.0, 0.9)
+    mixup: float = _number(0.4, 0.0, 10.0)
+    smoothing: float = _number(0.1, 0.0, 0.9)
+    song: float = _number(0.7, 0.0, 10.0)
+    worn: float = _number(0.5, 0.0, 10.0)
+    beside: float = _number(1.0, 0.0, 10.0)
