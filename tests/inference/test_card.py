@@ -51,6 +51,7 @@ def test_a_card_from_before_windows_and_known_answers_is_still_read() -> None:
         ({"input": "smell"}, "smell"),
         ({"temperature": 0}, "temperature 0"),
         ({"temperature": "hot"}, "impossible"),
+        ({"temperature": 10**400}, "impossible"),
         ({"unsure_below": 2}, "unsure_below 2"),
         ({"corpora": []}, "no object"),
         ({"name": 3}, "no text"),
@@ -76,7 +77,7 @@ def test_an_impossible_card_is_refused(change: dict[str, object], words: str) ->
         ModelCard.from_json(text)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}', "[" * 100_000])
 def test_what_is_no_card_is_refused(text: str) -> None:
     with pytest.raises(ModelError):
         ModelCard.from_json(text)

@@ -112,7 +112,7 @@ class ModelCard:
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"the model's card is no JSON ({error}); the file is damaged") from error
         if not isinstance(values, dict):
             raise ModelError("the model's card is no JSON object; the file is damaged")
@@ -123,7 +123,7 @@ class ModelCard:
             raise ModelError(f"the model's card lacks {missing[0]!r}; the file is damaged or not from hearfelt")
         try:
             kept = {name: _as_kind(known[name].type, values[name]) for name in known if name in values}
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ModelError(f"the model's card says something impossible ({error}); the file is damaged") from error
         return cls(**kept)
 
