@@ -10,14 +10,18 @@ import numpy as np
 import pytest
 
 from hearfelt.clips import Clips
-from hearfelt.errors import HearfeltError, ModelError
-from hearfelt.evaluation.protocols import protocol_called
+from hearfelt.emotions import EMOTIONS
+from hearfelt.errors import HearfeltError, ModelError, RecipeError
+from hearfelt.evaluation.divisions import by_clip
+from hearfelt.evaluation.protocols import Protocol, protocol_called
 from hearfelt.evaluation.results import Results, read_results
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.splits import Fold
 from hearfelt.training.experiment import CURVES_TABLE, plan_runs, read_curves_table, run_experiment
+from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import ANSWERS, do_run, do_runs
+from hearfelt.training.teach import key_of
 
 BY_SPEAKER = protocol_called("by-speaker")
 
@@ -174,3 +178,46 @@ def test_copies_are_drawn_once_for_all_folds(quick: Recipe, toy_clips: Clips, tm
     both = [clip for clip in first.clips if clip in set(second.clips)]
     assert len(both) >= 16
     np.testing.assert_array_equal(first.of(both).copies, second.of(both).copies)
+
+
+def step(**leaks: bool) -> Protocol:
+    return Protocol("mine", "", "", by_clip, by="clip", leaky=True, **leaks)
+
+
+def test_copies_of_test_clips_are_learned_from_where_a_protocol_lets_them_in(
+    quick: Recipe, toy_clips: Clips, tmp_path: Path
+) -> None:
+    runs = {
+        leaks: plan_runs(quick, step(copies_of_test=leaks).plan(toy_clips, folds=3), seeds=1, out=tmp_path)[0]
+        for leaks in (False, True)
+    }
+    assert runs[False].lesson.copied is None
+    copied = runs[True].lesson.copied
+    assert copied is not None
+    assert copied.clips == runs[True].test
+    assert copied.copies.shape[:2] == (32, 1)
+    np.testing.assert_array_equal(runs[True].lesson.learn.features, runs[False].lesson.learn.features)
+    assert len({key_of(quick, run.lesson, 0) for run in runs.values()}) == 2
+
+
+def test_the_epoch_is_chosen_on_test_where_a_protocol_says_so(quick: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    plan = step(copies_of_test=True, chooses_on_test=True).plan(toy_clips, folds=3)
+    run = plan_runs(quick, plan, seeds=1, out=tmp_path)[0]
+    assert run.lesson.validation.clips == run.test
+    finished = do_run(run)
+    right = np.mean([row.label == EMOTIONS[int(np.argmax(row.probabilities))] for row in finished.answers.rows])
+    best = max(read_curves(run.folder), key=lambda row: row["validation_uar"])
+    assert finished.epoch == best["epoch"]
+    assert best["validation_accuracy"] == pytest.approx(right)
+
+
+def test_a_recipe_without_copies_cannot_let_copies_in(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="plain makes no copies; it needs copies = 1 or more"):
+        run_experiment(plain, step(copies_of_test=True), toy_clips, seeds=1, out=tmp_path, jobs=1)
+
+
+def test_the_summary_says_how_large_a_fold_s_file_is(results: Results) -> None:
+    models = list(results.folder.rglob("model.onnx"))
+    assert results.summary["file"]["bytes"] == max(path.stat().st_size for path in models)
+    assert results.summary["file"]["parameters"] == Recognizer.load(models[0]).card.parameters > 1_000_000
+    assert results.summary["beside"] == {}

@@ -19,6 +19,7 @@ from hearfelt.errors import CorpusError, HearfeltError
 
 __all__ = [
     "CorpusOption",
+    "DeviceOption",
     "DropOption",
     "EncoderOption",
     "Format",
@@ -54,6 +55,11 @@ def expanded(path: Path | None) -> Path | None:
     """
     return path if path is None else path.expanduser()
 
+
+DeviceOption = Annotated[
+    str,
+    typer.Option("--device", metavar="auto|cpu|cuda", help="Where a network that takes sound is trained."),
+]
 
 EncoderOption = Annotated[
     list[str],

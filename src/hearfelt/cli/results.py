@@ -9,6 +9,7 @@ import typer
 
 from hearfelt.cli.options import (
     CorpusOption,
+    DeviceOption,
     DropOption,
     EncoderOption,
     FormatOption,
@@ -70,6 +71,7 @@ def _evaluate(
     folds: Annotated[int | None, typer.Option("--folds", min=2, help="How many folds by-speaker makes.")] = None,
     jobs: JobsOption = None,
     encoder: EncoderOption = [],  # noqa: B006
+    device: DeviceOption = "auto",
     format: TableOrJsonOption = "table",
 ) -> None:
     """Measure a recipe, or a finished model, on clips it has not learned from.
@@ -84,7 +86,8 @@ def _evaluate(
         raise typer.BadParameter("give a recipe or --model NAME|FILE, exactly one of them")
     split = (parse_names(drop), folds)
     if recipe is not None:
-        results = _train_and_test(recipe, protocol, corpus, out, split, seeds, jobs, encoder)
+        how = {"seeds": seeds, "jobs": jobs, "drop": split[0], "folds": split[1], "device": device}
+        results = _train_and_test(recipe, protocol, corpus, encoder, out=out, **how)
     elif seeds != 1:
         raise typer.BadParameter("a finished model is not trained, so there is one seed, 0", param_hint="--seeds")
     else:
@@ -92,30 +95,19 @@ def _evaluate(
     _show(results, format)
 
 
-def _train_and_test(
-    recipe: Path,
-    protocol: str,
-    corpus: list[str],
-    out: Path,
-    split: _Split,
-    seeds: int,
-    jobs: int | None,
-    encoder: list[str],
-) -> Results:
+def _train_and_test(recipe: Path, protocol: str, corpus: list[str], encoder: list[str], **how: Any) -> Results:
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.errors import require
     from hearfelt.evaluation.protocols import protocol_called
     from hearfelt.training.recipe import read_recipe
 
-    chosen, how = protocol_called(protocol), read_recipe(recipe)
+    chosen, wanted = protocol_called(protocol), read_recipe(recipe)
     clips = read_corpora(parse_corpora(corpus), with_unfit=True)
     require("torch", "train")
     from hearfelt.training.experiment import run_experiment
     from hearfelt.training.sound import EarFiles
 
-    settings: dict[str, Any] = {"seeds": seeds, "jobs": jobs, "drop": split[0], "folds": split[1]}
-    ears = EarFiles(**parse_encoders(encoder))
-    return run_experiment(how, chosen, clips, out=out, bars=progress, ears=ears, **settings)
+    return run_experiment(wanted, chosen, clips, bars=progress, ears=EarFiles(**parse_encoders(encoder)), **how)
 
 
 def _test(model: str, protocol: str, corpus: list[str], out: Path, split: _Split, jobs: int | None) -> Results:

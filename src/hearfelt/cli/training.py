@@ -10,6 +10,7 @@ import typer
 
 from hearfelt.cli.options import (
     CorpusOption,
+    DeviceOption,
     DropOption,
     EncoderOption,
     JobsOption,
@@ -76,6 +77,7 @@ def _train(
         str | None, typer.Option("--track", metavar="tensorboard|mlflow", help="Also log each epoch there.")
     ] = None,
     encoder: EncoderOption = [],  # noqa: B006
+    device: DeviceOption = "auto",
 ) -> None:
     """Train a model on recordings and write it as one file.
 
@@ -94,7 +96,7 @@ def _train(
     clips = read_corpora(parse_corpora(corpus))
     who: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
     how: dict[str, Any] = {"seed": seed, "resume": resume, "jobs": jobs, "tracker": track}
-    how["ears"] = EarFiles(**parse_encoders(encoder))
+    how |= {"ears": EarFiles(**parse_encoders(encoder)), "device": device}
     trained = train(chosen, clips, out, **who, **how, on_epoch=_live(chosen.fit.epochs), bars=progress)
     _tell(trained)
 

@@ -82,6 +82,7 @@ class About:
         model: name of the finished model that was measured; None where models were trained.
         unanswered: test clips that nobody could answer.
         file: of the model, or of one of the models; None where nobody looked.
+        device: what the models were trained on, such as ``"cpu"``; empty where nothing was trained.
     """
 
     plan: Plan
@@ -90,6 +91,7 @@ class About:
     model: str | None = None
     unanswered: Sequence[Unanswered] = ()
     file: ModelFile | None = None
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,7 @@ def write_results(out: Path, evaluation: Evaluation, about: About) -> Results:
         "recipe": dict(about.recipe),
         "model": about.model,
         "file": asdict(about.file) if about.file else None,
+        "device": about.device,
         "version": version("hearfelt"),
         "dropped": list(plan.dropped),
         "left_out": plan.left_out,

@@ -19,6 +19,7 @@ from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import kind_of
 from hearfelt.training.admission import Parts, generator_for, parts_of
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
+from hearfelt.training.device import device_called
 from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import RUNS, Run, do_runs
@@ -54,6 +55,7 @@ def run_experiment(
     folds: int | None = None,
     bars: Bars = no_bars,
     ears: EarFiles = PUBLISHED,
+    device: str = "auto",
 ) -> Results:
     """Train and test every fold with every seed, and write the results.
 
@@ -70,6 +72,7 @@ def run_experiment(
         folds: how many, for a protocol that leaves it open.
         bars: shows how far it is.
         ears: where the encoders' weights are, for a network that takes sound.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
 
     Raises:
         CorpusError: if the protocol or the training refuses these clips.
@@ -79,9 +82,10 @@ def run_experiment(
         raise HearfeltError(f"{seeds} seeds; at least 1 is needed")
     jobs = jobs or os.cpu_count() or 1
     takes_sound = kind_of(recipe.network).input == "sound"  # and may learn from clips that nobody is tested on
+    device = device_called(device, takes_sound=takes_sound)
     plan = protocol.plan(clips, drop=drop, folds=folds, beside=takes_sound)
     if takes_sound:
-        runs = plan_sound_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars, ears=ears)
+        runs = plan_sound_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars, ears=ears, device=device)
     else:
         runs = plan_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars)
     with bars("training", len(runs)) as done:
@@ -89,7 +93,7 @@ def run_experiment(
     _write_curves_table(out, runs)
     evaluation, unanswered = gather(one.answers for one in finished)
     epochs = {(one.fold, one.seed): one.epoch for one in finished}
-    about = About(plan, recipe.to_dict(), epochs, unanswered=unanswered, file=_largest(runs))
+    about = About(plan, recipe.to_dict(), epochs, unanswered=unanswered, file=_largest(runs), device=device)
     return write_results(out, evaluation, about)
 
 

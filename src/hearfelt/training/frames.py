@@ -114,7 +114,9 @@ class Frames:
         """Frames of the large ear in each view, ``(views,)``."""
         return np.diff(self.starts[0])
 
-    def batch(self, places: npt.NDArray[np.int64]) -> tuple[list[Tensor], list[Tensor]]:
+    def batch(
+        self, places: npt.NDArray[np.int64], *, device: torch.device | str = "cpu"
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Put views side by side: frames of each ear ``(batch, frames, numbers)``, and masks ``(batch, frames)``."""
         ears, masks = [], []
         for table, starts in zip(self.tables, self.starts, strict=True):
@@ -123,8 +125,9 @@ class Frames:
             frames = torch.zeros(len(places), longest, table.shape[1])
             for row, (place, length) in enumerate(zip(places, lengths, strict=True)):
                 frames[row, :length] = torch.from_numpy(table[starts[place] : starts[place] + length])
-            ears.append(frames)
-            masks.append(torch.from_numpy((np.arange(longest)[None] < lengths[:, None]).astype(np.float32)))
+            ears.append(frames.to(device))
+            mask = (np.arange(longest)[None] < lengths[:, None]).astype(np.float32)
+            masks.append(torch.from_numpy(mask).to(device))
         return ears, masks
 
 

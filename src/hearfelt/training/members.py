@@ -45,6 +45,7 @@ class Member:
         basis: places of the views whose statistics have mean 0 and deviation 1 after scaling.
         draws: how many views an epoch has.
         classes: how many emotions there are.
+        device: where it is taught; it comes back to the processor.
     """
 
     frames: Frames
@@ -54,6 +55,7 @@ class Member:
     basis: Places
     draws: int
     classes: int
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +95,7 @@ def teach_member(member: Member, kind: str, settings: Ensemble, *, seed: int, ch
         head = new_head(kind, settings, classes)
         if isinstance(head, PlainHead):
             head.scaler.fit(_statistics(head, member))
+        head.to(member.device)
         epochs = settings.epochs if kind == "attentive" else settings.plain_epochs
         batches = max(1, member.draws // settings.batch)
         optimizer = torch.optim.AdamW(head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -100,7 +103,8 @@ def teach_member(member: Member, kind: str, settings: Ensemble, *, seed: int, ch
             optimizer, settings.learning_rate, total_steps=epochs * batches + 1, pct_start=_RISING
         )
         even = settings.smoothing / classes
-        targets = functional.one_hot(torch.from_numpy(member.labels), classes) * (1.0 - settings.smoothing) + even
+        labels = torch.from_numpy(member.labels).to(member.device)
+        targets = functional.one_hot(labels, classes) * (1.0 - settings.smoothing) + even
         curve: list[EpochRow] = []
         best: tuple[EpochRow, dict[str, Tensor]] | None = None
         for epoch in range(1, epochs + 1):
@@ -118,6 +122,7 @@ def teach_member(member: Member, kind: str, settings: Ensemble, *, seed: int, ch
                 best = row, {name: value.clone() for name, value in head.state_dict().items()}
         if best:
             head.load_state_dict(best[1])
+        head.to("cpu")
     return Taught(
         head.eval(),
         answer_frames(head, member.frames, member.checked),
@@ -144,8 +149,7 @@ def answer_frames(head: Head, frames: Frames, places: Places) -> Floats:
     with torch.inference_mode():
         for start in range(0, len(order), _AT_ONCE):
             some = order[start : start + _AT_ONCE]
-            ears, masks = frames.batch(some)
-            answers = head(ears, masks).double().numpy()
+            answers = head(*frames.batch(some, device=_device_of(head))).double().cpu().numpy()
             if logits is None:
                 logits = np.zeros((len(places), answers.shape[1]))
             logits[[place_of[int(place)] for place in some]] = answers
@@ -177,10 +181,11 @@ def _step(
     generator: np.random.Generator,
 ) -> tuple[float, float]:
     """Learn from one batch; gives the loss and the share of mixtures whose larger part was recognized."""
-    pooled = head.pool(*frames.batch(places))
-    wanted = targets[places]
+    device = _device_of(head)
+    pooled = head.pool(*frames.batch(places, device=device))
+    wanted = targets[torch.from_numpy(places).to(device)]
     share = float(generator.beta(settings.mixup, settings.mixup)) if settings.mixup else 1.0
-    other = torch.from_numpy(generator.permutation(len(places)))
+    other = torch.from_numpy(generator.permutation(len(places))).to(device)
     mixed = head.judge(share * pooled + (1.0 - share) * pooled[other])
     aim = share * wanted + (1.0 - share) * wanted[other]
     loss = -(aim * mixed.log_softmax(dim=1)).sum(dim=1).mean()
@@ -190,6 +195,10 @@ def _step(
     optimizer.step()
     right = (mixed.argmax(dim=1) == aim.argmax(dim=1)).float().mean()
     return float(loss.detach()), float(right)
+
+
+def _device_of(head: Head) -> torch.device:
+    return head.answer.weight.device
 
 
 def _judge(head: Head, member: Member) -> tuple[float, float, float]:

@@ -105,7 +105,7 @@ class Views:
         answered: at how many speeds the finished model hears a clip: 1, or 3, whose answers are averaged.
     """
 
-    spread: float = _number(0.1, 0.0, 0.3)
+    spread: float = _number(0.1, 0.0, 0.25)
     worn: bool = True
     answered: int = _number(1, 1, 3)
 

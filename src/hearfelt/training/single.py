@@ -12,6 +12,7 @@ from hearfelt.errors import CorpusError, HearfeltError
 from hearfelt.models.build import kind_of
 from hearfelt.training.admission import Admitted, admit, divide, generator_for
 from hearfelt.training.dataset import Lesson, hear, sounds_to_hear
+from hearfelt.training.device import device_called
 from hearfelt.training.loop import CHECKPOINT, EpochRow
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import AnyLesson, teach_any
@@ -55,6 +56,7 @@ def train(
     on_epoch: Callable[[EpochRow], None] | None = None,
     bars: Bars = no_bars,
     ears: EarFiles = PUBLISHED,
+    device: str = "auto",
 ) -> Trained:
     """Train one model on all clips given, some speakers held out for validation.
 
@@ -71,6 +73,7 @@ def train(
         on_epoch: told each epoch's row as it comes.
         bars: shows how far the measuring is.
         ears: where the encoders' weights are, for a network that takes sound.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
 
     Raises:
         CorpusError: if no honest model can come of these clips.
@@ -78,10 +81,12 @@ def train(
     """
     if not resume and any((out / name).exists() for name in (RUN, CHECKPOINT)):
         raise HearfeltError(f"{out}: holds a training; --resume goes on with it, or give another folder with --out")
+    takes_sound = kind_of(recipe.network).input == "sound"
+    place = device_called(device, takes_sound=takes_sound)
     away = named_speakers(without_speakers, clips.speakers)
     admitted = admit(clips.without(speaker=away), drop=drop)
-    if kind_of(recipe.network).input == "sound":
-        by_ear = _sound_lesson(recipe, admitted.clips, ears, jobs, bars)
+    if takes_sound:
+        by_ear = _sound_lesson(recipe, admitted.clips, ears, (jobs, place), bars)
         lesson: AnyLesson = by_ear
         learned, checked = by_ear.learn.speakers, by_ear.target.speakers
     else:
@@ -115,9 +120,12 @@ def _lesson(recipe: Recipe, clips: Clips, seed: int, jobs: int | None, bars: Bar
     return Lesson(clips.emotions, heard.of(learn), heard.of(validation, copies=False))
 
 
-def _sound_lesson(recipe: Recipe, clips: Clips, ears: EarFiles, jobs: int | None, bars: Bars) -> SoundLesson:
+def _sound_lesson(
+    recipe: Recipe, clips: Clips, ears: EarFiles, where: tuple[int | None, str], bars: Bars
+) -> SoundLesson:
     """Hear all clips; each head holds out one group of speakers."""
-    lesson = lesson_of(recipe, clips, ears)
+    jobs, device = where
+    lesson = lesson_of(recipe, clips, ears, device)
     with bars("hearing sounds", len(views_of(recipe, lesson))) as done:
         prepare(recipe, [lesson], processes=jobs, progress=done)
     return lesson

@@ -82,6 +82,7 @@ class SoundLesson:
         copied: test clips whose changed copies are learned from too. Empty but for the protocols that show this leak.
         chooser: test clips that the epoch is chosen on. Empty but for the protocol that shows this leak.
         ears: where the encoders' weights are.
+        device: where the heads are taught.
     """
 
     labels: tuple[str, ...]
@@ -92,6 +93,7 @@ class SoundLesson:
     copied: Clips = field(default=Clips(), repr=False)
     chooser: Clips = field(default=Clips(), repr=False)
     ears: EarFiles = PUBLISHED
+    device: str = "cpu"
 
     @property
     def clips(self) -> Clips:
@@ -235,7 +237,7 @@ def _teach_heads(
         asked = np.array([place_of[clip] for clip in lesson.chooser] or checked, np.int64)
         draws = round(_draws(lesson) * (1.0 + settings.beside * _has_beside(lesson)))
         basis = np.flatnonzero(near & (chances > 0))
-        member = Member(frames, labels, chances, asked, basis, draws, classes)
+        member = Member(frames, labels, chances, asked, basis, draws, classes, lesson.device)
         both = []
         for kind in KINDS:
             path = folder / f"head{number}-{kind}.npz"

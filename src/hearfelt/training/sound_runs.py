@@ -25,6 +25,7 @@ def plan_sound_runs(
     jobs: int | None = None,
     bars: Bars = no_bars,
     ears: EarFiles = PUBLISHED,
+    device: str = "cpu",
 ) -> list[Run]:
     """Prepare every fold with every seed, and hear all that any of them needs.
 
@@ -36,6 +37,7 @@ def plan_sound_runs(
         jobs: processes that hear clips.
         bars: shows how far it is.
         ears: where the encoders' weights are.
+        device: where the heads are taught.
 
     Raises:
         CorpusError: if training refuses a fold's clips.
@@ -60,6 +62,7 @@ def plan_sound_runs(
             fold.test if protocol.copies_of_test else Clips(),
             fold.test if protocol.chooses_on_test else Clips(),
             ears,
+            device,
         )
     wanted = {one for lesson in lessons.values() for one in views_of(recipe, lesson)}
     with bars("hearing sounds", len(wanted)) as done:
@@ -71,13 +74,14 @@ def plan_sound_runs(
     ]
 
 
-def lesson_of(recipe: Recipe, clips: Clips, ears: EarFiles) -> SoundLesson:
+def lesson_of(recipe: Recipe, clips: Clips, ears: EarFiles, device: str = "cpu") -> SoundLesson:
     """Make the lesson of a single model, whose groups are speakers of the recipe's own corpus, if it is there.
 
     Args:
         recipe: names the corpus.
         clips: admitted.
         ears: where the encoders' weights are.
+        device: where the heads are taught.
     """
     target = clips.where(corpus=recipe.ensemble.target, channel="speech") or clips
-    return SoundLesson(clips.emotions, clips, target, "speaker", tuple(duplicates(clips)), ears=ears)
+    return SoundLesson(clips.emotions, clips, target, "speaker", tuple(duplicates(clips)), ears=ears, device=device)
