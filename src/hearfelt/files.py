@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_write", "remove_parts"]
 
 
 @contextmanager
@@ -51,3 +51,9 @@ def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
     finally:
         with suppress(PermissionError):
             partial.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote here; a folder that is not there has nothing."""
+    for partial in folder.glob(".*.part"):
+        partial.unlink(missing_ok=True)

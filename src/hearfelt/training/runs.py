@@ -19,7 +19,7 @@ from hearfelt.errors import HearfeltError, ModelError
 from hearfelt.evaluation.evaluate import Answers, answer_clips
 from hearfelt.evaluation.predictions import Row
 from hearfelt.evaluation.results import Unanswered
-from hearfelt.files import atomic_write
+from hearfelt.files import atomic_write, remove_parts
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.training.dataset import Lesson
 from hearfelt.training.loop import EpochRow
@@ -131,6 +131,7 @@ def do_run(run: Run) -> Finished:
     if kept := _kept(run):
         return kept
     taught = teach_any(run.recipe, run.lesson, run.folder, seed=run.seed)
+    remove_parts(run.folder)
     recognizer = Recognizer.load(taught.model, threads=1)
     answers = answer_clips(recognizer, run.test, fold=run.fold, seed=run.seed)
     with atomic_write(run.folder / ANSWERS) as file:

@@ -18,7 +18,7 @@ from hearfelt.errors import ModelError
 from hearfelt.evaluation.calibration import log_softmax
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
 from hearfelt.evaluation.plan import SameSound, without_copies
-from hearfelt.files import atomic_write
+from hearfelt.files import atomic_write, remove_parts
 from hearfelt.models.hearfelt import HearfeltNetwork, Whitening
 from hearfelt.models.moonshine import MoonshineEncoder
 from hearfelt.models.pooling import Head
@@ -188,6 +188,7 @@ def teach_sound(
     if done := finished(folder, key):
         return done
     folder.mkdir(parents=True, exist_ok=True)
+    remove_parts(folder)
     encoders = lesson.ears.read()
     whitenings = _whitenings(encoders, lesson)
     with one_thread():

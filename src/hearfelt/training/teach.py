@@ -13,7 +13,7 @@ import numpy as np
 
 from hearfelt.errors import CorpusError, ModelError, require
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
-from hearfelt.files import atomic_write
+from hearfelt.files import atomic_write, remove_parts
 from hearfelt.models.scaler import Scaler
 from hearfelt.models.svm import SvmNetwork
 from hearfelt.training.admission import generator_for
@@ -95,8 +95,7 @@ def teach(
     if done := finished(folder, key):
         return done
     folder.mkdir(parents=True, exist_ok=True)
-    for partial in folder.glob(".*.part"):  # of a process that was killed while it wrote
-        partial.unlink(missing_ok=True)
+    remove_parts(folder)
     rows = training_rows(lesson, recipe.balance, generator_for(seed, "balance"))
     validation = validation_rows(lesson)
     if len(rows) < 2 or not len(validation):
