@@ -93,6 +93,8 @@ def do_runs(runs: Sequence[Run], *, jobs: int, progress: Callable[[int], None] |
         HearfeltError: as the first run that fails; the others stop, and a repeated call goes on.
     """
     tell = progress or (lambda _: None)
+    for run in runs:
+        remove_parts(run.folder)
     finished = {place: kept for place, run in enumerate(runs) if (kept := _kept(run))}
     tell(len(finished))
     left = {place: run for place, run in enumerate(runs) if place not in finished}
@@ -131,7 +133,6 @@ def do_run(run: Run) -> Finished:
     if kept := _kept(run):
         return kept
     taught = teach_any(run.recipe, run.lesson, run.folder, seed=run.seed)
-    remove_parts(run.folder)
     recognizer = Recognizer.load(taught.model, threads=1)
     answers = answer_clips(recognizer, run.test, fold=run.fold, seed=run.seed)
     with atomic_write(run.folder / ANSWERS) as file:
