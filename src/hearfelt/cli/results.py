@@ -105,7 +105,7 @@ def _train_and_test(recipe: Path, protocol: str, corpus: list[str], encoder: lis
     clips = read_corpora(parse_corpora(corpus), with_unfit=True)
     require("torch", "train")
     from hearfelt.training.experiment import run_experiment
-    from hearfelt.training.sound import EarFiles
+    from hearfelt.training.sound_lesson import EarFiles
 
     return run_experiment(wanted, chosen, clips, bars=progress, ears=EarFiles(**parse_encoders(encoder)), **how)
 

@@ -90,7 +90,7 @@ def _train(
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.training.recipe import read_recipe
     from hearfelt.training.single import train
-    from hearfelt.training.sound import EarFiles
+    from hearfelt.training.sound_lesson import EarFiles
 
     chosen = read_recipe(recipe)
     clips = read_corpora(parse_corpora(corpus))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.moonshine import MoonshineEncoder
-from hearfelt.models.pooling import Head, halved
+from hearfelt.models.pooling import Discriminant, Head, halved, statistics
 from hearfelt.models.whisper import WhisperEncoder
 
 __all__ = ["LIMITS", "WINDOW_S", "HearfeltNetwork", "Whitening"]
@@ -67,8 +67,8 @@ class HearfeltNetwork(nn.Module):
         whisper: the large ear.
         moonshine: the small ear.
         whitenings: of the frames of each.
-        heads: the ensemble; its answers are averaged as log-probabilities.
-        speeds: how fast the large ear hears the clip, one view each; answers are averaged over them.
+        heads: kinds of heads; answers are averaged within a kind, then over the kinds, as log-probabilities.
+        discriminant: answers from the statistics of both ears; a kind of its own.
     """
 
     def __init__(
@@ -76,14 +76,16 @@ class HearfeltNetwork(nn.Module):
         whisper: WhisperEncoder,
         moonshine: MoonshineEncoder,
         whitenings: tuple[Whitening, Whitening],
-        heads: Sequence[Head],
-        speeds: Sequence[float] = (1.0,),
+        heads: Sequence[Sequence[Head]],
+        discriminant: Discriminant,
     ) -> None:
         super().__init__()
-        self.fronts = nn.ModuleList(LogMel(speed) for speed in speeds)
+        self.front = LogMel()
         self.whisper, self.moonshine = whisper, moonshine
         self.whitenings = nn.ModuleList(whitenings)
-        self.heads = nn.ModuleList(heads)
+        self.heads = nn.ModuleList(head for kind in heads for head in kind)
+        self.counts = tuple(len(kind) for kind in heads)
+        self.discriminant = discriminant
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         """Answer for one clip.
@@ -94,12 +96,14 @@ class HearfeltNetwork(nn.Module):
         Returns:
             Logits ``(1, classes)``, and the clip's embedding ``(1, d)``: the mean of all whitened frames.
         """
-        views = [front(samples) for front in self.fronts]
-        small = self.whitenings[1](halved(self.moonshine(views[0][1])))
-        answers, means = [], [small.mean(dim=1)]
-        for mel, _ in views:
-            large = self.whitenings[0](halved(self.whisper(mel)))
-            means.insert(0, large.mean(dim=1))
-            answers += [head([large, small]).log_softmax(dim=1) for head in self.heads]
-        embedding = torch.cat([torch.stack(means[:-1]).mean(dim=0), means[-1]], dim=1)
+        mel, wave = self.front(samples)
+        states = [self.whisper(mel), self.moonshine(wave)]
+        described = torch.cat([statistics(some) for some in states], dim=1)
+        ears = [whiten(halved(some)) for whiten, some in zip(self.whitenings, states, strict=True)]
+        answers = [self.discriminant(described).log_softmax(dim=1)]
+        given = [head(ears).log_softmax(dim=1) for head in self.heads]
+        for count in self.counts:
+            answers.append(torch.stack(given[:count]).mean(dim=0))
+            given = given[count:]
+        embedding = torch.cat([frames.mean(dim=1) for frames in ears], dim=1)
         return torch.stack(answers).mean(dim=0), embedding

@@ -11,7 +11,16 @@ from torch.nn import functional
 
 from hearfelt.models.scaler import Scaler
 
-__all__ = ["AttentiveHead", "AttentiveStatistics", "Head", "HeadSize", "PlainHead", "halved"]
+__all__ = [
+    "AttentiveHead",
+    "AttentiveStatistics",
+    "Discriminant",
+    "Head",
+    "HeadSize",
+    "PlainHead",
+    "halved",
+    "statistics",
+]
 
 _LEAST: float = 1e-5  # keeps the slope of a root finite where nothing varies
 
@@ -46,6 +55,23 @@ def halved(frames: Tensor) -> Tensor:
         [[[2.0]]]
     """
     return functional.avg_pool1d(frames.transpose(1, 2), 2).transpose(1, 2)
+
+
+def statistics(frames: Tensor) -> Tensor:
+    """Mean and deviation of each number over all frames of each clip.
+
+    Args:
+        frames: ``(batch, frames, numbers)``.
+
+    Returns:
+        ``(batch, 2 · numbers)``, the means first.
+
+    Example:
+        >>> statistics(torch.tensor([[[1.0], [3.0]]])).round(decimals=2).tolist()
+        [[2.0, 1.0]]
+    """
+    even = torch.ones_like(frames[:, :, :1])
+    return torch.cat(_moments(frames, even / even.sum(dim=1, keepdim=True)), dim=1)
 
 
 class AttentiveStatistics(nn.Module):
@@ -179,6 +205,24 @@ class PlainHead(nn.Module):
     def forward(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
         """Answer for clips: logits ``(batch, classes)``."""
         return self.judge(self.pool(ears, masks))
+
+
+class Discriminant(nn.Module):
+    """A linear answer from statistics of the ears' states, found in one step and not by learning.
+
+    Args:
+        numbers: of a clip's statistics.
+        classes: how many emotions it tells apart.
+    """
+
+    def __init__(self, numbers: int, classes: int) -> None:
+        super().__init__()
+        self.answer = nn.Linear(numbers, classes)
+
+    def forward(self, described: Tensor) -> Tensor:
+        """Answer for statistics ``(batch, numbers)``: logits ``(batch, classes)``."""
+        logits: Tensor = self.answer(described)
+        return logits
 
 
 Head = AttentiveHead | PlainHead

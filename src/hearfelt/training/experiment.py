@@ -23,7 +23,7 @@ from hearfelt.training.device import device_called
 from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import RUNS, Run, do_runs
-from hearfelt.training.sound import PUBLISHED, EarFiles
+from hearfelt.training.sound_lesson import PUBLISHED, EarFiles
 from hearfelt.training.sound_runs import plan_sound_runs
 from hearfelt.training.teach import MODEL
 from hearfelt.training.watching import Bars, no_bars

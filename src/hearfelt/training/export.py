@@ -180,6 +180,8 @@ def _sound_graph(network: nn.Module, example: Features) -> bytes:
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         # Slices with steps are left for ONNX Runtime to fold.
         warnings.filterwarnings("ignore", message="Constant folding", category=UserWarning)
+        # A norm checks the batch, which is always 1.
+        warnings.filterwarnings("ignore", category=TracerWarning, module=r"torch\.nn\.functional")
         torch.onnx.export(
             network,
             (torch.from_numpy(example),),

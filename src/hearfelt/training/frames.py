@@ -25,15 +25,16 @@ from hearfelt.errors import HearfeltError
 from hearfelt.models.frontend import RATE_HZ, LogMel
 from hearfelt.models.hearfelt import Whitening
 from hearfelt.models.moonshine import MoonshineEncoder
-from hearfelt.models.pooling import halved
+from hearfelt.models.pooling import halved, statistics
 from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training.views import View, played, worn
 
-__all__ = ["KEPT", "LONGEST_S", "Encoders", "Frames", "Listener", "fit_whitenings", "hear_frames"]
+__all__ = ["DESCRIBED", "KEPT", "LONGEST_S", "Encoders", "Frames", "Listener", "fit_whitenings", "hear_frames"]
 
 KEPT: Final = (512, 256)  # numbers a frame of each ear after whitening
+DESCRIBED: Final = 2 * (1536 + 864)  # mean and deviation of each number of both ears' states
 LONGEST_S: Final = 14.0  # what is beyond it in a training clip is not heard
-_VERSION: Final = 1  # of what is kept; raised when frames change
+_VERSION: Final = 2  # of what is kept; raised when frames change
 _CLIPS_FOR_WHITENING: Final = 600
 _FRAMES_A_CLIP: Final = 80
 _KEPT_AT_ONCE: Final = 64
@@ -79,16 +80,18 @@ class Listener:
         self._whitenings = whitenings
         self._fronts: dict[float, LogMel] = {}
 
-    def hear(self, samples: npt.NDArray[np.float32], speed: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Hear a sound ``(n,)`` at 16 kHz: frames of each ear, ``(frames, numbers)``."""
+    def hear(self, samples: npt.NDArray[np.float32], speed: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+        """Hear a sound ``(n,)`` at 16 kHz: frames of each ear, ``(frames, numbers)``, and statistics ``(4800,)``."""
         front = self._fronts.setdefault(speed, LogMel(speed))
         with torch.inference_mode():
             mel, wave = front(torch.from_numpy(np.ascontiguousarray(samples))[None])
             heard = torch.from_numpy(np.ascontiguousarray(played(wave[0].numpy(), speed)))
-            large, small = halved(self._whisper(mel)), halved(self._moonshine(heard[None]))
+            states = self._whisper(mel), self._moonshine(heard[None])
+            described = torch.cat([statistics(some) for some in states], dim=1)
+            large, small = halved(states[0]), halved(states[1])
             if self._whitenings:
                 large, small = self._whitenings[0](large), self._whitenings[1](small)
-        return large[0], small[0]
+        return large[0], small[0], described[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +103,14 @@ class Frames:
         views: how each was heard.
         tables: ``(all frames, numbers)`` of each ear.
         starts: ``(views + 1,)`` of each ear, where a view's frames begin.
+        described: ``(views, 4800)``, mean and deviation of both ears' states.
     """
 
     clips: tuple[Clip, ...] = field(repr=False)
     views: tuple[View, ...] = field(repr=False)
     tables: tuple[Array, Array] = field(repr=False)
     starts: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] = field(repr=False)
+    described: Array = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -160,7 +165,7 @@ def fit_whitenings(
     listener = Listener(encoders)
     gathered: tuple[list[Any], list[Any]] = ([], [])
     for clip in drawn:
-        for frames, into in zip(listener.hear(_samples(clip)), gathered, strict=True):
+        for frames, into in zip(listener.hear(_samples(clip))[:2], gathered, strict=True):
             rows = generator.permutation(len(frames))[:_FRAMES_A_CLIP]
             into.append(frames.numpy()[np.sort(rows)])
     for whitening, some in zip(whitenings, gathered, strict=True):
@@ -221,19 +226,21 @@ def _joined(wanted: Sequence[tuple[Clip, View]], heard: Sequence[bytes]) -> Fram
         tuple(view for _, view in wanted),
         (tables[0], tables[1]),
         (starts[0], starts[1]),
+        np.stack([part[2] for part in parts]),
     )
 
 
-def _packed(frames: tuple[Tensor, Tensor]) -> bytes:
-    counts = np.array([len(one) for one in frames], "<i4").tobytes()
-    return counts + b"".join(one.numpy().astype("<f2").tobytes() for one in frames)
+def _packed(heard: tuple[Tensor, Tensor, Tensor]) -> bytes:
+    counts = np.array([len(one) for one in heard[:2]], "<i4").tobytes()
+    # Deviations of Whisper's few loud numbers stay far below the largest half-precision number, 65,504.
+    return counts + b"".join(one.numpy().astype("<f2").tobytes() for one in heard)
 
 
-def _unpacked(kept: bytes) -> tuple[Array, Array]:
-    first, second = (int(count) for count in np.frombuffer(kept[:8], "<i4"))
+def _unpacked(kept: bytes) -> tuple[Array, Array, Array]:
+    counts = np.frombuffer(kept[:8], "<i4")
     values = np.frombuffer(kept, "<f2", offset=8)
-    large = values[: first * KEPT[0]].reshape(first, KEPT[0])
-    return large, values[first * KEPT[0] :].reshape(second, KEPT[1])
+    middle, end = int(counts[0]) * KEPT[0], int(counts[0]) * KEPT[0] + int(counts[1]) * KEPT[1]
+    return values[:middle].reshape(-1, KEPT[0]), values[middle:end].reshape(-1, KEPT[1]), values[end:]
 
 
 def _hear_all(

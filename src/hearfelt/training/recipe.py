@@ -127,8 +127,6 @@ def recipe_of(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
             raise RecipeError(f"{source}: [{table}] means nothing to the network {recipe.network!r}; take it out")
     if abs(recipe.views.spread * 20 - round(recipe.views.spread * 20)) > 1e-9:  # a hop of 160 samples stays whole
         raise RecipeError(f"{source}: views.spread = {recipe.views.spread}; 0, 0.05, 0.1, 0.15 … leave whole frames")
-    if recipe.views.answered == 2:
-        raise RecipeError(f"{source}: views.answered = 2; 1 or 3 is wanted")
     # The order of the kinds must not matter: copies are drawn from them by number.
     kinds = tuple(kind for kind in KINDS if kind in recipe.augment.kinds)
     return replace(recipe, augment=replace(recipe.augment, kinds=kinds))

@@ -24,7 +24,8 @@ from hearfelt.inference.recognizer import Recognizer
 from hearfelt.training.dataset import Lesson
 from hearfelt.training.loop import EpochRow
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.sound import SoundLesson, sound_key, teach_sound
+from hearfelt.training.sound import sound_key, teach_sound
+from hearfelt.training.sound_lesson import SoundLesson
 from hearfelt.training.teach import Taught, key_of, teach
 
 __all__ = ["ANSWERS", "RUNS", "AnyLesson", "Finished", "Run", "do_run", "do_runs", "teach_any"]

@@ -102,21 +102,23 @@ class Views:
         spread: training clips are also heard slower and faster by this share, a whole number of hundredths that leaves
             whole frames; 0 for as they are alone.
         worn: whether training clips of the corpus to be tested are also heard through bad microphones and lines.
-        answered: at how many speeds the finished model hears a clip: 1, or 3, whose answers are averaged.
     """
 
     spread: float = _number(0.1, 0.0, 0.25)
     worn: bool = True
-    answered: int = _number(1, 1, 3)
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """How the heads of ``hearfelt`` are taught: two for each group, one attentive and one plain, without that group.
+    """How the heads of ``hearfelt`` are taught: some for the model, and two without each group, to answer for it.
 
     Attributes:
         target: the corpus whose speech the model shall answer best; where a protocol tests another, that one.
-        groups: into how many the speakers (or clips) of the corpus to be tested are divided.
+        groups: into how many the speakers (or clips) of the corpus to be tested are divided. For each group an
+            attentive and a plain head are taught without it, whose answers to it decide temperature and threshold.
+        attentive: attentive heads in the model.
+        plain: plain heads in the model.
+        shrinkage: what is added to the discriminant's covariances, as a share of their mean.
         epochs: of an attentive head; the last one's weights are kept.
         plain_epochs: of a plain head, whose epochs are short.
         batch: views in a step.
@@ -138,7 +140,10 @@ class Ensemble:
     """
 
     target: str = "ravdess"
-    groups: int = _number(5, 2, 20)
+    groups: int = _number(4, 2, 20)
+    attentive: int = _number(2, 1, 20)
+    plain: int = _number(4, 1, 20)
+    shrinkage: float = _number(1.0, 0.0, 1000.0, above=True)
     epochs: int = _number(10, 1, 500)
     plain_epochs: int = _number(20, 1, 500)
     batch: int = _number(64, 2, 1024)

@@ -16,7 +16,8 @@ from hearfelt.training.device import device_called
 from hearfelt.training.loop import CHECKPOINT, EpochRow
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import AnyLesson, teach_any
-from hearfelt.training.sound import PUBLISHED, EarFiles, SoundLesson, prepare, views_of
+from hearfelt.training.sound import prepare
+from hearfelt.training.sound_lesson import PUBLISHED, EarFiles, SoundLesson, views_of
 from hearfelt.training.sound_runs import lesson_of
 from hearfelt.training.teach import RUN, Taught
 from hearfelt.training.tracking import track

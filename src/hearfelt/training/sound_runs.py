@@ -10,7 +10,8 @@ from hearfelt.evaluation.plan import Plan
 from hearfelt.training.admission import admit
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import RUNS, Run
-from hearfelt.training.sound import PUBLISHED, EarFiles, SoundLesson, prepare, views_of
+from hearfelt.training.sound import prepare
+from hearfelt.training.sound_lesson import PUBLISHED, EarFiles, SoundLesson, views_of
 from hearfelt.training.watching import Bars, no_bars
 
 __all__ = ["lesson_of", "plan_sound_runs"]
