@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from hearfelt.clips import Clips
 from hearfelt.corpora.catalog import read_corpus
+from hearfelt.models.moonshine import MoonshineEncoder
+from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training.admission import divide, generator_for
 from hearfelt.training.dataset import Heard, Lesson, hear
+from hearfelt.training.frames import Encoders
 from hearfelt.training.loop import one_thread
 from hearfelt.training.recipe import Recipe, recipe_of
 
@@ -56,3 +60,12 @@ def heard(toy_clips: Clips, quick: Recipe) -> Heard:
 def lesson(toy_clips: Clips, quick: Recipe, heard: Heard) -> Lesson:
     learn, validation = divide(toy_clips, "speaker", quick.validation, np.random.default_rng(0))
     return Lesson(toy_clips.emotions, heard.of(learn), heard.of(validation, copies=False))
+
+
+@pytest.fixture(scope="package")
+def encoders() -> Encoders:
+    """Both ears as large as they are, with random weights."""
+    torch.manual_seed(0)
+    whisper, moonshine = (dict(made.state_dict()) for made in (WhisperEncoder(), MoonshineEncoder()))
+    whisper["embed_positions.weight"] = whisper["embed_positions.weight"] * 0.1  # or they drown the sound
+    return Encoders(whisper, moonshine)

@@ -210,6 +210,8 @@ class PlainHead(nn.Module):
 class Discriminant(nn.Module):
     """A linear answer from statistics of the ears' states, found in one step and not by learning.
 
+    The numbers differ in size by decades, so its product is never computed in 8 bits.
+
     Args:
         numbers: of a clip's statistics.
         classes: how many emotions it tells apart.
@@ -217,12 +219,12 @@ class Discriminant(nn.Module):
 
     def __init__(self, numbers: int, classes: int) -> None:
         super().__init__()
-        self.answer = nn.Linear(numbers, classes)
+        self.slopes = nn.Parameter(torch.zeros(numbers, classes))
+        self.offsets = nn.Parameter(torch.zeros(classes))
 
     def forward(self, described: Tensor) -> Tensor:
         """Answer for statistics ``(batch, numbers)``: logits ``(batch, classes)``."""
-        logits: Tensor = self.answer(described)
-        return logits
+        return described @ self.slopes + self.offsets
 
 
 Head = AttentiveHead | PlainHead

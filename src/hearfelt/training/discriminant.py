@@ -55,6 +55,6 @@ def fit_discriminant(
     fitted = Discriminant(rows.shape[1], classes)
     back = slopes / torch.from_numpy(scale)[:, None]
     with torch.no_grad():
-        fitted.answer.weight.copy_(back.T)
-        fitted.answer.bias.copy_(offsets - torch.from_numpy(middle) @ back)
+        fitted.slopes.copy_(back)
+        fitted.offsets.copy_(offsets - torch.from_numpy(middle) @ back)
     return fitted.eval()

@@ -39,7 +39,7 @@ class Taught:
     Attributes:
         heads: kinds of heads.
         discriminant: scaled so that its probabilities mean what they say.
-        curves: of the attentive heads.
+        curves: of the attentive heads that held out a group, which checked them.
         epoch: whose weights the attentive heads have, on average.
         held_out: answers to every target clip by heads that never heard its group, and the places of the truth.
     """
@@ -122,13 +122,14 @@ class Teacher:
 def teach_ensemble(teacher: Teacher, *, seed: int) -> Taught:
     """Teach heads for each group held out, to know how sure they may be, and then those that stay, on everything."""
     lesson, settings = teacher.lesson, teacher.recipe.ensemble
-    by_head, by_discriminant, truth = [], [], []
+    by_head, by_discriminant, truth, curves = [], [], [], []
     for number, group in enumerate(_groups(lesson, settings.groups, seed)):
         chances = _chances(teacher.recipe, lesson, teacher.frames, group)
         checked = teacher.places(group)
         logits = []
         for kind in KINDS:
             one = teacher.head(f"group{number}-{kind}", kind, chances, group, seed=1000 * seed + number)
+            curves += [one.curve] if kind == KINDS[0] else []
             logits.append(log_softmax(answer_frames(one.head, teacher.frames, checked)))
         by_head.append(np.stack(logits))  # (kinds, clips, classes)
         by_discriminant.append(teacher.answers(teacher.discriminant(chances), checked))
@@ -147,12 +148,12 @@ def teach_ensemble(teacher: Teacher, *, seed: int) -> Taught:
         )
     discriminant = teacher.discriminant(everything)
     with torch.no_grad():
-        discriminant.answer.weight.div_(temperature)
-        discriminant.answer.bias.div_(temperature)
+        discriminant.slopes.div_(temperature)
+        discriminant.offsets.div_(temperature)
     return Taught(
         tuple(tuple(one.head for one in some) for some in kinds),
         discriminant,
-        tuple(one.curve for one in kinds[0]),
+        tuple(curves),
         round(float(np.mean([one.epoch for one in kinds[0]]))),
         (held_out, places),
     )

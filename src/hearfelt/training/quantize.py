@@ -13,7 +13,8 @@ from hearfelt.errors import require
 __all__ = ["quantized"]
 
 _LARGE: Final = 20_000  # numbers; what is smaller gains nothing
-_EXACT: Final = ("basis", "bank")  # the front end: an error here would be heard as noise
+# An error in the front end would be heard as noise; the discriminant's numbers are too unlike for one scale.
+_EXACT: Final = ("basis", "bank", "discriminant")
 _RANGE: Final = 127.0
 
 
@@ -24,7 +25,7 @@ def quantized(model: bytes, *, exact: tuple[str, ...] = _EXACT) -> bytes:
       each time (dynamic quantization). Processors may round the sums differently in the last digit.
     - Weights of convolutions: 8 bits with a scale for each output channel, turned back into float32 on loading.
     - Everything else that is large: half precision, turned back on loading.
-    - The front end stays as it is, as does every product whose weights are named in ``exact``.
+    - The front end and the discriminant stay as they are, as does every product whose weights are named in ``exact``.
 
     Args:
         model: bytes of an ONNX file.
@@ -52,6 +53,7 @@ def _with_integer_products(onnx: Any, proto: Any, exact: tuple[str, ...]) -> Any
         if node.op_type in ("MatMul", "Gemm")
         and (node.input[1] not in weights or _named(node.input[1], (*exact, "components")))
     ]
+    left_alone += [f"{name}_MatMul" for name in left_alone]  # what the quantizer calls a Gemm that it has taken apart
     with tempfile.TemporaryDirectory() as folder:
         # The quantizer asks for preparations through the root logger, unless it finds this note; none are needed here.
         note = proto.metadata_props.add()

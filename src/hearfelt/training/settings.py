@@ -143,7 +143,7 @@ class Ensemble:
     groups: int = _number(4, 2, 20)
     attentive: int = _number(2, 1, 20)
     plain: int = _number(4, 1, 20)
-    shrinkage: float = _number(1.0, 0.0, 1000.0, above=True)
+    shrinkage: float = _number(1.0, 0.01, 1000.0)
     epochs: int = _number(10, 1, 500)
     plain_epochs: int = _number(20, 1, 500)
     batch: int = _number(64, 2, 1024)
