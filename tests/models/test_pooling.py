@@ -9,7 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hearfelt.models.pooling import AttentiveHead, AttentiveStatistics, Head, HeadSize, PlainHead, halved
+from hearfelt.models.pooling import (
+    AttentiveHead,
+    AttentiveStatistics,
+    Discriminant,
+    Head,
+    HeadSize,
+    PlainHead,
+    halved,
+    statistics,
+)
 
 SIZE = HeadSize((6, 4), (5, 3), attentions=2, hidden=7)
 LEAST = 1e-5  # what a deviation of 0 becomes is its root
@@ -88,6 +97,20 @@ def test_attention_is_a_weighted_mean_with_the_weights_of_a_softmax() -> None:
 def test_every_two_frames_become_one() -> None:
     frames = torch.tensor([[[1.0, 0.0], [3.0, 2.0], [5.0, 5.0], [5.0, 7.0], [100.0, 100.0]]])
     assert halved(frames).tolist() == [[[2.0, 1.0], [5.0, 6.0]]]
+
+
+def test_statistics_are_all_means_and_then_all_deviations() -> None:
+    frames = torch.tensor([[[0.0, 7.0], [0.0, 7.0], [0.0, 7.0], [8.0, 7.0]], [[1.0, 2.0]] * 4])
+    expected = [[2, 7, math.sqrt(12 + LEAST), math.sqrt(LEAST)], [1, 2, math.sqrt(LEAST), math.sqrt(LEAST)]]
+    torch.testing.assert_close(statistics(frames), torch.tensor(expected))
+
+
+def test_a_discriminant_is_linear() -> None:
+    made = Discriminant(2, 3)
+    with torch.no_grad():
+        made.slopes.copy_(torch.tensor([[1.0, 0.0, -1.0], [0.0, 2.0, 1.0]]))
+        made.offsets.copy_(torch.tensor([0.0, 10.0, 0.5]))
+    assert made(torch.tensor([[3.0, 4.0], [0.0, 0.0]])).tolist() == [[3.0, 18.0, 1.5], [0.0, 10.0, 0.5]]
 
 
 # Padding

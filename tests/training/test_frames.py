@@ -1,0 +1,310 @@
+"""Frames: what is heard once is remembered by its sound, and stands beside others without a trace of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from hearfelt.cache import Cache
+from hearfelt.clips import Clip, Clips
+from hearfelt.errors import AudioError
+from hearfelt.models.frontend import LogMel
+from hearfelt.models.hearfelt import Whitening
+from hearfelt.models.moonshine import MoonshineEncoder
+from hearfelt.models.whisper import WhisperEncoder
+from hearfelt.training import frames as hearing
+from hearfelt.training.frames import DESCRIBED, KEPT, LONGEST_S, Encoders, Frames, Listener, fit_whitenings, hear_frames
+from hearfelt.training.views import View, played
+
+Whitenings = tuple[Whitening, Whitening]
+Wanted = Sequence[tuple[Clip, View]]
+
+
+@pytest.fixture(scope="module")
+def few(toy_clips: Clips) -> Clips:
+    return Clips([*toy_clips.where(speaker="toy/01", emotion=("angry", "sad"))])
+
+
+@pytest.fixture(scope="module")
+def whitenings(encoders: Encoders, few: Clips, tmp_path_factory: pytest.TempPathFactory) -> Whitenings:
+    cache = Cache(tmp_path_factory.mktemp("whitenings") / "kept.sqlite")
+    return fit_whitenings(encoders, few, np.random.default_rng(0), cache=cache)
+
+
+@pytest.fixture
+def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache in which nothing is."""
+    monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / "fresh"))
+
+
+def counted(encoders: Encoders, whitenings: Whitenings, wanted: Wanted) -> tuple[Frames, list[int]]:
+    """Hear, and give what the progress was told: how many were remembered, then 1 for each that was not."""
+    told: list[int] = []
+    return hear_frames(encoders, whitenings, wanted, processes=1, progress=told.append), told
+
+
+def pencil() -> Frames:
+    """Three views of 1, 3 and 2 frames of the large ear, and 2, 1 and 2 of the small one."""
+    clips = tuple(Clip("folder", Path(), f"{name}.wav", f"folder/{name}", "sad") for name in "abc")
+    large = np.array([[1, 1], [2, 2], [3, 3], [4, 4], [5, 5], [6, 6]], np.float16)
+    small = np.array([[10], [20], [30], [40], [50]], np.float16)
+    starts = np.array([0, 1, 4, 6]), np.array([0, 2, 3, 5])
+    return Frames(clips, (View(),) * 3, (large, small), starts, np.zeros((3, 1), np.float16))
+
+
+# Batches
+
+
+def test_views_stand_side_by_side_with_padding_and_a_mask() -> None:
+    (large, small), (large_mask, small_mask) = pencil().batch(np.array([2, 0, 1]))
+    assert large.tolist() == [
+        [[5, 5], [6, 6], [0, 0]],
+        [[1, 1], [0, 0], [0, 0]],
+        [[2, 2], [3, 3], [4, 4]],
+    ]
+    assert small.tolist() == [[[40], [50]], [[10], [20]], [[30], [0]]]
+    assert large_mask.tolist() == [[1, 1, 0], [1, 0, 0], [1, 1, 1]]
+    assert small_mask.tolist() == [[1, 1], [1, 1], [1, 0]]
+    assert {one.dtype for one in (large, small, large_mask, small_mask)} == {torch.float32}
+
+
+def test_a_view_may_be_drawn_twice_and_is_as_long_as_it_is() -> None:
+    frames = pencil()
+    (large, _), (mask, _) = frames.batch(np.array([0, 0]))
+    assert large.tolist() == [[[1, 1]], [[1, 1]]]
+    assert mask.tolist() == [[1], [1]]
+    assert frames.lengths().tolist() == [1, 3, 2]
+    assert len(frames) == 3
+
+
+def test_a_batch_is_a_copy() -> None:
+    frames = pencil()
+    frames.batch(np.array([0]))[0][0].add_(100)
+    assert frames.tables[0][0].tolist() == [1, 1]
+
+
+def test_what_is_packed_comes_back() -> None:
+    heard = torch.randn(5, KEPT[0]), torch.randn(3, KEPT[1]), torch.randn(DESCRIBED)
+    for one, back in zip(heard, hearing._unpacked(hearing._packed(heard)), strict=True):
+        np.testing.assert_array_equal(back, one.half().numpy())
+
+
+# Hearing
+
+
+def test_frames_are_those_that_the_ears_hear(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
+    wanted = [(few[0], View()), (few[1], View(0.9)), (few[2], View())]
+    frames, _ = counted(encoders, whitenings, wanted)
+    assert (frames.clips, frames.views) == (tuple(few[:3]), (View(), View(0.9), View()))
+    listener = Listener(encoders, whitenings)
+    for place, (clip, view) in enumerate(wanted):
+        samples, _ = soundfile.read(clip.path, dtype="float32")
+        large, small, described = listener.hear(samples, view.speed)
+        ears, _ = frames.batch(np.array([place]))
+        for mine, theirs in zip(ears, (large, small), strict=True):
+            torch.testing.assert_close(mine[0], theirs, atol=0.01, rtol=0.002)  # 16 bits
+        np.testing.assert_allclose(frames.described[place], described, atol=0.01, rtol=0.002)
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_a_second_call_hears_nothing(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
+    wanted = [(clip, view) for clip in few[:2] for view in (View(), View(is_worn=True))]
+    first, told = counted(encoders, whitenings, wanted)
+    assert told == [0, 1, 1, 1, 1]
+    second, told = counted(encoders, whitenings, wanted[::-1])
+    assert told == [4]
+    assert second.clips == first.clips[::-1]
+    for ear in (0, 1):
+        one, other = first.batch(np.array([1]))[0][ear], second.batch(np.array([2]))[0][ear]
+        assert torch.equal(one, other)
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_it_is_remembered_by_its_sound_and_not_by_its_name(
+    encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path
+) -> None:
+    def clip(name: str) -> tuple[Clip, View]:
+        return replace(few[0], root=tmp_path, name=name), View()
+
+    shutil.copy(few[0].path, tmp_path / "one.wav")
+    first, _ = counted(encoders, whitenings, [clip("one.wav")])
+    shutil.copy(few[0].path, tmp_path / "copy.wav")
+    again, told = counted(encoders, whitenings, [clip("copy.wav")])
+    assert told == [1]
+    np.testing.assert_array_equal(again.tables[0], first.tables[0])
+    shutil.copy(few[1].path, tmp_path / "one.wav")  # another sound under the old name
+    other, told = counted(encoders, whitenings, [clip("one.wav")])
+    assert told == [0, 1]
+    assert other.tables[0].shape != first.tables[0].shape or not np.array_equal(other.tables[0], first.tables[0])
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_other_ears_and_other_whitenings_hear_anew(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
+    wanted = [(few[0], View())]
+    counted(encoders, whitenings, wanted)
+    moved = Whitening(1536, KEPT[0])
+    moved.load_state_dict(whitenings[0].state_dict())
+    moved.mean.add_(1.0)
+    assert counted(encoders, (moved, whitenings[1]), wanted)[1] == [0, 1]
+    deaf = replace(encoders, moonshine={**encoders.moonshine, "conv3.bias": encoders.moonshine["conv3.bias"] + 0.5})
+    assert counted(deaf, whitenings, wanted)[1] == [0, 1]
+    assert counted(encoders, whitenings, wanted)[1] == [1]
+
+
+def test_a_clip_is_worn_in_the_same_way_whatever_stands_beside_it(
+    encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [(clip, View(is_worn=True)) for clip in few[:2]]
+    heard = []
+    for name, some in (("both", wanted), ("last", wanted[1:])):
+        monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / name))
+        heard.append(counted(encoders, whitenings, some)[0])
+    np.testing.assert_array_equal(heard[0].tables[0][heard[0].starts[0][1] :], heard[1].tables[0])
+    plain, _ = counted(encoders, whitenings, [(few[1], View())])
+    assert plain.tables[0].shape != heard[1].tables[0].shape or not np.array_equal(plain.tables[0], heard[1].tables[0])
+
+
+def test_several_processes_hear_what_one_does(
+    encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "_CLIPS_A_PROCESS", 1)  # a process for so few clips, which would not pay
+    wanted = [(clip, View(speed)) for clip in few[:2] for speed in (1.0, 1.1)]
+    heard = []
+    for processes in (1, 2):
+        monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / str(processes)))
+        heard.append(hear_frames(encoders, whitenings, wanted, processes=processes))
+    for ear in (0, 1):
+        np.testing.assert_array_equal(heard[0].starts[ear], heard[1].starts[ear])
+        np.testing.assert_allclose(heard[0].tables[ear], heard[1].tables[ear], atol=0.01)
+
+
+def test_without_a_cache_all_is_heard_again(
+    encoders: Encoders, whitenings: Whitenings, few: Clips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEARFELT_CACHE", "off")
+    for _ in range(2):
+        assert counted(encoders, whitenings, [(few[0], View())])[1] == [0, 1]
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_what_was_heard_before_a_bad_clip_is_kept(
+    encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "silent.wav", np.zeros(8_000), 16_000)
+    silent = replace(few[0], root=tmp_path, name="silent.wav")
+    with pytest.raises(AudioError, match=r"silent\.wav"):
+        hear_frames(encoders, whitenings, [(few[0], View()), (silent, View())], processes=1)
+    assert counted(encoders, whitenings, [(few[0], View())])[1] == [1]
+
+
+# The listener
+
+
+def test_a_clip_heard_faster_has_fewer_frames(encoders: Encoders, few: Clips) -> None:
+    listener = Listener(encoders)
+    samples, _ = soundfile.read(few[0].path, dtype="float32")
+    counts = {speed: [len(ear) for ear in listener.hear(samples, speed)[:2]] for speed in (0.9, 1.0, 1.1)}
+    for ear, rate in ((0, 25.0), (1, 125 / 6)):  # frames a second
+        for speed, heard in counts.items():
+            assert heard[ear] == pytest.approx(len(samples) / 16_000 / speed * rate, abs=2)
+    assert [ear.shape[-1] for ear in listener.hear(samples)] == [1536, 864, DESCRIBED]
+
+
+def test_a_clip_is_described_by_mean_and_deviation_of_all_its_states(encoders: Encoders, few: Clips) -> None:
+    samples, _ = soundfile.read(few[0].path, dtype="float32")
+    mel, wave = LogMel()(torch.from_numpy(samples)[None])
+    with torch.inference_mode():
+        states = [WhisperEncoder.of(encoders.whisper)(mel)[0], MoonshineEncoder.of(encoders.moonshine)(wave)[0]]
+    expected = [part for some in states for part in (some.mean(dim=0), (some.var(dim=0, unbiased=False) + 1e-5).sqrt())]
+    torch.testing.assert_close(Listener(encoders).hear(samples)[2], torch.cat(expected), atol=1e-3, rtol=1e-3)
+
+
+def test_the_small_ear_hears_the_clip_played_at_that_speed(encoders: Encoders, few: Clips) -> None:
+    listener = Listener(encoders)
+    samples, _ = soundfile.read(few[0].path, dtype="float32")
+    small, reference = listener.hear(samples, 1.1)[1], listener.hear(played(samples, 1.1))[1]
+    frames = min(len(small), len(reference))
+    assert np.corrcoef(small[:frames].ravel(), reference[:frames].ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("speed", [0.75, 1.0, 1.25])
+def test_a_tenth_of_a_second_is_heard(encoders: Encoders, whitenings: Whitenings, speed: float) -> None:
+    samples = np.sin(np.arange(1_600) / 9).astype(np.float32)
+    for heard in Listener(encoders, whitenings).hear(samples, speed):
+        assert heard.isfinite().all()
+        assert len(heard) >= 1
+
+
+@pytest.mark.usefixtures("_fresh")
+def test_of_a_long_clip_the_beginning_is_heard(
+    encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path
+) -> None:
+    samples, _ = soundfile.read(few[0].path)
+    soundfile.write(tmp_path / "long.wav", np.tile(samples, 14), 16_000)
+    frames, _ = counted(encoders, whitenings, [(replace(few[0], root=tmp_path, name="long.wav"), View())])
+    assert frames.lengths()[0] == LONGEST_S * 25
+
+
+# Whitening
+
+
+def test_whitened_frames_repeat_nothing(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
+    """On the frames that it was learned from, which here are all there are."""
+    frames, _ = counted(encoders, whitenings, [(clip, View()) for clip in few])
+    for table in frames.tables:
+        covariance = np.cov(table.astype(np.float64).T, bias=True)
+        deviations = np.sqrt(np.diag(covariance))
+        assert (np.diff(deviations[:20]) < 1e-3).all()  # in their order
+        strong = deviations > 0.02 * deviations[0]
+        likeness = (covariance / np.outer(deviations, deviations))[np.ix_(strong, strong)]
+        assert np.abs(likeness - np.eye(len(likeness))).max() < 0.02
+        assert np.abs(table.mean(axis=0, dtype=np.float64)).max() < 0.01
+
+
+def test_a_whitening_is_learned_once(encoders: Encoders, few: Clips, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "kept.sqlite")
+
+    def learn(clips: Clips, seed: int = 0) -> Whitenings:
+        return fit_whitenings(encoders, clips, np.random.default_rng(seed), cache=cache)
+
+    first = learn(few[:1])
+    again = learn(few[:1])
+    for one, other in zip(first, again, strict=True):
+        assert torch.equal(one.mean, other.mean)
+        assert torch.equal(one.components, other.components)
+    (key,) = _keys(cache)
+    cache.put_many({key: np.zeros_like(np.frombuffer(cache.get_many([key])[key], np.float32)).tobytes()})
+    assert not learn(few[:1])[0].components.any()  # it is what was kept
+    assert learn(few[1:2])[0].components.any()  # other clips are another matter
+
+
+def test_a_whitening_depends_on_sound_and_not_on_labels_names_or_folders(
+    encoders: Encoders, few: Clips, tmp_path: Path
+) -> None:
+    moved = Clips(
+        replace(clip, root=tmp_path, name=f"{place}.wav", emotion="happy", speaker="toy/09")
+        for place, clip in enumerate(few[:2])
+    )
+    for clip, copy in zip(few[:2], moved, strict=True):
+        shutil.copy(clip.path, copy.path)
+    one, other = (
+        fit_whitenings(encoders, clips, np.random.default_rng(0), cache=Cache(None)) for clips in (few[:2], moved)
+    )
+    for mine, theirs in zip(one, other, strict=True):
+        assert torch.equal(mine.components, theirs.components)
+
+
+def _keys(cache: Cache) -> list[str]:
+    connection = cache._connect()
+    assert connection is not None
+    try:
+        return [key for (key,) in connection.execute("SELECT key FROM kept")]
+    finally:
+        connection.close()
