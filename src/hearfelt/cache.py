@@ -73,6 +73,24 @@ class Cache:
                 return {}
         return found
 
+    def known(self, keys: Iterable[str]) -> set[str]:
+        """Tell which keys are there, without reading what they hold."""
+        wanted = list(dict.fromkeys(keys))
+        connection = self._connect()
+        if connection is None:
+            return set()
+        found: set[str] = set()
+        with closing(connection):
+            try:
+                for start in range(0, len(wanted), _AT_ONCE):
+                    some = wanted[start : start + _AT_ONCE]
+                    marks = ",".join("?" * len(some))
+                    query = f"SELECT key FROM kept WHERE key IN ({marks})"  # noqa: S608 - only marks
+                    found.update(key for (key,) in connection.execute(query, some))
+            except sqlite3.Error:
+                return set()
+        return found
+
     def put_many(self, values: Mapping[str, bytes]) -> None:
         """Keep values; one that is there already is replaced."""
         connection = self._connect()

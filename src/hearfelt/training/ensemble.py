@@ -103,7 +103,7 @@ class Teacher:
         lacking = ~np.isin(self.labels, self.labels[self.near & (chances > 0)])
         used = np.flatnonzero((self.near | lacking) & (chances > 0))
         return fit_discriminant(
-            self.frames.described[used].astype(np.float32),
+            self.frames.described(used),
             self.labels[used],
             self.groups[used],
             chances[used].astype(np.float32),
@@ -114,7 +114,7 @@ class Teacher:
     def answers(self, discriminant: Discriminant, places: Places) -> Floats:
         """Let a discriminant answer for views: logits ``(views, classes)``."""
         with torch.inference_mode():
-            described = torch.from_numpy(self.frames.described[places].astype(np.float32))
+            described = torch.from_numpy(self.frames.described(places))
             logits: Floats = discriminant(described).double().numpy()
         return logits
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from multiprocessing import get_context, parent_process
 from typing import Any, Final
 
@@ -29,7 +29,17 @@ from hearfelt.models.pooling import halved, statistics
 from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training.views import View, played, worn
 
-__all__ = ["DESCRIBED", "KEPT", "LONGEST_S", "Encoders", "Frames", "Listener", "fit_whitenings", "hear_frames"]
+__all__ = [
+    "DESCRIBED",
+    "KEPT",
+    "LONGEST_S",
+    "Encoders",
+    "Frames",
+    "Listener",
+    "fit_whitenings",
+    "hear_frames",
+    "keep_frames",
+]
 
 KEPT: Final = (512, 256)  # numbers a frame of each ear after whitening
 DESCRIBED: Final = 2 * (1536 + 864)  # mean and deviation of each number of both ears' states
@@ -41,6 +51,7 @@ _KEPT_AT_ONCE: Final = 64
 _CLIPS_A_PROCESS: Final = 100  # starting a process takes as long as hearing so many
 
 Array = npt.NDArray[np.float16]
+Heard = tuple[Array, Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,42 +107,43 @@ class Listener:
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """Frames of many views of many clips, in two long tables.
+    """What was heard in many views of many clips.
 
     Attributes:
         clips: in their order; one for each view of it that was heard.
         views: how each was heard.
-        tables: ``(all frames, numbers)`` of each ear.
-        starts: ``(views + 1,)`` of each ear, where a view's frames begin.
-        described: ``(views, 4800)``, mean and deviation of both ears' states.
+        heard: of each view the frames of both ears, ``(frames, numbers)``, and its statistics ``(4800,)``.
     """
 
     clips: tuple[Clip, ...] = field(repr=False)
     views: tuple[View, ...] = field(repr=False)
-    tables: tuple[Array, Array] = field(repr=False)
-    starts: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] = field(repr=False)
-    described: Array = field(repr=False)
+    heard: tuple[Heard, ...] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.clips)
 
+    @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Frames of the large ear in each view, ``(views,)``."""
-        return np.diff(self.starts[0])
+        return np.array([len(large) for large, _, _ in self.heard], np.int64)
+
+    def described(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Give the statistics of some views, ``(places, 4800)``."""
+        return np.stack([self.heard[place][2] for place in places]).astype(np.float32)
 
     def batch(
         self, places: npt.NDArray[np.int64], *, device: torch.device | str = "cpu"
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Put views side by side: frames of each ear ``(batch, frames, numbers)``, and masks ``(batch, frames)``."""
         ears, masks = [], []
-        for table, starts in zip(self.tables, self.starts, strict=True):
-            lengths = starts[places + 1] - starts[places]
-            longest = int(lengths.max())
-            frames = torch.zeros(len(places), longest, table.shape[1])
-            for row, (place, length) in enumerate(zip(places, lengths, strict=True)):
-                frames[row, :length] = torch.from_numpy(table[starts[place] : starts[place] + length])
+        for ear, numbers in enumerate(KEPT):
+            parts = [self.heard[place][ear] for place in places]
+            lengths = np.array([len(part) for part in parts])
+            frames = torch.zeros(len(parts), int(lengths.max()), numbers)
+            for row, part in enumerate(parts):
+                frames[row, : len(part)] = torch.from_numpy(part.astype(np.float32))
             ears.append(frames.to(device))
-            mask = (np.arange(longest)[None] < lengths[:, None]).astype(np.float32)
+            mask = (np.arange(lengths.max())[None] < lengths[:, None]).astype(np.float32)
             masks.append(torch.from_numpy(mask).to(device))
         return ears, masks
 
@@ -175,15 +187,15 @@ def fit_whitenings(
     return whitenings
 
 
-def hear_frames(
+def keep_frames(
     encoders: Encoders,
     whitenings: tuple[Whitening, Whitening],
     wanted: Sequence[tuple[Clip, View]],
     *,
     processes: int | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Frames:
-    """Hear clips in the ways wanted; what was heard once is remembered by the content of the file.
+) -> dict[str, bytes]:
+    """Hear clips in the ways wanted, except what was heard before; it is remembered by the content of the file.
 
     Args:
         encoders: the ears.
@@ -192,6 +204,9 @@ def hear_frames(
         processes: how many work at most; by default one for each core.
         progress: called with the number of views just heard, those remembered included.
 
+    Returns:
+        What could not be kept, because the cache is off; by key.
+
     Raises:
         AudioError: if a clip cannot be read or is silent.
         HearfeltError: if a process is ended from outside.
@@ -199,35 +214,40 @@ def hear_frames(
     tell = progress or (lambda _: None)
     cache = _frames_cache()
     keys = _keys(encoders, whitenings, wanted)
-    kept = cache.get_many(keys)
-    tell(sum(key in kept for key in keys))
-    missing = [place for place, key in enumerate(keys) if key not in kept]
+    known = cache.known(keys)
+    tell(sum(key in known for key in keys))
+    missing = [place for place, key in enumerate(keys) if key not in known]
+    heard = _hear_all(encoders, whitenings, [wanted[place] for place in missing], processes)
     fresh: dict[str, bytes] = {}
     try:
-        for place, heard in zip(
-            missing, _hear_all(encoders, whitenings, [wanted[place] for place in missing], processes), strict=True
-        ):
-            kept[keys[place]] = fresh[keys[place]] = heard
-            if len(fresh) >= _KEPT_AT_ONCE:
+        for place, one in zip(missing, heard, strict=True):
+            fresh[keys[place]] = one
+            if cache.path and len(fresh) >= _KEPT_AT_ONCE:
                 cache.put_many(fresh)
                 fresh.clear()
             tell(1)
     finally:
         cache.put_many(fresh)
-    return _joined(wanted, [kept[key] for key in keys])
+    return {} if cache.path else fresh
 
 
-def _joined(wanted: Sequence[tuple[Clip, View]], heard: Sequence[bytes]) -> Frames:
-    parts = [_unpacked(one) for one in heard]
-    tables = tuple(np.concatenate([part[ear] for part in parts]) for ear in (0, 1))
-    starts = tuple(np.cumsum([0, *(len(part[ear]) for part in parts)]).astype(np.int64) for ear in (0, 1))
-    return Frames(
-        tuple(clip for clip, _ in wanted),
-        tuple(view for _, view in wanted),
-        (tables[0], tables[1]),
-        (starts[0], starts[1]),
-        np.stack([part[2] for part in parts]),
-    )
+def hear_frames(
+    encoders: Encoders, whitenings: tuple[Whitening, Whitening], wanted: Sequence[tuple[Clip, View]]
+) -> Frames:
+    """Hear clips in the ways wanted, as :func:`keep_frames` does, and hold all of it in memory.
+
+    Raises:
+        AudioError: if a clip cannot be read or is silent.
+        HearfeltError: if the cache could not keep what was heard.
+    """
+    kept = keep_frames(encoders, whitenings, wanted, processes=1)
+    keys = _keys(encoders, whitenings, wanted)
+    kept = kept or _frames_cache().get_many(keys)
+    # Nothing is copied: the arrays look into the bytes, of which there are gigabytes.
+    if any(key not in kept for key in keys):
+        raise HearfeltError("what was heard could not be kept; is the disk full? HEARFELT_CACHE names another folder")
+    heard = tuple(_unpacked(kept[key]) for key in keys)
+    return Frames(tuple(clip for clip, _ in wanted), tuple(view for _, view in wanted), heard)
 
 
 def _packed(heard: tuple[Tensor, Tensor, Tensor]) -> bytes:
@@ -236,7 +256,7 @@ def _packed(heard: tuple[Tensor, Tensor, Tensor]) -> bytes:
     return counts + b"".join(one.numpy().astype("<f2").tobytes() for one in heard)
 
 
-def _unpacked(kept: bytes) -> tuple[Array, Array, Array]:
+def _unpacked(kept: bytes) -> Heard:
     counts = np.frombuffer(kept[:8], "<i4")
     values = np.frombuffer(kept, "<f2", offset=8)
     middle, end = int(counts[0]) * KEPT[0], int(counts[0]) * KEPT[0] + int(counts[1]) * KEPT[1]

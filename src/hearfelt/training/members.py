@@ -143,7 +143,7 @@ def new_head(kind: str, settings: Ensemble, classes: int) -> Head:
 def answer_frames(head: Head, frames: Frames, places: Places) -> Floats:
     """Answer for views, in their order: logits ``(views, classes)``."""
     head.eval()
-    order = places[np.argsort(frames.lengths()[places], kind="stable")]
+    order = places[np.argsort(frames.lengths[places], kind="stable")]
     place_of = {int(place): row for row, place in enumerate(places)}
     logits: Floats | None = None
     with torch.inference_mode():
@@ -165,7 +165,7 @@ def _statistics(head: PlainHead, member: Member) -> npt.NDArray[np.float32]:
 
 def _batches(member: Member, count: int, batch: int, generator: np.random.Generator) -> Sequence[Places]:
     drawn = generator.choice(len(member.chances), count * batch, p=member.chances / member.chances.sum())
-    lengths = member.frames.lengths()
+    lengths = member.frames.lengths
     parts = np.array_split(drawn, max(1, count // _SORTED_AT_ONCE))
     drawn = np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in parts])
     return [drawn[start : start + batch] for start in generator.permutation(count) * batch]

@@ -21,7 +21,7 @@ from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training.admission import generator_for
 from hearfelt.training.ensemble import Taught, Teacher, teach_ensemble
 from hearfelt.training.export import export_sound
-from hearfelt.training.frames import Encoders, fit_whitenings, hear_frames
+from hearfelt.training.frames import Encoders, fit_whitenings, hear_frames, keep_frames
 from hearfelt.training.labelling import card_for
 from hearfelt.training.loop import EpochRow, one_thread, write_curves
 from hearfelt.training.recipe import Recipe
@@ -80,7 +80,7 @@ def prepare(
         known = heard.setdefault(whitenings[0].components.numpy().tobytes(), set())
         if wanted := [one for one in views_of(recipe, lesson) if one not in known]:
             known.update(wanted)
-            hear_frames(encoders, whitenings, wanted, processes=processes, progress=progress)
+            keep_frames(encoders, whitenings, wanted, processes=processes, progress=progress)
 
 
 def teach_sound(
@@ -112,7 +112,7 @@ def teach_sound(
     encoders = lesson.ears.read()
     whitenings = _whitenings(encoders, lesson)
     with one_thread():
-        frames = hear_frames(encoders, whitenings, views_of(recipe, lesson), processes=1)
+        frames = hear_frames(encoders, whitenings, views_of(recipe, lesson))
         taught = teach_ensemble(Teacher(recipe, lesson, frames, folder, key), seed=seed)
         network = _network(encoders, whitenings, taught)
         card = card_for(recipe, lesson.labels, lesson.clips, network, taught.held_out)
