@@ -14,13 +14,23 @@ import torch
 
 from hearfelt.cache import Cache
 from hearfelt.clips import Clip, Clips
-from hearfelt.errors import AudioError
+from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.hearfelt import Whitening
 from hearfelt.models.moonshine import MoonshineEncoder
 from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training import frames as hearing
-from hearfelt.training.frames import DESCRIBED, KEPT, LONGEST_S, Encoders, Frames, Listener, fit_whitenings, hear_frames
+from hearfelt.training.frames import (
+    DESCRIBED,
+    KEPT,
+    LONGEST_S,
+    Encoders,
+    Frames,
+    Listener,
+    fit_whitenings,
+    hear_frames,
+    keep_frames,
+)
 from hearfelt.training.views import View, played
 
 Whitenings = tuple[Whitening, Whitening]
@@ -44,19 +54,29 @@ def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / "fresh"))
 
 
-def counted(encoders: Encoders, whitenings: Whitenings, wanted: Wanted) -> tuple[Frames, list[int]]:
-    """Hear, and give what the progress was told: how many were remembered, then 1 for each that was not."""
-    told: list[int] = []
-    return hear_frames(encoders, whitenings, wanted, processes=1, progress=told.append), told
+def told(encoders: Encoders, whitenings: Whitenings, wanted: Wanted) -> list[int]:
+    """Tell how many views were remembered, then 1 for each that was not."""
+    counts: list[int] = []
+    keep_frames(encoders, whitenings, wanted, processes=1, progress=counts.append)
+    return counts
+
+
+def same(one: Frames, other: Frames, place: int = 0, other_place: int = 0) -> bool:
+    pairs = zip(one.heard[place], other.heard[other_place], strict=True)
+    return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 
 
 def pencil() -> Frames:
-    """Three views of 1, 3 and 2 frames of the large ear, and 2, 1 and 2 of the small one."""
+    """Three views of 1, 3 and 2 frames of the large ear, and 2, 1 and 2 of the small one, all numbers alike."""
     clips = tuple(Clip("folder", Path(), f"{name}.wav", f"folder/{name}", "sad") for name in "abc")
-    large = np.array([[1, 1], [2, 2], [3, 3], [4, 4], [5, 5], [6, 6]], np.float16)
-    small = np.array([[10], [20], [30], [40], [50]], np.float16)
-    starts = np.array([0, 1, 4, 6]), np.array([0, 2, 3, 5])
-    return Frames(clips, (View(),) * 3, (large, small), starts, np.zeros((3, 1), np.float16))
+    large, small = ([1], [2, 3, 4], [5, 6]), ([10, 20], [30], [40, 50])
+    heard = tuple((_frames(one, KEPT[0]), _frames(other, KEPT[1])) for one, other in zip(large, small, strict=True))
+    described = [np.array([place, 2 * place], np.float16) for place in range(3)]
+    return Frames(clips, (View(),) * 3, tuple((*one, other) for one, other in zip(heard, described, strict=True)))
+
+
+def _frames(values: list[int], numbers: int) -> np.ndarray:
+    return np.repeat(np.array(values, np.float16)[:, None], numbers, axis=1)
 
 
 # Batches
@@ -64,12 +84,11 @@ def pencil() -> Frames:
 
 def test_views_stand_side_by_side_with_padding_and_a_mask() -> None:
     (large, small), (large_mask, small_mask) = pencil().batch(np.array([2, 0, 1]))
-    assert large.tolist() == [
-        [[5, 5], [6, 6], [0, 0]],
-        [[1, 1], [0, 0], [0, 0]],
-        [[2, 2], [3, 3], [4, 4]],
-    ]
-    assert small.tolist() == [[[40], [50]], [[10], [20]], [[30], [0]]]
+    assert large.shape == (3, 3, KEPT[0])
+    assert small.shape == (3, 2, KEPT[1])
+    assert large[:, :, 0].tolist() == [[5, 6, 0], [1, 0, 0], [2, 3, 4]]
+    assert small[:, :, 0].tolist() == [[40, 50], [10, 20], [30, 0]]
+    assert torch.equal(large, large[:, :, :1].expand_as(large))
     assert large_mask.tolist() == [[1, 1, 0], [1, 0, 0], [1, 1, 1]]
     assert small_mask.tolist() == [[1, 1], [1, 1], [1, 0]]
     assert {one.dtype for one in (large, small, large_mask, small_mask)} == {torch.float32}
@@ -78,16 +97,22 @@ def test_views_stand_side_by_side_with_padding_and_a_mask() -> None:
 def test_a_view_may_be_drawn_twice_and_is_as_long_as_it_is() -> None:
     frames = pencil()
     (large, _), (mask, _) = frames.batch(np.array([0, 0]))
-    assert large.tolist() == [[[1, 1]], [[1, 1]]]
+    assert large[:, :, 0].tolist() == [[1], [1]]
     assert mask.tolist() == [[1], [1]]
-    assert frames.lengths().tolist() == [1, 3, 2]
+    assert frames.lengths.tolist() == [1, 3, 2]
     assert len(frames) == 3
+
+
+def test_statistics_stand_in_the_order_asked() -> None:
+    described = pencil().described(np.array([2, 0, 2]))
+    assert described.tolist() == [[2, 4], [0, 0], [2, 4]]
+    assert described.dtype == np.float32
 
 
 def test_a_batch_is_a_copy() -> None:
     frames = pencil()
     frames.batch(np.array([0]))[0][0].add_(100)
-    assert frames.tables[0][0].tolist() == [1, 1]
+    assert frames.heard[0][0][0, 0] == 1
 
 
 def test_what_is_packed_comes_back() -> None:
@@ -101,61 +126,54 @@ def test_what_is_packed_comes_back() -> None:
 
 def test_frames_are_those_that_the_ears_hear(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
     wanted = [(few[0], View()), (few[1], View(0.9)), (few[2], View())]
-    frames, _ = counted(encoders, whitenings, wanted)
+    frames = hear_frames(encoders, whitenings, wanted)
     assert (frames.clips, frames.views) == (tuple(few[:3]), (View(), View(0.9), View()))
     listener = Listener(encoders, whitenings)
     for place, (clip, view) in enumerate(wanted):
         samples, _ = soundfile.read(clip.path, dtype="float32")
-        large, small, described = listener.hear(samples, view.speed)
-        ears, _ = frames.batch(np.array([place]))
-        for mine, theirs in zip(ears, (large, small), strict=True):
-            torch.testing.assert_close(mine[0], theirs, atol=0.01, rtol=0.002)  # 16 bits
-        np.testing.assert_allclose(frames.described[place], described, atol=0.01, rtol=0.002)
+        for mine, theirs in zip(frames.heard[place], listener.hear(samples, view.speed), strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=0.01, rtol=0.002)  # 16 bits
 
 
 @pytest.mark.usefixtures("_fresh")
 def test_a_second_call_hears_nothing(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
     wanted = [(clip, view) for clip in few[:2] for view in (View(), View(is_worn=True))]
-    first, told = counted(encoders, whitenings, wanted)
-    assert told == [0, 1, 1, 1, 1]
-    second, told = counted(encoders, whitenings, wanted[::-1])
-    assert told == [4]
-    assert second.clips == first.clips[::-1]
-    for ear in (0, 1):
-        one, other = first.batch(np.array([1]))[0][ear], second.batch(np.array([2]))[0][ear]
-        assert torch.equal(one, other)
+    assert told(encoders, whitenings, wanted) == [0, 1, 1, 1, 1]
+    assert told(encoders, whitenings, wanted[::-1]) == [4]
+    one, other = (hear_frames(encoders, whitenings, some) for some in (wanted, wanted[::-1]))
+    assert other.clips == one.clips[::-1]
+    assert all(same(one, other, place, 3 - place) for place in range(4))
 
 
 @pytest.mark.usefixtures("_fresh")
 def test_it_is_remembered_by_its_sound_and_not_by_its_name(
     encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path
 ) -> None:
-    def clip(name: str) -> tuple[Clip, View]:
-        return replace(few[0], root=tmp_path, name=name), View()
+    def clip(name: str) -> list[tuple[Clip, View]]:
+        return [(replace(few[0], root=tmp_path, name=name), View())]
 
     shutil.copy(few[0].path, tmp_path / "one.wav")
-    first, _ = counted(encoders, whitenings, [clip("one.wav")])
+    assert told(encoders, whitenings, clip("one.wav")) == [0, 1]
+    first = hear_frames(encoders, whitenings, clip("one.wav"))
     shutil.copy(few[0].path, tmp_path / "copy.wav")
-    again, told = counted(encoders, whitenings, [clip("copy.wav")])
-    assert told == [1]
-    np.testing.assert_array_equal(again.tables[0], first.tables[0])
+    assert told(encoders, whitenings, clip("copy.wav")) == [1]
+    assert same(hear_frames(encoders, whitenings, clip("copy.wav")), first)
     shutil.copy(few[1].path, tmp_path / "one.wav")  # another sound under the old name
-    other, told = counted(encoders, whitenings, [clip("one.wav")])
-    assert told == [0, 1]
-    assert other.tables[0].shape != first.tables[0].shape or not np.array_equal(other.tables[0], first.tables[0])
+    assert told(encoders, whitenings, clip("one.wav")) == [0, 1]
+    assert not same(hear_frames(encoders, whitenings, clip("one.wav")), first)
 
 
 @pytest.mark.usefixtures("_fresh")
 def test_other_ears_and_other_whitenings_hear_anew(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
     wanted = [(few[0], View())]
-    counted(encoders, whitenings, wanted)
+    assert told(encoders, whitenings, wanted) == [0, 1]
     moved = Whitening(1536, KEPT[0])
     moved.load_state_dict(whitenings[0].state_dict())
     moved.mean.add_(1.0)
-    assert counted(encoders, (moved, whitenings[1]), wanted)[1] == [0, 1]
+    assert told(encoders, (moved, whitenings[1]), wanted) == [0, 1]
     deaf = replace(encoders, moonshine={**encoders.moonshine, "conv3.bias": encoders.moonshine["conv3.bias"] + 0.5})
-    assert counted(deaf, whitenings, wanted)[1] == [0, 1]
-    assert counted(encoders, whitenings, wanted)[1] == [1]
+    assert told(deaf, whitenings, wanted) == [0, 1]
+    assert told(encoders, whitenings, wanted) == [1]
 
 
 def test_a_clip_is_worn_in_the_same_way_whatever_stands_beside_it(
@@ -165,10 +183,9 @@ def test_a_clip_is_worn_in_the_same_way_whatever_stands_beside_it(
     heard = []
     for name, some in (("both", wanted), ("last", wanted[1:])):
         monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / name))
-        heard.append(counted(encoders, whitenings, some)[0])
-    np.testing.assert_array_equal(heard[0].tables[0][heard[0].starts[0][1] :], heard[1].tables[0])
-    plain, _ = counted(encoders, whitenings, [(few[1], View())])
-    assert plain.tables[0].shape != heard[1].tables[0].shape or not np.array_equal(plain.tables[0], heard[1].tables[0])
+        heard.append(hear_frames(encoders, whitenings, some))
+    assert same(heard[0], heard[1], 1, 0)
+    assert not same(hear_frames(encoders, whitenings, [(few[1], View())]), heard[1])
 
 
 def test_several_processes_hear_what_one_does(
@@ -179,18 +196,32 @@ def test_several_processes_hear_what_one_does(
     heard = []
     for processes in (1, 2):
         monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / str(processes)))
-        heard.append(hear_frames(encoders, whitenings, wanted, processes=processes))
-    for ear in (0, 1):
-        np.testing.assert_array_equal(heard[0].starts[ear], heard[1].starts[ear])
-        np.testing.assert_allclose(heard[0].tables[ear], heard[1].tables[ear], atol=0.01)
+        keep_frames(encoders, whitenings, wanted, processes=processes)
+        assert told(encoders, whitenings, wanted) == [4]
+        heard.append(hear_frames(encoders, whitenings, wanted))
+    for one, other in zip(heard[0].heard, heard[1].heard, strict=True):
+        for mine, theirs in zip(one, other, strict=True):
+            np.testing.assert_allclose(mine, theirs, atol=0.01)
 
 
-def test_without_a_cache_all_is_heard_again(
+def test_without_a_cache_nothing_is_remembered_and_all_is_heard(
     encoders: Encoders, whitenings: Whitenings, few: Clips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    wanted = [(few[0], View())]
+    kept = hear_frames(encoders, whitenings, wanted)
     monkeypatch.setenv("HEARFELT_CACHE", "off")
-    for _ in range(2):
-        assert counted(encoders, whitenings, [(few[0], View())])[1] == [0, 1]
+    assert told(encoders, whitenings, wanted) == [0, 1]
+    assert told(encoders, whitenings, wanted) == [0, 1]
+    assert same(hear_frames(encoders, whitenings, wanted), kept)
+
+
+def test_a_folder_that_cannot_keep_anything_is_told(
+    encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(HearfeltError, match="could not be kept; is the disk full"):
+        hear_frames(encoders, whitenings, [(few[0], View())])
 
 
 @pytest.mark.usefixtures("_fresh")
@@ -200,8 +231,8 @@ def test_what_was_heard_before_a_bad_clip_is_kept(
     soundfile.write(tmp_path / "silent.wav", np.zeros(8_000), 16_000)
     silent = replace(few[0], root=tmp_path, name="silent.wav")
     with pytest.raises(AudioError, match=r"silent\.wav"):
-        hear_frames(encoders, whitenings, [(few[0], View()), (silent, View())], processes=1)
-    assert counted(encoders, whitenings, [(few[0], View())])[1] == [1]
+        hear_frames(encoders, whitenings, [(few[0], View()), (silent, View())])
+    assert told(encoders, whitenings, [(few[0], View())]) == [1]
 
 
 # The listener
@@ -248,8 +279,8 @@ def test_of_a_long_clip_the_beginning_is_heard(
 ) -> None:
     samples, _ = soundfile.read(few[0].path)
     soundfile.write(tmp_path / "long.wav", np.tile(samples, 14), 16_000)
-    frames, _ = counted(encoders, whitenings, [(replace(few[0], root=tmp_path, name="long.wav"), View())])
-    assert frames.lengths()[0] == LONGEST_S * 25
+    frames = hear_frames(encoders, whitenings, [(replace(few[0], root=tmp_path, name="long.wav"), View())])
+    assert frames.lengths[0] == LONGEST_S * 25
 
 
 # Whitening
@@ -257,8 +288,9 @@ def test_of_a_long_clip_the_beginning_is_heard(
 
 def test_whitened_frames_repeat_nothing(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
     """On the frames that it was learned from, which here are all there are."""
-    frames, _ = counted(encoders, whitenings, [(clip, View()) for clip in few])
-    for table in frames.tables:
+    frames = hear_frames(encoders, whitenings, [(clip, View()) for clip in few])
+    for ear in (0, 1):
+        table = np.concatenate([heard[ear] for heard in frames.heard])
         covariance = np.cov(table.astype(np.float64).T, bias=True)
         deviations = np.sqrt(np.diag(covariance))
         assert (np.diff(deviations[:20]) < 1e-3).all()  # in their order
