@@ -109,4 +109,5 @@ def test_another_card_leaves_the_answers_and_the_background_alone(path: Path, tm
     before, after = Recognizer.load(path), Recognizer.load(scored)
     assert after.card == card
     np.testing.assert_array_equal(after._background, before._background)
-    np.testing.assert_array_equal(after._run(BACKGROUND), before._run(BACKGROUND))
+    sound = np.sin(np.arange(32_000) / 20).astype(np.float32)
+    np.testing.assert_array_equal(after.logits(sound, 16_000), before.logits(sound, 16_000))
