@@ -57,7 +57,7 @@ def _with_integer_products(onnx: Any, proto: Any, exact: tuple[str, ...]) -> Any
     with tempfile.TemporaryDirectory() as folder:
         # The quantizer asks for preparations through the root logger, unless it finds this note; none are needed here.
         note = proto.metadata_props.add()
-        note.key, note.value = "onnx.infer", "onnxruntime.quant"
+        note.key, note.value = "onnx.quant.pre_process", "onnxruntime.quant"
         before, after = Path(folder) / "float.onnx", Path(folder) / "integer.onnx"
         onnx.save(proto, before)
         quantization.quantize_dynamic(

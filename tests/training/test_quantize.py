@@ -1,0 +1,190 @@
+"""Smaller and faster: what 8 bits may cost, and what they must leave alone."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from hearfelt.training.quantize import quantized
+
+BANDS, WIDTH, CLASSES = 64, 160, 8
+WEIGHTS = {
+    "front.basis": (2 * BANDS, 1, 400),
+    "front.bank": (BANDS, 2 * BANDS),
+    "ear.conv.weight": (WIDTH, BANDS, 5),
+    "ear.places": (200, WIDTH),
+    "ear.first": (WIDTH, 2 * WIDTH),
+    "ear.second": (2 * WIDTH, WIDTH),
+    "ear.bias": (WIDTH,),
+    "whitening.components": (WIDTH, WIDTH),
+    "head.weight": (CLASSES, WIDTH),
+    "head.bias": (CLASSES,),
+}
+EXACT = ("front.basis", "front.bank")
+
+
+def model(*, seed: int = 0) -> bytes:
+    """A little of everything that the network has: filters, mel, a convolution, places, products, an answer."""
+    generator = np.random.default_rng(seed)
+    values = {name: generator.normal(size=shape) / np.sqrt(np.prod(shape[1:]) or 1) for name, shape in WEIGHTS.items()}
+    values["front.bank"] = np.abs(values["front.bank"])
+    values["ear.conv.weight"] *= np.geomspace(0.01, 1, WIDTH)[:, None, None]  # some channels are much quieter
+    values["ear.places"] *= 0.1
+    nodes = [
+        helper.make_node("Unsqueeze", ["samples", "one"], ["channel"]),
+        helper.make_node("Conv", ["channel", "front.basis"], ["waves"], strides=[160]),
+        helper.make_node("Mul", ["waves", "waves"], ["powers"]),
+        helper.make_node("MatMul", ["front.bank", "powers"], ["mel"]),
+        helper.make_node("Conv", ["mel", "ear.conv.weight"], ["convolved"], pads=[2, 2]),
+        helper.make_node("Transpose", ["convolved"], ["frames"], perm=[0, 2, 1]),
+        helper.make_node("Shape", ["frames"], ["count"], start=1, end=2),
+        helper.make_node("Slice", ["ear.places", "zero", "count", "zero"], ["places"]),
+        helper.make_node("Add", ["frames", "places"], ["placed"]),
+        helper.make_node("MatMul", ["placed", "ear.first"], ["wide"]),
+        helper.make_node("Tanh", ["wide"], ["bent"]),
+        helper.make_node("MatMul", ["bent", "ear.second"], ["narrow"]),
+        helper.make_node("Add", ["narrow", "ear.bias"], ["states"]),
+        helper.make_node("MatMul", ["states", "whitening.components"], ["white"]),
+        helper.make_node("ReduceMean", ["white"], ["embedding"], axes=[1], keepdims=0),
+        helper.make_node("Gemm", ["embedding", "head.weight", "head.bias"], ["logits"], transB=1),
+    ]
+    tensors = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in values.items()]
+    tensors += [numpy_helper.from_array(np.array([place], np.int64), name) for name, place in (("zero", 0), ("one", 1))]
+    graph = helper.make_graph(
+        [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes],
+        "little",
+        [helper.make_tensor_value_info("samples", TensorProto.FLOAT, [1, "n"])],
+        [
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, CLASSES]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [1, WIDTH]),
+        ],
+        tensors,
+    )
+    for place, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{place}"
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(made)
+    return bytes(made.SerializeToString())
+
+
+@pytest.fixture(scope="module")
+def before() -> bytes:
+    return model()
+
+
+@pytest.fixture(scope="module")
+def after(before: bytes) -> bytes:
+    return quantized(before)
+
+
+def answers(made: bytes, n: int = 16_000, seed: int = 0) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(made, providers=["CPUExecutionProvider"])
+    samples = np.random.default_rng(seed).normal(size=(1, n)).astype(np.float32)
+    return [np.asarray(one) for one in session.run(["logits", "embedding"], {"samples": samples})]
+
+
+def tensors(made: bytes) -> dict[str, np.ndarray]:
+    graph = onnx.load_from_string(made).graph
+    return {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+
+
+@pytest.mark.parametrize("n", [1_600, 16_000, 31_111])
+def test_answers_are_within_a_twentieth_of_their_spread(before: bytes, after: bytes, n: int) -> None:
+    for wanted, found in zip(answers(before, n), answers(after, n), strict=True):
+        spread = float(wanted.std())
+        assert spread > 0
+        assert np.abs(found - wanted).max() < 0.05 * spread
+
+
+def test_other_sounds_have_other_answers(after: bytes) -> None:
+    one, other = answers(after)[0], answers(after, seed=1)[0]
+    assert np.abs(one - other).max() > 0.01 * one.std()
+
+
+def test_the_file_is_less_than_a_third_where_nothing_has_to_stay_exact(before: bytes) -> None:
+    assert len(quantized(before, exact=())) < 0.34 * len(before)
+
+
+def test_only_standard_operators_stand_in_it(after: bytes) -> None:
+    made = onnx.load_from_string(after)
+    onnx.checker.check_model(made)
+    assert {node.domain for node in made.graph.node} <= {"", "ai.onnx"}
+    assert [(one.domain, one.version) for one in made.opset_import] == [("", 17)]
+
+
+def test_inputs_and_outputs_keep_their_names_and_shapes(before: bytes, after: bytes) -> None:
+    graphs = [onnx.load_from_string(made).graph for made in (before, after)]
+    assert list(graphs[0].input) == list(graphs[1].input)
+    assert list(graphs[0].output) == list(graphs[1].output)
+
+
+def test_the_front_end_stays_as_it_is(before: bytes, after: bytes) -> None:
+    was, made = tensors(before), tensors(after)
+    for name in EXACT:
+        assert made[name].dtype == np.float32
+        np.testing.assert_array_equal(made[name], was[name])
+    graph = onnx.load_from_string(after).graph
+    assert [node.op_type for node in graph.node if set(node.input) & set(EXACT)] == ["Conv", "MatMul"]
+
+
+def test_large_products_are_computed_in_8_bits_and_whitening_is_not(after: bytes) -> None:
+    kinds = Counter(node.op_type for node in onnx.load_from_string(after).graph.node)
+    assert kinds["MatMulInteger"] == 3  # two products and the answer
+    assert kinds["MatMul"] == 2  # mel and whitening
+    assert kinds["DynamicQuantizeLinear"] == 3
+
+
+def test_kernels_have_a_scale_for_each_channel(before: bytes, after: bytes) -> None:
+    was, made = tensors(before)["ear.conv.weight"], tensors(after)
+    whole, scale = made["ear.conv.weight.whole"], made["ear.conv.weight.scale"]
+    assert (whole.dtype, scale.shape) == (np.int8, (WIDTH,))
+    back = whole * scale[:, None, None]
+    assert (np.abs(back - was) <= 0.5001 * scale[:, None, None]).all()
+    assert np.abs(whole).reshape(WIDTH, -1).max(axis=1).min() == 127  # quiet channels lose nothing by loud ones
+
+
+def test_what_else_is_large_has_half_precision_and_what_is_small_all(before: bytes, after: bytes) -> None:
+    was, made = tensors(before), tensors(after)
+    for name in ("ear.places", "whitening.components"):
+        assert made[f"{name}.half"].dtype == np.float16
+        np.testing.assert_allclose(made[f"{name}.half"], was[name], rtol=1e-3, atol=1e-6)
+    for name in ("ear.bias", "head.bias"):
+        np.testing.assert_array_equal(made[name], was[name])
+
+
+@pytest.mark.parametrize("name", ["ear.second", "head.weight", "ear.conv", "ear.places"])
+def test_what_is_named_stays_exact(before: bytes, name: str) -> None:
+    was, made = tensors(before), tensors(quantized(before, exact=(*EXACT, name)))
+    (whole,) = [weight for weight in was if name in weight]
+    stays = made[whole] if whole in made else made[f"{whole}_Transposed"].T  # the quantizer turns some around
+    np.testing.assert_array_equal(stays, was[whole])
+
+
+def test_a_channel_of_zeros_stays_one(before: bytes) -> None:
+    made = onnx.load_from_string(before)
+    for tensor in made.graph.initializer:
+        if tensor.name == "ear.conv.weight":
+            values = numpy_helper.to_array(tensor).copy()
+            values[3] = 0.0
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    content = bytes(made.SerializeToString())
+    for wanted, found in zip(answers(content), answers(quantized(content)), strict=True):
+        assert np.isfinite(found).all()
+        assert np.abs(found - wanted).max() < 0.05 * wanted.std()
+
+
+def test_the_same_model_gives_the_same_bytes(before: bytes, after: bytes) -> None:
+    assert quantized(before) == after
+
+
+def test_it_says_nothing_and_leaves_the_log_alone(before: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    handlers = list(logging.getLogger().handlers)
+    quantized(before)
+    assert caplog.records == []
+    assert logging.getLogger().handlers == handlers
