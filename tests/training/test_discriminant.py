@@ -63,6 +63,13 @@ def test_with_fewer_rows_than_numbers_it_still_answers() -> None:
     assert (found.argmax(axis=1) == np.arange(60) % CLASSES).mean() > 0.95
 
 
+def test_one_clip_of_each_emotion_is_little_and_not_too_little() -> None:
+    rows, labels = rows_of(CLASSES)
+    found = answers(rows, labels, rows)
+    assert np.isfinite(found).all()
+    assert found.argmax(axis=1).tolist() == labels.tolist()
+
+
 def test_emotions_count_as_equally_likely() -> None:
     rows, labels = rows_of(3_000)
     rare = np.flatnonzero((labels != 2) | (np.arange(len(labels)) % 30 == 2))

@@ -114,6 +114,15 @@ def test_the_learning_rate_rises_and_falls(kind: str) -> None:
     assert rates[-1] < 0.05 * SMALL.learning_rate
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4, 5])
+def test_however_few_steps_there_are_they_are_taken(epochs: int) -> None:
+    settings = replace(SMALL, epochs=epochs, batch=32)
+    taught = teach_member(member_of(learned=4, checked=4), "attentive", settings, seed=0)
+    rates = [row.learning_rate for row in taught.curve]
+    assert len(rates) == epochs
+    assert all(0 < rate <= SMALL.learning_rate for rate in rates)
+
+
 def test_mixing_and_smoothing_keep_a_head_from_being_sure(kind: str) -> None:
     member = member_of()
     bold = teach_member(member, kind, SMALL, seed=0)

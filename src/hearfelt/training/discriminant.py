@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -9,6 +11,8 @@ import torch
 from hearfelt.models.pooling import Discriminant
 
 __all__ = ["fit_discriminant"]
+
+_LEAST: Final = 1e-6
 
 
 def fit_discriminant(
@@ -48,7 +52,8 @@ def fit_discriminant(
             scaled[some] -= means[label]
     weighted = torch.from_numpy(scaled * np.sqrt(weights / weights.sum())[:, None])
     covariance = weighted.T @ weighted  # (numbers, numbers)
-    covariance.diagonal().add_(shrinkage * covariance.diagonal().mean())
+    # One row for each emotion and group leaves nothing but zeros.
+    covariance.diagonal().add_(max(shrinkage * float(covariance.diagonal().mean()), _LEAST))
     slopes = torch.cholesky_solve(torch.from_numpy(means.T.copy()), torch.linalg.cholesky(covariance))
     offsets = -0.5 * (torch.from_numpy(means).T * slopes).sum(dim=0)
     offsets[torch.from_numpy(~np.isin(np.arange(classes), labels))] = -1e4

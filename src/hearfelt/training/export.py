@@ -204,5 +204,6 @@ def _sound_parity(network: nn.Module, model: bytes, waves: Sequence[Features]) -
         with torch.no_grad():
             wanted = network(torch.from_numpy(wave))
         for mine, theirs in zip(wanted, session.run(["logits", "embedding"], {"samples": wave}), strict=True):
-            apart.append(float(np.abs(mine.numpy() - theirs).max()))
+            # Of what is far from 0, such as the logit of an emotion that nothing speaks for, only some digits are held.
+            apart.append(float((np.abs(mine.numpy() - theirs) / np.maximum(1.0, np.abs(theirs))).max()))
     return float(np.max(apart))

@@ -99,8 +99,10 @@ def teach_member(member: Member, kind: str, settings: Ensemble, *, seed: int, ch
         epochs = settings.epochs if kind == "attentive" else settings.plain_epochs
         batches = max(1, member.draws // settings.batch)
         optimizer = torch.optim.AdamW(head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        steps_in_all = max(3, epochs * batches + 1)
+        rising = min(0.5, max(_RISING, 1.5 / steps_in_all))  # a rise of a single step would divide by zero
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, settings.learning_rate, total_steps=epochs * batches + 1, pct_start=_RISING
+            optimizer, settings.learning_rate, total_steps=steps_in_all, pct_start=rising
         )
         even = settings.smoothing / classes
         labels = torch.from_numpy(member.labels).to(member.device)
