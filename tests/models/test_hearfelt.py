@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import soundfile
 import torch
 from torch import Tensor
 
@@ -86,7 +87,9 @@ def files(network: HearfeltNetwork, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("exported")
     made = {"whole": folder / "model.onnx", "float": folder / "float.onnx"}
     card = ModelCard("mine", "1.0", EMOTIONS, "sound", temperature=1.5, window_s=WINDOW_S)
-    export_sound(network, card, EXAMPLES[:2], made["whole"], made["float"])
+    audio = read_audio(EXAMPLES[1])
+    soundfile.write(folder / "long.wav", np.tile(audio.samples, 14), audio.rate_hz)  # longer than it can hear at once
+    export_sound(network, card, [EXAMPLES[0], folder / "long.wav"], made["whole"], made["float"])
     return made
 
 
