@@ -83,7 +83,7 @@ def export_sound(network: nn.Module, card: ModelCard, examples: Sequence[Path], 
     """
     sounds = [read_audio(example) for example in examples]
     longest = round(card.window_s * RATE_HZ)
-    waves = [resample(sound.samples, sound.rate_hz, RATE_HZ)[None, :longest] for sound in sounds]
+    waves = [resample(sound.samples, sound.rate_hz, RATE_HZ)[None, : longest or None] for sound in sounds]
     graph = _sound_graph(network, waves[0])
     apart = _sound_parity(network, graph, waves)
     if not apart <= PARITY:
