@@ -58,3 +58,10 @@ def test_a_changed_file_has_another_digest_even_with_the_same_size_and_date(tmp_
     path.write_bytes(b"two")
     os.utime(path, ns=(date, date))
     assert file_digest(path) != before
+
+
+def test_it_knows_what_it_keeps_without_reading_it(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache.sqlite")
+    cache.put_many({"a": b"1", "b": b"2"})
+    assert cache.known(["a", "c", "a"]) == {"a"}
+    assert Cache(None).known(["a"]) == set()

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Cache", "default_cache", "file_digest"]
 
@@ -57,38 +58,27 @@ class Cache:
 
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Look up many keys at once; a missing key is simply not in the answer."""
-        wanted = list(dict.fromkeys(keys))
-        connection = self._connect()
-        if connection is None:
-            return {}
-        found: dict[str, bytes] = {}
-        with closing(connection):
-            try:
-                for start in range(0, len(wanted), _AT_ONCE):
-                    some = wanted[start : start + _AT_ONCE]
-                    marks = ",".join("?" * len(some))
-                    query = f"SELECT key, value FROM kept WHERE key IN ({marks})"  # noqa: S608 - only marks
-                    found.update(connection.execute(query, some))
-            except sqlite3.Error:
-                return {}
-        return found
+        return dict(self._selected("key, value", keys))
 
     def known(self, keys: Iterable[str]) -> set[str]:
         """Tell which keys are there, without reading what they hold."""
+        return {key for (key,) in self._selected("key", keys)}
+
+    def _selected(self, columns: str, keys: Iterable[str]) -> list[Any]:
         wanted = list(dict.fromkeys(keys))
         connection = self._connect()
         if connection is None:
-            return set()
-        found: set[str] = set()
+            return []
+        found: list[Any] = []
         with closing(connection):
             try:
                 for start in range(0, len(wanted), _AT_ONCE):
                     some = wanted[start : start + _AT_ONCE]
                     marks = ",".join("?" * len(some))
-                    query = f"SELECT key FROM kept WHERE key IN ({marks})"  # noqa: S608 - only marks
-                    found.update(key for (key,) in connection.execute(query, some))
+                    query = f"SELECT {columns} FROM kept WHERE key IN ({marks})"  # noqa: S608 - our columns, only marks
+                    found.extend(connection.execute(query, some))
             except sqlite3.Error:
-                return set()
+                return []
         return found
 
     def put_many(self, values: Mapping[str, bytes]) -> None:

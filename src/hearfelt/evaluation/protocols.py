@@ -45,8 +45,8 @@ class Protocol:
         needs_model: whether it only measures a finished model.
         copies_of_test: whether changed copies of the test clips are learned from, as happens to everybody who
             augments before splitting. Only to show what that is worth.
-        chooses_on_test: whether the epoch, and whatever else is chosen on validation clips, is chosen on the test
-            clips instead. Only to show what that is worth.
+        chooses_on_test: whether the epoch, and on the 162 features whatever else is chosen on validation clips, is
+            chosen on the test clips instead. Only to show what that is worth.
     """
 
     name: str
