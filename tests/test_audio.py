@@ -30,6 +30,29 @@ def test_stereo_is_mixed_and_not_cut() -> None:
     np.testing.assert_allclose(audio.samples, TONE / 2, atol=1e-4)
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
+def test_one_channel_is_taken_as_it_is_stored(subtype: str) -> None:
+    sides = np.stack([TONE, TONE / 4], axis=1)  # (n, channels)
+    for channel in (0, 1):
+        audio = read_audio(wav(sides, subtype=subtype), channel=channel)
+        np.testing.assert_allclose(audio.samples, sides[:, channel], atol=1e-4)
+        assert audio.channels == 2
+        from_array = read_audio(sides.T, RATE, channel=channel)
+        np.testing.assert_array_equal(from_array.samples, sides[:, channel])
+        assert from_array.channels == 2
+    assert read_audio(wav(), channel=0).digest() == read_audio(wav()).digest()
+
+
+@pytest.mark.parametrize("channel", [-1, 2])
+def test_a_channel_that_is_not_there_is_refused_with_those_that_are(channel: int) -> None:
+    sides = np.stack([TONE, TONE])
+    for sound, rate in ((sides, RATE), (wav(sides.T), None)):
+        with pytest.raises(AudioError, match=f"no channel {channel}; this sound has 2, channels 0 to 1"):
+            read_audio(sound, rate, channel=channel)
+    with pytest.raises(AudioError, match="this sound has one, channel 0"):
+        read_audio(TONE, RATE, channel=1)
+
+
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
 def test_every_depth_gives_the_same_sound(subtype: str) -> None:
     np.testing.assert_allclose(read_audio(wav(subtype=subtype)).samples, TONE, atol=0.01)

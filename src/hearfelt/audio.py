@@ -145,18 +145,21 @@ class AudioReader:
         _check_length(self.heard / self.rate_hz, self.name)
 
 
-def read_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = None) -> Audio:
-    """Read a sound from wherever it is, mixed to one channel at its own sampling rate.
+def read_audio(
+    sound: Sound, rate_hz: int | None = None, *, name: str | None = None, channel: int | None = None
+) -> Audio:
+    """Read a sound from wherever it is, as one channel at its own sampling rate.
 
     Args:
         sound: a path, the bytes of a file, an open binary file, or samples: ``(n,)`` or ``(channels, n)``,
             int16, int32, float32 or float64.
         rate_hz: the rate of samples; must be left out for files, which say it themselves.
         name: what messages call the sound; by default the path.
+        channel: the one that is taken, counted from 0; by default all are mixed.
 
     Raises:
         AudioError: if there is no such file, it is no sound, was cut short, holds NaN or infinite samples, or
-            lasts less than 0.1 s.
+            lasts less than 0.1 s, or there is no such channel.
 
     Example:
         >>> read_audio(np.zeros((2, 8000), np.int16), 16000).duration_s
@@ -164,21 +167,25 @@ def read_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = N
         >>> read_audio(np.array([0, 16384] * 800, np.int16), 8000).samples[:2].tolist()
         [0.0, 0.5]
     """
-    with open_audio(sound, rate_hz, name=name) as reader:
+    with open_audio(sound, rate_hz, name=name, channel=channel) as reader:
         return reader.whole()
 
 
 @contextmanager
-def open_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = None) -> Iterator[AudioReader]:
+def open_audio(
+    sound: Sound, rate_hz: int | None = None, *, name: str | None = None, channel: int | None = None
+) -> Iterator[AudioReader]:
     """Open a sound from wherever it is, to read it part by part.
 
     Args:
         sound: as for :func:`read_audio`.
         rate_hz: the rate of samples; must be left out for files.
         name: what messages call the sound.
+        channel: the one that is taken, counted from 0; by default all are mixed.
 
     Raises:
-        AudioError: if there is no such file, it is no sound, or a WAV or Ogg file was cut short.
+        AudioError: if there is no such file, it is no sound, a WAV or Ogg file was cut short, or there is no such
+            channel.
 
     Example:
         >>> with open_audio(np.zeros((2, 8000), np.int16), 16000) as reader:
@@ -189,7 +196,7 @@ def open_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = N
         label = name or "samples"
         if rate_hz is None:
             raise AudioError(f"{label}: samples come without a rate; give it as the second argument, in Hz")
-        audio = _from_samples(sound, rate_hz, label)
+        audio = _from_samples(sound, rate_hz, label, channel)
         _check_rate(rate_hz, label)
         slices = (audio.samples[start : start + BLOCK] for start in range(0, len(audio.samples), BLOCK))
         yield AudioReader(slices, rate_hz, len(audio.samples), channels=audio.channels, name=label)
@@ -202,7 +209,8 @@ def open_audio(sound: Sound, rate_hz: int | None = None, *, name: str | None = N
         raise AudioError(f"{label}: a file says its own rate; give a rate with samples only")
     with _file_of(sound, label) as file, _sound_file(file, label) as opened:
         _check_rate(opened.samplerate, label)
-        parts = _decoded(opened, label)
+        _check_channel(channel, opened.channels, label)
+        parts = _decoded(opened, label, channel)
         yield AudioReader(parts, opened.samplerate, opened.frames, channels=opened.channels, name=label)
 
 
@@ -266,7 +274,7 @@ def audio_files(folder: Path) -> list[Path]:
         raise AudioError(f"{error.filename}: no permission to read this folder; make it readable first") from None
 
 
-def _from_samples(samples: npt.NDArray[np.generic], rate_hz: int, name: str) -> Audio:
+def _from_samples(samples: npt.NDArray[np.generic], rate_hz: int, name: str, channel: int | None) -> Audio:
     if samples.ndim == 2 and not 1 <= samples.shape[0] <= min(MOST_CHANNELS, samples.shape[1]):
         raise AudioError(
             f"{name}: samples of shape {samples.shape}; (n,) or (channels, n) with fewer channels than samples is"
@@ -274,6 +282,10 @@ def _from_samples(samples: npt.NDArray[np.generic], rate_hz: int, name: str) -> 
         )
     if samples.ndim not in (1, 2):
         raise AudioError(f"{name}: samples with {samples.ndim} axes; (n,) or (channels, n) is wanted")
+    channels = 1 if samples.ndim == 1 else samples.shape[0]
+    _check_channel(channel, channels, name)
+    if channel is not None and samples.ndim == 2:
+        samples = samples[channel]  # (channels, n) -> (n,)
     if samples.dtype in (np.int16, np.int32):
         scaled = samples.astype(np.float64) / (2.0 ** (8 * samples.dtype.itemsize - 1))
     elif samples.dtype in (np.float32, np.float64):
@@ -282,7 +294,7 @@ def _from_samples(samples: npt.NDArray[np.generic], rate_hz: int, name: str) -> 
         raise AudioError(f"{name}: samples of type {samples.dtype}; int16, int32, float32 or float64 is wanted")
     mono = scaled.mean(axis=0) if scaled.ndim == 2 else scaled  # (channels, n) -> (n,)
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused below
-        return Audio(mono.astype(np.float32), rate_hz, 1 if samples.ndim == 1 else samples.shape[0], name)
+        return Audio(mono.astype(np.float32), rate_hz, channels, name)
 
 
 @contextmanager
@@ -323,8 +335,8 @@ def _sound_file(file: BinaryIO, name: str) -> Iterator[soundfile.SoundFile]:
         yield opened
 
 
-def _decoded(opened: soundfile.SoundFile, name: str) -> Iterator[Samples]:
-    rate_hz, channels, promised, heard = opened.samplerate, opened.channels, opened.frames, 0
+def _decoded(opened: soundfile.SoundFile, name: str, channel: int | None) -> Iterator[Samples]:
+    rate_hz, promised, heard = opened.samplerate, opened.frames, 0
     # 16-bit sound is scaled here: the same numbers as libsndfile's own, four times as fast
     stored = "int16" if opened.subtype == "PCM_16" else "float32"
     while True:
@@ -335,8 +347,10 @@ def _decoded(opened: soundfile.SoundFile, name: str) -> Iterator[Samples]:
         if not len(block):
             break
         heard += len(block)
+        if channel is not None:
+            block = block[:, channel : channel + 1]  # (n, channels) -> (n, 1)
         scaled = block * STEP_16_BIT if stored == "int16" else block
-        yield scaled.mean(axis=1) if channels > 1 else scaled[:, 0]
+        yield scaled.mean(axis=1) if scaled.shape[1] > 1 else np.ascontiguousarray(scaled[:, 0])
     if 0 < heard < promised:
         raise AudioError(
             f"{name}: cut short, {heard / rate_hz:.2f} s of {promised / rate_hz:.2f} s are there;"
@@ -352,6 +366,13 @@ def _unreadable(error: Exception, name: str) -> AudioError:
 def _check_rate(rate_hz: int, name: str) -> None:
     if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
         raise AudioError(f"{name}: a rate of {rate_hz} Hz; {LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,} Hz is wanted")
+
+
+def _check_channel(channel: int | None, channels: int, name: str) -> None:
+    if channel is None or 0 <= channel < channels:
+        return
+    there = "one, channel 0" if channels == 1 else f"{channels}, channels 0 to {channels - 1}"
+    raise AudioError(f"{name}: there is no channel {channel}; this sound has {there}")
 
 
 def _check_level(samples: Samples, name: str, *, before: int = 0) -> None:
