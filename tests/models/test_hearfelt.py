@@ -22,6 +22,7 @@ from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.hearfelt import LIMITS, WINDOW_S, HearfeltNetwork, Whitening
 from hearfelt.models.moonshine import MoonshineEncoder
+from hearfelt.models.pitch import MELODY
 from hearfelt.models.pooling import AttentiveHead, Discriminant, Head, HeadSize, PlainHead, halved
 from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training.export import PARITY, export_sound
@@ -62,7 +63,7 @@ def heads() -> tuple[list[AttentiveHead], list[PlainHead]]:
 
 def discriminant() -> Discriminant:
     """One that weighs quiet numbers as much as loud ones, as it does who divides by their deviation."""
-    made = Discriminant(2 * (1536 + 864), 8)
+    made = Discriminant(2 * (1536 + 864) + MELODY, 8)
     torch.nn.init.normal_(made.slopes, std=0.05)
     with torch.no_grad():
         made.slopes[1024 + LOUD] /= 60.0

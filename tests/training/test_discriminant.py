@@ -124,3 +124,19 @@ def test_the_rows_given_stay_as_they_are() -> None:
     zeros = np.zeros(60, np.int64)
     fit_discriminant(rows, labels, zeros, np.ones(60, np.float32), classes=CLASSES, shrinkage=1.0)
     np.testing.assert_array_equal(rows, before)
+
+
+def test_numbers_with_more_emphasis_are_held_back_less() -> None:
+    """Two numbers say the same; the shrinkage leaves more of the one that is stretched."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    rows = (labels[:, None] + generator.normal(size=(200, 2))).astype(np.float32)
+    same = np.zeros(200, np.int64), np.ones(200, np.float32)
+    options = {"classes": 2, "shrinkage": 5.0}
+    even, uneven = (
+        fit_discriminant(rows.copy(), labels, *same, emphasis=emphasis, **options).slopes.detach().numpy()
+        for emphasis in (None, np.array([4.0, 1.0], np.float32))
+    )
+    weights = [np.abs(one[:, 1] - one[:, 0]) for one in (even, uneven)]
+    assert weights[0][0] / weights[0][1] == pytest.approx(1.0, abs=0.4)
+    assert weights[1][0] > 3 * weights[1][1]

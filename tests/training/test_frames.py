@@ -18,6 +18,7 @@ from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.hearfelt import Whitening
 from hearfelt.models.moonshine import MoonshineEncoder
+from hearfelt.models.pitch import PitchEar, melody
 from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training import frames as hearing
 from hearfelt.training.frames import (
@@ -248,12 +249,13 @@ def test_a_clip_heard_faster_has_fewer_frames(encoders: Encoders, few: Clips) ->
     assert [ear.shape[-1] for ear in listener.hear(samples)] == [1536, 864, DESCRIBED]
 
 
-def test_a_clip_is_described_by_mean_and_deviation_of_all_its_states(encoders: Encoders, few: Clips) -> None:
+def test_a_clip_is_described_by_statistics_of_all_its_states_and_its_melody(encoders: Encoders, few: Clips) -> None:
     samples, _ = soundfile.read(few[0].path, dtype="float32")
     mel, wave = LogMel()(torch.from_numpy(samples)[None])
     with torch.inference_mode():
         states = [WhisperEncoder.of(encoders.whisper)(mel)[0], MoonshineEncoder.of(encoders.moonshine)(wave)[0]]
     expected = [part for some in states for part in (some.mean(dim=0), (some.var(dim=0, unbiased=False) + 1e-5).sqrt())]
+    expected.append(melody(PitchEar()(wave))[0])
     torch.testing.assert_close(Listener(encoders).hear(samples)[2], torch.cat(expected), atol=1e-3, rtol=1e-3)
 
 

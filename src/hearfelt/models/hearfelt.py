@@ -1,4 +1,4 @@
-"""The network that ships: two borrowed ears, held still, and an ensemble of small heads that learned to judge."""
+"""The network that ships: two borrowed ears, one made by hand, and an ensemble of small heads that learned to judge."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.moonshine import MoonshineEncoder
+from hearfelt.models.pitch import PitchEar, melody
 from hearfelt.models.pooling import Discriminant, Head, halved, statistics
 from hearfelt.models.whisper import WhisperEncoder
 
@@ -68,7 +69,7 @@ class HearfeltNetwork(nn.Module):
         moonshine: the small ear.
         whitenings: of the frames of each.
         heads: kinds of heads; answers are averaged within a kind, then over the kinds, as log-probabilities.
-        discriminant: answers from the statistics of both ears; a kind of its own.
+        discriminant: answers from the statistics of all three ears; a kind of its own.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class HearfeltNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.front = LogMel()
-        self.whisper, self.moonshine = whisper, moonshine
+        self.whisper, self.moonshine, self.pitch = whisper, moonshine, PitchEar()
         self.whitenings = nn.ModuleList(whitenings)
         self.heads = nn.ModuleList(head for kind in heads for head in kind)
         self.counts = tuple(len(kind) for kind in heads)
@@ -98,7 +99,7 @@ class HearfeltNetwork(nn.Module):
         """
         mel, wave = self.front(samples)
         states = [self.whisper(mel), self.moonshine(wave)]
-        described = torch.cat([statistics(some) for some in states], dim=1)
+        described = torch.cat([*(statistics(some) for some in states), melody(self.pitch(wave))], dim=1)
         ears = [whiten(halved(some)) for whiten, some in zip(self.whitenings, states, strict=True)]
         answers = [self.discriminant(described).log_softmax(dim=1)]
         given = [head(ears).log_softmax(dim=1) for head in self.heads]

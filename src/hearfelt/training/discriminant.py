@@ -23,6 +23,7 @@ def fit_discriminant(
     *,
     classes: int,
     shrinkage: float,
+    emphasis: npt.NDArray[np.float32] | None = None,
 ) -> Discriminant:
     """Fit a linear discriminant with a shrunken covariance (Friedman 1989, "Regularized Discriminant Analysis").
 
@@ -38,11 +39,14 @@ def fit_discriminant(
         weights: ``(rows,)``, how much each counts in the covariance.
         classes: how many emotions there are.
         shrinkage: added to the covariance's diagonal, as a share of its mean.
+        emphasis: ``(numbers,)``, by how much each number is stretched after scaling: the more, the less the shrinkage
+            holds it back; by default all are alike.
 
     Returns:
         From unscaled rows to logits.
     """
     middle, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-3
+    scale = scale if emphasis is None else scale / emphasis
     scaled = (rows - middle) / scale
     means = np.zeros((classes, rows.shape[1]), np.float32)
     for label in range(classes):

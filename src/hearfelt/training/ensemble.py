@@ -13,6 +13,7 @@ from hearfelt.clips import Clips
 from hearfelt.errors import ModelError
 from hearfelt.evaluation.calibration import fit_temperature, log_softmax
 from hearfelt.evaluation.plan import without_copies
+from hearfelt.models.pitch import MELODY
 from hearfelt.models.pooling import Discriminant, Head
 from hearfelt.splits import speaker_folds
 from hearfelt.training.admission import generator_for
@@ -109,7 +110,13 @@ class Teacher:
             chances[used].astype(np.float32),
             classes=len(self.lesson.labels),
             shrinkage=self.recipe.ensemble.shrinkage,
+            emphasis=self._emphasis(),
         )
+
+    def _emphasis(self) -> npt.NDArray[np.float32]:
+        emphasis = np.ones(self.frames.heard[0][2].size, np.float32)
+        emphasis[-MELODY:] = self.recipe.ensemble.melody
+        return emphasis
 
     def answers(self, discriminant: Discriminant, places: Places) -> Floats:
         """Let a discriminant answer for views: logits ``(views, classes)``."""

@@ -25,6 +25,7 @@ from hearfelt.errors import HearfeltError
 from hearfelt.models.frontend import RATE_HZ, LogMel
 from hearfelt.models.hearfelt import Whitening
 from hearfelt.models.moonshine import MoonshineEncoder
+from hearfelt.models.pitch import MELODY, PitchEar, melody
 from hearfelt.models.pooling import halved, statistics
 from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training.views import View, played, worn
@@ -42,9 +43,9 @@ __all__ = [
 ]
 
 KEPT: Final = (512, 256)  # numbers a frame of each ear after whitening
-DESCRIBED: Final = 2 * (1536 + 864)  # mean and deviation of each number of both ears' states
+DESCRIBED: Final = 2 * (1536 + 864) + MELODY  # mean and deviation of each number of both ears' states, and melody
 LONGEST_S: Final = 14.0  # what is beyond it in a training clip is not heard
-_VERSION: Final = 2  # of what is kept; raised when frames change
+_VERSION: Final = 3  # of what is kept; raised when frames change
 _CLIPS_FOR_WHITENING: Final = 600
 _FRAMES_A_CLIP: Final = 80
 _KEPT_AT_ONCE: Final = 64
@@ -88,17 +89,18 @@ class Listener:
     def __init__(self, encoders: Encoders, whitenings: tuple[Whitening, Whitening] | None = None) -> None:
         self._whisper = WhisperEncoder.of(encoders.whisper)
         self._moonshine = MoonshineEncoder.of(encoders.moonshine)
+        self._pitch = PitchEar()
         self._whitenings = whitenings
         self._fronts: dict[float, LogMel] = {}
 
     def hear(self, samples: npt.NDArray[np.float32], speed: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
-        """Hear a sound ``(n,)`` at 16 kHz: frames of each ear, ``(frames, numbers)``, and statistics ``(4800,)``."""
+        """Hear a sound ``(n,)`` at 16 kHz: frames of each ear, ``(frames, numbers)``, and statistics ``(4959,)``."""
         front = self._fronts.setdefault(speed, LogMel(speed))
         with torch.inference_mode():
             mel, wave = front(torch.from_numpy(np.ascontiguousarray(samples))[None])
-            heard = torch.from_numpy(np.ascontiguousarray(played(wave[0].numpy(), speed)))
-            states = self._whisper(mel), self._moonshine(heard[None])
-            described = torch.cat([statistics(some) for some in states], dim=1)
+            heard = torch.from_numpy(np.ascontiguousarray(played(wave[0].numpy(), speed)))[None]
+            states = self._whisper(mel), self._moonshine(heard)
+            described = torch.cat([*(statistics(some) for some in states), melody(self._pitch(heard))], dim=1)
             large, small = halved(states[0]), halved(states[1])
             if self._whitenings:
                 large, small = self._whitenings[0](large), self._whitenings[1](small)
@@ -112,7 +114,7 @@ class Frames:
     Attributes:
         clips: in their order; one for each view of it that was heard.
         views: how each was heard.
-        heard: of each view the frames of both ears, ``(frames, numbers)``, and its statistics ``(4800,)``.
+        heard: of each view the frames of both ears, ``(frames, numbers)``, and its statistics ``(4959,)``.
     """
 
     clips: tuple[Clip, ...] = field(repr=False)
@@ -128,7 +130,7 @@ class Frames:
         return np.array([len(large) for large, _, _ in self.heard], np.int64)
 
     def described(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Give the statistics of some views, ``(places, 4800)``."""
+        """Give the statistics of some views, ``(places, 4959)``."""
         return np.stack([self.heard[place][2] for place in places]).astype(np.float32)
 
     def batch(

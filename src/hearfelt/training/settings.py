@@ -119,6 +119,7 @@ class Ensemble:
         attentive: attentive heads in the model.
         plain: plain heads in the model.
         shrinkage: what is added to the discriminant's covariances, as a share of their mean.
+        melody: how much more the numbers of the ear for pitch count in the discriminant than others.
         epochs: of an attentive head; the last one's weights are kept.
         plain_epochs: of a plain head, whose epochs are short.
         batch: views in a step.
@@ -143,7 +144,8 @@ class Ensemble:
     groups: int = _number(4, 2, 20)
     attentive: int = _number(2, 1, 20)
     plain: int = _number(4, 1, 20)
-    shrinkage: float = _number(1.0, 0.01, 1000.0)
+    shrinkage: float = _number(0.5, 0.01, 1000.0)
+    melody: float = _number(3.0, 0.01, 100.0)
     epochs: int = _number(10, 1, 500)
     plain_epochs: int = _number(20, 1, 500)
     batch: int = _number(64, 2, 1024)

@@ -33,7 +33,7 @@ from hearfelt.training.views import View
 __all__ = ["FLOAT_MODEL", "prepare", "sound_key", "teach_sound"]
 
 FLOAT_MODEL: Final = "float.onnx"  # the same network in float32, to measure what 8 bits cost; it is never shipped
-_FORMAT: Final = 2  # of a run; raised when the same recipe would give another model
+_FORMAT: Final = 3  # of a run; raised when the same recipe would give another model
 _POSITIONS: Final = 700  # 14 s, more than the window
 _ENOUGH: Final = 200  # clips of other corpora, from which the whitening is learned; with fewer, from all
 

@@ -1,0 +1,107 @@
+"""The third ear, made by hand: how strongly a voice repeats itself at each pitch, and how loud it is in a few bands."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hearfelt.models.frontend import RATE_HZ
+
+__all__ = ["MELODY", "PitchEar", "melody"]
+
+LAGS: Final = 48
+LOWEST_HZ: Final = 62.5
+HIGHEST_HZ: Final = 500.0
+BAND_EDGES_HZ: Final = ((50.0, 8000.0), (50.0, 500.0), (500.0, 1500.0), (1500.0, 3500.0), (3500.0, 8000.0))
+MELODY: Final = 3 * (LAGS + len(BAND_EDGES_HZ))  # numbers that describe a clip
+
+_FRAME: Final = 640  # 40 ms, two and a half periods of the lowest voice
+_HOP: Final = 320
+_POINTS: Final = 1024  # of the transform; the frame and the longest lag fit into it
+_FINE: Final = 256  # bins below 4 kHz, all of which are needed for the lags …
+_COARSE: Final = 4  # … and every fourth above, which is enough for a band's level
+_LEAST: Final = 1e-3  # of the power of spoken frames: what lies far below it is not asked for its pitch
+_FLOOR: Final = 1e-6
+_SPOKEN: Final = 1.5e3  # power of a spoken frame, summed over the bins, of a sound at the level that LogMel gives it
+
+
+class PitchEar(nn.Module):
+    """From a levelled sound to frames of 40 ms: autocorrelations at 48 lags, and levels in five bands.
+
+    The autocorrelation is computed from the power below 4 kHz and divided by that of the window (Boersma 1993), so
+    that a steady tone has 1 at its period. Nothing is decided: octaves are left to whoever learns from it.
+
+    Example:
+        >>> wave = torch.sin(torch.arange(16000) * (2 * torch.pi * 250 / 16000))[None]
+        >>> frames = PitchEar()(wave)
+        >>> tuple(frames.shape), int(frames[0, 10, 24:48].argmax()) + 24
+        ((1, 25, 53), 31)
+    """
+
+    basis: Tensor
+    lag_basis: Tensor
+    band_basis: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        bins = torch.cat([torch.arange(3, _FINE), torch.arange(_FINE, _POINTS // 2, _COARSE)]).double()
+        widths = torch.where(bins < _FINE, 1.0, float(_COARSE)).double()
+        angles = bins[:, None] * torch.arange(_FRAME).double() * (2.0 * torch.pi / _POINTS)
+        window = torch.hann_window(_FRAME, dtype=torch.float64)
+        filters = torch.cat([angles.cos() * window, angles.sin() * window])
+        self.register_buffer("basis", filters[:, None].float(), persistent=False)
+        hertz = bins * (RATE_HZ / _POINTS)
+        periods = 1.0 / torch.logspace(
+            torch.tensor(LOWEST_HZ).log10().item(), torch.tensor(HIGHEST_HZ).log10().item(), LAGS, dtype=torch.float64
+        )
+        lags = torch.cos(2.0 * torch.pi * hertz[:, None] * periods) * (bins < _FINE)[:, None]
+        self.register_buffer("lag_basis", (lags / _of_window(window, periods * RATE_HZ)).float(), persistent=False)
+        bands = torch.stack([(hertz >= low) & (hertz < high) for low, high in BAND_EDGES_HZ], dim=1)
+        below = (bins < _FINE)[:, None]
+        self.register_buffer("band_basis", torch.cat([bands * widths[:, None], below], dim=1).float(), persistent=False)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Hear one clip.
+
+        Args:
+            wave: ``(1, n)`` at 16 kHz, at the level that :class:`~hearfelt.models.frontend.LogMel` gives it.
+
+        Returns:
+            ``(1, frames, 53)``.
+        """
+        around = functional.pad(wave[:, None], (_FRAME // 2, _FRAME // 2), mode="reflect")
+        cosines, sines = functional.conv1d(around, self.basis, stride=_HOP)[:, :, :-1].chunk(2, dim=1)
+        power = (cosines * cosines + sines * sines).transpose(1, 2)  # (1, frames, bins)
+        levels = power @ self.band_basis / _SPOKEN  # five bands, and all that the lags are computed from
+        repeats = (power / _SPOKEN) @ self.lag_basis / (levels[:, :, -1:] + _LEAST)
+        loud = (levels[:, :, :-1] + _FLOOR).log10()
+        frames = torch.cat([repeats, loud], dim=2)
+        return functional.avg_pool1d(frames.transpose(1, 2), 2).transpose(1, 2)
+
+
+def melody(frames: Tensor) -> Tensor:
+    """Describe a clip by mean, deviation and mean change of its frames.
+
+    Args:
+        frames: ``(batch, frames, 53)``, at least two frames.
+
+    Returns:
+        ``(batch, 159)``.
+    """
+    mean = frames.mean(dim=1)
+    apart = frames - mean[:, None]
+    deviation = ((apart * apart).mean(dim=1) + 1e-5).sqrt()
+    change = (frames[:, 1:] - frames[:, :-1]).abs().mean(dim=1)
+    return torch.cat([mean, deviation, change], dim=1)
+
+
+def _of_window(window: Tensor, lags: Tensor) -> Tensor:
+    """Autocorrelation of the window at lags ``(lags,)`` in samples, 1 at none; never below what can be divided by."""
+    spectrum = torch.fft.rfft(window, 2 * _POINTS).abs() ** 2
+    whole = torch.fft.irfft(spectrum)[:_POINTS]
+    low = lags.floor().long()
+    share = lags - low
+    return ((1.0 - share) * whole[low] + share * whole[low + 1]).div(whole[0]).clamp(min=0.15)
