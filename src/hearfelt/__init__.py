@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from hearfelt.audio import read_audio
     from hearfelt.emotions import Emotion
     from hearfelt.errors import HearfeltError
+    from hearfelt.inference.moments import Moment, Timeline
     from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
 
-__all__ = ["Emotion", "HearfeltError", "Prediction", "Recognizer", "read_audio"]
+__all__ = ["Emotion", "HearfeltError", "Moment", "Prediction", "Recognizer", "Timeline", "read_audio"]
 
 _DEFINED_IN = {
     "Emotion": "hearfelt.emotions",
     "HearfeltError": "hearfelt.errors",
+    "Moment": "hearfelt.inference.moments",
     "Prediction": "hearfelt.inference.prediction",
     "Recognizer": "hearfelt.inference.recognizer",
+    "Timeline": "hearfelt.inference.moments",
     "read_audio": "hearfelt.audio",
 }
 

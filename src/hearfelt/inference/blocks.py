@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hearfelt.audio import SHORTEST_S, AudioReader, Samples, refuse_silence, resample
 
-__all__ = ["RATE_HZ", "Answered", "blocks_of", "frame_powers", "pooled"]
+__all__ = ["RATE_HZ", "Answered", "blocks_of", "frame_powers", "pooled", "resampled"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,8 +58,8 @@ def blocks_of(reader: AudioReader, window_s: float) -> Iterator[Samples]:
         ...     [len(block) for block in blocks_of(reader, 2.0)]
         [26667, 26667, 26666]
     """
-    if reader.duration_s > LONG_S:
-        yield from _divided(_resampled(reader), _block_length(reader.frames, reader.rate_hz, window_s))
+    if reader.lasts_longer_than(LONG_S):
+        yield from _divided(resampled(reader), _block_length(reader.frames, reader.rate_hz, window_s))
         refuse_silence(reader)
         return
     audio = reader.whole()
@@ -103,12 +103,22 @@ def pooled(answers: Sequence[Answered]) -> Floats:
 
 
 def _block_length(frames: int, rate_hz: int, window_s: float) -> int:
-    samples = math.ceil(frames * RATE_HZ / rate_hz)
+    if not frames and window_s:  # nobody knows how long it is: then every block is as long as it may be
+        return round(window_s * RATE_HZ)
+    samples = max(1, math.ceil(frames * RATE_HZ / rate_hz))
     blocks = math.ceil(samples / round(window_s * RATE_HZ)) if window_s else 1
     return math.ceil(samples / blocks)
 
 
-def _resampled(reader: AudioReader) -> Iterator[Samples]:
+def resampled(reader: AudioReader) -> Iterator[Samples]:
+    """Read a sound to its end at 16 kHz, in parts of some seconds.
+
+    Yields:
+        ``(n,)`` float32, one after another; together sample for sample what resampling the whole gives.
+
+    Raises:
+        AudioError: if the sound cannot be read to its end, or is too short.
+    """
     import soxr
 
     if reader.rate_hz == RATE_HZ:

