@@ -1,26 +1,32 @@
-"""Sound: read anything that libsndfile reads, mix it to one channel, refuse what is broken."""
+"""Sound: read it from wherever it is and whatever it is stored as, make one channel of it, refuse what is broken."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
 from hearfelt.containers import refuse_cut_short
 from hearfelt.errors import AudioError
+from hearfelt.pyav_file import SUFFIXES, container_of, is_installed, open_pyav_file
+from hearfelt.raw_pcm import RawSound, decode_raw
+from hearfelt.sample_arrays import Samples, channels_of, from_array
+from hearfelt.sound_file import BLOCK, Block, Decoded, open_sound_file
+from hearfelt.sources import name_of, open_source, open_stream
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "BLOCK",
     "SHORTEST_S",
     "Audio",
     "AudioReader",
@@ -33,18 +39,15 @@ __all__ = [
     "resample",
 ]
 
-Samples = npt.NDArray[np.float32]
-Sound = Path | str | bytes | BinaryIO | npt.NDArray[np.generic]
+Sound = Path | str | bytes | BinaryIO | RawSound | npt.NDArray[np.generic]
 
 SHORTEST_S: Final = 0.1
 SILENCE_DB: Final = -80.0  # a peak below this is under three steps of 16-bit sound: nothing was recorded
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 LOUDEST = 100.0  # 40 dB above full scale; beyond it somebody forgot to divide 16-bit numbers by 32,768
-BLOCK = 1 << 18  # frames read at a time, 5 s at 48 kHz: a header that lies about its length costs no memory
-MOST_CHANNELS = 64
 STEP_16_BIT: Final = np.float32(1 / 32_768)
 
-AUDIO_SUFFIXES: Final = frozenset(
+AUDIO_SUFFIXES: Final = SUFFIXES | frozenset(
     (".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav")
 )
 
@@ -87,7 +90,7 @@ class AudioReader:
     Args:
         parts: the samples as they are decoded, one channel, not checked yet.
         rate_hz: samples in a second.
-        frames: how many samples are promised.
+        frames: how many samples are promised or estimated; 0 if nobody knows.
         channels: how many channels the source has.
         name: what messages call it.
 
@@ -103,14 +106,35 @@ class AudioReader:
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds, as the file promises it."""
-        return self.frames / self.rate_hz
+        """Length in seconds, as the file promises it; what has gone by, where nothing is promised."""
+        return (self.frames or self.heard) / self.rate_hz
 
     @property
     def peak_db(self) -> float:
         """Largest deviation from the mean of what has gone by, in dB of full scale."""
         mean = self._sum / max(1, self.heard)
         return _decibels(max(self._highest - mean, mean - self._lowest))
+
+    def lasts_longer_than(self, seconds: float) -> bool:
+        """Tell whether there is more sound than this, by hearing it instead of trusting a promise.
+
+        What is heard for that is held, and given by :meth:`parts` and :meth:`whole` as if nothing had happened.
+        Afterwards :attr:`frames` is right if the sound is not longer, and 0 if it was promised to be shorter.
+
+        Raises:
+            AudioError: if the sound is broken before that.
+        """
+        begun: list[Samples] = []
+        held, enough = 0, seconds * self.rate_hz
+        while held <= enough and (part := next(self._parts, None)) is not None:
+            begun.append(part)
+            held += len(part)
+        self._parts = chain(begun, self._parts)
+        if held <= enough:
+            self.frames = held
+        elif self.frames < held:
+            self.frames = 0
+        return held > enough
 
     def whole(self) -> Audio:
         """Read everything at once.
@@ -192,26 +216,17 @@ def open_audio(
         ...     sum(len(part) for part in reader.parts())
         8000
     """
-    if isinstance(sound, np.ndarray):
-        label = name or "samples"
-        if rate_hz is None:
-            raise AudioError(f"{label}: samples come without a rate; give it as the second argument, in Hz")
-        audio = _from_samples(sound, rate_hz, label, channel)
-        _check_rate(rate_hz, label)
-        slices = (audio.samples[start : start + BLOCK] for start in range(0, len(audio.samples), BLOCK))
-        yield AudioReader(slices, rate_hz, len(audio.samples), channels=audio.channels, name=label)
-        return
-    if not isinstance(sound, str | Path | bytes) and not hasattr(sound, "read"):
-        kind = type(sound).__name__
-        raise AudioError(f"{name or 'sound'}: a {kind}; a path, bytes, an open file or a numpy array is wanted")
-    label = name or (str(sound) if isinstance(sound, str | Path) else "sound")
-    if rate_hz is not None:
-        raise AudioError(f"{label}: a file says its own rate; give a rate with samples only")
-    with _file_of(sound, label) as file, _sound_file(file, label) as opened:
-        _check_rate(opened.samplerate, label)
-        _check_channel(channel, opened.channels, label)
-        parts = _decoded(opened, label, channel)
-        yield AudioReader(parts, opened.samplerate, opened.frames, channels=opened.channels, name=label)
+    source = sound.source if isinstance(sound, RawSound) else sound
+    is_array = isinstance(sound, np.ndarray)
+    label = name or ("samples" if is_array else name_of(source))
+    if not is_array and not isinstance(source, str | Path | bytes) and not hasattr(source, "read"):
+        kind = type(source).__name__
+        raise AudioError(f"{label}: a {kind}; a path, bytes, an open file or a numpy array is wanted")
+    with _decoded(sound, rate_hz, label, channel) as decoded:
+        _check_rate(decoded.rate_hz, label)
+        _check_channel(channel, decoded.channels, label)
+        parts = _one_channel(decoded.blocks, channel)
+        yield AudioReader(parts, decoded.rate_hz, decoded.frames, channels=decoded.channels, name=label)
 
 
 def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
@@ -255,112 +270,89 @@ def refuse_silence(audio: Audio | AudioReader) -> None:
 def audio_files(folder: Path) -> list[Path]:
     """List the sound files below a folder by their endings, sorted by path; hidden files are passed over."""
 
-    def walk(inside: Path) -> Iterator[Path]:
-        for entry in inside.iterdir():
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                yield from walk(entry)
-            elif entry.suffix.casefold() in AUDIO_SUFFIXES and entry.is_file():
-                yield entry
-
+    found: list[Path] = []
+    waiting = [folder]  # no recursion: folders may lie deeper than Python calls
     try:
-        return sorted(walk(folder), key=lambda path: path.as_posix())
+        while waiting:
+            inside = waiting.pop()
+            for entry in inside.iterdir():
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir() and not entry.is_symlink():
+                    waiting.append(entry)
+                elif entry.suffix.casefold() in AUDIO_SUFFIXES and entry.is_file():
+                    found.append(entry)
+        return sorted(found, key=lambda path: path.as_posix())
     except FileNotFoundError:
         raise AudioError(f"{folder}: there is no such folder; check the path") from None
     except NotADirectoryError:
         raise AudioError(f"{folder}: this is a file; a folder is wanted here") from None
     except PermissionError as error:
         raise AudioError(f"{error.filename}: no permission to read this folder; make it readable first") from None
-
-
-def _from_samples(samples: npt.NDArray[np.generic], rate_hz: int, name: str, channel: int | None) -> Audio:
-    if samples.ndim == 2 and not 1 <= samples.shape[0] <= min(MOST_CHANNELS, samples.shape[1]):
-        raise AudioError(
-            f"{name}: samples of shape {samples.shape}; (n,) or (channels, n) with fewer channels than samples is"
-            " wanted, so transpose them if they are (n, channels)"
-        )
-    if samples.ndim not in (1, 2):
-        raise AudioError(f"{name}: samples with {samples.ndim} axes; (n,) or (channels, n) is wanted")
-    channels = 1 if samples.ndim == 1 else samples.shape[0]
-    _check_channel(channel, channels, name)
-    if channel is not None and samples.ndim == 2:
-        samples = samples[channel]  # (channels, n) -> (n,)
-    if samples.dtype in (np.int16, np.int32):
-        scaled = samples.astype(np.float64) / (2.0 ** (8 * samples.dtype.itemsize - 1))
-    elif samples.dtype in (np.float32, np.float64):
-        scaled = samples.astype(np.float64)
-    else:
-        raise AudioError(f"{name}: samples of type {samples.dtype}; int16, int32, float32 or float64 is wanted")
-    mono = scaled.mean(axis=0) if scaled.ndim == 2 else scaled  # (channels, n) -> (n,)
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused below
-        return Audio(mono.astype(np.float32), rate_hz, channels, name)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _too_deep(inside) from None
+        raise AudioError(f"{inside}: cannot be read ({error.strerror})") from error
 
 
 @contextmanager
-def _file_of(sound: Path | str | bytes | BinaryIO, name: str) -> Iterator[BinaryIO]:
-    if not isinstance(sound, str | Path):
-        yield io.BytesIO(sound if isinstance(sound, bytes) else sound.read())
+def _decoded(sound: Sound, rate_hz: int | None, name: str, channel: int | None) -> Iterator[Decoded]:
+    if isinstance(sound, np.ndarray):
+        if rate_hz is None:
+            raise AudioError(f"{name}: samples come without a rate; give it as the second argument, in Hz")
+        channels = channels_of(sound, name)
+        _check_channel(channel, channels, name)
+        mono = from_array(sound, name, channel)
+        slices = (mono[start : start + BLOCK, None] for start in range(0, len(mono), BLOCK))  # (n, 1)
+        yield Decoded(rate_hz, channels, len(mono), slices)
         return
-    if not str(sound):
-        raise AudioError("an empty path; the path of a sound file is wanted")
-    try:
-        file = Path(sound).expanduser().open("rb")
-    except FileNotFoundError:
-        raise AudioError(f"{name}: there is no such file; check the path") from None
-    except IsADirectoryError:
-        raise AudioError(f"{name}: this is a folder; a sound file is wanted here") from None
-    except PermissionError:
-        raise AudioError(f"{name}: no permission to read this file; make it readable first") from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise AudioError(f"{name}: cannot be read ({error})") from error
-    with file:
-        yield file
+    if rate_hz is not None:
+        raise AudioError(f"{name}: a file says its own rate; give a rate with samples only")
+    if isinstance(sound, RawSound):
+        with open_stream(sound.source, name) as file:
+            yield decode_raw(file, sound.format, name)
+        return
+    with open_source(sound, name) as file, _opened(file, name) as decoded:
+        yield decoded
 
 
 @contextmanager
-def _sound_file(file: BinaryIO, name: str) -> Iterator[soundfile.SoundFile]:
+def _opened(file: BinaryIO, name: str) -> Iterator[Decoded]:
     try:
-        if not file.read(1):
-            raise AudioError(f"{name}: the file is empty; a sound file is wanted")
-        file.seek(0)
         refuse_cut_short(file, name)
         file.seek(0)
-        opened = soundfile.SoundFile(file)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise _unreadable(error, name) from error
+        container = container_of(file)
     except OSError as error:
         raise AudioError(f"{name}: cannot be read ({error})") from error
-    with opened:
-        yield opened
-
-
-def _decoded(opened: soundfile.SoundFile, name: str, channel: int | None) -> Iterator[Samples]:
-    rate_hz, promised, heard = opened.samplerate, opened.frames, 0
-    # 16-bit sound is scaled here: the same numbers as libsndfile's own, four times as fast
-    stored = "int16" if opened.subtype == "PCM_16" else "float32"
-    while True:
+    with ExitStack() as stack:
+        if container is not None:
+            yield stack.enter_context(open_pyav_file(file, container, name))
+            return
         try:
-            block = opened.read(BLOCK, dtype=stored, always_2d=True)  # (n, channels)
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise _unreadable(error, name) from error
-        if not len(block):
-            break
-        heard += len(block)
-        if channel is not None:
+            decoded = stack.enter_context(open_sound_file(file, name))
+        except AudioError:
+            file.seek(0)
+            container = container_of(file, shared=True)
+            if container is None or not is_installed():
+                raise
+            decoded = stack.enter_context(open_pyav_file(file, container, name))
+        yield decoded
+
+
+def _one_channel(blocks: Iterable[Block], channel: int | None) -> Iterator[Samples]:
+    for block in blocks:
+        if channel is not None and block.shape[1] > 1:
             block = block[:, channel : channel + 1]  # (n, channels) -> (n, 1)
-        scaled = block * STEP_16_BIT if stored == "int16" else block
+        scaled = block * STEP_16_BIT if block.dtype == np.int16 else block
         yield scaled.mean(axis=1) if scaled.shape[1] > 1 else np.ascontiguousarray(scaled[:, 0])
-    if 0 < heard < promised:
-        raise AudioError(
-            f"{name}: cut short, {heard / rate_hz:.2f} s of {promised / rate_hz:.2f} s are there;"
-            " copy or record the file again"
-        )
 
 
-def _unreadable(error: Exception, name: str) -> AudioError:
-    reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip().rstrip(".")
-    return AudioError(f"{name}: this is no sound that can be read ({reason}); WAV, FLAC, OGG, Opus, MP3 and AIFF can")
+def _too_deep(folder: Path) -> AudioError:
+    shown = str(folder)
+    return AudioError(
+        f"{shown[:120]}…: folders within folders, {len(folder.parts):,} of them, deeper than paths may be long;"
+        " move what is inside further up"
+    )
 
 
 def _check_rate(rate_hz: int, name: str) -> None:

@@ -1,7 +1,7 @@
 """What a file's container promises, so that sound which was cut short is not taken for whole.
 
-libsndfile repairs lengths silently: half of a WAV file reads as a shorter recording. A recognizer that answers
-for half a clip without a word is wrong in a way nobody sees.
+libsndfile and FFmpeg repair lengths silently: half of a WAV file reads as a shorter recording. A recognizer that
+answers for half a clip without a word is wrong in a way nobody sees.
 """
 
 from __future__ import annotations
@@ -12,17 +12,29 @@ from typing import BinaryIO, Final
 
 from hearfelt.errors import AudioError
 
-__all__ = ["refuse_cut_short"]
+__all__ = ["id3_length", "refuse_cut_short"]
 
 # Programs that write to a pipe cannot know the length and leave one of these, and a file size to match.
 _UNKNOWN_LENGTHS: Final = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFFFFF - 36})
 _PLAIN: Final = (1, 3)  # format tags of whole numbers and of floats, whose frames have a size that must be so
 _OGG_LAST_PAGE = 65_536 + 512  # bytes; one Ogg page is at most 65,307
-_OGG_LAST = 0x04  # flag of a stream's last page (RFC 3533, section 6)
+_OGG_FIRST, _OGG_LAST = 0x02, 0x04  # flags of a stream's first and last page (RFC 3533, section 6)
+_MOST_PARTS: Final = 1_000_000  # pages or boxes that are looked at, a week of sound; more are no recording
+_SEGMENT: Final = b"\x18\x53\x80\x67"  # of Matroska (RFC 9559, section 5.1)
+_ASF_HEADER: Final = 1 << 20  # bytes; it is some thousand long
+# Identifiers in the header of a Windows Media file, as its specification (ASF, sections 10.1 to 10.4) lists them.
+_ASF_PROPERTIES: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_ASF_ENCRYPTED: Final = (
+    bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"),
+    bytes.fromhex("14e68a292226174cb935dae07ee9289c"),
+)
 
 
 def refuse_cut_short(file: BinaryIO, name: str) -> None:
-    """Raise an error if a WAV or Ogg file promises more than it holds, or a WAV file something else.
+    """Raise an error if a file promises more than it holds: WAV, Ogg, MP4, Matroska and Windows Media files say it.
+
+    A WAV file that promises less is refused too, and so are an Ogg file of several streams, one after another, of which
+    only the first would be heard, and a Windows Media file that says it is encrypted.
 
     Args:
         file: open at its beginning and seekable; it is left anywhere.
@@ -37,6 +49,27 @@ def refuse_cut_short(file: BinaryIO, name: str) -> None:
         _check_wave(file, size, name)
     elif head[:4] == b"OggS":
         _check_ogg(file, size, name)
+    elif head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
+        _check_mp4(file, size, name)
+    elif head[:4] == b"\x1a\x45\xdf\xa3":
+        _check_matroska(file, size, name)
+    elif head[:8] == b"\x30\x26\xb2\x75\x8e\x66\xcf\x11":
+        _check_asf(file, size, name)
+
+
+def id3_length(head: bytes) -> int:
+    """Tell how many bytes an ID3v2 tag takes at a file's beginning; 0 if there is none.
+
+    Example:
+        >>> id3_length(b"ID3" + bytes([4, 0, 0]) + bytes([0, 0, 2, 1]))
+        267
+    """
+    if head[:3] != b"ID3" or len(head) < 10 or any(byte & 0x80 for byte in head[6:10]):
+        return 0
+    length = 0
+    for byte in head[6:10]:  # seven bits of each count
+        length = length << 7 | byte
+    return 10 + length
 
 
 def _check_wave(file: BinaryIO, size: int, name: str) -> None:
@@ -98,3 +131,89 @@ def _check_ogg(file: BinaryIO, size: int, name: str) -> None:
         whole = len(page) >= 27 + segments + sum(page[27 : 27 + segments])
     if not whole or not page[5] & _OGG_LAST:
         raise AudioError(f"{name}: cut short, the end of the Ogg stream is missing; copy or record the file again")
+    _refuse_chain(file, name)
+
+
+def _refuse_chain(file: BinaryIO, name: str) -> None:
+    # Streams side by side begin together; one that begins later follows another, and libsndfile would not read it.
+    place, begun = 0, False
+    for _ in range(_MOST_PARTS):
+        file.seek(place)
+        head = file.read(27 + 255)
+        if len(head) < 27 or head[:4] != b"OggS":
+            return
+        if begun and head[5] & _OGG_FIRST:
+            raise AudioError(
+                f"{name}: several Ogg streams, one after another; their rates may differ, so cut it into one file each"
+            )
+        begun = begun or not head[5] & _OGG_FIRST
+        place += 27 + head[26] + sum(head[27 : 27 + head[26]])
+
+
+def _check_mp4(file: BinaryIO, size: int, name: str) -> None:
+    place, kinds = 0, set()
+    for _ in range(_MOST_PARTS):
+        file.seek(place)
+        head = file.read(16)
+        if len(head) < 8 or not all(32 <= byte < 127 for byte in head[4:8]):
+            break
+        length = int.from_bytes(head[:4])
+        if length == 1 and len(head) == 16:  # the length stands behind, in eight bytes
+            length = int.from_bytes(head[8:16])
+        kinds.add(head[4:8])
+        if length == 0:  # to the end of the file
+            break
+        if length < 8:
+            return  # FFmpeg says what is wrong with it
+        if place + length > size:
+            raise _cut_short(name, place + length, size)
+        place += length
+    if b"moov" not in kinds:
+        raise AudioError(
+            f"{name}: cut short, its table of contents (moov) is missing, as after a recording that was broken off;"
+            " copy or record the file again"
+        )
+
+
+def _check_matroska(file: BinaryIO, size: int, name: str) -> None:
+    place = 0
+    for _ in range(8):  # the header, perhaps some padding, and the segment that holds everything
+        file.seek(place)
+        head = file.read(12)
+        if len(head) < 12:
+            return
+        kind_bytes = 9 - head[0].bit_length()  # as many as zeros lead the first byte, and one
+        rest = head[kind_bytes:]
+        if kind_bytes > 4 or not rest[0]:
+            return  # FFmpeg says what is wrong with it
+        length_bytes = 9 - rest[0].bit_length()
+        mask = (1 << 7 * length_bytes) - 1
+        length = int.from_bytes(rest[:length_bytes]) & mask
+        end = place + kind_bytes + length_bytes + length
+        if head[:kind_bytes] == _SEGMENT:
+            if length != mask and end > size:  # all ones: a live recording, whose length nobody knew
+                raise _cut_short(name, end, size)
+            return
+        place = end
+
+
+def _check_asf(file: BinaryIO, size: int, name: str) -> None:
+    file.seek(0)
+    header = file.read(_ASF_HEADER)
+    header = header[: int.from_bytes(header[16:24], "little")]
+    if any(mark in header for mark in _ASF_ENCRYPTED):
+        raise AudioError(f"{name}: encrypted (DRM); a copy without protection is wanted")
+    start = header.find(_ASF_PROPERTIES)
+    if start < 0 or len(header) < start + 92:
+        return  # FFmpeg says what is wrong with it
+    promised = int.from_bytes(header[start + 40 : start + 48], "little")
+    is_live = header[start + 88] & 1
+    if not is_live and promised > size:
+        raise _cut_short(name, promised, size)
+
+
+def _cut_short(name: str, promised: int, held: int) -> AudioError:
+    return AudioError(
+        f"{name}: cut short or a wrong header, {promised:,} bytes are promised and {held:,} are there;"
+        " copy or record the file again"
+    )
