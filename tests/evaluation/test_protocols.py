@@ -248,6 +248,22 @@ def test_unheard_ravdess_needs_a_model_and_somebody_unheard(named: Clips) -> Non
         PROTOCOLS["unheard-ravdess"].plan(named, card=card(*named.speakers))
 
 
+def test_conversations_are_made_of_four_actors_whom_the_model_never_heard(named: Clips) -> None:
+    four = [f"ravdess/{actor:02d}" for actor in (6, 13, 17, 22)]
+    heard = [speaker for speaker in named.speakers if speaker not in four]
+    protocol = PROTOCOLS["ravdess-conversations"]
+    plan = protocol.plan(named, card=card(*heard))
+    assert plan.clips.count("speaker") == dict.fromkeys(four, 60)
+    assert plan.clips.count("channel") == {"speech": 240}
+    assert protocol.plan(named, card=card()).clips == plan.clips  # the same recordings for every model
+    with pytest.raises(CorpusError, match=r"1 of the speakers it has heard \(ravdess/17\); test it on"):
+        protocol.plan(named, card=card(*heard, "ravdess/17"))
+    with pytest.raises(CorpusError, match="60 of the 240 clips"):
+        protocol.plan(named.without(speaker="ravdess/22"), card=card(*heard))
+    with pytest.raises(CorpusError, match="give one with --model"):
+        protocol.plan(named)
+
+
 def test_a_misspelt_protocol_is_answered_with_the_nearest() -> None:
     with pytest.raises(CorpusError, match="did you mean emobox-ravdess"):
         protocol_called("emobox_ravdess")

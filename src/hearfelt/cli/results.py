@@ -27,6 +27,7 @@ from hearfelt.cli.options import (
 
 if TYPE_CHECKING:
     from hearfelt.evaluation.results import Results
+    from hearfelt.evaluation.timed_results import TimedResults
 
 __all__ = ["add_to"]
 
@@ -85,6 +86,7 @@ def _evaluate(
     if (recipe is None) == (model is None):
         raise typer.BadParameter("give a recipe or --model NAME|FILE, exactly one of them")
     split = (parse_names(drop), folds)
+    results: Results | TimedResults
     if recipe is not None:
         how = {"seeds": seeds, "jobs": jobs, "drop": split[0], "folds": split[1], "device": device}
         results = _train_and_test(recipe, protocol, corpus, encoder, out=out, **how)
@@ -110,7 +112,9 @@ def _train_and_test(recipe: Path, protocol: str, corpus: list[str], encoder: lis
     return run_experiment(wanted, chosen, clips, bars=progress, ears=EarFiles(**parse_encoders(encoder)), **how)
 
 
-def _test(model: str, protocol: str, corpus: list[str], out: Path, split: _Split, jobs: int | None) -> Results:
+def _test(
+    model: str, protocol: str, corpus: list[str], out: Path, split: _Split, jobs: int | None
+) -> Results | TimedResults:
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.evaluation.evaluate import evaluate_model
     from hearfelt.evaluation.protocols import protocol_called
@@ -120,15 +124,29 @@ def _test(model: str, protocol: str, corpus: list[str], out: Path, split: _Split
     clips = read_corpora(parse_corpora(corpus), with_unfit=True)
     drop, folds = split
     plan = chosen.plan(clips, drop=drop, folds=folds, card=recognizer.card)
+    size = model_path(model).stat().st_size
+    if chosen.recordings:
+        from hearfelt.evaluation.timed_results import RECORDINGS, evaluate_recordings
+
+        with progress("answering recordings", RECORDINGS) as done:
+            return evaluate_recordings(recognizer, plan, out, jobs=jobs, progress=done, size=size)
     with progress("answering clips", sum(len(fold.test) for fold in plan.folds)) as done:
-        size = model_path(model).stat().st_size
         return evaluate_model(recognizer, plan, out, jobs=jobs, progress=done, size=size)
 
 
-def _show(results: Results, format: Literal["table", "json"]) -> None:
-    from hearfelt.cli.results_table import print_results
+def _show(results: Results | TimedResults, format: Literal["table", "json"]) -> None:
+    from hearfelt.cli.results_table import print_results, print_timed_results
     from hearfelt.errors import ExtraMissingError, require
+    from hearfelt.evaluation.timed_results import TimedResults
 
+    if isinstance(results, TimedResults):
+        if format == "table":
+            print_timed_results(results)
+        else:
+            from hearfelt.cli.output import print_json
+
+            print_json(dict(results.summary))
+        return
     try:
         require("matplotlib", "plots")
         from hearfelt.reports.evaluation import write_report

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 from hearfelt.evaluation.metrics import lowest_class, per_class
 from hearfelt.evaluation.protocols import DEFAULT_FOLDS, PROTOCOLS
+from hearfelt.evaluation.results import PREDICTIONS, SUMMARY
+from hearfelt.evaluation.timed_tables import RECORDINGS_TABLE
 from hearfelt.reports.numbers import bare, interval, many, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from hearfelt.evaluation.results import Results
+    from hearfelt.evaluation.timed_results import TimedResults
 
-__all__ = ["print_results", "protocol_rows"]
+__all__ = ["print_results", "print_timed_results", "protocol_rows"]
 
 _METRICS = (("uar", "UAR"), ("accuracy", "accuracy"), ("macro_f1", "macro-F1"))
 
@@ -74,6 +77,39 @@ def print_results(results: Results, report: str) -> None:
     screen.print(f"\n[dim]figures[/]  {escape(printable(str(results.folder / 'summary.json')))}", soft_wrap=True)
     screen.print(f"[dim]answers[/]  {escape(printable(str(results.folder / 'predictions.csv')))}", soft_wrap=True)
     screen.print(f"[dim]page[/]     {escape(printable(report))}", soft_wrap=True)
+
+
+def print_timed_results(results: TimedResults) -> None:
+    """Print an evaluation over time: the timeline's figures above those of the naive way, and where the files are.
+
+    Args:
+        results: as written.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    from hearfelt.cli.output import console, printable
+    from hearfelt.reports.results_over_time import COLUMNS, way_rows
+
+    summary, screen = results.summary, console()
+    screen.print(f"\n[bold]{escape(printable(results.name))}[/] on [bold]{results.protocol}[/]")
+    made = f"{many(summary['recordings'], 'recording')}, {summary['duration_s'] / 60:.1f} min"
+    screen.print(f"{made}, {summary['speech_s'] / 60:.1f} min of them speech")
+    table = Table(title="per cent", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("way")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for row in way_rows(summary):
+        table.add_row(*row)
+    screen.print(table)
+    lower = summary["lower_than_naive"]
+    if lower is not None:
+        screen.print(f"error rate {percent(abs(lower))} {'lower' if lower >= 0 else 'higher'} than the naive way's")
+    for reason, count in summary["left_out"].items():
+        screen.print(escape(printable(f"left out: {many(count, 'clip')} {reason}")))
+    for what, name in (("figures", SUMMARY), ("answers", PREDICTIONS), ("truth", RECORDINGS_TABLE)):
+        screen.print(f"[dim]{what:<9}[/]{escape(printable(str(results.folder / name)))}", soft_wrap=True)
 
 
 def _runs(results: Results) -> Table:

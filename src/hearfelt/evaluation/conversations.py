@@ -203,10 +203,11 @@ def room_noise(length: int, generator: np.random.Generator) -> NDArray[np.float6
         >>> round(float(noise.std()), 6), abs(float(noise.mean())) < 1e-9
         (1.0, True)
     """
-    spectrum = np.fft.rfft(generator.standard_normal(length))
-    spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(length, 1 / RATE_HZ), _FLAT_BELOW_HZ))
-    spectrum[0] = 0.0
-    noise = np.fft.irfft(spectrum, length)
+    size = 1 << (length - 1).bit_length()  # any other length may take twenty times as long
+    spectrum = np.fft.rfft(generator.standard_normal(size))
+    spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), _FLAT_BELOW_HZ))
+    noise = np.fft.irfft(spectrum, size)[:length]
+    noise -= noise.mean()
     return np.asarray(noise / noise.std())
 
 

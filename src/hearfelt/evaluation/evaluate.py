@@ -119,7 +119,12 @@ def evaluate_model(
 
     Returns:
         The results, as written; their only seed is 0.
+
+    Raises:
+        CorpusError: if the plan's protocol makes recordings, which are not answered as clips.
     """
+    if plan.protocol.recordings:
+        raise CorpusError(f"{plan.protocol.name} is answered moment by moment, by evaluate_recordings")
     parts = [
         (fold.name, fold.test[start : start + _BLOCK])
         for fold in plan.folds

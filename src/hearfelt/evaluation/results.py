@@ -20,6 +20,7 @@ from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import METRICS, bootstrap_by_speaker, ece, figures_of
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, read_predictions, write_predictions
+from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.files import atomic_write
 
 __all__ = [
@@ -258,10 +259,14 @@ def read_results(folder: Path) -> Results:
 def find_results(home: Path) -> list[Results]:
     """Read every ``PROTOCOL/NAME/`` below a folder, sorted; none where the folder is missing.
 
+    Results over time, of protocols that make recordings, are read elsewhere.
+
     Raises:
         CorpusError: if one of them is damaged or stands under another protocol's name.
     """
-    found = [read_results(path.parent) for path in sorted(home.glob(f"*/*/{SUMMARY}"))]
+    over_time = {name for name, protocol in PROTOCOLS.items() if protocol.recordings}
+    paths = (path for path in sorted(home.glob(f"*/*/{SUMMARY}")) if path.parent.parent.name not in over_time)
+    found = [read_results(path.parent) for path in paths]
     for one in found:
         if one.folder.parent.name != one.protocol:
             raise CorpusError(f"{one.folder}: results of {one.protocol}; they belong under {home / one.protocol}")

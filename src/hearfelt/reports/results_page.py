@@ -13,6 +13,7 @@ from typing import Final
 
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.results import Results, find_results
+from hearfelt.evaluation.timed_results import TimedResults, find_timed_results
 from hearfelt.files import atomic_write
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
 from hearfelt.reports.model_card import Shipped, card_page
@@ -20,6 +21,7 @@ from hearfelt.reports.model_card_figures import main_result
 from hearfelt.reports.numbers import bare, interval
 from hearfelt.reports.results_ladder import is_ladder, ladder_section
 from hearfelt.reports.results_markdown import SPEEDS, markdown_table, read_speeds
+from hearfelt.reports.results_over_time import over_time_section
 from hearfelt.reports.results_pictures import (
     Picture,
     check_pictures,
@@ -75,12 +77,13 @@ _FAMILIAR: Final = """\
 sound. Such figures are common in publications and read as progress; they say how well known voices are told apart."""
 
 
-def results_page(results: Sequence[Results], root: Path) -> str:
+def results_page(results: Sequence[Results], root: Path, over_time: Sequence[TimedResults] = ()) -> str:
     """Write the text of ``docs/results.md``.
 
     Args:
         results: all of them, in the order of their folders.
         root: the checkout, for the anchors.
+        over_time: those on recordings, likewise.
     """
     anchors = read_anchors(root / ANCHORS)
     other = other_table(results)
@@ -89,6 +92,7 @@ def results_page(results: Sequence[Results], root: Path) -> str:
         _STRANGERS,
         strangers_table(results, anchors, read_speeds(root / SPEEDS)),
         f"### Other corpora, other emotions\n\n{other}" if other else "",
+        over_time_section(over_time),
         _FAMILIAR,
         familiar_table(results, anchors),
         ladder_section(results),
@@ -168,7 +172,7 @@ def check_pages(root: Path) -> None:
 def _wanted(root: Path) -> tuple[dict[Path, str], list[Picture]]:
     """Make the text of every generated file, and the pictures that these show."""
     results = find_results(root / RESULTS)
-    wanted = {root / PAGE: results_page(results, root)}
+    wanted = {root / PAGE: results_page(results, root, find_timed_results(root / RESULTS))}
     pictures = ladder_picture(results)
     if (text := _readme(root, results)) is not None:
         wanted[root / README] = text

@@ -1,0 +1,54 @@
+"""The section of ``docs/results.md`` on recordings: which emotion is heard when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from hearfelt.evaluation.timed_results import TimedResults
+from hearfelt.reports.numbers import bare, many
+from hearfelt.reports.results_markdown import markdown_table
+
+__all__ = ["COLUMNS", "over_time_section", "way_rows"]
+
+COLUMNS: Final = ("error rate", "missed", "false alarm", "confusion", "frame accuracy", "frame UAR")
+
+_KEYS: Final = ("diarization_error_rate", "missed", "false_alarm", "confusion", "frame_accuracy", "frame_uar")
+_WAYS: Final = (
+    ("timeline", None),
+    ("naive: 2 s windows, no voice activity", "naive"),
+    ("naive, only where the timeline found speech", "naive_where_speech_was_found"),
+)
+
+_TEXT: Final = """\
+## Conversations: which emotion is heard when
+
+Recordings made of clips of actors whom the model never heard, one person each, with pauses, in a noisy room. The error
+rate is missed speech, false alarms and confused emotions over the time of true speech, on frames of 10 ms without a
+collar; lower is better, and it can exceed 100 %. "Naive" is the same model on plain windows of 2 s, one each second.
+[protocols.md](protocols.md#recordings-which-emotion-is-heard-when) says how the recordings are made."""
+
+
+def way_rows(summary: Mapping[str, Any]) -> list[list[str]]:
+    """Write a row for each way of answering: its words, then per cent in the order of :data:`COLUMNS`."""
+    sources = [(words, summary if key is None else summary[key]) for words, key in _WAYS]
+    return [[words, *(bare(figures[key]) for key in _KEYS)] for words, figures in sources]
+
+
+def over_time_section(results: Sequence[TimedResults]) -> str:
+    """Write the section; empty where no model was followed over time yet."""
+    if not results:
+        return ""
+    parts = [_TEXT]
+    for one in results:
+        summary = one.summary
+        speakers = many(len(summary["by_speaker"]), "speaker")
+        lead = (
+            f"### {one.name} on `{one.protocol}`\n\n{many(summary['recordings'], 'recording')} of {speakers},"
+            f" {summary['duration_s'] / 60:.0f} minutes, {summary['speech_s'] / 60:.0f} of them speech."
+        )
+        if (lower := summary["lower_than_naive"]) is not None:
+            side = "lower" if lower >= 0 else "higher"
+            lead += f" The timeline's error rate is {bare(abs(lower))} % {side} than the naive way's."
+        parts += [lead, markdown_table(["%", *COLUMNS], way_rows(summary))]
+    return "\n\n".join(parts)
