@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hearfelt.audio import open_audio, read_audio, resample
 from hearfelt.errors import AudioError
-from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, frame_powers, pooled
+from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
 
 
 def noise(seconds: float, rate_hz: int = RATE_HZ, seed: int = 0) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_blocks_are_equal_at_most_a_window_long_and_together_the_whole_sound(
     assert max(lengths) <= round(window_s * RATE_HZ)
     assert max(lengths) - min(lengths) < len(parts)
     assert len(parts) == -(-sum(lengths) // round(window_s * RATE_HZ))
-    np.testing.assert_array_equal(np.concatenate(parts), resample(sound, rate_hz, RATE_HZ))
+    np.testing.assert_array_equal(np.concatenate(parts), resample(centred(sound), rate_hz, RATE_HZ))
 
 
 def test_without_a_window_there_is_one_block() -> None:
@@ -46,13 +46,20 @@ def test_a_sound_too_long_to_be_held_gives_the_blocks_of_one_that_is(rate_hz: in
     soundfile.write(file, noise(LONG_S + 7.3, rate_hz), rate_hz, format="WAV", subtype="FLOAT")
     parts = blocks(file.getvalue(), None, 5.0)
     audio = read_audio(file.getvalue())
-    whole = resample(audio.samples, rate_hz, RATE_HZ)
+    whole = resample(centred(audio.samples), rate_hz, RATE_HZ)
     length = -(-len(whole) // 14)
     assert [len(part) for part in parts[:-1]] == [length] * 13
     joined = np.concatenate(parts)
     assert abs(len(joined) - len(whole)) <= 1
     shared = min(len(joined), len(whole))
     np.testing.assert_allclose(joined[:shared], whole[:shared], atol=1e-5)
+
+
+@pytest.mark.parametrize("seconds", [1.0, LONG_S + 2])
+def test_an_offset_is_gone_before_it_can_click(seconds: float) -> None:
+    sound = noise(seconds, 22_050) * np.float32(0.01)
+    plain, offset = (np.concatenate(blocks(one, 22_050, 5.0)) for one in (sound, sound + np.float32(0.3)))
+    np.testing.assert_allclose(offset, plain, atol=1e-5)
 
 
 def test_long_silence_is_refused_as_short_silence_is() -> None:

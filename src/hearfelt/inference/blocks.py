@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import SHORTEST_S, AudioReader, Samples, refuse_silence, resample
+from hearfelt.audio import BLOCK, SHORTEST_S, AudioReader, Samples, refuse_silence, resample
 
 __all__ = ["RATE_HZ", "Answered", "blocks_of", "frame_powers", "pooled", "resampled"]
 
@@ -65,7 +65,7 @@ def blocks_of(reader: AudioReader, window_s: float) -> Iterator[Samples]:
     audio = reader.whole()
     refuse_silence(audio)
     length = _block_length(len(audio.samples), audio.rate_hz, window_s)
-    yield from _divided(iter([resample(audio.samples, audio.rate_hz, RATE_HZ)]), length)
+    yield from _divided(iter([resample(centred(audio.samples), audio.rate_hz, RATE_HZ)]), length)
 
 
 def frame_powers(block: Samples) -> Floats:
@@ -102,6 +102,31 @@ def pooled(answers: Sequence[Answered]) -> Floats:
     return mean
 
 
+def centred(samples: Samples) -> Samples:
+    """Take the offset away, as the mean of the first 2¹⁸ samples tells it.
+
+    Resampled with an offset, a sound would begin and end with a click.
+
+    Example:
+        >>> centred(np.array([3.0, 5.0], np.float32)).tolist()
+        [-1.0, 1.0]
+    """
+    return samples - samples[:BLOCK].mean(dtype=np.float64).astype(np.float32)
+
+
+def _centred_parts(parts: Iterator[Samples]) -> Iterator[Samples]:
+    held: list[Samples] = []
+    for part in parts:
+        held.append(part)
+        if sum(map(len, held)) >= BLOCK:
+            break
+    first = np.concatenate([np.zeros(0, np.float32), *held])
+    offset = first[:BLOCK].mean(dtype=np.float64).astype(np.float32) if len(first) else np.float32(0)
+    yield first - offset
+    for part in parts:
+        yield part - offset
+
+
 def _block_length(frames: int, rate_hz: int, window_s: float) -> int:
     if not frames and window_s:  # nobody knows how long it is: then every block is as long as it may be
         return round(window_s * RATE_HZ)
@@ -121,13 +146,14 @@ def resampled(reader: AudioReader) -> Iterator[Samples]:
     """
     import soxr
 
+    parts = _centred_parts(reader.parts())
     if reader.rate_hz == RATE_HZ:
-        yield from reader.parts()
+        yield from parts
         return
     # In parts this gives, sample for sample, what hearfelt.audio.resample gives for the whole.
     stream = soxr.ResampleStream(reader.rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
-    for part in reader.parts():
-        yield stream.resample_chunk(np.ascontiguousarray(part))
+    for part in parts:
+        yield stream.resample_chunk(part)
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 

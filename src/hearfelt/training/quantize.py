@@ -1,9 +1,7 @@
-"""Smaller and faster: the weights of a model file in 8 bits, and the large products computed in 8 bits too."""
+"""Smaller: the weights of a model file in 8 bits, turned back into float32 when it is loaded."""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,16 +14,20 @@ _LARGE: Final = 20_000  # numbers; what is smaller gains nothing
 # An error in the front end would be heard as noise; the discriminant's numbers are too unlike for one scale.
 _EXACT: Final = ("basis", "bank", "discriminant")
 _RANGE: Final = 127.0
+_NONE: Final = -1  # a use that has no outputs of its own
 
 
 def quantized(model: bytes, *, exact: tuple[str, ...] = _EXACT) -> bytes:
-    """Store a model's weights in 8 bits, and compute products with weight matrices in 8 bits.
+    """Store a model's weights in 8 bits.
 
-    - Matrix products: a scale for each column of the weights, and one for all activations of a call, found anew
-      each time (dynamic quantization). Processors may round the sums differently in the last digit.
-    - Weights of convolutions: 8 bits with a scale for each output channel, turned back into float32 on loading.
-    - Everything else that is large: half precision, turned back on loading.
-    - The front end and the discriminant stay as they are, as does every product whose weights are named in ``exact``.
+    - Weights of products and convolutions: 8 bits with a scale for each output.
+    - Everything else that is large: half precision.
+    - What is named in ``exact`` stays as it is.
+
+    How the products are computed is left to the runtime. ONNX Runtime rounds what goes into them to 8 bits in blocks of
+    32 numbers. One scale for a whole call (dynamic quantization, with its own operators in the file) would be half as
+    fast again, but then an answer hangs on how the largest number is rounded: probabilities of the same clip at another
+    level or rate differed by up to 0.025 instead of 0.005.
 
     Args:
         model: bytes of an ONNX file.
@@ -39,71 +41,47 @@ def quantized(model: bytes, *, exact: tuple[str, ...] = _EXACT) -> bytes:
     """
     onnx = require("onnx", "train")
     proto = onnx.load_from_string(model)
-    proto = _with_integer_products(onnx, proto, exact)
-    _shrink(onnx, proto, exact)
-    return bytes(proto.SerializeToString(deterministic=True))
-
-
-def _with_integer_products(onnx: Any, proto: Any, exact: tuple[str, ...]) -> Any:
-    quantization = require("onnxruntime.quantization", "train")
-    weights = {one.name for one in proto.graph.initializer}
-    left_alone = [
-        node.name
-        for node in proto.graph.node
-        if node.op_type in ("MatMul", "Gemm")
-        and (node.input[1] not in weights or _named(node.input[1], (*exact, "components")))
-    ]
-    left_alone += [f"{name}_MatMul" for name in left_alone]  # what the quantizer calls a Gemm that it has taken apart
-    with tempfile.TemporaryDirectory() as folder:
-        # The quantizer asks for preparations through the root logger, unless it finds this note; none are needed here.
-        note = proto.metadata_props.add()
-        note.key, note.value = "onnx.quant.pre_process", "onnxruntime.quant"
-        before, after = Path(folder) / "float.onnx", Path(folder) / "integer.onnx"
-        onnx.save(proto, before)
-        quantization.quantize_dynamic(
-            before,
-            after,
-            op_types_to_quantize=["MatMul", "Gemm"],
-            per_channel=True,
-            weight_type=quantization.QuantType.QInt8,
-            nodes_to_exclude=left_alone,
-            extra_options={"MatMulConstBOnly": True},
-        )
-        made = onnx.load(after)
-        del made.metadata_props[:]
-        return made
-
-
-def _shrink(onnx: Any, proto: Any, exact: tuple[str, ...]) -> None:
-    """Replace large float weights by smaller ones and the node that turns them back."""
     graph = proto.graph
-    kernels = {node.input[1] for node in graph.node if node.op_type == "Conv"}
+    outputs = _output_axes(graph)
     kept, added, nodes = [], [], []
     for weight in graph.initializer:
         values = onnx.numpy_helper.to_array(weight)
-        if values.dtype != np.float32 or values.size < _LARGE or _named(weight.name, exact):
+        if values.dtype != np.float32 or values.size < _LARGE or any(part in weight.name for part in exact):
             kept.append(weight)
-            continue
-        if weight.name in kernels:
-            scale = np.abs(values).reshape(len(values), -1).max(axis=1) / _RANGE
-            whole = np.rint(values / np.maximum(scale, 1e-12).reshape(-1, *[1] * (values.ndim - 1))).astype(np.int8)
-            added += [
-                onnx.numpy_helper.from_array(whole, weight.name + ".whole"),
-                onnx.numpy_helper.from_array(scale.astype(np.float32), weight.name + ".scale"),
-                onnx.numpy_helper.from_array(np.zeros(len(scale), np.int8), weight.name + ".zero"),
-            ]
+        elif weight.name in outputs:
+            axis = outputs[weight.name]
+            whole, scale = _in_8_bits(values, axis)
             parts = [f"{weight.name}.{part}" for part in ("whole", "scale", "zero")]
-            nodes.append(onnx.helper.make_node("DequantizeLinear", parts, [weight.name], axis=0))
+            arrays = whole, scale, np.zeros(len(scale), np.int8)
+            added += [onnx.numpy_helper.from_array(array, part) for array, part in zip(arrays, parts, strict=True)]
+            nodes.append(onnx.helper.make_node("DequantizeLinear", parts, [weight.name], axis=axis))
         else:
-            added.append(onnx.numpy_helper.from_array(values.astype(np.float16), weight.name + ".half"))
-            nodes.append(
-                onnx.helper.make_node("Cast", [weight.name + ".half"], [weight.name], to=onnx.TensorProto.FLOAT)
-            )
+            half = weight.name + ".half"
+            added.append(onnx.numpy_helper.from_array(values.astype(np.float16), half))
+            nodes.append(onnx.helper.make_node("Cast", [half], [weight.name], to=onnx.TensorProto.FLOAT))
     later = list(graph.node)
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend([*kept, *added])
     graph.node.extend([*nodes, *later])
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
-def _named(name: str, parts: tuple[str, ...]) -> bool:
-    return any(part in name for part in parts)
+def _output_axes(graph: Any) -> dict[str, int]:
+    """Find the axis of outputs of every weight that is used by products or convolutions, and in one way alone."""
+    axes: dict[str, set[int]] = {}
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            axis = _NONE
+            if node.op_type == "Conv" and place == 1:
+                axis = 0
+            elif node.op_type in ("MatMul", "Gemm") and place == 1:
+                turned = any(one.name == "transB" and one.i for one in node.attribute)
+                axis = 0 if turned else 1
+            axes.setdefault(name, set()).add(axis)
+    return {name: min(some) for name, some in axes.items() if len(some) == 1 and _NONE not in some}
+
+
+def _in_8_bits(values: Any, axis: int) -> tuple[Any, Any]:
+    others = tuple(place for place in range(values.ndim) if place != axis)
+    scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / _RANGE, 1e-12)
+    return np.rint(values / scale).astype(np.int8), scale.ravel().astype(np.float32)
