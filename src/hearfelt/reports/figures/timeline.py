@@ -1,0 +1,235 @@
+"""The picture of a timeline: what a long sound looks like, and what was heard when, for seconds and for hours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+from hearfelt.emotions import in_order, look_of
+from hearfelt.features.outline import Outline
+from hearfelt.inference.moments import Moment, Timeline
+from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, new_figure, percent_axis, plain, quiet
+from hearfelt.reports.looks import GRID, INK, MUTED, SURFACE, contrast, mixed
+from hearfelt.timeline_formats.clock import time_words
+
+__all__ = ["COLUMNS", "draw_timeline"]
+
+COLUMNS: Final = 1_600
+"""How many stretches of an outline this picture has room for."""
+
+_WIDTH: Final = 12.0  # inches
+_LANE: Final = 2.75  # inches for each side
+_FRAME: Final = 1.15  # inches for title, legend and time axis
+_HEIGHTS: Final = (1.3, 0.34, 0.72)  # of waveform, ribbon, confidence
+_SOFTEST_PEAK: Final = 1e-3  # what is softer is drawn as soft, not magnified until noise looks like a voice
+_TOUCHING_S: Final = 1e-6  # what is closer is no gap
+_STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800)
+_MOST_TICKS: Final = 13
+_TITLE_PER_INCH: Final = 9.0  # characters of a title
+_LEGEND_PER_INCH: Final = 12.5  # characters of the legend
+_LETTER: Final = 0.083  # inches, about: what one letter of a label in the ribbon takes
+_PALE: Final = 0.62  # how much of the surface comes into the colour of an unsure moment
+_HATCH: Final = "//////"
+_HATCHABLE: Final = 0.09  # inches; in less, strokes would be noise
+_DENSE: Final = 300  # moments; with more, confidence is drawn as its mean in as many stretches
+
+
+def draw_timeline(
+    timelines: Sequence[Timeline], outlines: Sequence[Outline], *, title: str = "", sides: Sequence[str] = ()
+) -> Figure:
+    """Draw waveform, ribbon of emotions and confidence over one time axis, a lane for each side.
+
+    Where nobody speaks there is a gap in ribbon and confidence, and the wave stays grey. Unsure moments are pale and
+    hatched. The legend holds the emotions that occur, and no other.
+
+    Args:
+        timelines: one, or one for each side.
+        outlines: that of each timeline's sound.
+        title: stands above.
+        sides: what each lane is called, such as left and right.
+
+    Example:
+        >>> silent = Outline(np.zeros(2, np.float32), np.zeros(2, np.float32), 1.0, 2.0)
+        >>> figure = draw_timeline([Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy")], [silent])
+        >>> [text.get_text() for text in figure.axes[1].texts]
+        ['no speech was found']
+    """
+    lanes = len(timelines)
+    figure = new_figure(_WIDTH, _FRAME + _LANE * lanes)
+    heights = [height for _ in timelines for height in _HEIGHTS]
+    rows = figure.subplots(3 * lanes, 1, sharex=True, height_ratios=heights)
+    until_s = max([*(one.duration_s for one in timelines), *(one.duration_s for one in outlines)])
+    peak = max([_SOFTEST_PEAK, *(float(np.abs(end).max(initial=0)) for one in outlines for end in _ends(one))])
+    for lane, (timeline, outline) in enumerate(zip(timelines, outlines, strict=True)):
+        wave, ribbon, sureness = rows[3 * lane : 3 * lane + 3]
+        _draw_wave(wave, timeline, outline, peak)
+        wave.set_ylabel(plain(sides[lane]) if sides else "waveform")
+        _draw_ribbon(ribbon, timeline, until_s)
+        _draw_confidence(sureness, timeline)
+    _time_axis(rows[-1], until_s)
+    figure.align_ylabels()
+    letters = _legend(figure, timelines)
+    if title:
+        shown = plain(title, longest=max(12, int((_WIDTH - 0.5 - letters / _LEGEND_PER_INCH) * _TITLE_PER_INCH)))
+        figure.suptitle(shown, x=0.012, ha="left", va="top", color=INK.light, fontsize=TEXT_PT + 1.5, weight="bold")
+    return figure
+
+
+def _ends(outline: Outline) -> tuple[np.ndarray, np.ndarray]:
+    return outline.lowest, outline.highest
+
+
+def _draw_wave(axes: Axes, timeline: Timeline, outline: Outline, peak: float) -> None:
+    quiet(axes)
+    columns = len(outline.lowest)
+    lefts = np.arange(columns) * outline.column_s
+    rights = np.minimum(lefts + outline.column_s, outline.duration_s)
+    least = peak / 120  # a hairline where the sound is silent
+    lows, highs = np.minimum(outline.lowest, -least), np.maximum(outline.highest, least)
+    corners = np.stack([lefts, lows, lefts, highs, rights, highs, rights, lows], axis=1).reshape(-1, 4, 2)
+    # a stretch takes the colour of the moment that its middle lies in; in a gap it stays grey
+    colours = np.full(columns, _SILENT, dtype=object)
+    for moment in timeline.moments:
+        first, end = np.searchsorted((lefts + rights) / 2, [moment.start_s, moment.end_s])
+        colours[first:end] = _colour(moment, 0.45)
+    axes.add_collection(
+        PolyCollection(list(corners), facecolors=list(colours), linewidths=0, antialiaseds=False, in_layout=False)
+    )
+    axes.set_ylim(-1.06 * peak, 1.06 * peak)
+    axes.set_yticks([])
+
+
+_SILENT: Final = mixed(MUTED.light, SURFACE.light, 0.55)
+
+
+def _draw_ribbon(axes: Axes, timeline: Timeline, until_s: float) -> None:
+    quiet(axes)
+    axes.axhline(0.5, color=GRID.light, linewidth=1.2, zorder=0)
+    inches = _WIDTH * 0.9 / until_s  # for each second
+    runs = _runs(timeline.moments)
+    hatched = {
+        id(first) for first, last in runs if first.is_unsure and (last.end_s - first.start_s) * inches > _HATCHABLE
+    }
+    for has_hatch in (False, True):
+        here = [(first, last) for first, last in runs if (id(first) in hatched) == has_hatch]
+        axes.broken_barh(
+            [(first.start_s, last.end_s - first.start_s) for first, last in here],
+            (0, 1),
+            facecolors=[_colour(first, _PALE) for first, _ in here],
+            edgecolors=[look_of(first.emotion).colour if has_hatch else "none" for first, _ in here],
+            hatch=_HATCH if has_hatch else None,
+            linewidth=0,
+            antialiased=False,
+            in_layout=False,
+        )
+    for first, last in runs:
+        name = plain(first.emotion, longest=18)
+        if not first.is_unsure and (last.end_s - first.start_s) * inches > (len(name) + 2) * _LETTER:
+            ink = max(INK.light, SURFACE.light, key=lambda tone: contrast(tone, _colour(first, 0)))
+            axes.text(
+                (first.start_s + last.end_s) / 2, 0.48, name, ha="center", va="center", color=ink, fontsize=SMALL_PT,
+                in_layout=False,
+            )  # fmt: skip
+    if not timeline.moments:
+        axes.text(
+            0.5, 0.5, "no speech was found", transform=axes.transAxes, ha="center", va="center",
+            color=MUTED.light, fontsize=SMALL_PT, backgroundcolor=SURFACE.light,
+        )  # fmt: skip
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+
+
+def _runs(moments: Sequence[Moment]) -> list[tuple[Moment, Moment]]:
+    """Join what follows without a gap and looks the same, so that a word stands once in its stretch."""
+    runs: list[tuple[Moment, Moment]] = []
+    for moment in moments:
+        if runs and _is_same(runs[-1][1], moment):
+            runs[-1] = (runs[-1][0], moment)
+        else:
+            runs.append((moment, moment))
+    return runs
+
+
+def _is_same(before: Moment, after: Moment) -> bool:
+    alike = before.emotion == after.emotion and before.is_unsure == after.is_unsure
+    return alike and after.start_s - before.end_s < _TOUCHING_S
+
+
+def _colour(moment: Moment, pale: float) -> str:
+    colour = look_of(moment.emotion).colour
+    return mixed(colour, SURFACE.light, pale) if moment.is_unsure else colour
+
+
+def _draw_confidence(axes: Axes, timeline: Timeline) -> None:
+    quiet(axes, grid="y")
+    moments = timeline.moments
+    if len(moments) > _DENSE:
+        _draw_mean_confidence(axes, timeline)
+    else:
+        times: list[float] = []
+        levels: list[float] = []
+        for moment in moments:
+            if times and moment.start_s - times[-1] > _TOUCHING_S:
+                times.append(moment.start_s)
+                levels.append(np.nan)  # a gap
+            times += [moment.start_s, moment.end_s]
+            levels += [moment.confidence] * 2
+        corners = [
+            [(one.start_s, 0), (one.start_s, one.confidence), (one.end_s, one.confidence), (one.end_s, 0)]
+            for one in moments
+        ]
+        fills = [_colour(moment, _PALE) for moment in moments]
+        axes.add_collection(PolyCollection(corners, facecolors=fills, alpha=0.28, linewidths=0, in_layout=False))
+        axes.plot(times, levels, color=INK.light, linewidth=1.1, solid_joinstyle="round")
+    axes.set_ylim(0, 1.04)
+    axes.set_yticks([0, 0.5, 1])
+    percent_axis(axes.yaxis)
+    axes.set_ylabel("confidence")
+
+
+def _draw_mean_confidence(axes: Axes, timeline: Timeline) -> None:
+    """Draw the mean in equal stretches, each moment as heavy as it is long; a stretch without speech is a gap."""
+    edges = np.linspace(0, max(timeline.duration_s, timeline.moments[-1].end_s), _DENSE + 1)
+    spoken, sure = np.zeros(_DENSE), np.zeros(_DENSE)
+    for moment in timeline.moments:
+        first, last = np.searchsorted(edges, [moment.start_s, moment.end_s])
+        for place in range(max(0, first - 1), min(_DENSE, last)):
+            shared = max(0.0, min(moment.end_s, edges[place + 1]) - max(moment.start_s, edges[place]))
+            spoken[place] += shared
+            sure[place] += shared * moment.confidence
+    levels = np.where(spoken > 0, sure / np.maximum(spoken, 1e-9), np.nan)
+    axes.fill_between(edges[:-1], levels, step="post", color=GRID.light, linewidth=0, alpha=0.7)
+    axes.step(edges, [*levels, levels[-1]], where="post", color=INK.light, linewidth=0.9)
+
+
+def _time_axis(axes: Axes, until_s: float) -> None:
+    step_s = next((step for step in _STEPS_S if until_s / step <= _MOST_TICKS), _STEPS_S[-1])
+    axes.set_xlim(0, until_s)
+    axes.xaxis.set_major_locator(MultipleLocator(step_s))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: time_words(time_s, step_s=step_s, until_s=until_s)))
+    axes.set_xlabel("time (h:mm:ss)" if until_s >= 3_600 else "time (m:ss)")
+
+
+def _legend(figure: Figure, timelines: Sequence[Timeline]) -> int:
+    """Say what the colours mean; gives how many letters' width that takes at the right."""
+    moments = [moment for one in timelines for moment in one.moments]
+    handles = [
+        Patch(facecolor=look_of(label).colour, label=plain(label))
+        for label in in_order(moment.emotion for moment in moments)
+    ]
+    if any(moment.is_unsure for moment in moments):
+        pale = mixed(MUTED.light, SURFACE.light, _PALE)
+        handles.append(Patch(facecolor=pale, edgecolor=MUTED.light, hatch=_HATCH, linewidth=0, label="unsure"))
+    if handles:
+        figure.legend(
+            handles=handles, loc="outside upper right", ncols=10, frameon=False, fontsize=SMALL_PT,
+            labelcolor=INK.light, handlelength=1.1, handleheight=0.9, columnspacing=1.5, handletextpad=0.5,
+        )  # fmt: skip
+    return sum(len(handle.get_label()) + 5 for handle in handles)

@@ -1,0 +1,1 @@
+"""Timelines as the files that researchers' tools read."""

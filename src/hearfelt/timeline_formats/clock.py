@@ -1,0 +1,24 @@
+"""Times as people read them."""
+
+from __future__ import annotations
+
+__all__ = ["time_words"]
+
+
+def time_words(time_s: float, *, step_s: float = 1.0, until_s: float = 0.0) -> str:
+    """Write a time as clocks do: ``m:ss``, or ``h:mm:ss`` in what is an hour long.
+
+    Args:
+        time_s: the time.
+        step_s: how far times stand apart; under a second, tenths are shown.
+        until_s: the longest time that stands beside it, so that all look alike.
+
+    Example:
+        >>> time_words(75), time_words(75, until_s=3_600), time_words(0.5, step_s=0.5)
+        ('1:15', '0:01:15', '0:00.5')
+    """
+    minutes, rest = divmod(round(time_s * 10), 600)
+    shown = f"{rest / 10:04.1f}" if step_s < 1 else f"{rest // 10:02}"
+    if max(time_s, until_s) >= 3_600:
+        return f"{minutes // 60}:{minutes % 60:02}:{shown}"
+    return f"{minutes}:{shown}"

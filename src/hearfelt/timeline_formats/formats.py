@@ -1,0 +1,117 @@
+"""The formats that a timeline can be written in, and their one door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hearfelt.errors import HearfeltError
+from hearfelt.inference.moments import Timeline
+from hearfelt.timeline_formats.elan import elan
+from hearfelt.timeline_formats.heard import Heard, heard_in, only_source
+from hearfelt.timeline_formats.lines import VTT_HEAD, audacity_label, csv_head, csv_line, json_line, vtt_cue
+from hearfelt.timeline_formats.parquet import parquet
+from hearfelt.timeline_formats.textgrid import textgrid
+
+__all__ = ["FORMATS", "Format", "format_called", "format_of", "write"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: what ``--format`` calls it.
+        suffix: how its files end.
+        is_of_one_sound: whether a file describes one sound; a table holds any number.
+        head: for what can be written moment by moment: the beginning, for a model's labels.
+        entry: for what can be written moment by moment: one of them.
+        document: for what can only be written as a whole: all of it.
+    """
+
+    name: str
+    suffix: str
+    is_of_one_sound: bool = False
+    head: Callable[[Sequence[str]], str] | None = None
+    entry: Callable[[Heard], str] | None = None
+    document: Callable[[Sequence[Timeline]], str | bytes] | None = None
+
+
+FORMATS: Final[dict[str, Format]] = {
+    form.name: form
+    for form in (
+        Format("json", ".json", head=lambda _: "", entry=json_line),
+        Format("jsonl", ".jsonl", head=lambda _: "", entry=json_line),
+        Format("csv", ".csv", head=csv_head, entry=csv_line),
+        Format("parquet", ".parquet", document=parquet),
+        Format("textgrid", ".TextGrid", is_of_one_sound=True, document=textgrid),
+        Format("vtt", ".vtt", is_of_one_sound=True, head=lambda _: VTT_HEAD, entry=vtt_cue),
+        Format("audacity", ".txt", is_of_one_sound=True, head=lambda _: "", entry=audacity_label),
+        Format("elan", ".eaf", is_of_one_sound=True, document=elan),
+    )
+}
+
+
+def write(timelines: Iterable[Timeline], format: str) -> str | bytes:
+    """Write timelines in one of :data:`FORMATS`.
+
+    Args:
+        timelines: of one sound, a side each, or of several sounds one behind the other.
+        format: ``json`` and ``jsonl`` (the same: one object a line), ``csv``, ``parquet``, ``textgrid``, ``vtt``,
+            ``audacity`` or ``elan``.
+
+    Returns:
+        Text, or bytes for Parquet.
+
+    Raises:
+        HearfeltError: if there is no such format, or it describes one sound and there are several.
+        ExtraMissingError: if Parquet is wanted and pyarrow is not installed.
+
+    Example:
+        >>> write([Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy")], "vtt")
+        'WEBVTT\\n\\n'
+    """
+    form, timelines = format_called(format), list(timelines)
+    if form.is_of_one_sound:
+        only_source(timelines, form.name)
+    if form.document is not None:
+        return form.document(timelines)
+    if form.head is None or form.entry is None:
+        raise HearfeltError(f"{form.name}: a format is written by entries or as a document")
+    labels = timelines[0].labels if timelines else ()
+    return form.head(labels) + "".join(map(form.entry, heard_in(timelines)))
+
+
+def format_called(name: str) -> Format:
+    """Find a format by its name.
+
+    Raises:
+        HearfeltError: if there is none.
+
+    Example:
+        >>> format_called("elan").suffix
+        '.eaf'
+    """
+    if name not in FORMATS:
+        raise HearfeltError(f"{name}: no format of timelines; {', '.join(FORMATS)} are")
+    return FORMATS[name]
+
+
+def format_of(path: Path) -> Format:
+    """Find the format that a file's ending means.
+
+    Raises:
+        HearfeltError: if it means none.
+
+    Example:
+        >>> format_of(Path("call.textgrid")).name
+        'textgrid'
+    """
+    suffix = path.suffix.casefold()
+    for form in FORMATS.values():
+        if form.suffix.casefold() == suffix:
+            return form
+    known = ", ".join(form.suffix for form in FORMATS.values())
+    raise HearfeltError(f"{path}: no ending of a timeline's file; {known} are, or say --format")

@@ -1,0 +1,167 @@
+"""A file of moments while they are still being heard: whole at any time, and never half a line.
+
+What is written line by line grows in place. What has a beginning and an end that depend on everything between them is
+written anew from time to time, and whenever the hearing ends, also by Ctrl-C; a file under that name is always whole.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from hearfelt.errors import HearfeltError
+from hearfelt.files import atomic_write
+from hearfelt.inference.moments import Moment, Timeline
+from hearfelt.timeline_formats.formats import Format
+from hearfelt.timeline_formats.heard import Heard
+
+__all__ = ["Gathering", "Writing"]
+
+_EVERY_S: Final = 10.0  # between two writings of a file that is written as a whole
+
+
+class Gathering:
+    """What has been heard so far of one sound.
+
+    Args:
+        source: the sound, as it was given.
+        channels: which are heard, each on its own; ``(None,)`` for all of them mixed.
+        labels: what the model may answer.
+        model: its name.
+        promised_s: how long the sound is, as its file says; 0 if nobody knows.
+
+    Attributes:
+        reached_s: how much of the sound was listened to.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        channels: Sequence[int | None],
+        labels: Sequence[str],
+        model: str,
+        *,
+        promised_s: float = 0.0,
+    ) -> None:
+        self.source, self.channels, self.promised_s = source, tuple(channels), promised_s
+        self.reached_s = 0.0
+        self._labels, self._model = tuple(labels), model
+        self._moments: dict[int | None, list[Moment]] = {channel: [] for channel in self.channels}
+
+    def add(self, heard: Heard) -> None:
+        """Keep a moment."""
+        self._moments[heard.channel].append(heard.moment)
+        self.reached_s = max(self.reached_s, heard.moment.end_s)
+
+    def timelines(self) -> list[Timeline]:
+        """Give a timeline for each channel, up to where the sound was heard."""
+        return [
+            Timeline(self.source, channel, self.reached_s, tuple(moments), self._labels, self._model)
+            for channel, moments in self._moments.items()
+        ]
+
+
+class Writing:
+    """Writes moments in one format; use it in a ``with`` statement.
+
+    A file that is there stays as it is until a sound was begun and its first moment came, or its end.
+
+    Args:
+        form: the format.
+        labels: what the model may answer.
+        path: the file; ``None`` for standard output.
+        every_s: how often a format without lines is written anew.
+
+    Raises:
+        HearfeltError: if the path is a folder.
+    """
+
+    def __init__(
+        self, form: Format, labels: Sequence[str], path: Path | None = None, *, every_s: float = _EVERY_S
+    ) -> None:
+        if path is not None and path.is_dir():
+            raise HearfeltError(f"{path}: this is a folder; the name of a file is wanted here")
+        self._form, self._labels, self._path, self._every_s = form, labels, path, every_s
+        self._sounds: list[Gathering] = []
+        self._file: FileIO | None = None
+        self._is_begun = False
+        self._written = time.monotonic()
+
+    def begin(self, sound: Gathering) -> None:
+        """Say which sound the next moments are of."""
+        self._sounds.append(sound)
+
+    def add(self, heard: Heard) -> None:
+        """Write a moment that the sound begun last has gathered."""
+        if self._form.entry is not None:
+            self._append(self._form.entry(heard))
+        elif self._path is not None and time.monotonic() - self._written >= self._every_s:
+            self._write_whole()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            # Where nothing could be heard at all, the old file stays.
+            if self._sounds:
+                self._finish()
+        finally:
+            if self._file is not None:
+                self._file.close()
+
+    def _finish(self) -> None:
+        if self._form.entry is not None:
+            self._append("")
+        else:
+            self._write_whole()
+
+    def _write_whole(self) -> None:
+        if self._form.document is None:
+            return
+        document = self._form.document([one for sound in self._sounds for one in sound.timelines()])
+        if self._path is None:
+            sys.stdout.write(document if isinstance(document, str) else document.decode())
+            sys.stdout.flush()
+            return
+        with atomic_write(self._path, "w" if isinstance(document, str) else "wb") as file:
+            file.write(document)
+        self._written = time.monotonic()
+
+    def _append(self, text: str) -> None:
+        if not self._is_begun and self._form.head is not None:
+            text = self._form.head(self._labels) + text
+        if self._path is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            self._append_to(self._path, text.encode("utf-8", "backslashreplace"))
+        self._is_begun = True
+
+    def _append_to(self, path: Path, data: bytes) -> None:
+        """Add to the file all or nothing: what fits no more, or is interrupted, is taken back."""
+        try:
+            if self._file is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = FileIO(path, "w")
+            whole = self._file.tell() if self._file.seekable() else 0
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except BaseException as error:
+            if self._file.seekable():
+                with suppress(OSError):
+                    self._file.truncate(whole)
+            if isinstance(error, OSError):
+                raise OSError(error.errno, error.strerror, str(path)) from None
+            raise
