@@ -12,7 +12,19 @@ from typing import Annotated, Final, NoReturn, cast
 
 import typer
 
-from hearfelt.cli import card, corpora, demo, doctor, exploring, features, recognize, results, training
+from hearfelt.cli import (
+    card,
+    corpora,
+    demo,
+    doctor,
+    exploring,
+    features,
+    listen,
+    recognize,
+    results,
+    timeline,
+    training,
+)
 from hearfelt.cli.options import examples
 from hearfelt.errors import HearfeltError, exit_code
 
@@ -34,7 +46,7 @@ _INTERRUPTED: Final = 130
 
 # The commands in the order in which the help shows them, under the heading they stand under there.
 _GROUPS: Final = {
-    "Recognize": (recognize, card, demo, doctor),
+    "Recognize": (recognize, timeline, listen, card, demo, doctor),
     "Corpora": (corpora, exploring, features),
     "Train and measure": (training, results),
 }

@@ -232,4 +232,4 @@ def _legend(figure: Figure, timelines: Sequence[Timeline]) -> int:
             handles=handles, loc="outside upper right", ncols=10, frameon=False, fontsize=SMALL_PT,
             labelcolor=INK.light, handlelength=1.1, handleheight=0.9, columnspacing=1.5, handletextpad=0.5,
         )  # fmt: skip
-    return sum(len(handle.get_label()) + 5 for handle in handles)
+    return sum(len(str(handle.get_label())) + 5 for handle in handles)
