@@ -13,6 +13,7 @@ from typing import Annotated, Final, NoReturn, cast
 import typer
 
 from hearfelt.cli import (
+    batch,
     card,
     corpora,
     demo,
@@ -46,7 +47,7 @@ _INTERRUPTED: Final = 130
 
 # The commands in the order in which the help shows them, under the heading they stand under there.
 _GROUPS: Final = {
-    "Recognize": (recognize, timeline, listen, card, demo, doctor),
+    "Recognize": (recognize, timeline, listen, batch, card, demo, doctor),
     "Corpora": (corpora, exploring, features),
     "Train and measure": (training, results),
 }

@@ -1,0 +1,243 @@
+"""A job: many sounds, one table; begun, interrupted, and gone on with by the same command."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from hearfelt.batch.local import answer_here, usable_cores
+from hearfelt.batch.manifest import is_manifest, manifest_digest
+from hearfelt.batch.parts import FINISHED, alone_in, clear, finish, folder_of, merged, sweep
+from hearfelt.batch.places import absolute, is_folder, names_in, shown, write_place
+from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, read_parts, read_plan, write_parts, write_plan
+from hearfelt.batch.sources import find_sources
+from hearfelt.batch.tables import columns, table_format, write_table
+from hearfelt.batch.task import Channels, Task
+from hearfelt.batch.watching import Watcher
+from hearfelt.batch.workers import Turns, Worker
+from hearfelt.errors import HearfeltError
+from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
+
+__all__ = ["Job", "Outcome", "run_job"]
+
+_FILES_OF_A_PLAN: Final = 2  # any more are parts
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is wanted; two jobs with the same values give the same table.
+
+    Attributes:
+        inputs: files, folders, patterns, tables with a column ``source``, or addresses in a store.
+        out: the table, a path or an address that ends in ``.parquet``, ``.csv`` or ``.jsonl``.
+        model: a name or a file; by default the shipped model.
+        timeline: whether a row is a moment, and not a whole sound.
+        channels: for moments: of all channels mixed, or of each.
+    """
+
+    inputs: tuple[str, ...]
+    out: str
+    model: str | None = None
+    timeline: bool = False
+    channels: Channels = "mix"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes:
+        sources: how many sounds it has; None if the table was complete before, and only had to be tidied up after.
+        rows: how many rows the table has; None likewise.
+        failed: how many of them say what stood in the way; None likewise.
+        done_before: how many sounds had been answered when it was gone on with.
+    """
+
+    sources: int | None
+    rows: int | None
+    failed: int | None
+    done_before: int = 0
+
+
+def run_job(
+    job: Job, *, workers: int | None = None, ray: str | None = None, fresh: bool = False, watcher: Watcher | None = None
+) -> Outcome:
+    """Answer every sound of a job and write one table, however often that is interrupted.
+
+    What is done lies beside the table, in a folder with its name and ``.parts``, and goes away when the table is
+    written. The same job takes up what it finds there. Another job, a changed model or another option, is refused.
+
+    Args:
+        job: what is wanted.
+        workers: processes, by default one for each core; on Ray, the most that may work at once.
+        ray: ``"auto"``, ``"local"`` or the address of a Ray cluster, to let that do the work.
+        fresh: throw away what was done before, and begin anew.
+        watcher: is told how it goes.
+
+    Raises:
+        HearfeltError: if an input is not there, or the table cannot be written.
+        ModelError: if the model cannot be loaded.
+        ExtraMissingError: if a package is missing, such as pyarrow for Parquet.
+    """
+    watcher = watcher or Watcher()
+    out = absolute(job.out)
+    form = table_format(out)
+    if is_folder(out):
+        raise HearfeltError(f"{job.out}: this is a folder; name a file in it that ends in .{form}")
+    folder = folder_of(out)
+    with _told(job.out), alone_in(folder, out):
+        sweep(folder)
+        names = names_in(folder)
+        if FINISHED in names and not fresh:
+            return _finished(folder)
+        if fresh or PLAN not in names:
+            clear(folder)
+        task = Task(str(model_path(job.model or DEFAULT_MODEL).absolute()), job.timeline, job.channels)
+        crew = _Crew(task, workers, ray)
+        with closing(crew):
+            plan = _planned(job, crew, folder, watcher)
+            before = _answered(plan, crew, folder, watcher)
+        watcher.assembling()
+        rows, failed = _assembled(plan, folder, out, form)
+        finish(folder)
+    return Outcome(plan.size.sources, rows, failed, before)
+
+
+class _Crew:
+    """The workers of a job, of which the first is there as soon as somebody asks what the model is."""
+
+    def __init__(self, task: Task, count: int | None, ray: str | None) -> None:
+        self.task, self.count, self.ray = task, count, ray
+        self._workers: list[Worker] = []
+        self._turns = Turns()
+
+    def first(self) -> Worker:
+        if not self._workers:
+            self._open(1)
+        return self._workers[0]
+
+    def answer(self, parts: Iterator[Part], folder: str, watcher: Watcher) -> None:
+        if self.ray is not None:
+            from hearfelt.batch.ray_cluster import answer_on_ray
+
+            self.close()
+            answer_on_ray(parts, folder, self.task, watcher, address=self.ray, workers=self.count)
+            return
+        self._open(self.count or usable_cores())
+        answer_here(parts, folder, self._workers, watcher)
+
+    def _open(self, count: int) -> None:
+        while len(self._workers) < count:
+            self._workers.append(Worker(self.task, self._turns))
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+        self._workers = []
+
+
+def _planned(job: Job, crew: _Crew, folder: str, watcher: Watcher) -> Plan:
+    identity = _identity(job, crew.task)
+    if PLAN in names_in(folder):
+        plan = read_plan(folder)
+        _refuse_another(job, plan.identity, identity)
+        return plan
+    first = crew.first()  # it loads the model while the sounds are listed
+    size = write_parts(folder, find_sources(job.inputs, watcher.remark), watcher.listed)
+    if not size.sources:
+        inputs = shown(", ".join(job.inputs))
+        raise HearfeltError(f"{inputs}: no sound is there; WAV, FLAC, OGG or MP3 files are wanted")
+    plan = Plan(identity, first.model, first.labels, size)
+    write_plan(folder, plan)
+    return plan
+
+
+def _identity(job: Job, task: Task) -> dict[str, Any]:
+    inputs = [absolute(given) for given in job.inputs]
+    return {
+        "format": FORMAT,
+        "hearfelt": version("hearfelt"),
+        "inputs": inputs,
+        "tables": {place: manifest_digest(place) for place in inputs if is_manifest(place) and not _has_magic(place)},
+        "model": hashlib.sha256(Path(task.model).read_bytes()).hexdigest(),
+        "timeline": job.timeline,
+        "channels": job.channels if job.timeline else None,
+    }
+
+
+_CHANGED: Final = {
+    "hearfelt": "another version of hearfelt",
+    "inputs": "other inputs",
+    "tables": "another content of the table of sources",
+    "model": "another model",
+    "timeline": "the other kind of row",
+    "channels": "another choice of channels",
+}
+
+
+def _refuse_another(job: Job, was: dict[str, Any], now: dict[str, Any]) -> None:
+    changed = [words for key, words in _CHANGED.items() if was.get(key) != now[key]]
+    if changed:
+        raise HearfeltError(
+            f"{job.out}: what lies in {folder_of(job.out)} was begun with {' and '.join(changed)}, and answers must not"
+            " be mixed; name another table, or throw that away with --fresh"
+        )
+
+
+def _answered(plan: Plan, crew: _Crew, folder: str, watcher: Watcher) -> int:
+    """Answer what is left, and tell how many sounds had been answered before."""
+    done = names_in(folder)
+    before, seconds = 0, 0.0
+    for part in read_parts(folder) if len(done) > _FILES_OF_A_PLAN else ():
+        if part.name in done:
+            before, seconds = before + len(part.places), seconds + part.seconds
+    watcher.begin(plan.size.sources, plan.size.seconds, done=before, done_seconds=seconds)
+    if before < plan.size.sources:
+        crew.answer((part for part in read_parts(folder) if part.name not in done), folder, watcher)
+    return before
+
+
+def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
+    counts = [0, 0]
+
+    def rows() -> Iterator[list[Any]]:
+        for row in merged(folder, plan.size.sources):
+            counts[0] += 1
+            counts[1] += row[-1] is not None
+            yield row
+
+    names = columns(plan.labels, timeline=plan.identity["timeline"])
+    facts = {"hearfelt": plan.identity["hearfelt"], "model": plan.model, "model_sha256": plan.identity["model"]}
+    with write_place(out) as file:
+        write_table(rows(), names, file, form, facts=facts)
+    return counts[0], counts[1]
+
+
+def _finished(folder: str) -> Outcome:
+    """Clear away what is left of a job whose table is there."""
+    finish(folder)
+    return Outcome(None, None, None)
+
+
+def _has_magic(place: str) -> bool:
+    return bool(set("*?[") & set(place))
+
+
+@contextmanager
+def _told(out: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, HearfeltError):
+            raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = "the disk is full; make room" if full else (error.strerror or str(error)).lower()
+        raise HearfeltError(
+            f"{error.filename or out}: cannot be written ({reason}); what is done stays, and the same command goes on"
+        ) from error

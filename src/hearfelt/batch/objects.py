@@ -1,0 +1,189 @@
+"""What lies in an object store, through fsspec: the only module that knows it."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from hearfelt.errors import ExtraMissingError, HearfeltError, require
+
+__all__ = ["Entry", "is_url", "look", "matches", "open_object", "remove_objects", "sound_of", "within", "write_object"]
+
+_URL: Final = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://\S")
+_EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # the extra that brings a protocol's package
+_HELD_BYTES: Final = 32 << 20  # a larger sound waits on disk and not in memory
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing in a folder.
+
+    Attributes:
+        name: its last part, without the folder.
+        is_folder: whether there may be more below it.
+        size: in bytes; 0 where it is not known.
+    """
+
+    name: str
+    is_folder: bool
+    size: int = 0
+
+
+def is_url(place: str) -> bool:
+    """Tell whether something lies in a store and not on a disk here.
+
+    Example:
+        >>> is_url("s3://calls/monday"), is_url("calls/monday")
+        (True, False)
+    """
+    return _URL.match(place) is not None
+
+
+def look(url: str) -> Entry | None:
+    """Tell what is at an address: an entry, or None where there is nothing.
+
+    Raises:
+        HearfeltError: if the store cannot be asked.
+    """
+    with _told(url, "cannot be looked at"):
+        store, path = _store(url)
+        try:
+            found = store.info(path)
+        except FileNotFoundError:
+            return None
+        return _entry(found)
+
+
+def within(url: str) -> list[Entry]:
+    """List what lies directly in a folder of a store.
+
+    Raises:
+        HearfeltError: if the store cannot be asked, or there is no such folder.
+    """
+    with _told(url, "cannot be listed"):
+        store, path = _store(url)
+        try:
+            found = store.ls(path, detail=True)
+        except FileNotFoundError:
+            raise HearfeltError(f"{url}: there is no such folder; check the address") from None
+        own = path.rstrip("/")
+        return [_entry(one) for one in found if one["name"].rstrip("/") != own]  # some list the folder's own marker
+
+
+def matches(pattern: str) -> list[str]:
+    """List the addresses that a pattern fits, sorted.
+
+    Raises:
+        HearfeltError: if the store cannot be asked.
+    """
+    with _told(pattern, "cannot be listed"):
+        store, path = _store(pattern)
+        scheme = pattern.partition("://")[0]
+        return sorted(f"{scheme}://{found.removeprefix('/')}" for found in store.glob(path))
+
+
+@contextmanager
+def open_object(url: str) -> Iterator[IO[bytes]]:
+    """Open what lies in a store, for reading.
+
+    Raises:
+        HearfeltError: if there is nothing, or it cannot be read.
+    """
+    with _told(url, "cannot be read"):
+        store, path = _store(url)
+        try:
+            file = store.open(path, "rb")
+        except FileNotFoundError:
+            raise HearfeltError(f"{url}: there is nothing at this address; check it") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def write_object(url: str) -> Iterator[IO[bytes]]:
+    """Write something into a store; it is there as a whole when the last byte has arrived, and not before.
+
+    Raises:
+        HearfeltError: if it cannot be written.
+    """
+    with _told(url, "cannot be written"):
+        store, path = _store(url)
+        file = store.open(path, "wb")
+    try:
+        yield file
+    except BaseException:
+        with suppress(Exception):
+            file.discard()  # what was sent of it never shows
+        with suppress(AttributeError):
+            file.closed = True  # or the store's class would complete it when it is cleared away
+        raise
+    with _told(url, "cannot be written"):
+        file.close()
+
+
+def remove_objects(url: str, *, folder: bool = False) -> None:
+    """Remove an object, or with ``folder`` everything below an address; what is not there is no fault."""
+    with _told(url, "cannot be removed"):
+        store, path = _store(url)
+        try:
+            store.rm(path, recursive=folder)
+        except FileNotFoundError:
+            return
+
+
+@contextmanager
+def sound_of(url: str) -> Iterator[bytes | Path]:
+    """Fetch a sound: a small one into memory, a large one into a file that goes away afterwards.
+
+    Raises:
+        HearfeltError: if there is nothing, or it cannot be read.
+    """
+    with open_object(url) as file:
+        with _told(url, "cannot be read"):
+            start = file.read(_HELD_BYTES + 1)
+        if len(start) <= _HELD_BYTES:
+            yield start
+            return
+        with tempfile.TemporaryDirectory(prefix="hearfelt-") as folder:
+            kept = Path(folder) / f"sound{Path(url).suffix}"
+            with _told(url, "cannot be read"), kept.open("wb") as copy:
+                while start:
+                    copy.write(start)
+                    start = file.read(_HELD_BYTES)
+            yield kept
+
+
+def _store(url: str) -> tuple[Any, str]:
+    scheme = url.partition("://")[0]
+    extra = _EXTRAS.get(scheme, "s3")
+    fsspec = require("fsspec", extra)
+    try:
+        # A store's own memory of listings would grow with them, and hide what was written since.
+        options = {"use_listings_cache": False} if scheme in _EXTRAS else {}
+        store, path = fsspec.core.url_to_fs(url, **options)
+    except ImportError as error:
+        raise ExtraMissingError(f"{url}: {error}; pip install 'hearfelt[{extra}]' brings it") from error
+    except ValueError as error:
+        raise HearfeltError(f"{url}: no store is known for {scheme}://; s3:// and gs:// are") from error
+    return store, path
+
+
+def _entry(found: dict[str, Any]) -> Entry:
+    name = found["name"].rstrip("/").rpartition("/")[2]
+    return Entry(name, found["type"] == "directory", int(found.get("size") or 0))
+
+
+@contextmanager
+def _told(url: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except HearfeltError:
+        raise
+    except Exception as error:  # each store has classes of its own, with no common one
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise HearfeltError(f"{url}: {what} ({reason})") from error

@@ -1,0 +1,156 @@
+"""The folder beside a table in which its parts come together, and outlive whatever happens."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from typing import Any, Final
+
+from hearfelt.batch import objects
+from hearfelt.batch.places import names_in, open_place, read_place, remove_place, write_place
+from hearfelt.batch.plan import Part, read_parts
+from hearfelt.errors import HearfeltError
+from hearfelt.files import remove_parts
+
+__all__ = ["FINISHED", "alone_in", "clear", "finish", "folder_of", "merged", "open_part", "sweep"]
+
+FINISHED: Final = "finished"  # the table is written; what is left of the folder may go
+
+
+def folder_of(table: str) -> str:
+    """Name the folder of a table's parts.
+
+    Example:
+        >>> folder_of("/calls/emotions.csv")
+        '/calls/emotions.csv.parts'
+    """
+    return f"{table}.parts"
+
+
+@contextmanager
+def alone_in(folder: str, table: str) -> Iterator[None]:
+    """Make a folder, and keep two processes of one machine from filling it at once, where the system can tell.
+
+    The lock goes with the process, however that ends. A store has none: there, two jobs that write one table do all
+    the work twice and still write the same.
+
+    Raises:
+        HearfeltError: if another process holds the folder.
+    """
+    if objects.is_url(folder):
+        yield
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise HearfeltError(f"{folder}: this is a file; a folder for the parts of {table} has to be there") from None
+    if sys.platform == "win32":
+        yield  # folders cannot be locked there
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HearfeltError(f"{table}: another hearfelt is writing this table; wait until it is done") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: str) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    if not objects.is_url(folder):
+        remove_parts(Path(folder))
+
+
+def clear(folder: str) -> None:
+    """Empty a folder; its mark goes last, so that nothing is taken for unfinished while it goes."""
+    if objects.is_url(folder):
+        remove_place(folder, folder=True)
+        return
+    for name in sorted(names_in(folder), key=lambda name: name == FINISHED):
+        remove_place(f"{folder}/{name}")
+
+
+def finish(folder: str) -> None:
+    """Mark a folder as done with, and remove it."""
+    with write_place(f"{folder}/{FINISHED}") as file:
+        file.write(b"\n")
+    clear(folder)
+    if not objects.is_url(folder):
+        Path(folder).rmdir()
+
+
+class PartFile:
+    """A part on its way onto the disk.
+
+    Args:
+        part: whose answers it holds.
+        file: open for writing bytes.
+    """
+
+    def __init__(self, part: Part, file: Any) -> None:
+        self._places, self._file = iter(part.places), file
+
+    def add(self, rows: bytes) -> None:
+        """Add the rows of the next sound of the part, as a worker gives them."""
+        self._file.write(b"[%d,%b]\n" % (next(self._places), rows))
+
+
+@contextmanager
+def open_part(folder: str, part: Part) -> Iterator[PartFile]:
+    """Write a part; it is there only when it is whole."""
+    with write_place(f"{folder}/{part.name}") as file:
+        yield PartFile(part, file)
+
+
+def merged(folder: str, sources: int) -> Iterator[list[Any]]:
+    """Read all parts of a job and give their rows in the order in which the sounds were listed.
+
+    Args:
+        folder: with the parts.
+        sources: how many sounds there have to be.
+
+    Raises:
+        HearfeltError: if a sound is missing, twice or damaged.
+    """
+    expected = 0
+    for _, block in groupby(read_parts(folder), key=attrgetter("block")):
+        with ExitStack() as stack:
+            # Only the neighbours of one block have to be put in order, so few files are open at once.
+            lines = [_lines(folder, part.name, stack) for part in block]
+            for place, rows in heapq.merge(*lines, key=itemgetter(0)):
+                if place != expected:
+                    raise HearfeltError(f"{folder}: the answer of sound {expected + 1} is missing; --fresh begins anew")
+                expected += 1
+                yield from rows
+    if expected != sources:
+        raise HearfeltError(f"{folder}: {expected:,} of {sources:,} answers are there; --fresh begins anew")
+
+
+def _lines(folder: str, name: str, stack: ExitStack) -> Iterator[list[Any]]:
+    place = f"{folder}/{name}"
+    # Each open file of a store holds megabytes ahead; a part is smaller than that.
+    file: Iterable[bytes]
+    file = read_place(place).splitlines() if objects.is_url(place) else stack.enter_context(open_place(place))
+    return _decoded(file, place)
+
+
+def _decoded(lines: Iterable[bytes], place: str) -> Iterator[list[Any]]:
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise HearfeltError(f"{place}: this part is damaged; remove it and run the same command again") from error

@@ -1,0 +1,204 @@
+"""What is to be done, on disk before it begins: every sound in its place, in parts that are answered as a whole."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import IO, Any, Final
+
+from hearfelt.batch.places import open_place, write_place
+from hearfelt.batch.sources import Source
+from hearfelt.errors import HearfeltError
+
+__all__ = ["FORMAT", "PLAN", "Part", "Plan", "Size", "read_parts", "read_plan", "write_parts", "write_plan"]
+
+FORMAT: Final = 1  # of the files in a folder of parts
+PLAN, PARTS = "plan.json", "plan.jsonl"
+MOST_SOURCES: Final = 1_000  # in a part
+MOST_SECONDS: Final = 7_200.0  # of sound in a part, a minute of work for one core: what an interruption costs at most
+_PARTS_OF_SMALL: Final = 64  # a small job has so many parts, so that its workers end together
+_BLOCK: Final = 32  # parts; within it sounds of like length share a part, and so many parts are put in order at once
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sounds that one worker answers, and whose answers come into one file.
+
+    Attributes:
+        number: counted from 0.
+        block: parts of one block hold neighbours; blocks follow each other in the table.
+        places: of each sound in the whole job, counted from 0, ascending.
+        sources: the sounds.
+    """
+
+    number: int
+    block: int
+    places: tuple[int, ...]
+    sources: tuple[Source, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the file with its answers."""
+        return f"part-{self.number:07d}.jsonl"
+
+    @property
+    def seconds(self) -> float:
+        """How much sound it may be."""
+        return sum(source.seconds for source in self.sources)
+
+    def to_json(self) -> str:
+        """Write it as one line."""
+        rows = [[place, *asdict(source).values()] for place, source in zip(self.places, self.sources, strict=True)]
+        return json.dumps([self.number, self.block, rows], separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, line: str | bytes) -> Part:
+        """Read what :meth:`to_json` wrote.
+
+        Example:
+            >>> part = Part(3, 0, (7,), (Source("a.wav", "/calls/a.wav", 2.5),))
+            >>> Part.from_json(part.to_json()) == part
+            True
+        """
+        number, block, rows = json.loads(line)
+        return cls(number, block, tuple(row[0] for row in rows), tuple(Source(*row[1:]) for row in rows))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is to do.
+
+    Attributes:
+        sources: how many sounds.
+        parts: in how many parts.
+        seconds: how much sound, guessed from the sizes of files.
+    """
+
+    sources: int
+    parts: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job is, and how large.
+
+    Attributes:
+        identity: what decides its answers: inputs, model, options. Parts of another identity must not be mixed in.
+        model: name of the model.
+        labels: the model's emotions, in its order.
+        size: how many sounds and parts there are.
+    """
+
+    identity: dict[str, Any]
+    model: str
+    labels: tuple[str, ...]
+    size: Size
+
+
+def write_parts(folder: str, sources: Iterable[Source], listed: Callable[[int], None] = lambda count: None) -> Size:
+    """Divide all sources into parts and write these down.
+
+    The list goes through a file, so that memory does not grow with it.
+
+    Args:
+        folder: gets ``plan.jsonl``.
+        sources: what is to be answered, in the order of the table.
+        listed: told now and then how many were found so far.
+
+    Returns:
+        How much there is to do; nothing if there are no sources, and then nothing is written.
+    """
+    with tempfile.TemporaryFile() as listing:
+        count, seconds = 0, 0.0
+        for source in sources:
+            listing.write(json.dumps(list(asdict(source).values())).encode() + b"\n")
+            count, seconds = count + 1, seconds + source.seconds
+            if count % MOST_SOURCES == 0:
+                listed(count)
+        if not count:
+            return Size(0, 0, 0.0)
+        listed(count)
+        listing.seek(0)
+        parts = 0
+        with write_place(f"{folder}/{PARTS}") as file:
+            for part in _divided(listing, count, seconds):
+                file.write(part.to_json().encode() + b"\n")
+                parts += 1
+    return Size(count, parts, round(seconds, 2))
+
+
+def write_plan(folder: str, plan: Plan) -> None:
+    """Write a plan beside its parts; from now on the job can be gone on with."""
+    with write_place(f"{folder}/{PLAN}") as file:
+        file.write(json.dumps(asdict(plan), indent=1).encode() + b"\n")
+
+
+def read_plan(folder: str) -> Plan:
+    """Read the plan of a folder.
+
+    Raises:
+        HearfeltError: if there is none, or another hearfelt wrote it.
+    """
+    with open_place(f"{folder}/{PLAN}") as file:
+        try:
+            said = json.loads(file.read())
+            known = said["identity"]["format"] == FORMAT
+            plan = Plan(said["identity"], said["model"], tuple(said["labels"]), Size(**said["size"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise HearfeltError(f"{folder}/{PLAN}: this plan is damaged; --fresh begins anew") from error
+    if not known:
+        raise HearfeltError(f"{folder}: begun by another version of hearfelt; --fresh begins anew")
+    return plan
+
+
+def read_parts(folder: str) -> Iterator[Part]:
+    """Read the parts of a plan one by one, in order."""
+    with open_place(f"{folder}/{PARTS}") as file:
+        for line in file:
+            yield Part.from_json(line)
+
+
+def _divided(listing: IO[bytes], count: int, seconds: float) -> Iterator[Part]:
+    most_sources = min(MOST_SOURCES, math.ceil(count / _PARTS_OF_SMALL))
+    most_seconds = min(MOST_SECONDS, max(1.0, 2 * seconds / _PARTS_OF_SMALL))
+    number = 0
+    for block, lines in enumerate(_blocks(listing, most_sources * _BLOCK, most_seconds * _BLOCK)):
+        # The longest first: what is left at the end is short, and no worker waits for another.
+        lines.sort(key=lambda one: (-one[1].seconds, one[0]))
+        for chosen in _cut(lines, most_sources, most_seconds):
+            chosen.sort(key=lambda one: one[0])
+            places, sources = zip(*chosen, strict=True)
+            yield Part(number, block, places, sources)
+            number += 1
+
+
+_Placed = tuple[int, Source]
+
+
+def _blocks(listing: IO[bytes], most_sources: int, most_seconds: float) -> Iterator[list[_Placed]]:
+    placed = ((place, Source(*json.loads(line))) for place, line in enumerate(listing))
+    for first in placed:
+        block, seconds = [first], first[1].seconds
+        for one in islice(placed, most_sources - 1):
+            block.append(one)
+            seconds += one[1].seconds
+            if seconds >= most_seconds:
+                break
+        yield block
+
+
+def _cut(lines: list[_Placed], most_sources: int, most_seconds: float) -> Iterator[list[_Placed]]:
+    part: list[_Placed] = []
+    seconds = 0.0
+    for one in lines:
+        if part and (len(part) >= most_sources or seconds + one[1].seconds > most_seconds):
+            yield part
+            part, seconds = [], 0.0
+        part.append(one)
+        seconds += one[1].seconds
+    yield part

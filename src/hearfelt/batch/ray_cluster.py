@@ -1,0 +1,140 @@
+"""A Ray cluster's machines as workers: the only module that knows Ray.
+
+Each part of a job is one row of a Ray Data pipeline. Actors load the model once and answer part after part, each
+through a worker process of its own, so that a file at which a process dies costs that file and no actor. Ray Data
+streams, keeps the actors fed without letting results pile up, moves the work of a lost node to others, and lets the
+cluster grow and shrink.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from hearfelt.batch import objects
+from hearfelt.batch.parts import open_part
+from hearfelt.batch.plan import Part
+from hearfelt.batch.task import Task
+from hearfelt.batch.watching import Watcher
+from hearfelt.batch.workers import Worker
+from hearfelt.errors import HearfeltError, require
+from hearfelt.files import atomic_write
+
+__all__ = ["answer_on_ray"]
+
+_LOCAL: Final = "local"  # a cluster of this machine alone, for trying it
+_AHEAD: Final = 2  # parts an actor is given before it has answered
+_QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1", "RAY_DEDUP_LOGS": "0"}
+
+
+def answer_on_ray(
+    parts: Iterator[Part], folder: str, task: Task, watcher: Watcher, *, address: str, workers: int | None
+) -> None:
+    """Answer parts on a Ray cluster, and write each when it is whole.
+
+    Where the folder of parts is in a store, the machine that answered a part writes it there, and nothing but its
+    number travels. Where it is on a disk here, the answers travel here, so that no disk has to be shared.
+
+    Args:
+        parts: what is left to do.
+        folder: gets the parts.
+        task: what is to be done with every sound; the model's file is sent to the machines.
+        watcher: told how it goes.
+        address: ``"auto"`` for the cluster that this machine belongs to, ``host:port`` or ``ray://host:port`` for
+            another, ``"local"`` for one of this machine alone.
+        workers: the most that work at once; None for as many as the cluster has cores for.
+
+    Raises:
+        ExtraMissingError: if Ray is not installed.
+        HearfeltError: if the cluster cannot be reached, or gives up.
+    """
+    left = {part.number: part for part in parts}
+    with _cluster(address, workers) as ray:
+        model = ray.put(Path(task.model).read_bytes())
+        rows = [{"number": part.number, "part": part.to_json()} for part in left.values()]
+        data = ray.data.from_items(rows, override_num_blocks=len(rows))
+        del rows
+        answered = data.map(
+            _Answering,
+            fn_constructor_kwargs={"model": model, "task": task.to_json(), "folder": folder},
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1, max_size=workers, max_tasks_in_flight_per_actor=_AHEAD, initial_size=_at_first(ray, workers)
+            ),
+            num_cpus=1,
+        )
+        for row in answered.iter_rows():
+            part = left.pop(int(row["number"]))
+            if not objects.is_url(folder):
+                with open_part(folder, part) as file:
+                    for rows_of_one in row["answers"].splitlines():
+                        file.add(rows_of_one)
+            watcher.answered(len(part.places), part.seconds)
+    if left:
+        raise HearfeltError(f"Ray ended with {len(left):,} parts unanswered; the same command goes on with them")
+
+
+class _Answering:
+    """An actor's work: it holds one worker process, with the model in it."""
+
+    def __init__(self, model: Any, task: str, folder: str) -> None:
+        ray = require("ray", "ray")
+        self._folder = folder
+        self._worker = Worker(replace(Task.from_json(task), model=str(_kept(ray.get(model)))))
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        part = Part.from_json(row["part"])
+        answers = self._worker.answer(part.sources)
+        if not objects.is_url(self._folder):
+            return {"number": part.number, "answers": b"\n".join(answers)}
+        with open_part(self._folder, part) as file:
+            for rows in answers:
+                file.add(rows)
+        return {"number": part.number, "answers": b""}
+
+    def __del__(self) -> None:
+        if hasattr(self, "_worker"):
+            self._worker.close()
+
+
+def _kept(model: bytes) -> Path:
+    """Write a model where every actor of a machine finds it, once, under the name of its content."""
+    path = Path(tempfile.gettempdir()) / f"hearfelt-{hashlib.sha256(model).hexdigest()[:32]}.onnx"
+    if not path.is_file() or path.read_bytes() != model:
+        with atomic_write(path, "wb") as file:
+            file.write(model)
+    return path
+
+
+@contextmanager
+def _cluster(address: str, workers: int | None) -> Iterator[Any]:
+    os.environ.update(_QUIET)  # nothing is told to anybody about who uses Ray, and how
+    ray = require("ray", "ray")
+    require("ray.data", "ray")
+    was_there = ray.is_initialized()
+    try:
+        if not was_there:
+            own = {"num_cpus": workers, "include_dashboard": False} if address == _LOCAL else {}
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        yield ray
+    except HearfeltError:
+        raise
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        reason = " ".join(str(error).split())[-300:]
+        raise HearfeltError(f"the Ray cluster at {address} failed ({reason}); the same command goes on") from error
+    finally:
+        if not was_there:
+            ray.shutdown()
+
+
+def _at_first(ray: Any, workers: int | None) -> int:
+    cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    return cores if workers is None else min(cores, workers)

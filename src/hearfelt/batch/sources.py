@@ -1,0 +1,217 @@
+"""Which sounds are meant: files, folders, patterns, tables and addresses, listed one after another."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from hearfelt.audio import AUDIO_SUFFIXES
+from hearfelt.batch import objects
+from hearfelt.batch.manifest import is_manifest, read_manifest
+from hearfelt.batch.objects import Entry
+from hearfelt.batch.places import absolute, shown
+from hearfelt.errors import HearfeltError
+
+__all__ = ["Source", "find_sources"]
+
+# Bytes that a second of speech usually takes: good enough to put sounds of like length together.
+_BYTES_A_SECOND: Final = {".wav": 32_000, ".flac": 16_000, ".aif": 32_000, ".aiff": 32_000}
+_COMPRESSED_BYTES_A_SECOND: Final = 8_000
+_MAGIC: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One sound that is to be answered.
+
+    Attributes:
+        name: what the table calls it.
+        location: where it is, whatever folder the reader works in.
+        seconds: how long it may be, guessed from its size.
+        error: why it cannot even be asked for, where that is known already.
+    """
+
+    name: str
+    location: str
+    seconds: float = 0.0
+    error: str | None = None
+
+
+def find_sources(inputs: Sequence[str], remark: Callable[[str], None] = lambda sentence: None) -> Iterator[Source]:
+    """List every sound that is meant, in the order of the inputs; those of a folder or pattern sorted by path.
+
+    A sound that is named twice is listed once. Links to folders below a folder are not followed, so that no loop
+    can catch the listing. What cannot be listed below a folder becomes a source with an ``error``.
+
+    Args:
+        inputs: files, folders, patterns, tables with a column ``source``, or addresses such as ``s3://calls/``.
+        remark: gets a sentence about what was passed over.
+
+    Yields:
+        One source after another.
+
+    Raises:
+        HearfeltError: if there is nothing at an input.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("b.wav", "a.flac", "notes.txt"):
+        ...         _ = (Path(folder) / name).write_bytes(b"sound")
+        ...     [PurePosixPath(source.name).name for source in find_sources([folder])]
+        ['a.flac', 'b.wav']
+    """
+    seen: set[bytes] = set()
+    again, first = 0, ""
+    for given in inputs:
+        for source in _of(given):
+            key = hashlib.blake2b(source.location.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            if source.error is None and key in seen:
+                again, first = again + 1, first or source.name
+                continue
+            seen.add(key)
+            yield source
+    if again:
+        what = "1 source is" if again == 1 else f"{again:,} sources are"
+        remark(f"{what} named more than once, such as {shown(first)}; each sound is answered once")
+
+
+def _of(given: str) -> Iterator[Source]:
+    if not given:
+        raise HearfeltError("an empty input; a file, a folder, a pattern or a table of sources is wanted")
+    if objects.is_url(given):
+        return _in_store(given)
+    location = absolute(given)
+    name = given.removeprefix("file://")
+    try:
+        kind = os.stat(location).st_mode  # noqa: PTH116 -- any name may come, also one that is too long
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not os.path.lexists(location):
+            return _fitting(name) if _MAGIC & set(name) else _nothing(name)
+        return iter([_source(name, location, None)])  # such as a link loop: told in its row
+    except ValueError as error:
+        raise HearfeltError(f"{shown(name)!r}: no path can be like this ({error})") from None
+    if stat.S_ISDIR(kind):
+        return _below(name, location, _entries)
+    return _listed(location) if is_manifest(location) else iter([_source(name, location, None)])
+
+
+def _in_store(url: str) -> Iterator[Source]:
+    if _MAGIC & set(url):
+        found = objects.matches(url)
+        if not found:
+            raise HearfeltError(f"{url}: nothing in the store fits this pattern")
+        return iter([_source(one, one, None) for one in found])
+    entry = objects.look(url)
+    if entry is None:
+        raise HearfeltError(f"{url}: there is nothing at this address; check it")
+    if entry.is_folder:
+        return _below(url, url, lambda folder: objects.within(folder))
+    return _listed(url) if is_manifest(url) else iter([_source(url, url, entry.size)])
+
+
+def _nothing(name: str) -> Iterator[Source]:
+    raise HearfeltError(f"{shown(name)}: there is no such file or folder; check the path")
+
+
+def _fitting(pattern: str) -> Iterator[Source]:
+    found = sorted(glob.glob(os.path.expanduser(pattern), recursive=True))  # noqa: PTH111, PTH207 -- names stay as given
+    if not found:
+        raise HearfeltError(f"{shown(pattern)}: nothing fits this pattern")
+    for name in found:
+        location = absolute(name)
+        if os.path.isdir(location):  # noqa: PTH112
+            # With "**" the folder's own files come by themselves.
+            yield from () if "**" in pattern else _below(name, location, _entries)
+        elif PurePosixPath(name).suffix.casefold() in AUDIO_SUFFIXES or "**" not in pattern:
+            yield _source(name, location, None)
+
+
+def _listed(table: str) -> Iterator[Source]:
+    """Give the sources of a table; a relative path means one beside the table."""
+    beside = table.rpartition("/")[0] if objects.is_url(table) else os.path.dirname(table)  # noqa: PTH120
+    for row, name in enumerate(read_manifest(table), start=2):
+        if not name.strip():
+            yield Source(name, f"{table}#{row}", error=f"row {row} of {shown(table)}: no sound is named there")
+        elif objects.is_url(name):
+            yield _source(name, name, 0)
+        elif objects.is_url(beside):
+            yield _source(name, f"{beside}/{name}", 0)
+        else:
+            yield _source(name, absolute(os.path.join(beside, os.path.expanduser(name))), None)  # noqa: PTH111, PTH118
+
+
+def _below(name: str, location: str, entries: Callable[[str], list[Entry]]) -> Iterator[Source]:
+    """Walk through a folder without recursion, however deep it is, with one folder's names in memory for each level."""
+    stack = [(name, location, iter(_sorted(entries(location))))]
+    while stack:
+        folder_name, folder, rest = stack[-1]
+        entry = next(rest, None)
+        if entry is None:
+            stack.pop()
+            continue
+        if entry.name.startswith("."):
+            continue
+        below_name, below = f"{folder_name.rstrip('/')}/{entry.name}", f"{folder.rstrip('/')}/{entry.name}"
+        if entry.is_folder:
+            try:
+                stack.append((below_name, below, iter(_sorted(entries(below)))))
+            except HearfeltError as error:
+                yield Source(below_name, below, error=str(error))
+        elif PurePosixPath(entry.name).suffix.casefold() in AUDIO_SUFFIXES:
+            yield _source(below_name, below, entry.size)
+
+
+def _entries(folder: str) -> list[Entry]:
+    try:
+        with os.scandir(folder) as found:
+            return [
+                Entry(one.name, one.is_dir(follow_symlinks=False), _size(one))
+                for one in found
+                if not (one.is_symlink() and _leads_to_folder(one))
+            ]
+    except PermissionError:
+        raise HearfeltError(f"{shown(folder)}: no permission to read this folder; make it readable first") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise HearfeltError(f"{_short(folder)}: this folder cannot be listed ({reason})") from None
+
+
+def _sorted(entries: list[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda entry: f"{entry.name}/" if entry.is_folder else entry.name)  # as whole paths sort
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop: if it is named like a sound, its row says so
+        return False
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:
+        return 0
+
+
+def _source(name: str, location: str, size: int | None) -> Source:
+    if size is None:
+        try:
+            size = os.stat(location).st_size  # noqa: PTH116
+        except (OSError, ValueError):
+            size = 0
+    suffix = PurePosixPath(location).suffix.casefold()
+    return Source(name, location, round(size / _BYTES_A_SECOND.get(suffix, _COMPRESSED_BYTES_A_SECOND), 2))
+
+
+def _short(path: str) -> str:
+    text = shown(path)
+    return text if len(text) <= 200 else f"{text[:100]} … {text[-60:]}"

@@ -1,0 +1,104 @@
+"""The table that a job gives: its columns, and how it is written as Parquet, CSV or JSON Lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import IO, Any, Final
+
+from hearfelt.errors import HearfeltError, require
+
+__all__ = ["FORMATS", "columns", "table_format", "write_table"]
+
+FORMATS: Final = ("parquet", "csv", "jsonl")
+_ROWS: Final = 16_384  # of Parquet, that are in memory at once
+_TEXTS: Final = frozenset(("source", "emotion", "model", "error"))
+
+
+def columns(labels: Sequence[str], *, timeline: bool) -> list[str]:
+    """Name the columns.
+
+    Args:
+        labels: the model's emotions, in its order.
+        timeline: whether a row is a moment of a sound.
+
+    Example:
+        >>> columns(["calm", "sad"], timeline=False)
+        ['source', 'emotion', 'confidence', 'calm', 'sad', 'unsure', 'model', 'duration_s', 'error']
+        >>> columns(["calm", "sad"], timeline=True)[:5]
+        ['source', 'channel', 'start_s', 'end_s', 'emotion']
+    """
+    where = ["channel", "start_s", "end_s"] if timeline else []
+    return ["source", *where, "emotion", "confidence", *labels, "unsure", "model", "duration_s", "error"]
+
+
+def table_format(place: str) -> str:
+    """Tell by its ending what a table is written as, and refuse early what could not be written.
+
+    Raises:
+        HearfeltError: for another ending.
+        ExtraMissingError: for Parquet without pyarrow.
+
+    Example:
+        >>> table_format("emotions.csv")
+        'csv'
+    """
+    ending = place.rpartition(".")[2].casefold()
+    if ending not in FORMATS:
+        raise HearfeltError(f"{place}: a table ends in .parquet, .csv or .jsonl; name it so")
+    if ending == "parquet":
+        require("pyarrow.parquet", "parquet")
+    return ending
+
+
+def write_table(
+    rows: Iterable[Sequence[Any]], names: Sequence[str], file: IO[bytes], form: str, *, facts: dict[str, str]
+) -> None:
+    """Write a table row by row, so that memory does not grow with it.
+
+    Args:
+        rows: each in the order of ``names``.
+        names: of the columns.
+        file: open for writing bytes.
+        form: one of :data:`FORMATS`.
+        facts: texts about the table that Parquet takes along.
+
+    Example:
+        >>> file = io.BytesIO()
+        >>> write_table([["a.wav", 0.5]], ["source", "confidence"], file, "jsonl", facts={})
+        >>> file.getvalue()
+        b'{"source": "a.wav", "confidence": 0.5}\\n'
+    """
+    if form == "parquet":
+        _write_parquet(rows, names, file, facts)
+        return
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="\n", write_through=False)
+    if form == "csv":
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(rows)
+    else:
+        for row in rows:
+            text.write(json.dumps(dict(zip(names, row, strict=True)), allow_nan=False) + "\n")
+    text.flush()
+    text.detach()
+
+
+def _write_parquet(rows: Iterable[Sequence[Any]], names: Sequence[str], file: IO[bytes], facts: dict[str, str]) -> None:
+    pyarrow, parquet = require("pyarrow", "parquet"), require("pyarrow.parquet", "parquet")
+    kinds = {name: pyarrow.string() for name in _TEXTS} | {"unsure": pyarrow.bool_(), "channel": pyarrow.int32()}
+    schema = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in names], metadata=facts)
+    with parquet.ParquetWriter(file, schema) as writer:
+        for group in _groups(rows):
+            filled = zip(zip(*group, strict=True), schema, strict=True)
+            values = [pyarrow.array(column, field.type) for column, field in filled]
+            writer.write_batch(pyarrow.record_batch(values, schema=schema))
+
+
+def _groups(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    waiting = iter(rows)
+    while group := list(islice(waiting, _ROWS)):
+        yield group
