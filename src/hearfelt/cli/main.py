@@ -23,6 +23,7 @@ from hearfelt.cli import (
     listen,
     recognize,
     results,
+    teach,
     timeline,
     training,
 )
@@ -49,7 +50,7 @@ _INTERRUPTED: Final = 130
 _GROUPS: Final = {
     "Recognize": (recognize, timeline, listen, batch, card, demo, doctor),
     "Corpora": (corpora, exploring, features),
-    "Train and measure": (training, results),
+    "Train and measure": (training, teach, results),
 }
 
 _EPILOG: Final = (
