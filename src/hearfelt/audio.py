@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from hearfelt.containers import refuse_cut_short
+from hearfelt.decoding import one_channel, open_decoder
 from hearfelt.errors import AudioError
-from hearfelt.pyav_file import SUFFIXES, container_of, is_installed, open_pyav_file
+from hearfelt.pyav_file import SUFFIXES
 from hearfelt.raw_pcm import RawSound, decode_raw
 from hearfelt.sample_arrays import Samples, channels_of, from_array
-from hearfelt.sound_file import BLOCK, Block, Decoded, open_sound_file
+from hearfelt.sound_file import BLOCK, Decoded
 from hearfelt.sources import name_of, open_source, open_stream
 
 __all__ = [
@@ -45,7 +45,6 @@ SHORTEST_S: Final = 0.1
 SILENCE_DB: Final = -80.0  # a peak below this is under three steps of 16-bit sound: nothing was recorded
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
 LOUDEST = 100.0  # 40 dB above full scale; beyond it somebody forgot to divide 16-bit numbers by 32,768
-STEP_16_BIT: Final = np.float32(1 / 32_768)
 
 AUDIO_SUFFIXES: Final = SUFFIXES | frozenset(
     (".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav")
@@ -175,8 +174,8 @@ def read_audio(
     """Read a sound from wherever it is, as one channel at its own sampling rate.
 
     Args:
-        sound: a path, the bytes of a file, an open binary file, or samples: ``(n,)`` or ``(channels, n)``,
-            int16, int32, float32 or float64.
+        sound: a path, the bytes of a file, an open binary file or a pipe, a :class:`RawSound`, or samples: ``(n,)`` or
+            ``(channels, n)``, int16, int32, float32 or float64.
         rate_hz: the rate of samples; must be left out for files, which say it themselves.
         name: what messages call the sound; by default the path.
         channel: the one that is taken, counted from 0; by default all are mixed.
@@ -216,16 +215,15 @@ def open_audio(
         ...     sum(len(part) for part in reader.parts())
         8000
     """
+    label = name or ("samples" if isinstance(sound, np.ndarray) else name_of(sound))
     source = sound.source if isinstance(sound, RawSound) else sound
-    is_array = isinstance(sound, np.ndarray)
-    label = name or ("samples" if is_array else name_of(source))
-    if not is_array and not isinstance(source, str | Path | bytes) and not hasattr(source, "read"):
+    if not isinstance(source, str | Path | bytes | np.ndarray) and not hasattr(source, "read"):
         kind = type(source).__name__
         raise AudioError(f"{label}: a {kind}; a path, bytes, an open file or a numpy array is wanted")
     with _decoded(sound, rate_hz, label, channel) as decoded:
         _check_rate(decoded.rate_hz, label)
         _check_channel(channel, decoded.channels, label)
-        parts = _one_channel(decoded.blocks, channel)
+        parts = one_channel(decoded.blocks, channel)
         yield AudioReader(parts, decoded.rate_hz, decoded.frames, channels=decoded.channels, name=label)
 
 
@@ -269,7 +267,6 @@ def refuse_silence(audio: Audio | AudioReader) -> None:
 
 def audio_files(folder: Path) -> list[Path]:
     """List the sound files below a folder by their endings, sorted by path; hidden files are passed over."""
-
     found: list[Path] = []
     waiting = [folder]  # no recursion: folders may lie deeper than Python calls
     try:
@@ -312,39 +309,8 @@ def _decoded(sound: Sound, rate_hz: int | None, name: str, channel: int | None) 
         with open_stream(sound.source, name) as file:
             yield decode_raw(file, sound.format, name)
         return
-    with open_source(sound, name) as file, _opened(file, name) as decoded:
+    with open_source(sound, name) as file, open_decoder(file, name) as decoded:
         yield decoded
-
-
-@contextmanager
-def _opened(file: BinaryIO, name: str) -> Iterator[Decoded]:
-    try:
-        refuse_cut_short(file, name)
-        file.seek(0)
-        container = container_of(file)
-    except OSError as error:
-        raise AudioError(f"{name}: cannot be read ({error})") from error
-    with ExitStack() as stack:
-        if container is not None:
-            yield stack.enter_context(open_pyav_file(file, container, name))
-            return
-        try:
-            decoded = stack.enter_context(open_sound_file(file, name))
-        except AudioError:
-            file.seek(0)
-            container = container_of(file, shared=True)
-            if container is None or not is_installed():
-                raise
-            decoded = stack.enter_context(open_pyav_file(file, container, name))
-        yield decoded
-
-
-def _one_channel(blocks: Iterable[Block], channel: int | None) -> Iterator[Samples]:
-    for block in blocks:
-        if channel is not None and block.shape[1] > 1:
-            block = block[:, channel : channel + 1]  # (n, channels) -> (n, 1)
-        scaled = block * STEP_16_BIT if block.dtype == np.int16 else block
-        yield scaled.mean(axis=1) if scaled.shape[1] > 1 else np.ascontiguousarray(scaled[:, 0])
 
 
 def _too_deep(folder: Path) -> AudioError:
@@ -356,12 +322,14 @@ def _too_deep(folder: Path) -> AudioError:
 
 
 def _check_rate(rate_hz: int, name: str) -> None:
+    if not isinstance(rate_hz, int | np.integer):
+        raise AudioError(f"{name}: a rate of {rate_hz!r}; a whole number in Hz is wanted")
     if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
         raise AudioError(f"{name}: a rate of {rate_hz} Hz; {LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,} Hz is wanted")
 
 
 def _check_channel(channel: int | None, channels: int, name: str) -> None:
-    if channel is None or 0 <= channel < channels:
+    if channel is None or (isinstance(channel, int | np.integer) and 0 <= channel < channels):
         return
     there = "one, channel 0" if channels == 1 else f"{channels}, channels 0 to {channels - 1}"
     raise AudioError(f"{name}: there is no channel {channel}; this sound has {there}")

@@ -7,6 +7,7 @@ answers for half a clip without a word is wrong in a way nobody sees.
 from __future__ import annotations
 
 import os
+import re
 import struct
 from typing import BinaryIO, Final
 
@@ -21,6 +22,10 @@ _OGG_LAST_PAGE = 65_536 + 512  # bytes; one Ogg page is at most 65,307
 _OGG_FIRST, _OGG_LAST = 0x02, 0x04  # flags of a stream's first and last page (RFC 3533, section 6)
 _MOST_PARTS: Final = 1_000_000  # pages or boxes that are looked at, a week of sound; more are no recording
 _SEGMENT: Final = b"\x18\x53\x80\x67"  # of Matroska (RFC 9559, section 5.1)
+_MP4_CONTENTS: Final = 1 << 26  # bytes; a day of sound has some ten million
+# A list of sample descriptions (ISO 14496-12, section 8.5.2), the first of which is encrypted sound: common encryption
+# (ISO 23001-7), and what Apple and Audible sell.
+_MP4_ENCRYPTED: Final = re.compile(rb"stsd.{12}(enca|drms|aavd|aavs)", re.DOTALL)
 _ASF_HEADER: Final = 1 << 20  # bytes; it is some thousand long
 # Identifiers in the header of a Windows Media file, as its specification (ASF, sections 10.1 to 10.4) lists them.
 _ASF_PROPERTIES: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -34,7 +39,7 @@ def refuse_cut_short(file: BinaryIO, name: str) -> None:
     """Raise an error if a file promises more than it holds: WAV, Ogg, MP4, Matroska and Windows Media files say it.
 
     A WAV file that promises less is refused too, and so are an Ogg file of several streams, one after another, of which
-    only the first would be heard, and a Windows Media file that says it is encrypted.
+    only the first would be heard, and an MP4 or Windows Media file that says it is encrypted.
 
     Args:
         file: open at its beginning and seekable; it is left anywhere.
@@ -161,6 +166,10 @@ def _check_mp4(file: BinaryIO, size: int, name: str) -> None:
         if length == 1 and len(head) == 16:  # the length stands behind, in eight bytes
             length = int.from_bytes(head[8:16])
         kinds.add(head[4:8])
+        if head[4:8] == b"moov":
+            file.seek(place)
+            if _MP4_ENCRYPTED.search(file.read(min(length, _MP4_CONTENTS))):
+                raise _encrypted(name)
         if length == 0:  # to the end of the file
             break
         if length < 8:
@@ -202,7 +211,7 @@ def _check_asf(file: BinaryIO, size: int, name: str) -> None:
     header = file.read(_ASF_HEADER)
     header = header[: int.from_bytes(header[16:24], "little")]
     if any(mark in header for mark in _ASF_ENCRYPTED):
-        raise AudioError(f"{name}: encrypted (DRM); a copy without protection is wanted")
+        raise _encrypted(name)
     start = header.find(_ASF_PROPERTIES)
     if start < 0 or len(header) < start + 92:
         return  # FFmpeg says what is wrong with it
@@ -210,6 +219,10 @@ def _check_asf(file: BinaryIO, size: int, name: str) -> None:
     is_live = header[start + 88] & 1
     if not is_live and promised > size:
         raise _cut_short(name, promised, size)
+
+
+def _encrypted(name: str) -> AudioError:
+    return AudioError(f"{name}: encrypted (DRM); a copy without protection is wanted")
 
 
 def _cut_short(name: str, promised: int, held: int) -> AudioError:

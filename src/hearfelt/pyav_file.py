@@ -65,7 +65,6 @@ _BOXES: Final = frozenset((b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _PACKET: Final = 188  # bytes of a transport stream, each beginning with 0x47
 # libsndfile reads these too; what it does not know in them, such as Speex in Ogg or AAC in CAF, FFmpeg may.
 _SHARED: Final = {b"OggS": Container("ogg", "an Ogg file"), b"caff": Container("caf", "a CAF file")}
-_ENCRYPTED: Final = frozenset(("enca", "drms", "drmi", "aavd", "p608"))
 _FAULTS: Final = (OSError, RuntimeError, ValueError, MemoryError)  # what PyAV raises beside its own errors
 _MOST_SILENT: Final = 10_000  # frames without a sample in a row, after which a file is given up
 
@@ -158,10 +157,7 @@ def _demuxed(av: Any, file: BinaryIO, container: Container, name: str) -> Iterat
     # Not the file itself: PyAV would take its name for an address, and fail over one that is not UTF-8.
     plain = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell)
     with _words(av, name, "this is no sound that can be read"):
-        source = av.open(
-            plain, "r", format=container.demuxer, metadata_errors="replace", io_open=_open_nothing,
-            options={"protocol_whitelist": "none"},
-        )  # fmt: skip
+        source = av.open(plain, "r", format=container.demuxer, metadata_errors="replace", io_open=_open_nothing)
     try:
         stream = _audio_stream(source, container, name)
         yield source, stream
@@ -176,7 +172,7 @@ def _audio_stream(source: InputContainer, container: Container, name: str) -> Au
         raise AudioError(f"{name}: {seen}; a file with an audio track is wanted")
     stream = source.streams.audio[0]
     context: Any = stream.codec_context  # None if there is no decoder
-    if (context is not None and context.codec_tag in _ENCRYPTED) or "enc_key_id" in stream.metadata:
+    if "enc_key_id" in stream.metadata:  # Matroska's way of saying so; the others are told by their bytes
         raise AudioError(f"{name}: encrypted (DRM); a copy without protection is wanted")
     if context is None:
         raise AudioError(f"{name}: its sound is stored in a way that FFmpeg does not know; convert it to WAV or FLAC")
@@ -229,8 +225,8 @@ def _blocks(first: AudioFrame, frames: Iterator[AudioFrame], name: str) -> Itera
         now = frame.sample_rate, len(frame.layout.channels)
         if now != (rate_hz, channels):
             raise AudioError(
-                f"{name}: after {heard / rate_hz:.2f} s it changes from {rate_hz} Hz and {channels} channels to"
-                f" {now[0]} Hz and {now[1]}; cut it there into two files"
+                f"{name}: after {heard / rate_hz:.2f} s it changes from {_spoken(rate_hz, channels)} to"
+                f" {_spoken(*now)}; cut it there into two files"
             )
         held.append(_samples(frame, name))
         size += frame.samples
@@ -240,6 +236,10 @@ def _blocks(first: AudioFrame, frames: Iterator[AudioFrame], name: str) -> Itera
             held, size = [], 0
     if held:
         yield _joined(held)
+
+
+def _spoken(rate_hz: int, channels: int) -> str:
+    return f"{rate_hz} Hz, {'one channel' if channels == 1 else f'{channels} channels'}"
 
 
 def _joined(held: list[Block]) -> Block:

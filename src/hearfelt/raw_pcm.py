@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hearfelt.errors import AudioError
 from hearfelt.sample_arrays import MOST_CHANNELS
 from hearfelt.sound_file import BLOCK, Block, Decoded
+from hearfelt.sources import name_of
 
 __all__ = ["ENCODINGS", "RawFormat", "RawSound", "decode_raw"]
 
@@ -112,6 +113,11 @@ class RawSound:
 
     source: Path | str | bytes | BinaryIO
     format: RawFormat
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return name_of(self.source)
 
 
 def decode_raw(file: BinaryIO, format: RawFormat, name: str) -> Decoded:

@@ -44,6 +44,16 @@ def name_of(source: object) -> str:
     return "standard input" if name == "<stdin>" else name
 
 
+class _Saved(tempfile.SpooledTemporaryFile[bytes]):
+    def __init__(self, name: str) -> None:
+        super().__init__(_IN_MEMORY)
+        self._called = name
+
+    @property
+    def name(self) -> str:
+        return self._called
+
+
 @contextmanager
 def open_source(source: Path | str | bytes | BinaryIO, name: str) -> Iterator[BinaryIO]:
     """Give a file that is at its beginning and can be sought in.
@@ -78,6 +88,8 @@ def open_source(source: Path | str | bytes | BinaryIO, name: str) -> Iterator[Bi
 def open_stream(source: Path | str | bytes | BinaryIO, name: str) -> Iterator[BinaryIO]:
     """Give a file that is read once from where it stands, and need not be sought in; a pipe is not saved.
 
+    An open file that can be sought in is put back to where it stood.
+
     Args:
         source: as for :func:`open_source`.
         name: what messages call it.
@@ -91,7 +103,13 @@ def open_stream(source: Path | str | bytes | BinaryIO, name: str) -> Iterator[Bi
         with _opened(source, name) as file:
             yield file
     else:
-        yield source
+        place = _place_of(source)
+        try:
+            yield source
+        finally:
+            if place is not None:
+                with suppress(OSError, ValueError):
+                    source.seek(place)
 
 
 @contextmanager
@@ -107,7 +125,7 @@ def saved(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
     Raises:
         AudioError: if it holds more than 4 GiB, or cannot be read or saved.
     """
-    with cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY)) as file:
+    with cast(BinaryIO, _Saved(name)) as file:
         try:
             size = 0
             while part := stream.read(_PART):
@@ -151,6 +169,13 @@ def _is_at_its_beginning(file: BinaryIO, name: str) -> bool:
         return bool(getattr(file, "seekable", bool)()) and file.tell() == 0
     except (OSError, TypeError, ValueError) as error:
         raise error if isinstance(error, AudioError) else _unread(name, error) from error
+
+
+def _place_of(file: BinaryIO) -> int | None:
+    try:
+        return file.tell() if file.seekable() else None
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def _not_empty(file: BinaryIO, name: str) -> BinaryIO:

@@ -27,6 +27,7 @@ __all__ = [
     "JobsOption",
     "ModelOption",
     "OutOption",
+    "RawOption",
     "SeedsOption",
     "TableOrJson",
     "TableOrJsonOption",
@@ -100,6 +101,14 @@ ModelOption = Annotated[
         metavar="NAME|FILE",
         help="A model that comes with hearfelt, by name, or your own .onnx file.",
         show_default="the shipped default",
+    ),
+]
+RawOption = Annotated[
+    str | None,
+    typer.Option(
+        "--raw",
+        metavar="ENCODING:HZ:CHANNELS",
+        help="The sound is samples without a header, stored like this, such as s16le:8000:1.",
     ),
 ]
 OutOption = Annotated[

@@ -11,6 +11,7 @@ from hearfelt.cli.options import expanded
 from hearfelt.errors import require
 
 if TYPE_CHECKING:
+    from hearfelt.audio import Sound
     from hearfelt.inference.explain import Explanation
     from hearfelt.inference.occlusion import Occlusion
     from hearfelt.inference.prediction import Prediction
@@ -32,13 +33,13 @@ def picture_path(path: Path | None) -> Path | None:
 
 
 def draw_answer(
-    prediction: Prediction, source: str, path: Path, *, note: str = "", why: Explanation | Occlusion | None = None
+    prediction: Prediction, sound: Sound, path: Path, *, note: str = "", why: Explanation | Occlusion | None = None
 ) -> None:
     """Write a picture of a sound and its answer, or of what the answer depends on.
 
     Args:
         prediction: the answer.
-        source: the sound file it is about.
+        sound: what it is about; it is read again.
         path: where the picture goes; its ending decides the form.
         note: stands below, such as that the voice is synthetic.
         why: what the answer depends on; without it waveform, spectrogram and probabilities are drawn.
@@ -52,12 +53,13 @@ def draw_answer(
     from hearfelt.reports.figures.canvas import save_figure
     from hearfelt.reports.figures.reasons import contribution_bars, occlusion_sheet
     from hearfelt.reports.figures.sounds import demo_picture
+    from hearfelt.sources import name_of
 
-    name = Path(source).name
+    name = Path(name_of(sound)).name
     if why is None:
-        figure = demo_picture(read_audio(source), prediction, title=name, note=note)
+        figure = demo_picture(read_audio(sound), prediction, title=name, note=note)
     elif isinstance(why, Explanation):
         figure = contribution_bars(why, title=f"{name}: what spoke for {why.emotion}, and against it")
     else:
-        figure = occlusion_sheet(read_audio(source), why, title=name)
+        figure = occlusion_sheet(read_audio(sound), why, title=name)
     save_figure(figure, path)

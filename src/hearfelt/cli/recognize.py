@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hearfelt.cli.answers import Answer, printing
-from hearfelt.cli.options import FormatOption, ModelOption, examples
+from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_raw, sound_of
+from hearfelt.cli.options import FormatOption, ModelOption, RawOption, examples
 from hearfelt.cli.picture import draw_answer, picture_path
 from hearfelt.errors import AudioError, exit_code
 
 if TYPE_CHECKING:
+    from hearfelt.audio import Sound
     from hearfelt.inference.recognizer import Recognizer
 
 __all__ = ["add_to"]
@@ -30,13 +33,16 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt recognize clip.wav --why --plot why.png     # the reasons, drawn",
             "hearfelt recognize folder/ --format csv > answers.csv",
             "hearfelt recognize clip.wav --model my.onnx",
+            "curl https://example.org/clip.mp3 | hearfelt recognize -",
+            "hearfelt recognize line.pcm --raw alaw:8000:1        # as telephones store it",
         ),
     )(_recognize)
 
 
 def _recognize(
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]...", help="Sound files, or folders of them.")
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="Sound files, folders of them, or - for standard input."),
     ] = None,
     model: ModelOption = None,
     format: FormatOption = "table",
@@ -47,19 +53,22 @@ def _recognize(
         Path | None,
         typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one clip and its answer."),
     ] = None,
+    raw: RawOption = None,
 ) -> None:
     """Tell which emotion is heard in sound files, and how sure that is.
 
-    Reads WAV, FLAC, OGG, Opus, MP3 and AIFF. A folder means every sound file below it,
-    sorted by path. A file that cannot be answered is named, the others go on, and the
-    exit code is 3. Without a path, hearfelt asks for one. No sound leaves this computer.
+    Reads WAV, FLAC, OGG, Opus, MP3 and AIFF; with the extra "formats" also M4A, AAC, WebM, WMA,
+    AC-3, AMR and the sound of a video. A folder means every sound file below it, sorted by path.
+    A file that cannot be answered is named, the others go on, and the exit code is 3. Without a
+    path, hearfelt asks for one. No sound leaves this computer.
 
     With --why a model that takes sound is asked again and again, each time with a stretch of
     time or a band of frequencies taken away (occlusion: what changes, not a cause); a model on
     162 features gives exact Shapley values. JSON has all numbers, CSV one value for each band
     or group, and the stretch that changes most.
     """
-    sources = _sources(paths or [_asked()])
+    form = parse_raw(raw)
+    sources = _sources(paths or [_asked()], is_raw=form is not None)
     if plot is not None and len(sources) != 1:
         raise typer.BadParameter(f"{len(sources)} sound files; a picture shows one", param_hint="--plot")
     from hearfelt.inference.recognizer import Recognizer
@@ -67,11 +76,16 @@ def _recognize(
     recognizer, first_error = Recognizer.load(model), None
     with printing(format, recognizer, sources, why=why) as show:
         for source in sources:
-            answer = _answered(recognizer, source, why)
-            show(answer)
-            first_error = first_error or answer.error
-            if plot is not None and answer.prediction is not None:
-                draw_answer(answer.prediction, source, plot, why=answer.explanation)
+            with ExitStack() as stack:
+                try:
+                    sound = stack.enter_context(sound_of(source, form, is_read_again=plot is not None))
+                    answer = _answered(recognizer, source, sound, why=why)
+                except AudioError as error:
+                    answer = Answer(source, error=error)
+                show(answer)
+                first_error = first_error or answer.error
+                if plot is not None and answer.prediction is not None:
+                    draw_answer(answer.prediction, sound, plot, why=answer.explanation)
     if first_error is not None:
         raise typer.Exit(exit_code(first_error))
 
@@ -90,15 +104,19 @@ def _asked() -> str:
             return path
 
 
-def _sources(paths: list[str]) -> list[str]:
+def _sources(paths: list[str], *, is_raw: bool) -> list[str]:
     """List what is to be answered: files as given, folders as the sound files below them."""
     from hearfelt.audio import audio_files
 
+    check_standard_input(paths)
     sources: list[str] = []
     for path in paths:
         folder = Path(path).expanduser()
+        is_folder = path != STANDARD_INPUT and _is_folder(folder)
+        if is_folder and is_raw:
+            raise typer.BadParameter(f"{path} is a folder; raw samples are read from files and -", param_hint="--raw")
         try:
-            found = [str(file) for file in audio_files(folder)] if _is_folder(folder) else []
+            found = [str(file) for file in audio_files(folder)] if is_folder else []
         except AudioError:
             found = []
         sources.extend(found or [path])  # a folder that gives nothing stays: its error is told in its turn
@@ -112,16 +130,13 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _answered(recognizer: Recognizer, source: str, why: bool) -> Answer:
+def _answered(recognizer: Recognizer, source: str, sound: Sound, *, why: bool) -> Answer:
     from hearfelt.audio import audio_files
 
-    try:
-        folder = Path(source).expanduser()
-        if _is_folder(folder) and not audio_files(folder):
-            raise AudioError(f"{source}: no sound in this folder; WAV, FLAC, OGG, Opus, MP3 or AIFF is wanted")
-        if why:
-            explanation = recognizer.explain(source)
-            return Answer(source, explanation.prediction, explanation)
-        return Answer(source, recognizer.recognize(source))
-    except AudioError as error:
-        return Answer(source, error=error)
+    folder = Path(source).expanduser()
+    if source != STANDARD_INPUT and _is_folder(folder) and not audio_files(folder):
+        raise AudioError(f"{source}: no sound in this folder; WAV, FLAC, OGG, Opus, MP3 or AIFF is wanted")
+    if why:
+        explanation = recognizer.explain(sound)
+        return Answer(source, explanation.prediction, explanation)
+    return Answer(source, recognizer.recognize(sound))
