@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from hearfelt.evaluation.timed_results import TimedResults
+from hearfelt.evaluation.timed_tables import Recorded
 from hearfelt.reports.numbers import bare, many
 from hearfelt.reports.results_markdown import markdown_table
 
-__all__ = ["COLUMNS", "over_time_section", "way_rows"]
+__all__ = ["COLUMNS", "example_of", "over_time_section", "picture_of", "way_rows"]
+
+_ENOUGH: Final = 5  # clips in a recording that is worth a picture
 
 COLUMNS: Final = ("error rate", "missed", "false alarm", "confusion", "frame accuracy", "frame UAR")
 
@@ -50,5 +53,17 @@ def over_time_section(results: Sequence[TimedResults]) -> str:
         if (lower := summary["lower_than_naive"]) is not None:
             side = "lower" if lower >= 0 else "higher"
             lead += f" The timeline's error rate is {bare(abs(lower))} % {side} than the naive way's."
-        parts += [lead, markdown_table(["%", *COLUMNS], way_rows(summary))]
+        alt = f"When which emotion is truly heard in recording {example_of(one).name}, and what {one.name} says of it"
+        picture = f"![{alt}]({picture_of(one).removeprefix('docs/')})"
+        parts += [lead, markdown_table(["%", *COLUMNS], way_rows(summary)), picture]
     return "\n\n".join(parts)
+
+
+def example_of(one: TimedResults) -> Recorded:
+    """Choose the recording that is shown: the first with five clips or more, however well it was answered."""
+    return next((made for made in one.recordings if len(made.truth) >= _ENOUGH), one.recordings[0])
+
+
+def picture_of(one: TimedResults) -> str:
+    """Name the picture's file, below the checkout."""
+    return f"docs/pictures/{one.protocol}-{one.name}.png"

@@ -26,6 +26,7 @@ from hearfelt.reports.results_pictures import (
     Picture,
     check_pictures,
     ladder_picture,
+    over_time_picture,
     reliability_picture,
     write_pictures,
 )
@@ -172,8 +173,9 @@ def check_pages(root: Path) -> None:
 def _wanted(root: Path) -> tuple[dict[Path, str], list[Picture]]:
     """Make the text of every generated file, and the pictures that these show."""
     results = find_results(root / RESULTS)
-    wanted = {root / PAGE: results_page(results, root, find_timed_results(root / RESULTS))}
-    pictures = ladder_picture(results)
+    over_time = find_timed_results(root / RESULTS)
+    wanted = {root / PAGE: results_page(results, root, over_time)}
+    pictures = [*ladder_picture(results), *map(over_time_picture, over_time)]
     if (text := _readme(root, results)) is not None:
         wanted[root / README] = text
     if (root / WEIGHTS / f"{DEFAULT_MODEL}.onnx").is_file():

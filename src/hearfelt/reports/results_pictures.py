@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hearfelt.errors import CorpusError, require
 from hearfelt.evaluation.results import Results
+from hearfelt.evaluation.timed_results import TimedResults
 from hearfelt.reports.results_ladder import LADDER, LADDER_PICTURE, ladder_models, scores_of
+from hearfelt.reports.results_over_time import example_of, picture_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,6 +23,7 @@ __all__ = [
     "Picture",
     "check_pictures",
     "ladder_picture",
+    "over_time_picture",
     "reliability_picture",
     "write_pictures",
 ]
@@ -59,6 +62,20 @@ def ladder_picture(results: Sequence[Results]) -> list[Picture]:
         return leak_ladder(words, scores, guess=guess, title="The leak ladder: what each leak is worth")
 
     return [Picture(LADDER_PICTURE, _note("ladder", scores), draw)]
+
+
+def over_time_picture(one: TimedResults) -> Picture:
+    """Draw the truth about one recording, and below it what the timeline and the naive way say."""
+    shown = example_of(one)
+    rows = {"truth": shown.truth, "timeline": shown.said["timeline"], "naive": shown.said["naive"]}
+
+    def draw() -> Figure:
+        from hearfelt.reports.figures.ribbons import emotion_ribbons
+
+        return emotion_ribbons(rows, shown.duration_s, title=f"{one.name}: recording {shown.name} of {one.protocol}")
+
+    figures = [one.name, shown.name, *([way, *map(asdict, segments)] for way, segments in rows.items())]
+    return Picture(picture_of(one), _note("over time", figures), draw)
 
 
 def reliability_picture(one: Results) -> Picture:
