@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from hearfelt.cli.results_table import print_timed_results
 from hearfelt.emotions import EMOTIONS
+from hearfelt.evaluation.diarization import Segment
 from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.timed_results import TimedResults, summarize
+from hearfelt.evaluation.timed_tables import Recorded
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -117,6 +121,33 @@ def test_a_leaky_protocol_says_so_in_the_terminal(hearfelt: Run, ravdess: Path, 
     assert "leaky seed-ravdess is leaky" in done.stdout
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["leaky"] is True
     assert "is leaky" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_conversations_are_not_made_of_speakers_whom_the_model_has_heard(
+    hearfelt: Run, ravdess: Path, make_sound_model: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.onnx").write_bytes(make_sound_model({"heard_speakers": ("ravdess/13", "ravdess/14")}))
+    command = ("evaluate", "-m", "mine.onnx", "-p", "ravdess-conversations", "-c", f"ravdess={ravdess}", "-o", "out")
+    refused = hearfelt(*command)
+    assert refused.returncode == 4
+    assert "would test sound-toy on 1 of the speakers it has heard (ravdess/13); test it on" in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_over_time_show_both_ways_and_where_the_files_are(capsys: pytest.CaptureFixture[str]) -> None:
+    truth = (Segment(1.0, 2.0, "sad"), Segment(3.0, 4.0, "calm"))
+    said = {"timeline": truth[:1], "naive": (Segment(0.0, 5.0, "sad"),)}
+    recordings = (Recorded("000", "mine/a", 5.0, truth, said),)
+    summary = {"protocol": "ravdess-conversations", "left_out": {"of others": 3}}
+    summary |= summarize(("calm", "sad"), recordings)
+    print_timed_results(TimedResults(Path("results/mine"), ("calm", "sad"), recordings, summary))
+    lines = capsys.readouterr().out.splitlines()
+    [rate] = [line.split() for line in lines if line.strip().startswith("error rate ") and "than" not in line]
+    [alarm] = [line.split() for line in lines if line.strip().startswith("false alarm")]
+    assert (rate[-3:], alarm[-3:]) == (["50.0", "200.0", "50.0"], ["0.0", "150.0", "0.0"])
+    assert "error rate 75.0 % lower than the naive way's" in lines
+    assert "left out: 3 clips of others" in lines
+    assert any("results/mine/recordings.csv" in line for line in lines)
 
 
 @pytest.mark.parametrize("given", [(), ("mine.toml", "--model", "classic")])

@@ -96,11 +96,11 @@ def print_timed_results(results: TimedResults) -> None:
     screen.print(f"\n[bold]{escape(printable(results.name))}[/] on [bold]{results.protocol}[/]")
     made = f"{many(summary['recordings'], 'recording')}, {summary['duration_s'] / 60:.1f} min"
     screen.print(f"{made}, {summary['speech_s'] / 60:.1f} min of them speech")
-    table = Table(title="per cent", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("way")
-    for column in COLUMNS:
-        table.add_column(column, justify="right")
-    for row in way_rows(summary):
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("%")
+    for way in ("timeline", "naive windows", "naive, where\nspeech was found"):
+        table.add_column(way, justify="right")
+    for row in zip(COLUMNS, *(figures for _, *figures in way_rows(summary)), strict=True):
         table.add_row(*row)
     screen.print(table)
     lower = summary["lower_than_naive"]
