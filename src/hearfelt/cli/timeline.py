@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal, cast
 
 import typer
 
-from hearfelt.cli.options import ModelOption, examples, expanded
+from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_raw, sound_of
+from hearfelt.cli.options import ModelOption, RawOption, examples, expanded
 from hearfelt.cli.picture import picture_path
 from hearfelt.cli.sound_progress import sound_bar
 from hearfelt.errors import AudioError, exit_code, require
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hearfelt.audio import Sound
     from hearfelt.cli.ribbon import TimelineScreen
     from hearfelt.inference.recognizer import Recognizer
+    from hearfelt.raw_pcm import RawFormat
     from hearfelt.timeline_formats.formats import Format
     from hearfelt.timeline_formats.writing import Gathering, Writing
 
@@ -44,7 +46,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _timeline(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Sound files.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Sound files, or - for standard input.")],
     channels: Annotated[
         Literal["mix", "separate"],
         typer.Option(
@@ -69,6 +71,7 @@ def _timeline(
         typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one sound and what is heard."),
     ] = None,
     model: ModelOption = None,
+    raw: RawOption = None,
 ) -> None:
     """Tell when which emotion is heard in recordings, however long.
 
@@ -83,7 +86,8 @@ def _timeline(
     """
     if plot is not None and len(files) != 1:
         raise typer.BadParameter(f"{len(files)} sound files; a picture shows one", param_hint="--plot")
-    form = _form(format, out)
+    samples, form = parse_raw(raw), _form(format, out)
+    check_standard_input(files)
     targets = _targets(files, form, out)
     from hearfelt.inference.recognizer import Recognizer
 
@@ -93,7 +97,8 @@ def _timeline(
     for path, sources in targets:
         with _view(recognizer, form, path, many=len(files) > 1) as view, _summary(path) as told:
             for source in sources:
-                with _telling(errors), _reopenable(source, is_needed=plot is not None or is_separate) as sound:
+                opened = _opened(source, samples, is_separate=is_separate, is_drawn=plot is not None)
+                with _telling(errors), opened as sound:
                     _follow(recognizer, sound, source, view, is_separate=is_separate, told=told)
                     if plot is not None:
                         _draw(told[-1], sound, plot)
@@ -125,7 +130,9 @@ def _targets(files: list[str], form: Format | None, out: Path | None) -> list[tu
         )
     if out.exists() and not out.is_dir():
         raise typer.BadParameter(f"{out}: this is a file; {len(files)} sounds want a folder", param_hint="--out")
-    paths = [out / (Path(source).stem + form.suffix) for source in files]
+    paths = [
+        out / ((Path(source).stem if source != STANDARD_INPUT else "standard-input") + form.suffix) for source in files
+    ]
     if twice := next((path for path in paths if paths.count(path) > 1), None):
         raise typer.BadParameter(f"two sounds would be written to {twice}; give them one by one", param_hint="--out")
     return [(path, [source]) for path, source in zip(paths, files, strict=True)]
@@ -159,17 +166,21 @@ def _telling(errors: list[AudioError]) -> Iterator[None]:
 
 
 @contextmanager
-def _reopenable(source: str, *, is_needed: bool) -> Iterator[Sound]:
-    """Give a sound; what is piped in is saved aside if it has to be opened more than once."""
-    if source != "-":
-        yield source
-    elif not is_needed:
-        yield sys.stdin.buffer
-    else:
-        with NamedTemporaryFile(prefix="hearfelt-") as file:
-            copyfileobj(sys.stdin.buffer, file)
-            file.flush()
-            yield file.name
+def _opened(source: str, raw: RawFormat | None, *, is_separate: bool, is_drawn: bool) -> Iterator[Sound]:
+    """Give the sound that a word on the command line stands for.
+
+    Channels are read side by side, each by itself, which a pipe and what is saved of it in memory cannot give.
+    """
+    if source != STANDARD_INPUT or not is_separate:
+        with sound_of(source, raw, is_read_again=is_drawn) as sound:
+            yield sound
+        return
+    from hearfelt.raw_pcm import RawSound
+
+    with sound_of(source, is_read_again=True) as piped, NamedTemporaryFile(prefix="hearfelt-") as file:
+        copyfileobj(cast(BinaryIO, piped), file)
+        file.flush()
+        yield RawSound(file.name, raw) if raw else file.name
 
 
 @contextmanager
@@ -219,14 +230,15 @@ def _draw(gathering: Gathering, sound: Sound, plot: Path) -> None:
     from hearfelt.features.outline import outline
     from hearfelt.reports.figures.canvas import save_figure
     from hearfelt.reports.figures.timeline import COLUMNS, draw_timeline
+    from hearfelt.timeline_formats.following import called
     from hearfelt.timeline_formats.heard import side_name
 
     outlines = []
     for channel in gathering.channels:
-        with open_audio(sound, name=gathering.source, channel=channel) as reader:
+        with open_audio(sound, name=called(gathering.source), channel=channel) as reader:
             outlines.append(outline(reader.parts(), reader.rate_hz, columns=COLUMNS))
     sides = [side_name(channel, len(gathering.channels)) for channel in gathering.channels]
     figure = draw_timeline(
-        gathering.timelines(), outlines, title=Path(gathering.source).name, sides=sides if any(sides) else ()
+        gathering.timelines(), outlines, title=Path(called(gathering.source)).name, sides=sides if any(sides) else ()
     )
     save_figure(figure, plot)

@@ -14,7 +14,7 @@ from hearfelt.inference.recognizer import Recognizer
 from hearfelt.timeline_formats.heard import Heard, side_name
 from hearfelt.timeline_formats.writing import Gathering
 
-__all__ = ["Followed", "followed"]
+__all__ = ["Followed", "called", "followed"]
 
 Progress = Callable[[float], None]
 
@@ -30,6 +30,16 @@ class Followed:
 
     moments: Iterator[Heard]
     gathering: Gathering
+
+
+def called(source: str) -> str:
+    """Tell what messages and pictures call a source; ``-`` says little there.
+
+    Example:
+        >>> called("-"), called("call.wav")
+        ('standard input', 'call.wav')
+    """
+    return "standard input" if source == "-" else source
 
 
 @contextmanager
@@ -56,7 +66,7 @@ def followed(
     with ExitStack() as opened:
 
         def reader_of(channel: int | None) -> AudioReader:
-            return opened.enter_context(open_audio(sound, name=source, channel=channel))
+            return opened.enter_context(open_audio(sound, name=called(source), channel=channel))
 
         first = reader_of(0 if is_separate else None)
         channels: tuple[int | None, ...] = tuple(range(first.channels)) if is_separate else (None,)

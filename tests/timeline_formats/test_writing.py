@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+from praatio import textgrid as praat
+
+from hearfelt.errors import HearfeltError
+from hearfelt.timeline_formats.formats import FORMATS, write
+from hearfelt.timeline_formats.heard import heard_in
+from hearfelt.timeline_formats.writing import Gathering, Writing
+
+GROWING = [name for name, form in FORMATS.items() if form.entry is not None]
+WHOLE = [name for name, form in FORMATS.items() if form.document is not None]
+
+
+def gathering_of(timelines) -> Gathering:
+    first = timelines[0]
+    sound = Gathering(first.source, [one.channel for one in timelines], first.labels, first.model)
+    sound.reached_s = first.duration_s
+    return sound
+
+
+def feed(writing: Writing, sound: Gathering, timelines, *, until: int | None = None) -> None:
+    writing.begin(sound)
+    for heard in list(heard_in(timelines))[:until]:
+        sound.add(heard)
+        writing.add(heard)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_moment_by_moment_the_same_file_comes_out_as_at_once(form: str, sides, tmp_path: Path) -> None:
+    path = tmp_path / "made" / "here"
+    with Writing(FORMATS[form], sides[0].labels, path) as writing:
+        feed(writing, gathering_of(sides), sides)
+    wanted = write(sides, form)
+    if form == "elan":  # its date
+        assert len(path.read_text()) == len(str(wanted))
+    else:
+        assert path.read_bytes() == (wanted if isinstance(wanted, bytes) else wanted.encode())
+
+
+@pytest.mark.parametrize("form", GROWING)
+def test_after_each_moment_the_file_holds_it(form: str, sides, tmp_path: Path) -> None:
+    path = tmp_path / "growing"
+    sound = gathering_of(sides)
+    with Writing(FORMATS[form], sides[0].labels, path) as writing:
+        writing.begin(sound)
+        sizes = []
+        for heard in heard_in(sides):
+            writing.add(heard)
+            sizes.append(path.stat().st_size)
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] == path.stat().st_size
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_ctrl_c_leaves_what_was_known_by_then(form: str, sides, tmp_path: Path) -> None:
+    path = tmp_path / "stopped"
+
+    def interrupted() -> None:
+        with Writing(FORMATS[form], sides[0].labels, path) as writing:
+            feed(writing, gathering_of(sides), sides, until=2)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    known = gathering_of(sides)
+    for heard in list(heard_in(sides))[:2]:
+        known.add(heard)
+    wanted = write(known.timelines(), form)
+    assert len(path.read_bytes()) == len(wanted if isinstance(wanted, bytes) else wanted.encode())
+    assert [left.name for left in tmp_path.iterdir()] == ["stopped"]
+
+
+def test_a_format_without_lines_is_written_anew_from_time_to_time(sides, tmp_path: Path) -> None:
+    path = tmp_path / "call.TextGrid"
+    sound = gathering_of(sides)
+    with Writing(FORMATS["textgrid"], sides[0].labels, path, every_s=0) as writing:
+        writing.begin(sound)
+        for count, heard in enumerate(heard_in(sides), start=1):
+            sound.add(heard)
+            writing.add(heard)
+            grid = praat.openTextgrid(str(path), includeEmptyIntervals=False)
+            assert sum(len(grid.getTier(name).entries) for name in ("left", "right")) == count
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_where_no_sound_could_be_heard_the_old_file_stays(form: str, mixed, tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    path.write_text("precious")
+    with Writing(FORMATS[form], mixed.labels, path):
+        pass
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_silence_makes_a_file_too(form: str, mixed, tmp_path: Path) -> None:
+    path = tmp_path / "silent"
+    with Writing(FORMATS[form], mixed.labels, path) as writing:
+        writing.begin(gathering_of([mixed]))
+    assert path.is_file()
+
+
+def test_a_folder_is_refused_before_anything_is_heard(mixed, tmp_path: Path) -> None:
+    with pytest.raises(HearfeltError, match=r": this is a folder; the name of a file is wanted here$"):
+        Writing(FORMATS["csv"], mixed.labels, tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_named_with_the_file(sides) -> None:
+    with (
+        pytest.raises(OSError, match="/dev/full") as full,
+        Writing(FORMATS["csv"], sides[0].labels, Path("/dev/full")) as writing,
+    ):
+        feed(writing, gathering_of(sides), sides)
+    assert full.value.errno == errno.ENOSPC
+
+
+def test_a_line_that_does_not_fit_any_more_is_taken_back(sides, tmp_path: Path) -> None:
+    path = tmp_path / "limited.csv"
+    whole = str(write(sides, "csv"))
+    most = len(whole) - 10  # the last line has no room
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+        with pytest.raises(OSError, match="limited"), Writing(FORMATS["csv"], sides[0].labels, path) as writing:
+            feed(writing, gathering_of(sides), sides)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.read_text() == "".join(whole.splitlines(keepends=True)[:-1])
+
+
+def test_a_pipe_is_written_to_as_it_is(sides) -> None:
+    out, into = os.pipe()
+    try:
+        with Writing(FORMATS["jsonl"], sides[0].labels, Path(f"/dev/fd/{into}")) as writing:
+            feed(writing, gathering_of(sides), sides)
+        assert os.read(out, 1 << 16).decode() == write(sides, "jsonl")
+    finally:
+        os.close(out)
+        os.close(into)
+
+
+def test_a_gathering_knows_how_far_it_got(sides) -> None:
+    sound = Gathering("call.wav", (0, 1), sides[0].labels, "toy")
+    for heard in heard_in(sides):
+        sound.add(heard)
+    assert sound.reached_s == 9.25
+    assert [(one.channel, len(one.moments), one.duration_s) for one in sound.timelines()] == [
+        (0, 2, 9.25),
+        (1, 1, 9.25),
+    ]
