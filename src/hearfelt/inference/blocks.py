@@ -135,8 +135,12 @@ def _block_length(frames: int, rate_hz: int, window_s: float) -> int:
     return math.ceil(samples / blocks)
 
 
-def resampled(reader: AudioReader) -> Iterator[Samples]:
+def resampled(reader: AudioReader, *, is_centred: bool = True) -> Iterator[Samples]:
     """Read a sound to its end at 16 kHz, in parts of some seconds.
+
+    Args:
+        reader: an open sound.
+        is_centred: whether its offset is left out; a stream, whose offset nobody knows beforehand, cannot do that.
 
     Yields:
         ``(n,)`` float32, one after another; together sample for sample what resampling the whole gives.
@@ -146,14 +150,14 @@ def resampled(reader: AudioReader) -> Iterator[Samples]:
     """
     import soxr
 
-    parts = _centred_parts(reader.parts())
+    parts = _centred_parts(reader.parts()) if is_centred else reader.parts()
     if reader.rate_hz == RATE_HZ:
         yield from parts
         return
     # In parts this gives, sample for sample, what hearfelt.audio.resample gives for the whole.
     stream = soxr.ResampleStream(reader.rate_hz, RATE_HZ, 1, dtype="float32", quality="HQ")
     for part in parts:
-        yield stream.resample_chunk(part)
+        yield stream.resample_chunk(np.ascontiguousarray(part))
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 

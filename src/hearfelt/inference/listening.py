@@ -32,7 +32,7 @@ def moments_of(reader: AudioReader, follower: Follower, progress: Progress | Non
     Raises:
         AudioError: if the sound cannot be read to its end, or is shorter than 0.1 s.
     """
-    for part in resampled(reader):
+    for part in resampled(reader, is_centred=False):  # as a stream hears it
         yield from (one for one in follower.feed(part) if isinstance(one, Moment))
         if progress is not None:
             progress(reader.heard / reader.rate_hz)

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from praatio import textgrid as praat
+
+from hearfelt.inference.recognizer import Recognizer
+
+EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two synthetic voices, a channel each, that speak one after the other."""
+    first, rate_hz = soundfile.read(EXAMPLES / "synthetic-bright-and-lively.flac", dtype="float32")
+    second, _ = soundfile.read(EXAMPLES / "synthetic-even.flac", dtype="float32")
+    pause = np.zeros(rate_hz // 2, np.float32)
+    left = np.concatenate([first, pause, np.zeros_like(second)])
+    right = np.concatenate([np.zeros_like(first), pause, second])
+    path = tmp_path_factory.mktemp("call") / "call.wav"
+    soundfile.write(path, np.stack([left, right], axis=1), rate_hz)
+    return path
+
+
+def rows_of(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_json_is_one_object_a_line_and_says_what_the_recognizer_says(here, call: Path, sound_model: Path) -> None:
+    code, out, err = here("timeline", call, "--format", "json", "--model", sound_model)
+    assert (code, err) == (0, "")
+    moments = Recognizer.load(sound_model).timeline(call).moments
+    rows = rows_of(out)
+    assert len(rows) == len(moments) > 0
+    assert list(rows[0]) == [
+        "source", "channel", "start_s", "end_s", "emotion", "confidence", "probabilities", "unsure",
+    ]  # fmt: skip
+    assert [(row["source"], row["channel"], row["emotion"]) for row in rows] == [
+        (str(call), None, moment.emotion) for moment in moments
+    ]
+
+
+def test_a_table_has_a_line_for_each_moment_and_a_ribbon(here, call: Path, sound_model: Path) -> None:
+    code, out, err = here("timeline", call, "--model", sound_model)
+    assert (code, err) == (0, "")
+    assert out.split()[:5] == ["from", "to", "emotion", "confidence", "runner-up"]
+    assert "· no speech" in out
+
+
+def test_each_side_of_a_call_is_heard_by_itself(here, call: Path, sound_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "call.TextGrid"
+    code, said, err = here("timeline", call, "--channels", "separate", "--out", out, "--model", sound_model)
+    assert (code, err) == (0, "")
+    assert said.startswith(f"{out}: ")
+    grid = praat.openTextgrid(str(out), includeEmptyIntervals=False)
+    assert grid.tierNames == ("left", "left confidence", "right", "right confidence")
+    assert grid.getTier("left").entries[-1].end < grid.getTier("right").entries[0].start
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "vtt", "audacity"])
+def test_what_is_printed_is_what_is_written(here, call: Path, sound_model: Path, tmp_path: Path, form: str) -> None:
+    printed = here("timeline", call, "--format", form, "--model", sound_model)[1]
+    here("timeline", call, "--format", form, "--out", tmp_path / "a", "--model", sound_model)
+    assert (tmp_path / "a").read_text() == printed
+
+
+def test_several_sounds_are_one_table_or_a_folder_of_annotations(
+    here, call: Path, sound_model: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copy(call, tmp_path / "other.wav"))
+    assert here("timeline", call, other, "--out", tmp_path / "both.csv", "--model", sound_model)[0] == 0
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "both.csv").read_text())))
+    assert {row["source"] for row in rows} == {str(call), str(other)}
+    code, said, _ = here("timeline", call, other, "--format", "elan", "--out", tmp_path / "all", "--model", sound_model)
+    assert code == 0
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["call.eaf", "other.eaf"]
+    assert len(said.splitlines()) == 2
+
+
+def test_a_picture_is_drawn(here, call: Path, sound_model: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "call.png"
+    code, _, err = here("timeline", call, "--channels", "separate", "--plot", picture, "--model", sound_model)
+    assert (code, err) == (0, "")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_piped_in_is_heard_like_a_file(hearfelt, call: Path, sound_model: Path, tmp_path: Path) -> None:
+    def piped(data: bytes, *arguments: object) -> list[tuple[object, ...]]:
+        words = [sys.executable, "-m", "hearfelt", "timeline", "-", "--format", "json", "--model", str(sound_model)]
+        done = subprocess.run([*words, *map(str, arguments)], input=data, capture_output=True, timeout=120)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return [(row["source"], row["channel"], row["start_s"]) for row in rows_of(done.stdout.decode())]
+
+    samples, rate_hz = soundfile.read(call, dtype="int16")
+    starts = [moment.start_s for moment in Recognizer.load(sound_model).timeline(call).moments]
+    assert piped(call.read_bytes()) == [("-", None, start_s) for start_s in starts]
+    apart = piped(samples.tobytes(), "--raw", f"s16le:{rate_hz}:2", "--channels", "separate")
+    assert {channel for _, channel, _ in apart} == {0, 1}
+    drawn = piped(call.read_bytes(), "--plot", tmp_path / "piped.png")
+    assert drawn == [("-", None, start_s) for start_s in starts]
+    assert (tmp_path / "piped.png").is_file()
+
+
+def test_a_broken_file_is_named_and_the_others_go_on(here, call: Path, sound_model: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_text("no sound")
+    code, out, err = here("timeline", broken, call, "--format", "json", "--model", sound_model)
+    assert code == 3
+    assert {row["source"] for row in rows_of(out)} == {str(call)}
+    assert err.startswith(f"hearfelt: {broken}: ")
+
+
+def test_where_nothing_can_be_heard_the_old_file_stays(here, sound_model: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.csv"
+    old.write_text("precious")
+    assert here("timeline", tmp_path / "no.wav", "--out", old, "--model", sound_model)[0] == 3
+    assert old.read_text() == "precious"
+
+
+def test_silence_is_said_and_is_no_error(here, sound_model: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silent.wav", np.zeros(32_000), 16_000)
+    assert here("timeline", tmp_path / "silent.wav", "--model", sound_model) == (
+        0, "no speech was found in 0:02.0\n", "",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["a.wav", "b.wav", "--format", "vtt"], "--out FOLDER"),
+        (["a.wav", "b.wav", "--plot", "a.png"], "a picture shows one"),
+        (["a.wav", "--format", "parquet"], "--out FILE.parquet"),
+        (["x/a.wav", "y/a.mp3", "--format", "elan", "--out", "folder"], "two sounds would be written to"),
+        (["a.wav", "--raw", "s17:8000"], "s17"),
+        (["a.wav", "--plot", "a.gif"], "pictures are written as"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_heard(here, arguments: list[str], says: str) -> None:
+    code, out, err = here("timeline", *arguments)
+    assert (code, out) == (2, "")
+    assert says in " ".join(err.replace("│", " ").split())
+
+
+def test_a_folder_as_output_and_an_unknown_ending_are_a_sentence(
+    here, call: Path, sound_model: Path, tmp_path: Path
+) -> None:
+    code, out, err = here("timeline", call, "--format", "csv", "--out", tmp_path, "--model", sound_model)
+    assert (code, out, err) == (
+        1, "", f"hearfelt: {tmp_path}: this is a folder; the name of a file is wanted here\n",
+    )  # fmt: skip
+    code, out, err = here("timeline", call, "--out", tmp_path / "a.doc", "--model", sound_model)
+    assert (code, out) == (1, "")
+    assert "a.doc: no ending of a timeline's file; .json, " in err
+
+
+@pytest.mark.parametrize("name", ["call.csv", "call.TextGrid"])
+def test_ctrl_c_leaves_a_valid_file_up_to_there(call: Path, sound_model: Path, tmp_path: Path, name: str) -> None:
+    samples, rate_hz = soundfile.read(call, dtype="int16")
+    out = tmp_path / name
+    words = ["timeline", "-", "--raw", f"s16le:{rate_hz}:2", "--out", str(out), "--model", str(sound_model)]
+    program = subprocess.Popen(
+        [sys.executable, "-m", "hearfelt", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert program.stdin is not None
+    program.stdin.write(samples.tobytes() * 16)  # waits until nearly all of it was taken
+    program.stdin.flush()  # and the pipe stays open: the sound never ends by itself
+    os.kill(program.pid, signal.SIGINT)
+    said, warned = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert warned.decode() == "hearfelt: stopped\n"
+    assert said.decode().startswith(f"{out}: ")
+    if name.endswith(".csv"):
+        rows = list(csv.DictReader(io.StringIO(out.read_text())))
+        assert len(rows) >= 2
+        assert all(row["surprised"] for row in rows)
+    else:
+        assert praat.openTextgrid(str(out), includeEmptyIntervals=False).getTier("emotion").entries
