@@ -26,7 +26,7 @@ DESCRIBED: Final = "described"  # embedding and logits of a base, side by side
 # Field numbers, and two of ONNX's numbers for kinds of values.
 _MODEL_GRAPH, _MODEL_METADATA = 7, 14
 _GRAPH_NODE, _GRAPH_TENSOR, _GRAPH_OUTPUT, _GRAPH_VALUE = 1, 5, 12, 13
-_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
+_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 2, 4, 5
 _ATTRIBUTE_NAME, _ATTRIBUTE_NUMBER, _ATTRIBUTE_KIND = 1, 3, 20
 _ATTRIBUTE_GRAPHS: Final = (6, 11)
 _TENSOR_LENGTH, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_BYTES = 1, 2, 8, 9
@@ -205,8 +205,7 @@ def _side_by_side(logits: str, output: str) -> bytes:
 
 def _node(operator: str, inputs: tuple[str, ...], output: str) -> bytes:
     taken = b"".join(text_field(_NODE_INPUT, name) for name in inputs)
-    given = text_field(_NODE_OUTPUT, output) + text_field(_NODE_NAME, f"{operator}.{output}")
-    return taken + given + text_field(_NODE_OPERATOR, operator)
+    return taken + text_field(_NODE_OUTPUT, output) + text_field(_NODE_OPERATOR, operator)
 
 
 def _tensor(name: str, values: npt.NDArray[np.floating]) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from hearfelt.clips import Clip, Clips
-from hearfelt.corpora.catalog import FolderReading, read_corpus, read_folder
+from hearfelt.corpora.catalog import FolderReading, identify, read_corpus, read_folder
 from hearfelt.corpora.folder import table_in
 from hearfelt.corpora.tables import read_table
 from hearfelt.emotions import emotion_called
@@ -88,6 +88,7 @@ def gather(
     """
     if speakers is not None and speaker_pattern is not None:
         raise CorpusError("speakers are given twice, by a table and by a pattern; one of them is wanted")
+    corpus = corpus or _kind_of(folder)
     found = read_folder(folder, corpus)
     clips = read_corpus(folder, corpus)
     remarks: list[str] = []
@@ -136,6 +137,17 @@ def refuse_too_few(lesson: Lesson, meant: Clips) -> None:
                 f"{label}: {_many(left.get(label, 0), 'clip')}{more}; at least {FEWEST} of each label are wanted"
                 f"{_examples(lesson.left_out)}"
             )
+
+
+def _kind_of(folder: Path) -> str:
+    """Tell as what a folder is read: a corpus that hearfelt knows, or a folder for each label."""
+    try:
+        return identify(folder)
+    except CorpusError:
+        place = folder.expanduser()
+        if not place.is_dir() or not any(one.is_dir() for one in place.iterdir()):
+            raise
+        return "folder"  # one stray file is no reason to stop
 
 
 def _has_table(folder: Path) -> bool:

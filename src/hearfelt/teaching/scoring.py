@@ -6,7 +6,7 @@ chosen by a cross-validation of its own inside that fold's training part, so tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,7 +93,7 @@ class Scored:
     Attributes:
         folds: ``(clips,)``, in which each was tested, from 0.
         probabilities: ``(clips, classes)``, by heads, settings and temperatures that the clip had no say in.
-        curve: how the score grows with what is learned from.
+        curve: how the score grows with what is learned from; shares that are the same few speakers stand in it once.
         setting: for the head that stays.
         temperature: for the head that stays.
         unsure_below: for the head that stays.
@@ -141,7 +141,7 @@ def score(
     return Scored(
         folds=folds,
         probabilities=probabilities,
-        curve=tuple(_curve(material, folds, probabilities, chosen, seed)),
+        curve=_curve(material, folds, probabilities, chosen, seed),
         setting=settings[place],
         temperature=temperature,
         unsure_below=threshold_for(confident.max(axis=1), confident.argmax(axis=1) == labels),
@@ -199,20 +199,26 @@ def _best(logits: Floats, labels: Places, answerable: npt.NDArray[np.bool_]) -> 
 
 def _curve(
     material: Material, folds: Places, probabilities: Floats, chosen: dict[int, Setting], seed: int
-) -> Iterator[CurvePoint]:
+) -> tuple[CurvePoint, ...]:
     labels, classes = material.labels, material.classes
-    whole = round(len(labels) * (1 - 1 / len(chosen)))
-    for share in SHARES[:-1]:
-        reached, learned_from = [], []
+    before: list[list[int]] = [[int(np.count_nonzero(folds != fold)) for fold in chosen] for _ in range(_DRAWS)]
+    whole = round(float(np.mean(before)))
+    points = [CurvePoint(1.0, whole, uar(confusion_matrix(labels, probabilities.argmax(axis=1), classes)))]
+    for share in reversed(SHARES[:-1]):
+        reached: list[float] = []
+        sizes: list[list[int]] = []
         for draw in range(_DRAWS):
             answers = np.zeros(len(labels), np.int64)
+            sizes.append([])
             for fold, setting in chosen.items():
                 generator = np.random.default_rng([seed, draw, fold])
                 there = np.flatnonzero(folds != fold)
                 some = there[subset(labels[there], material.groups[there], share, generator)]
                 (logits,) = material.answered(some, folds == fold, (setting,))
                 answers[folds == fold] = logits.argmax(axis=1)
-                learned_from.append(len(some))
+                sizes[-1].append(len(some))
             reached.append(uar(confusion_matrix(labels, answers, classes)))
-        yield CurvePoint(share, round(float(np.mean(learned_from))), float(np.mean(reached)))
-    yield CurvePoint(1.0, whole, uar(confusion_matrix(labels, probabilities.argmax(axis=1), classes)))
+        if sizes != before:  # two shares of few speakers may be the same speakers
+            points.append(CurvePoint(share, round(float(np.mean(sizes))), float(np.mean(reached))))
+        before = sizes
+    return tuple(reversed(points))
