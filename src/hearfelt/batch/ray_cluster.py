@@ -31,7 +31,11 @@ __all__ = ["answer_on_ray"]
 
 _LOCAL: Final = "local"  # a cluster of this machine alone, for trying it
 _AHEAD: Final = 2  # parts an actor is given before it has answered
-_QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1", "RAY_DEDUP_LOGS": "0"}
+_QUIET: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
 
 
 def answer_on_ray(

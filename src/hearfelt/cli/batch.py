@@ -95,7 +95,8 @@ def _report(out: str, outcome: Outcome) -> None:
     before = f", {outcome.done_before:,} of them before" if outcome.done_before else ""
     failed = f"; {outcome.failed:,} with an error" if outcome.failed else ""
     rows = "1 row" if outcome.rows == 1 else f"{outcome.rows:,} rows"
-    typer.echo(f"{out}: {rows} for {outcome.sources:,} sounds{before}{failed}")
+    sounds = "1 sound" if outcome.sources == 1 else f"{outcome.sources:,} sounds"
+    typer.echo(f"{out}: {rows} for {sounds}{before}{failed}")
     if outcome.failed == outcome.rows:
         from hearfelt.errors import AudioError, exit_code
 
@@ -127,7 +128,7 @@ def _logged() -> Watcher:
 
         def begin(self, sources: int, seconds: float, *, done: int, done_seconds: float) -> None:
             self.pace.begin(sources, seconds, done, done_seconds)
-            _say(f"{sources:,} sounds" + (f", {done:,} of them were answered before" if done else ""))
+            _say(("1 sound" if sources == 1 else f"{sources:,} sounds") + (f", {done:,} of them were answered before" if done else ""))
 
         def answered(self, sources: int, seconds: float) -> None:
             self.pace.add(sources, seconds)

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+import soundfile
+
+from hearfelt.audio import audio_files, read_audio
+from hearfelt.batch.job import Job, Outcome, run_job
+from hearfelt.batch.parts import folder_of
+from hearfelt.batch.watching import Watcher
+from hearfelt.errors import HearfeltError, ModelError
+from hearfelt.inference.recognizer import Recognizer
+
+EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+CLIPS, BROKEN = 24, 2  # as conftest.py makes them
+KILLS = 20
+
+
+def rows(table: Path) -> list[dict[str, str]]:
+    with table.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def check(table: Path, one_by_one: dict[str, dict[str, float] | None]) -> None:
+    """Nothing lost, nothing twice, nothing half, and every answer as the recognizer gives it."""
+    found = rows(table)
+    assert [row["source"] for row in found] == list(one_by_one)
+    for row, wanted in zip(found, one_by_one.values(), strict=True):
+        if wanted is None:
+            assert row["error"].startswith(f"{row['source']}: ")
+            assert row["emotion"] == row["confidence"] == row["unsure"] == row["duration_s"] == ""
+            continue
+        assert row["error"] == ""
+        assert {label: float(row[label]) for label in wanted} == pytest.approx(wanted, abs=1e-5)
+        assert row["emotion"] == max(wanted, key=lambda label: wanted[label])
+        assert float(row["confidence"]) == pytest.approx(max(wanted.values()), abs=1e-5)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_answers_are_those_of_one_by_one_whatever_the_number_of_workers(
+    workers: int, clips: Path, sound_model: Path, one_by_one: dict[str, dict[str, float] | None], tmp_path: Path
+) -> None:
+    table = tmp_path / "emotions.csv"
+    outcome = run_job(Job((str(clips),), str(table), str(sound_model)), workers=workers)
+    assert outcome == Outcome(CLIPS + BROKEN, CLIPS + BROKEN, BROKEN)
+    check(table, one_by_one)
+    assert sorted(tmp_path.iterdir()) == [table]
+
+
+def test_all_formats_say_the_same(clips: Path, sound_model: Path, tmp_path: Path) -> None:
+    tables = {ending: tmp_path / f"emotions.{ending}" for ending in ("csv", "jsonl", "parquet")}
+    for table in tables.values():
+        run_job(Job((str(clips / "deep"),), str(table), str(sound_model)), workers=1)
+    arrow = pyarrow.parquet.read_table(tables["parquet"])
+    lines = [json.loads(line) for line in tables["jsonl"].read_text().splitlines()]
+    assert arrow.to_pylist() == lines
+    texts = [{name: "" if value is None else str(value) for name, value in line.items()} for line in lines]
+    assert texts == rows(tables["csv"])
+    labels = list(Recognizer.load(sound_model).labels)
+    facts = ["unsure", "model", "duration_s", "error"]
+    assert arrow.column_names == ["source", "emotion", "confidence", *labels, *facts]
+    assert arrow.schema.metadata[b"model"] == b"sound-toy"
+
+
+def test_killed_at_twenty_random_points_it_goes_on_with_nothing_lost_twice_or_half(
+    clips: Path, sound_model: Path, one_by_one: dict[str, dict[str, float] | None], tmp_path: Path
+) -> None:
+    table = tmp_path / "emotions.csv"
+    folder = Path(folder_of(str(table)))
+    inputs = (str(clips),)
+    code = (
+        f"from hearfelt.batch.job import *; run_job(Job({inputs!r}, {str(table)!r}, {str(sound_model)!r}), workers=1)"
+    )
+    drawn = random.Random(11)
+    for _ in range(KILLS):
+        there = len(list(folder.glob("*"))) if folder.is_dir() else 0
+        wanted = there + drawn.choice((0, 0, 1, 2, 3))
+        process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+        while process.poll() is None and (len(list(folder.glob("*"))) if folder.is_dir() else 0) < wanted:
+            time.sleep(0.001)
+        time.sleep(drawn.uniform(0, 0.05))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if table.is_file():
+            check(table, one_by_one)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+    if not table.is_file() or folder.is_dir():  # the last but one was killed while it tidied up
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+    check(table, one_by_one)
+    assert sorted(tmp_path.iterdir()) == [table]
+
+
+class Interrupting(Watcher):
+    """Interrupts the job when some sounds are answered."""
+
+    def __init__(self, after: int) -> None:
+        self.left, self.before, self.remarks = after, 0, list[str]()
+
+    def remark(self, sentence: str) -> None:
+        self.remarks.append(sentence)
+
+    def begin(self, sources: int, seconds: float, *, done: int, done_seconds: float) -> None:
+        self.before = done
+        assert 0 <= done_seconds <= seconds
+
+    def answered(self, sources: int, seconds: float) -> None:
+        self.left -= sources
+        if self.left <= 0:
+            raise KeyboardInterrupt
+
+
+def begun(job: Job, after: int = 8) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job, workers=1, watcher=Interrupting(after))
+
+
+def test_what_was_done_is_not_done_again(
+    clips: Path, sound_model: Path, one_by_one: dict[str, dict[str, float] | None], tmp_path: Path
+) -> None:
+    job = Job((str(clips),), str(tmp_path / "emotions.csv"), str(sound_model))
+    begun(job)
+    parts = {path: path.stat().st_mtime_ns for path in Path(folder_of(job.out)).glob("part-*")}
+    assert len(parts) >= 6
+    begun(job, after=4)
+    assert all(path.stat().st_mtime_ns == when for path, when in parts.items())
+    outcome = run_job(job, workers=2)
+    assert outcome.done_before >= 9
+    check(Path(job.out), one_by_one)
+
+
+def test_another_model_or_option_is_not_mixed_in(clips: Path, sound_model: Path, tmp_path: Path) -> None:
+    job = Job((str(clips),), str(tmp_path / "emotions.csv"), str(sound_model))
+    begun(job)
+    cases = {
+        "another model": Job(job.inputs, job.out, "classic"),
+        "the other kind of row and another choice of channels": Job(job.inputs, job.out, job.model, timeline=True),
+        "other inputs": Job((str(clips / "deep"),), job.out, job.model),
+    }
+    for words, other in cases.items():
+        with pytest.raises(HearfeltError, match=f"was begun with {words}, and answers must not be mixed"):
+            run_job(other, workers=1)
+    outcome = run_job(cases["other inputs"], workers=1, fresh=True)
+    assert outcome.done_before == 0
+    assert len(rows(Path(job.out))) == outcome.sources
+
+
+def test_a_changed_table_of_sources_is_not_mixed_in(clips: Path, sound_model: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "calls.csv"
+    names = [str(path) for path in audio_files(clips)]
+    manifest.write_text("\n".join(["source", *names]), encoding="utf-8")
+    job = Job((str(manifest),), str(tmp_path / "emotions.csv"), str(sound_model))
+    begun(job)
+    manifest.write_text("\n".join(["source", *names[1:]]), encoding="utf-8")
+    with pytest.raises(HearfeltError, match="another content of the table of sources"):
+        run_job(job, workers=1)
+
+
+def test_a_finished_job_begins_anew(clips: Path, sound_model: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(clips / "deep", tmp_path / "clips"))
+    job = Job((str(copy),), str(tmp_path / "emotions.csv"), str(sound_model))
+    first = run_job(job, workers=1)
+    shutil.copy(next((copy / "er").glob("*.wav")), copy / "one-more.wav")
+    assert run_job(job, workers=1).rows == (first.rows or 0) + 1
+
+
+def test_a_job_that_was_killed_while_it_tidied_up_is_complete(tmp_path: Path, sound_model: Path) -> None:
+    table = tmp_path / "emotions.csv"
+    folder = Path(folder_of(str(table)))
+    folder.mkdir()
+    for name in ("finished", "plan.json", "part-0000003.jsonl"):
+        (folder / name).write_text("")
+    assert run_job(Job((str(tmp_path),), str(table), str(sound_model))) == Outcome(None, None, None)
+    assert not folder.exists()
+
+
+def test_leftovers_without_a_plan_are_not_taken_for_answers(clips: Path, sound_model: Path, tmp_path: Path) -> None:
+    table = tmp_path / "emotions.csv"
+    folder = Path(folder_of(str(table)))
+    folder.mkdir()
+    (folder / "part-0000000.jsonl").write_text('[0,[["never","sad"]]]\n')
+    run_job(Job((str(clips / "deep"),), str(table), str(sound_model)), workers=1)
+    assert all(row["source"] != "never" for row in rows(table))
+
+
+def test_a_damaged_part_is_named(clips: Path, sound_model: Path, tmp_path: Path) -> None:
+    job = Job((str(clips),), str(tmp_path / "emotions.csv"), str(sound_model))
+    begun(job)
+    part = sorted(Path(folder_of(job.out)).glob("part-*"))[0]
+    part.write_bytes(part.read_bytes()[:20])
+    with pytest.raises(HearfeltError, match=f"{part.name}: this part is damaged; remove it and run the same"):
+        run_job(job, workers=1)
+    part.unlink()
+    assert run_job(job, workers=1).failed == BROKEN
+
+
+def test_two_jobs_do_not_write_one_table(clips: Path, sound_model: Path, tmp_path: Path) -> None:
+    job = Job((str(clips),), str(tmp_path / "emotions.csv"), str(sound_model))
+
+    class Second(Watcher):
+        said = ""
+
+        def begin(self, sources: int, seconds: float, *, done: int, done_seconds: float) -> None:
+            with pytest.raises(HearfeltError) as refused:
+                run_job(job, workers=1)
+            Second.said = str(refused.value)
+
+    run_job(job, workers=1, watcher=Second())
+    assert Second.said == f"{job.out}: another hearfelt is writing this table; wait until it is done"
+
+
+@pytest.mark.parametrize(
+    ("out", "sentence"),
+    [
+        ("folder.csv", "this is a folder; name a file in it that ends in .csv"),
+        ("emotions.xlsx", "a table ends in .parquet, .csv or .jsonl"),
+        ("taken.csv", "this is a file; a folder for the parts of"),
+        ("text/emotions.csv", "cannot be written"),
+    ],
+)
+def test_a_table_that_cannot_be_written_is_refused_before_anything_is_done(
+    out: str, sentence: str, clips: Path, sound_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "taken.csv.parts").write_text("")
+    (tmp_path / "text").write_text("")
+    with pytest.raises(HearfeltError, match=sentence):
+        run_job(Job((str(clips),), str(tmp_path / out), str(sound_model)), workers=1)
+
+
+def test_nothing_to_answer_is_refused(tmp_path: Path, sound_model: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(HearfeltError, match="empty: no sound is there"):
+        run_job(Job((str(tmp_path / "empty"),), str(tmp_path / "a.csv"), str(sound_model)), workers=1)
+
+
+def test_a_model_that_cannot_be_loaded_is_refused(clips: Path, tmp_path: Path) -> None:
+    model = tmp_path / "broken.onnx"
+    model.write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"broken\.onnx"):
+        run_job(Job((str(clips),), str(tmp_path / "a.csv"), str(model)), workers=1)
+
+
+def test_a_name_that_is_not_utf_8_is_answered_and_shown_with_its_bytes(sound_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    try:
+        shutil.copy(audio_files(EXAMPLES)[0], folder / os.fsdecode(b"caf\xe9.flac"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    (folder / os.fsdecode(b"br\xf6ken.flac")).write_bytes(b"")
+    table = tmp_path / "emotions.parquet"
+    assert run_job(Job((str(folder),), str(table), str(sound_model)), workers=1).failed == 1
+    broken, answered = pyarrow.parquet.read_table(table).to_pylist()
+    assert answered["source"] == f"{folder}/caf\\xe9.flac"
+    assert broken["error"] == f"{folder}/br\\xf6ken.flac: the file is empty; a sound file is wanted"
+
+
+def test_moments_are_those_of_the_timeline_and_every_sound_has_a_row(sound_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    voices = [read_audio(path).samples for path in audio_files(EXAMPLES)[:2]]
+    length = min(map(len, voices))
+    rate_hz = read_audio(audio_files(EXAMPLES)[0]).rate_hz
+    both = [[left, right] for left, right in zip(voices[0][:length], voices[1][:length], strict=True)]
+    soundfile.write(folder / "call.wav", both, rate_hz)
+    soundfile.write(folder / "pause.wav", voices[0][:rate_hz] * 1e-3 * 0, rate_hz)
+    table = tmp_path / "moments.jsonl"
+    job = Job((str(folder),), str(table), str(sound_model), timeline=True, channels="separate")
+    run_job(job, workers=1)
+    lines = [json.loads(line) for line in table.read_text().splitlines()]
+    wanted = Recognizer.load(sound_model, threads=1).timeline(folder / "call.wav", channels="separate")
+    moments = [(timeline.channel, moment) for timeline in wanted for moment in timeline.moments]
+    assert len(moments) >= 2
+    assert [(line["channel"], line["start_s"], line["end_s"], line["emotion"]) for line in lines[:-1]] == [
+        (channel, moment.start_s, moment.end_s, moment.emotion) for channel, moment in moments
+    ]
+    assert lines[-1]["source"].endswith("pause.wav")
+    assert lines[-1]["start_s"] is None
+    assert lines[-1]["error"].endswith("pause.wav: nobody speaks in it; there are no moments")
+
+
+def test_a_full_disk_leaves_what_is_done_and_the_same_command_goes_on(
+    clips: Path, sound_model: Path, program: Program, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    unshare = shutil.which("unshare")
+    mount = f"mount -t tmpfs -o size=64k none {small}"
+    may = unshare and subprocess.run([unshare, "-rm", "sh", "-c", mount], capture_output=True).returncode == 0
+    if not may:
+        pytest.skip("no small disk can be made here")
+    command = f"{sys.executable} -m hearfelt batch {clips} -o {small}/emotions.csv -m {sound_model} -w 1"
+    script = f"{mount}; {command}; echo $?; mount -o remount,size=4m {small}; {command}; cat {small}/emotions.csv"
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, timeout=300)
+    code, said, *table = done.stdout.splitlines()
+    assert code == "1"
+    assert "the disk is full; make room" in done.stderr
+    assert "of them before" in said
+    assert len(table) == 1 + CLIPS + BROKEN

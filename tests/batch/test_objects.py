@@ -1,0 +1,96 @@
+"""The store in memory that fsspec brings stands for the others; S3 itself is in test_ray_cluster.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hearfelt.batch import objects
+from hearfelt.batch.objects import Entry
+from hearfelt.errors import HearfeltError
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@contextmanager
+def _emptied() -> Iterator[None]:
+    store = fsspec.filesystem("memory")  # one for the whole process
+    before = dict(store.store)
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+    yield
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+    store.store.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _empty_store() -> Iterator[None]:
+    with _emptied():
+        yield
+
+
+def put(url: str, content: bytes = b"sound") -> None:
+    with objects.write_object(url) as file:
+        file.write(content)
+
+
+def test_what_is_written_is_there_and_can_be_listed() -> None:
+    put("memory://calls/a.wav")
+    put("memory://calls/deep/b.wav", b"longer sound")
+    assert sorted(objects.within("memory://calls"), key=lambda entry: entry.name) == [
+        Entry("a.wav", False, 5),
+        Entry("deep", True, 0),
+    ]
+    assert objects.look("memory://calls/a.wav") == Entry("a.wav", False, 5)
+    assert objects.look("memory://calls/deep") == Entry("deep", True, 0)
+    assert objects.look("memory://calls/nowhere") is None
+    with objects.open_object("memory://calls/deep/b.wav") as file:
+        assert file.read() == b"longer sound"
+
+
+def test_a_pattern_gives_addresses() -> None:
+    for name in ("a.wav", "b.wav", "c.txt"):
+        put(f"memory://calls/{name}")
+    assert objects.matches("memory://calls/*.wav") == ["memory://calls/a.wav", "memory://calls/b.wav"]
+
+
+def test_what_is_removed_is_gone_and_removing_nothing_is_no_fault() -> None:
+    put("memory://calls/a.wav")
+    objects.remove_objects("memory://calls", folder=True)
+    objects.remove_objects("memory://calls/a.wav")
+    assert objects.look("memory://calls/a.wav") is None
+
+
+def test_a_small_sound_comes_as_bytes_and_a_large_one_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("memory://calls/a.wav", b"s" * 100)
+    with objects.sound_of("memory://calls/a.wav") as sound:
+        assert sound == b"s" * 100
+    monkeypatch.setattr(objects, "_HELD_BYTES", 30)
+    with objects.sound_of("memory://calls/a.wav") as sound:
+        assert isinstance(sound, Path)
+        assert sound.suffix == ".wav"
+        assert sound.read_bytes() == b"s" * 100
+    assert not sound.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("memory://calls/nowhere.wav", "there is nothing at this address"),
+        ("xyz://calls/a.wav", "no store is known for xyz://"),
+    ],
+)
+def test_what_cannot_be_read_is_told_in_a_sentence(url: str, sentence: str) -> None:
+    with pytest.raises(HearfeltError, match=sentence), objects.open_object(url):
+        pass
+
+
+def test_a_path_of_a_disk_is_no_address() -> None:
+    assert not objects.is_url("/calls/a.wav")
+    assert not objects.is_url("file:///calls/a.wav")
+    assert not objects.is_url("c://calls")  # a drive
+    assert objects.is_url("gs://calls/a.wav")

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hearfelt.batch.places import absolute, is_folder, names_in, open_place, read_place, remove_place, write_place
+from hearfelt.errors import HearfeltError
+
+
+def test_what_fails_while_it_is_written_leaves_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "a.csv"
+    place.write_bytes(b"before")
+
+    def parts() -> Iterator[bytes]:
+        yield b"half"
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), write_place(str(place)) as file:
+        file.writelines(parts())
+    assert place.read_bytes() == b"before"
+    assert names_in(str(tmp_path)) == {"a.csv"}
+
+
+def test_a_path_means_the_same_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert absolute("a/../b.wav") == f"{tmp_path}/b.wav"
+    assert absolute("~/b.wav") == "/home/ada/b.wav"
+    assert absolute("file:///calls/b.wav") == "/calls/b.wav"
+
+
+def test_a_folder_of_which_nothing_is_there_is_empty(tmp_path: Path) -> None:
+    assert names_in(str(tmp_path / "nowhere")) == set()
+    assert not is_folder(str(tmp_path / "nowhere"))
+    remove_place(str(tmp_path / "nowhere"))
+    remove_place(str(tmp_path / "nowhere"), folder=True)
+
+
+def test_a_folder_is_removed_with_all_below_it(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    remove_place(str(tmp_path / "a"), folder=True)
+    assert names_in(str(tmp_path)) == set()
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("nowhere", "no such file"), ("", "this is a folder")])
+def test_what_cannot_be_read_is_told_in_a_sentence(name: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(HearfeltError, match=sentence):
+        read_place(os.path.join(tmp_path, name))  # noqa: PTH118 -- the empty name is meant
+
+
+def test_a_path_that_is_too_long_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(HearfeltError, match="cannot be read"), open_place(f"{tmp_path}/{'a' * 5_000}"):
+        pass

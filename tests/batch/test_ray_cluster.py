@@ -1,0 +1,171 @@
+"""A real cluster of three nodes on this machine, and a bucket of a real server on its loopback."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+
+from hearfelt.audio import audio_files
+from hearfelt.batch.job import Job, run_job
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+COPIES = 4  # of each clip, so that a node can be lost before everything is answered
+
+# Ray is for the cluster's own processes: it would bring its threads and warnings into the tests' process.
+NODES = """
+import os, sys
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+cluster.wait_for_nodes()
+print("nodes at", cluster.address, flush=True)
+for line in sys.stdin:
+    cluster.remove_node(nodes.pop(), allow_graceful=False)
+    print("a node is gone", flush=True)
+cluster.shutdown()
+"""
+
+
+def needs(*packages: str) -> pytest.MarkDecorator:
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is not installed")
+
+
+@contextmanager
+def started(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
+    environment = {**os.environ, **variables}
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, text=True, env=environment)
+    try:
+        yield process
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+class Bucket:
+    """The bucket ``calls`` of a server that speaks S3."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.variables = {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "nobody",
+            "AWS_SECRET_ACCESS_KEY": "nothing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def put(self, key: str, content: bytes = b"") -> None:
+        request = urllib.request.Request(f"{self.address}/calls{key}", content, method="PUT")
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def get(self, key: str) -> bytes:
+        with urllib.request.urlopen(f"{self.address}/calls{key}", timeout=30) as answer:
+            return bytes(answer.read())
+
+    def keys(self, prefix: str) -> list[str]:
+        listed = self.get(f"?list-type=2&prefix={prefix}").decode()
+        return re.findall("<Key>([^<]*)</Key>", listed)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Bucket]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with started(sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)) as server:
+        bucket = Bucket(f"http://127.0.0.1:{port}")
+        for _ in range(600):
+            try:
+                bucket.put("")
+                break
+            except URLError:
+                time.sleep(0.1)
+        yield bucket
+        server.kill()
+
+
+def emotions(table: str) -> list[list[str]]:
+    """The rows of a table, with the last part of each source's name."""
+    first, *rest = csv.reader(io.StringIO(table, newline=""))
+    assert first[0] == "source"
+    return [[row[0].rpartition("/")[2], *row[1:-1]] for row in rest]
+
+
+@needs("moto", "s3fs")
+def test_from_a_bucket_into_a_bucket_the_rows_are_those_of_a_disk(
+    bucket: Bucket, clips: Path, sound_model: Path, program: Program, tmp_path: Path
+) -> None:
+    folder = clips / "deep"
+    for path in audio_files(folder):
+        bucket.put(f"/few/{path.relative_to(folder)}", path.read_bytes())
+    (tmp_path / "model.onnx").write_bytes(sound_model.read_bytes())
+    done = program("s3://calls/few", "-o", "s3://calls/out/few.csv", "-m", "model.onnx", "-w", 1, **bucket.variables)
+    assert done.returncode == 0, done.stderr
+    run_job(Job((str(folder),), str(tmp_path / "here.csv"), str(sound_model)), workers=1)
+    assert emotions(bucket.get("/out/few.csv").decode()) == emotions((tmp_path / "here.csv").read_text())
+    assert bucket.keys("out/") == ["out/few.csv"]
+
+
+@needs("ray", "moto", "s3fs")
+def test_a_cluster_that_loses_a_node_gives_the_same_rows(
+    bucket: Bucket, clips: Path, sound_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for copy in range(COPIES):
+        for path in audio_files(clips):
+            name = f"{copy}-{path.name}"
+            bucket.put(f"/many/{name}", path.read_bytes())
+            (folder / name).write_bytes(path.read_bytes())
+    with started(sys.executable, "-c", NODES, **bucket.variables) as nodes:
+        assert nodes.stdin is not None
+        assert nodes.stdout is not None
+        address = nodes.stdout.readline().split()[-1]
+        command = [sys.executable, "-m", "hearfelt", "batch", "s3://calls/many", "-o", "s3://calls/out/many.csv"]
+        command += ["-m", str(sound_model), "--ray", address]
+        process = subprocess.Popen(
+            command, env={**os.environ, **bucket.variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        while process.poll() is None and not any("part-" in key for key in bucket.keys("out/many.csv.parts/")):
+            time.sleep(0.05)
+        print("kill one", file=nodes.stdin, flush=True)
+        nodes.stdout.readline()
+        said, complained = process.communicate(timeout=600)
+    assert process.returncode == 0, complained
+    assert f"{COPIES * len(audio_files(clips))} rows" in said
+    run_job(Job((str(folder),), str(tmp_path / "here.csv"), str(sound_model)), workers=1)
+    assert emotions(bucket.get("/out/many.csv").decode()) == emotions((tmp_path / "here.csv").read_text())
+    assert bucket.keys("out/many.csv.parts/") == []
+
+
+@needs("ray")
+def test_an_address_without_a_cluster_is_told_in_a_sentence(
+    clips: Path, sound_model: Path, program: Program, tmp_path: Path
+) -> None:
+    done = program(clips / "deep", "-o", "a.csv", "-m", sound_model, "--ray", "127.0.0.1:1", RAY_CONNECT_TIMEOUT="1")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("hearfelt: the Ray cluster at 127.0.0.1:1 failed (")

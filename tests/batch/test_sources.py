@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from hearfelt.audio import audio_files
+from hearfelt.batch.sources import Source, find_sources
+from hearfelt.errors import HearfeltError
+
+LEVELS = 10_000
+
+
+def made(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"s" * 100)
+    return folder
+
+
+def names(*inputs: object) -> list[str]:
+    return [source.name for source in find_sources([str(given) for given in inputs])]
+
+
+def test_a_folder_is_listed_as_sorted_paths_are(clips: Path) -> None:
+    assert names(clips) == [str(path) for path in audio_files(clips)]
+
+
+def test_folders_and_files_beside_them_are_sorted_as_whole_paths(tmp_path: Path) -> None:
+    made(tmp_path, "a/x.wav", "a-b.wav", "a.wav", "ab/y.wav", "A/z.wav")
+    assert names(tmp_path) == sorted(names(tmp_path)) == [str(path) for path in audio_files(tmp_path)]
+
+
+def test_a_sound_named_in_two_ways_is_listed_once_and_that_is_said(tmp_path: Path) -> None:
+    made(tmp_path, "a.wav", "b.wav")
+    said: list[str] = []
+    inputs = [str(tmp_path / "a.wav"), str(tmp_path), f"{tmp_path}/../{tmp_path.name}/*.wav"]
+    found = [source.name for source in find_sources(inputs, said.append)]
+    assert found == [f"{tmp_path}/a.wav", f"{tmp_path}/b.wav"]
+    assert said == [f"3 sources are named more than once, such as {tmp_path}/a.wav; each sound is answered once"]
+
+
+def test_a_pattern_gives_what_a_shell_would_give(tmp_path: Path) -> None:
+    made(tmp_path, "a/1.wav", "b/2.wav", "b/c/3.flac", "b/notes.txt")
+    assert names(f"{tmp_path}/*/*.wav") == [f"{tmp_path}/a/1.wav", f"{tmp_path}/b/2.wav"]
+    assert names(f"{tmp_path}/?") == [f"{tmp_path}/a/1.wav", f"{tmp_path}/b/2.wav", f"{tmp_path}/b/c/3.flac"]
+    assert names(f"{tmp_path}/**") == [f"{tmp_path}/a/1.wav", f"{tmp_path}/b/2.wav", f"{tmp_path}/b/c/3.flac"]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
+    made(tmp_path, "take[1].wav", "take1.wav")
+    assert names(tmp_path / "take[1].wav") == [f"{tmp_path}/take[1].wav"]
+
+
+def test_paths_of_a_table_are_beside_it_and_addresses_stay(tmp_path: Path) -> None:
+    made(tmp_path, "tables/a.wav")
+    table = tmp_path / "tables" / "calls.csv"
+    table.write_text("source\na.wav\nb.wav\n/far/c.wav\ns3://calls/d.wav\n")
+    found = list(find_sources([str(table)]))
+    assert [one.name for one in found] == ["a.wav", "b.wav", "/far/c.wav", "s3://calls/d.wav"]
+    assert [one.location for one in found] == [
+        f"{tmp_path}/tables/a.wav",
+        f"{tmp_path}/tables/b.wav",
+        "/far/c.wav",
+        "s3://calls/d.wav",
+    ]
+
+
+def test_an_empty_cell_of_a_table_is_a_row_with_an_error(tmp_path: Path) -> None:
+    table = tmp_path / "calls.csv"
+    table.write_text("topic,source\nx,a.wav\ny,\n")
+    assert [one.error for one in find_sources([str(table)])] == [
+        None,
+        f"row 3 of {table}: no sound is named there",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("nowhere", "there is no such file or folder"),
+        ("nowhere/*.wav", "nothing fits this pattern"),
+        ("", "an empty input"),
+        ("a\0b.wav", "no path can be like this"),
+        ("xyz://bucket/a.wav", "no store is known for xyz"),
+    ],
+)
+def test_an_input_that_is_not_there_is_refused_in_a_sentence(given: str, sentence: str) -> None:
+    with pytest.raises(HearfeltError, match=sentence):
+        names(given)
+
+
+def test_links_are_no_trap(tmp_path: Path) -> None:
+    made(tmp_path, "a/1.wav")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    (tmp_path / "a" / "self.wav").symlink_to("self.wav")
+    (tmp_path / "a" / "gone.wav").symlink_to("nowhere.wav")
+    # What is named like a sound gets its row, in which the reader says what is wrong.
+    assert [Path(name).name for name in names(tmp_path)] == ["1.wav", "gone.wav", "self.wav"]
+    assert [Path(name).name for name in names(tmp_path / "a" / "self.wav")] == ["self.wav"]
+
+
+def test_a_folder_that_is_a_link_can_be_named(tmp_path: Path) -> None:
+    made(tmp_path, "a/1.wav")
+    (tmp_path / "link").symlink_to("a")
+    assert names(tmp_path / "link") == [f"{tmp_path}/link/1.wav"]
+
+
+def test_a_name_that_is_not_utf_8_is_listed_and_can_be_opened(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.wav")
+    try:
+        made(tmp_path, name)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    (source,) = find_sources([str(tmp_path)])
+    assert Path(source.location).read_bytes() == b"s" * 100
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="for root nothing is forbidden")
+def test_a_folder_without_permission_is_a_row_with_an_error(tmp_path: Path) -> None:
+    made(tmp_path, "a/1.wav", "b/2.wav")
+    (tmp_path / "a").chmod(0)
+    first, second = find_sources([str(tmp_path)])
+    (tmp_path / "a").chmod(0o700)
+    assert "no permission" in str(first.error)
+    assert second.name.endswith("2.wav")
+
+
+def test_ten_thousand_levels_of_folders_cost_one_row(tmp_path: Path) -> None:
+    made(tmp_path, "z.wav")
+    top = os.open(tmp_path, os.O_RDONLY)
+    handle = top
+    for _ in range(LEVELS):
+        os.mkdir("d", dir_fd=handle)
+        below = os.open("d", os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = below
+    os.close(handle)
+    try:
+        found = list(find_sources([str(tmp_path)]))
+    finally:
+        subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True, timeout=120)
+    assert len(found) == 2
+    assert "cannot be listed" in str(found[0].error)
+    assert len(str(found[0].error)) < 300
+    assert found[1] == Source(f"{tmp_path}/z.wav", f"{tmp_path}/z.wav", 0.0)
+
+
+def test_longer_files_are_guessed_to_be_longer(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(bytes(64_000))
+    (tmp_path / "b.mp3").write_bytes(bytes(64_000))
+    assert [source.seconds for source in find_sources([str(tmp_path)])] == [2.0, 8.0]
+
+
+def test_listing_holds_little_of_each_file(tmp_path: Path) -> None:
+    for folder in range(10):
+        made(tmp_path, f"{folder}/0.wav")
+        for number in range(1, 500):
+            (tmp_path / str(folder) / f"{number}.wav").symlink_to("0.wav")
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in find_sources([str(tmp_path)])) == 5_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000 * 200  # bytes: a digest of each, so that none is listed twice, and one folder's names

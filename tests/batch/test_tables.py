@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+
+import pyarrow.parquet
+import pytest
+
+from hearfelt.batch import tables
+from hearfelt.batch.tables import columns, table_format, write_table
+from hearfelt.errors import ExtraMissingError, HearfeltError
+
+NAMES = columns(["calm", "sad"], timeline=False)
+ROWS = [
+    ['a, "b".wav', "sad", 0.1 + 0.2, 1 - (0.1 + 0.2), 0.1 + 0.2, False, "mine", 1.5, None],
+    ["line\nbreak.wav", None, None, None, None, None, "mine", None, "line\nbreak.wav: empty"],
+]
+
+
+def written(form: str) -> bytes:
+    file = io.BytesIO()
+    write_table(ROWS, NAMES, file, form, facts={"model": "mine"})
+    return file.getvalue()
+
+
+def test_csv_comes_back() -> None:
+    first, *rest = csv.reader(io.StringIO(written("csv").decode(), newline=""))
+    assert first == NAMES
+    assert rest == [["" if value is None else str(value) for value in row] for row in ROWS]
+
+
+def test_json_lines_come_back() -> None:
+    lines = written("jsonl").decode().splitlines()
+    assert [list(json.loads(line).values()) for line in lines] == ROWS
+    assert list(json.loads(lines[0])) == NAMES
+
+
+def test_parquet_comes_back_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_ROWS", 1)
+    table = pyarrow.parquet.ParquetFile(io.BytesIO(written("parquet")))
+    assert table.num_row_groups == 2
+    assert [list(row.values()) for row in table.read().to_pylist()] == ROWS
+    assert {field.name: str(field.type) for field in table.schema_arrow} == {
+        "source": "string",
+        "emotion": "string",
+        "confidence": "double",
+        "calm": "double",
+        "sad": "double",
+        "unsure": "bool",
+        "model": "string",
+        "duration_s": "double",
+        "error": "string",
+    }
+
+
+def test_a_table_without_rows_has_its_columns() -> None:
+    file = io.BytesIO()
+    write_table([], NAMES, file, "parquet", facts={})
+    assert pyarrow.parquet.read_table(io.BytesIO(file.getvalue())).column_names == NAMES
+
+
+@pytest.mark.parametrize("place", ["emotions", "emotions.txt", "emotions.parquet.gz", "folder.csv/emotions"])
+def test_an_ending_that_is_no_table_is_refused(place: str) -> None:
+    with pytest.raises(HearfeltError, match=r"a table ends in \.parquet, \.csv or \.jsonl"):
+        table_format(place)
+
+
+def test_parquet_without_its_package_is_refused_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ExtraMissingError, match=r"hearfelt\[parquet\]"):
+        table_format("emotions.parquet")
+    assert table_format("EMOTIONS.CSV") == "csv"

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hearfelt.audio import audio_files
+from hearfelt.batch.sources import Source
+from hearfelt.batch.task import Task
+from hearfelt.batch.workers import Turns, Worker
+from hearfelt.errors import ModelError
+
+# Put on the path of a worker, this lets it die, as a fault in a decoder would, when it opens a certain file.
+DEADLY = """
+import os, signal, sys
+def deadly(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("deadly.wav"):
+        if not os.path.exists({once!r}):
+            os.mkdir({once!r}) if {once!r} else None
+            os.kill(os.getpid(), signal.{how})
+sys.addaudithook(deadly)
+"""
+
+
+def sources(folder: Path) -> list[Source]:
+    return [Source(path.name, str(path)) for path in audio_files(folder)]
+
+
+@pytest.fixture
+def some(clips: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "some"
+    folder.mkdir()
+    for path in audio_files(clips)[4:8]:
+        shutil.copy(path, folder)
+    shutil.copy(audio_files(clips)[9], folder / "deadly.wav")
+    return folder
+
+
+def deadly(folder: Path, monkeypatch: pytest.MonkeyPatch, *, how: str, once: str = "") -> None:
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(DEADLY.format(how=how, once=once))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+def answers(worker: Worker, folder: Path) -> dict[str, list[object]]:
+    return {row[0]: row for line in worker.answer(sources(folder)) for row in json.loads(line)}
+
+
+def test_a_worker_says_what_its_model_is(sound_model: Path) -> None:
+    with Worker(Task(str(sound_model))) as worker:
+        assert worker.model == "sound-toy"
+        assert len(worker.labels) == 8
+
+
+def test_a_worker_that_cannot_load_its_model_says_why(tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"nothing")
+    with Worker(Task(str(tmp_path / "broken.onnx"))) as worker, pytest.raises(ModelError, match=r"broken\.onnx"):
+        _ = worker.labels
+
+
+@pytest.mark.parametrize(("how", "words"), [("SIGSEGV", "SIGSEGV"), ("SIGKILL", "SIGKILL, as when memory runs out")])
+def test_a_file_at_which_every_worker_dies_costs_that_file(
+    how: str, words: str, some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadly(tmp_path / "path", monkeypatch, how=how)
+    with Worker(Task(str(sound_model))) as worker:
+        found = answers(worker, some)
+    assert list(found) == [source.name for source in sources(some)]
+    died = found.pop("deadly.wav")
+    assert died[1:-3] == [None] * (len(died) - 4)
+    assert died[-1] == f"deadly.wav: the worker that answered it ended twice ({words})"
+    assert all(row[-1] is None for row in found.values())
+
+
+def test_a_worker_that_is_lost_once_costs_nothing(
+    some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadly(tmp_path / "path", monkeypatch, how="SIGKILL", once=str(tmp_path / "died"))
+    with Worker(Task(str(sound_model))) as worker:
+        found = answers(worker, some)
+    assert (tmp_path / "died").is_dir()
+    assert all(row[-1] is None for row in found.values())
+    assert list(found) == [source.name for source in sources(some)]
+
+
+def test_a_file_is_tried_again_when_no_other_worker_is_busy() -> None:
+    turns, seen = Turns(), list[str]()
+    turns.begin()
+
+    def again() -> None:
+        with turns.alone():
+            seen.append("alone")
+            time.sleep(0.01)
+            seen.append("no more")
+
+    def other() -> None:
+        turns.begin()
+        seen.append("busy")
+        turns.end()
+
+    first = threading.Thread(target=again)
+    first.start()
+    while not turns.is_wanted_alone:
+        time.sleep(0.001)
+    second = threading.Thread(target=other)
+    second.start()
+    seen.append("end")
+    turns.end()
+    first.join()
+    second.join()
+    assert seen == ["end", "alone", "no more", "busy"]
+
+
+def test_what_is_no_ordinary_file_is_not_waited_for(sound_model: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    with Worker(Task(str(sound_model))) as worker:
+        pipe = [Source("pipe.wav", str(tmp_path / "pipe.wav"))]
+        ((row,),) = (json.loads(line) for line in worker.answer(pipe))
+    assert row[-1] == "pipe.wav: this is no ordinary file; a sound file is wanted here"
+
+
+def test_what_was_wrong_when_it_was_listed_is_told_in_its_row(sound_model: Path) -> None:
+    with Worker(Task(str(sound_model))) as worker:
+        ((row,),) = (json.loads(line) for line in worker.answer([Source("a", "/a", error="a: not to be listed")]))
+    assert row[-1] == "a: not to be listed"
+
+
+def test_a_worker_ends_with_the_process_that_started_it(sound_model: Path) -> None:
+    with Worker(Task(str(sound_model))) as worker:
+        assert worker.labels
+        process = worker._process
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
+
+
+def test_closing_ends_an_answer_that_is_waited_for(some: Path, sound_model: Path) -> None:
+    worker = Worker(Task(str(sound_model)))
+    assert worker.labels
+    worker._process.send_signal(signal.SIGSTOP)
+    timer = threading.Timer(0.05, worker.close)
+    timer.start()
+    assert list(worker.answer(sources(some))) == []
+    timer.join()

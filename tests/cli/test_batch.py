@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import csv
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+Here = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in range(3):
+        soundfile.write(folder / f"{number}.wav", 0.2 * np.sin(np.arange(8_000) / (5 + number)), 16_000)
+    return folder
+
+
+def test_it_writes_a_table_and_says_how_large_it_is(here: Here, folder: Path, sound_model: Path) -> None:
+    table = folder.parent / "emotions.csv"
+    code, out, err = here("batch", folder, "--out", table, "--model", sound_model, "--workers", 1)
+    assert (code, out) == (0, f"{table}: 3 rows for 3 sounds\n")
+    assert err == "hearfelt: 3 sounds\n"
+    with table.open(newline="") as file:
+        assert [row["source"] for row in csv.DictReader(file)] == [f"{folder}/{number}.wav" for number in range(3)]
+
+
+def test_a_failing_file_is_a_row_and_only_nothing_but_failures_is_an_error(
+    here: Here, folder: Path, sound_model: Path
+) -> None:
+    (folder / "1.wav").write_bytes(b"")
+    table = folder.parent / "emotions.jsonl"
+    code, out, _ = here("batch", folder, "--out", table, "--model", sound_model, "--workers", 1)
+    assert (code, out) == (0, f"{table}: 3 rows for 3 sounds; 1 with an error\n")
+    code, out, _ = here("batch", folder / "1.wav", "-o", table, "-m", sound_model, "-w", 1)
+    assert (code, out) == (3, f"{table}: 1 row for 1 sound; 1 with an error\n")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out", "sentence"),
+    [
+        (["nowhere"], "a.csv", "nowhere: there is no such file or folder; check the path"),
+        (["clips"], "clips", "a table ends in .parquet, .csv or .jsonl; name it so"),
+        (["clips"], "folder.csv", "folder.csv: this is a folder; name a file in it that ends in .csv"),
+        (["calls.csv"], "a.csv", "its columns are path; one named source is wanted, with a sound in each row"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    inputs: list[str],
+    out: str,
+    sentence: str,
+    here: Here,
+    folder: Path,
+    sound_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    Path("folder.csv").mkdir()
+    Path("calls.csv").write_text("path\na.wav\n")
+    code, said, err = here("batch", *inputs, "--out", out, "--model", sound_model)
+    assert (code, said) == (1, "")
+    assert err.count("\n") == 1
+    assert err.startswith("hearfelt: ")
+    assert sentence in err
+
+
+def test_a_terminal_sees_how_far_it_is(folder: Path, sound_model: Path) -> None:
+    command = [sys.executable, "-m", "hearfelt", "batch", str(folder), str(folder / "0.wav"), "-w", "1"]
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*command, "-o", str(folder.parent / "a.csv"), "-m", str(sound_model)],
+        stdout=subprocess.PIPE,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            block = os.read(leader, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(leader)
+    said, _ = process.communicate()
+    text = shown.decode()
+    assert process.returncode == 0
+    assert said.decode().endswith("3 rows for 3 sounds\n")
+    assert "1 source is named more than once" in text
+    assert "listing sounds" in text
