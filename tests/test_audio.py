@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.audio import audio_files, open_audio, read_audio, refuse_silence, resample
+from hearfelt.audio import AudioReader, audio_files, open_audio, read_audio, refuse_silence, resample
 from hearfelt.errors import AudioError
 
 RATE = 16_000
@@ -97,6 +97,43 @@ def test_channels_come_first_in_samples_and_the_other_way_is_refused_in_words() 
     assert read_audio(np.stack([TONE, TONE]), RATE).channels == 2
     with pytest.raises(AudioError, match="transpose"):
         read_audio(np.stack([TONE, TONE], axis=1), RATE)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((2, 0), "nothing in them"),
+        ((0, RATE), "nothing in them"),
+        ((2, 2), "fewer channels than samples"),
+        ((RATE, 2), "transpose"),
+        ((65, RATE), "fewer channels than samples"),
+        ((), "0 axes"),
+        ((2, 2, RATE), "3 axes"),
+    ],
+)
+def test_a_shape_in_which_channels_cannot_be_told_is_refused(shape: tuple[int, ...], words: str) -> None:
+    expect_refusal(np.zeros(shape, np.float32), words, RATE)
+
+
+def test_samples_in_another_order_of_bytes_are_the_same_sound() -> None:
+    tone = (TONE * 32_767).astype(np.int16)
+    assert read_audio(tone.astype(">i2"), RATE).digest() == read_audio(tone, RATE).digest()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64, np.float16, np.bool_, object])
+def test_other_kinds_of_samples_are_refused_by_name(kind: type) -> None:
+    expect_refusal(np.zeros(RATE, kind), f"type {np.dtype(kind)}; int16, int32, float32 or float64", RATE)
+
+
+@pytest.mark.parametrize("rate", ["16000", 16_000.0, None, True])
+def test_a_rate_that_is_no_whole_number_is_refused(rate: object) -> None:
+    expect_refusal(TONE, "Hz", rate)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("channel", ["left", 0.5])
+def test_a_channel_that_is_no_number_is_refused(channel: object) -> None:
+    with pytest.raises(AudioError, match=f"no channel {channel}"):
+        read_audio(np.stack([TONE, TONE]), RATE, channel=channel)  # type: ignore[arg-type]
 
 
 def test_a_chunk_before_the_data_does_not_shift_the_sound() -> None:
@@ -231,6 +268,56 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         audio_files(tmp_path / "nowhere")
 
 
+def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    with pytest.raises(AudioError, match="this is a file; a folder is wanted here"):
+        audio_files(tmp_path / "a.wav")
+
+
+def test_links_in_a_circle_pipes_and_odd_names_do_not_stop_a_listing(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "around").symlink_to(tmp_path)
+    (folder / "self.wav").symlink_to("self.wav")
+    (folder / "nowhere.wav").symlink_to("gone.wav")
+    os.mkfifo(folder / "pipe.wav")
+    odd = Path(os.fsdecode(os.fsencode(folder) + b"/\xff\xfe.wav"))
+    odd.write_bytes(wav())
+    (folder / "linked.wav").symlink_to(odd.name)
+    assert audio_files(tmp_path) == [folder / "linked.wav", odd]
+    assert [read_audio(path).duration_s for path in audio_files(tmp_path)] == [1, 1]
+
+
+def test_folders_deeper_than_python_calls_are_listed_and_deeper_than_paths_may_be_are_refused(tmp_path: Path) -> None:
+    top = tmp_path / "dd"
+    top.mkdir()
+    here = os.open(top, os.O_RDONLY)
+    depth = 0
+    try:
+        while depth < 1_450:  # 4,350 bytes of path, of which a system takes 4,096
+            if depth == 1_100:
+                os.close(os.open("a.wav", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+                assert [len(path.relative_to(tmp_path).parts) for path in audio_files(tmp_path)] == [1_102]
+                os.unlink("a.wav", dir_fd=here)
+            os.mkdir("dd", dir_fd=here)
+            depth += 1
+            here = _into("dd", here)
+        with pytest.raises(AudioError, match="deeper than paths may be long") as caught:
+            audio_files(tmp_path)
+        assert len(str(caught.value)) < 300
+    finally:
+        for _ in range(depth):  # nothing removes so deep a tree in one go
+            here = _into("..", here)
+            os.rmdir("dd", dir_fd=here)
+        os.close(here)
+
+
+def _into(name: str, folder: int) -> int:
+    inside = os.open(name, os.O_RDONLY, dir_fd=folder)
+    os.close(folder)
+    return inside
+
+
 def test_published_files_with_odd_containers_are_read(corpora_home: Path) -> None:
     files = audio_files(corpora_home / "originals")
     audio = [read_audio(path) for path in files]
@@ -269,3 +356,16 @@ def test_a_constant_read_in_parts_is_heard_as_silence() -> None:
 def test_too_short_a_sound_is_refused_in_parts_as_it_is_whole() -> None:
     with open_audio(np.ones(RATE // 20), RATE) as reader, pytest.raises(AudioError, match="a clip needs at least"):
         list(reader.parts())
+
+
+@pytest.mark.parametrize("promised", [0, 1, 90 * RATE, 40 << 30])
+def test_whether_a_sound_is_long_is_heard_and_not_believed(promised: int) -> None:
+    for seconds in (30, 90):
+        parts = [np.full(RATE, number / 100, np.float32) for number in range(seconds)]
+        reader = AudioReader(iter(parts), RATE, promised, channels=1, name="sound")
+        assert reader.lasts_longer_than(60) is (seconds == 90)
+        assert reader.heard == 0
+        if seconds == 30:
+            assert reader.duration_s == 30
+        np.testing.assert_array_equal(np.concatenate(list(reader.parts())), np.concatenate(parts))
+        assert reader.heard == seconds * RATE

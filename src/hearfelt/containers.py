@@ -36,7 +36,7 @@ _ASF_ENCRYPTED: Final = (
 
 
 def refuse_cut_short(file: BinaryIO, name: str) -> None:
-    """Raise an error if a file promises more than it holds: WAV, Ogg, MP4, Matroska and Windows Media files say it.
+    """Raise an error if a file promises more than it holds: most kinds but MP3 and bare streams say it.
 
     A WAV file that promises less is refused too, and so are an Ogg file of several streams, one after another, of which
     only the first would be heard, and an MP4 or Windows Media file that says it is encrypted.
@@ -54,6 +54,11 @@ def refuse_cut_short(file: BinaryIO, name: str) -> None:
         _check_wave(file, size, name)
     elif head[:4] == b"OggS":
         _check_ogg(file, size, name)
+    elif head[:4] in _WHOLE_SIZES:
+        file.seek(0)
+        _check_whole_size(file.read(40), size, name)
+    elif head[:4] == b"caff":
+        _check_caf(file, size, name)
     elif head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
         _check_mp4(file, size, name)
     elif head[:4] == b"\x1a\x45\xdf\xa3":
@@ -153,6 +158,49 @@ def _refuse_chain(file: BinaryIO, name: str) -> None:
             )
         begun = begun or not head[5] & _OGG_FIRST
         place += 27 + head[26] + sum(head[27 : 27 + head[26]])
+
+
+def _check_whole_size(head: bytes, size: int, name: str) -> None:
+    promised = _WHOLE_SIZES[head[:4]](head)
+    if promised > size:
+        raise _cut_short(name, promised, size)
+
+
+def _size_of_aiff(head: bytes) -> int:
+    return _or_unknown(int.from_bytes(head[4:8]), 8)
+
+
+def _size_of_au(head: bytes) -> int:
+    return _or_unknown(int.from_bytes(head[8:12]), int.from_bytes(head[4:8]))
+
+
+def _size_of_rf64(head: bytes) -> int:
+    return _or_unknown(int.from_bytes(head[20:28], "little") if head[12:16] == b"ds64" else 0, 8)
+
+
+def _size_of_w64(head: bytes) -> int:
+    return _or_unknown(int.from_bytes(head[16:24], "little"), 0)
+
+
+def _or_unknown(length: int, before: int) -> int:
+    return 0 if length in _UNKNOWN_LENGTHS else before + length
+
+
+_WHOLE_SIZES: Final = {b"FORM": _size_of_aiff, b".snd": _size_of_au, b"RF64": _size_of_rf64, b"riff": _size_of_w64}
+"""How many bytes the headers of AIFF, AU, RF64 and Wave64 say that the whole file has."""
+
+
+def _check_caf(file: BinaryIO, size: int, name: str) -> None:
+    place = 8
+    for _ in range(_MOST_PARTS):
+        file.seek(place)
+        head = file.read(12)
+        length = int.from_bytes(head[4:12], signed=True)
+        if len(head) < 12 or length < 0:  # -1: to the end of the file
+            return
+        place += 12 + length
+        if place > size:
+            raise _cut_short(name, place, size)
 
 
 def _check_mp4(file: BinaryIO, size: int, name: str) -> None:

@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearfelt.audio import open_audio, read_audio, resample
+from hearfelt.audio import AudioReader, open_audio, read_audio, resample
 from hearfelt.errors import AudioError
 from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
 
@@ -91,3 +91,17 @@ def test_one_block_is_answered_by_its_own_output_and_silence_everywhere_counts_a
     output = np.array([0.1, 0.2])
     assert pooled([Answered(output, np.zeros(5))]) is output
     np.testing.assert_allclose(pooled([Answered(output * k, np.zeros(5)) for k in (1, 3)]), output * 2)
+
+
+@pytest.mark.parametrize("seconds", [20, 90])
+@pytest.mark.parametrize("promised_s", [0, 1, 91.3, 40_000])
+def test_a_promise_of_the_length_that_is_wrong_changes_no_sample_and_makes_no_long_block(
+    seconds: int, promised_s: float
+) -> None:
+    parts = [noise(1, seed=number) for number in range(seconds)]
+    reader = AudioReader(iter(parts), RATE_HZ, round(promised_s * RATE_HZ), channels=1, name="sound")
+    given = list(blocks_of(reader, 5.0))
+    assert max(map(len, given)) <= 5 * RATE_HZ
+    joined = np.concatenate(given)
+    np.testing.assert_allclose(joined, np.concatenate(parts)[: len(joined)], atol=1e-2)  # without its mean
+    assert seconds - 0.1 <= len(joined) / RATE_HZ <= seconds

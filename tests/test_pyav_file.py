@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import io
+import random
+import struct
+import sys
+import tracemalloc
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from hearfelt.audio import AUDIO_SUFFIXES, audio_files, open_audio, read_audio
+from hearfelt.errors import AudioError
+from hearfelt.pyav_file import container_of
+
+TONE_HZ = 440.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a file is made of: FFmpeg's names of the container, the sound's codec and perhaps the video's."""
+
+    container: str
+    codec: str = "aac"
+    rate_hz: int = 16_000
+    channels: int = 1
+    video: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+
+
+FRAGMENTED = (("movflags", "frag_keyframe+empty_moov+default_base_moof"), ("frag_duration", "200000"))
+CENC = (
+    ("encryption_scheme", "cenc-aes-ctr"),
+    ("encryption_key", "76a6c65c5ea762046bd749a2e632ccbb"),
+    ("encryption_kid", "a7e61c373e219033c21091fa607bf3b8"),
+)
+KINDS = {
+    "m4a": Kind("ipod"),
+    "alac.m4a": Kind("ipod", "alac"),
+    "stereo.mp4": Kind("mp4", "aac", 48_000, 2, "mpeg4"),
+    "live.mp4": Kind("mp4", options=FRAGMENTED),
+    "mov": Kind("mov", "pcm_s16le"),
+    "3gp": Kind("3gp", "libopencore_amrnb", 8_000),
+    "amr": Kind("amr", "libopencore_amrnb", 8_000),
+    "aac": Kind("adts"),
+    "webm": Kind("webm", "libopus", 48_000),
+    "video.webm": Kind("webm", "libopus", 48_000, video="libvpx"),
+    "live.webm": Kind("webm", "libopus", 48_000, options=(("live", "1"),)),
+    "mkv": Kind("matroska", "flac", 22_050, 2, "mpeg4"),
+    "wma": Kind("asf", "wmav2", 44_100),
+    "ac3": Kind("ac3", "ac3", 48_000, 2),
+    "eac3": Kind("eac3", "eac3", 48_000, 2),
+    "flv": Kind("flv", "aac", 44_100),
+    "avi": Kind("avi", "mp3", 44_100, video="mpeg4"),
+    "ts": Kind("mpegts"),
+    "mpg": Kind("mpeg", "mp2", 48_000, video="mpeg2video"),
+    "ogv": Kind("ogg", "libopus", 48_000, video="libvpx"),
+}
+
+
+@cache
+def encoded(kind: Kind, seconds: float = 1.0, *, has_sound: bool = True) -> bytes:
+    """Make a file with a tone of 440 Hz, in two channels half as loud on the right."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind.container, options=dict(kind.options)) as out:
+        video = out.add_stream(kind.video, rate=10) if kind.video else None
+        if video is not None:
+            video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        layout = "mono" if kind.channels == 1 else "stereo"
+        sound = out.add_stream(kind.codec, rate=kind.rate_hz, layout=layout) if has_sound else None
+        if video is not None:
+            for number in range(round(10 * seconds)):
+                picture = np.full((32, 32, 3), number * 9 % 255, np.uint8)
+                out.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            out.mux(video.encode(None))
+        if sound is not None:
+            sound.bit_rate = 12_200 if "amr" in kind.codec else 64_000
+            time_s = np.arange(round(seconds * kind.rate_hz)) / kind.rate_hz
+            tone = 0.3 * 32_767 * np.sin(2 * np.pi * TONE_HZ * time_s)
+            sides = np.stack([tone, tone / 2][: kind.channels], axis=1).astype(np.int16)  # (n, channels)
+            for start in range(0, len(sides), 4_096):
+                part = sides[start : start + 4_096].reshape(1, -1)
+                frame = av.AudioFrame.from_ndarray(part, format="s16", layout=layout)
+                frame.sample_rate, frame.pts = kind.rate_hz, start
+                out.mux(sound.encode(frame))
+            out.mux(sound.encode(None))
+    return file.getvalue()
+
+
+def pitch_hz(samples: np.ndarray, rate_hz: int) -> float:
+    return float(np.argmax(np.abs(np.fft.rfft(samples))) * rate_hz / len(samples))
+
+
+def refusal(sound: bytes | Path) -> str:
+    with pytest.raises(AudioError) as caught:
+        read_audio(sound)
+    said = str(caught.value)
+    assert "\n" not in said
+    return said
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_tone_comes_out_of_every_container_as_it_was_put_in(name: str, tmp_path: Path) -> None:
+    kind = KINDS[name]
+    path = tmp_path / f"misnamed {name}.wav"
+    path.write_bytes(encoded(kind))
+    audio = read_audio(path)
+    assert (audio.rate_hz, audio.channels) == (kind.rate_hz, kind.channels)
+    assert audio.duration_s == pytest.approx(1, abs=0.1)
+    assert pitch_hz(audio.samples, audio.rate_hz) == pytest.approx(TONE_HZ, abs=1.5)
+    middle = audio.samples[audio.rate_hz // 4 : -audio.rate_hz // 4]
+    mixed = 0.3 * (0.75 if kind.channels == 2 else 1)
+    assert float(np.abs(middle).max()) == pytest.approx(mixed, rel=0.2)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_length_is_known_beforehand_and_nearly_right(name: str) -> None:
+    with open_audio(encoded(KINDS[name])) as reader:
+        promised_s = reader.duration_s
+        assert promised_s == pytest.approx(reader.whole().duration_s, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["alac.m4a", "mov"])
+def test_what_is_stored_without_loss_is_the_same_sound_as_a_wav(name: str) -> None:
+    time_s = np.arange(16_000) / 16_000
+    tone = (0.3 * 32_767 * np.sin(2 * np.pi * TONE_HZ * time_s)).astype(np.int16)
+    assert read_audio(encoded(KINDS[name])).digest() == read_audio(tone, 16_000).digest()
+
+
+def test_one_channel_is_taken_of_a_video() -> None:
+    video = encoded(KINDS["stereo.mp4"])
+    left, right = (read_audio(video, channel=channel).samples[5_000:-5_000] for channel in (0, 1))
+    assert float(np.abs(left).max()) == pytest.approx(2 * float(np.abs(right).max()), rel=0.1)
+    with pytest.raises(AudioError, match="no channel 2; this sound has 2, channels 0 to 1"):
+        read_audio(video, channel=2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "times"),
+    [(Kind("ipod", "alac", 48_000), 12.0, 1), (KINDS["webm"], 6.0, 1), (KINDS["aac"], 1.0, 20)],
+)
+def test_parts_put_together_are_the_whole_sound(kind: Kind, seconds: float, times: int) -> None:
+    file = encoded(kind, seconds) * times
+    with open_audio(file) as reader:
+        parts = list(reader.parts())
+    assert len(parts) > 1
+    np.testing.assert_array_equal(np.concatenate(parts), read_audio(file).samples)
+
+
+def test_a_long_file_takes_no_more_memory_than_its_parts() -> None:
+    file = encoded(KINDS["aac"]) * 150  # 10 MB of float32
+    tracemalloc.start()
+    with open_audio(file) as reader:
+        heard = sum(len(part) for part in reader.parts())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert heard / 16_000 == pytest.approx(163, abs=1)
+    assert peak < 4e6
+
+
+def test_without_pyav_the_error_names_the_extra_and_only_for_such_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in KINDS.values():
+        encoded(kind)
+    monkeypatch.setitem(sys.modules, "av", None)  # Python's own way of saying that a module is not there
+    for name, kind in KINDS.items():
+        if name == "ogv":  # an Ogg file is libsndfile's, as far as it goes
+            continue
+        said = refusal(encoded(kind))
+        assert "PyAV" in said
+        assert "pip install 'hearfelt[formats]'" in said
+    assert "formats" not in refusal(b"hello, I am a letter\n" * 50)
+    assert "formats" not in refusal(encoded(KINDS["ogv"]))
+
+
+def test_what_is_not_for_pyav_is_left_to_libsndfile(tmp_path: Path) -> None:
+    for form, ending in (("WAV", "wav"), ("FLAC", "flac"), ("OGG", "ogg"), ("MP3", "mp3"), ("AIFF", "aiff")):
+        path = tmp_path / f"a.{ending}"
+        soundfile.write(path, np.zeros(16_000), 16_000, format=form)
+        with path.open("rb") as file:
+            assert container_of(file) is None
+            assert file.tell() == 0
+
+
+def test_a_stream_behind_a_tag_is_found() -> None:
+    tag = b"ID3\x04\0\0" + bytes([0, 0, 1, 0]) + bytes(128)
+    assert read_audio(tag + encoded(KINDS["aac"])).duration_s == pytest.approx(1.09, abs=0.02)
+
+
+def test_folders_list_them_by_their_endings(tmp_path: Path) -> None:
+    for name in ("a.m4a", "b.WEBM", "c.wma", "d.mkv", "program.ts"):
+        (tmp_path / name).touch()
+    assert [path.name for path in audio_files(tmp_path)] == ["a.m4a", "b.WEBM", "c.wma", "d.mkv"]
+    assert {".mp4", ".mov", ".aac", ".ac3", ".amr", ".wav"} <= AUDIO_SUFFIXES
+
+
+def test_a_name_that_is_not_utf_8_is_no_obstacle(tmp_path: Path) -> None:
+    path = Path(str(tmp_path) + "/gr\udcfc\udcdfe.m4a")
+    path.write_bytes(encoded(KINDS["m4a"]))
+    assert audio_files(tmp_path) == [path]
+    assert read_audio(path).duration_s == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", [Kind("mp4", video="mpeg4"), Kind("webm", video="libvpx")])
+def test_a_video_without_sound_says_so(kind: Kind) -> None:
+    assert "a video without sound; a file with an audio track is wanted" in refusal(encoded(kind, has_sound=False))
+
+
+def test_a_file_with_an_empty_track_says_so() -> None:
+    file = encoded(KINDS["live.webm"])
+    head = file[: file.index(bytes.fromhex("1f43b675"))]  # up to the first cluster
+    assert "no sound in it" in refusal(head + element("1f43b675", element("e7", b"\0")))
+
+
+def test_encrypted_files_say_so() -> None:
+    assert "encrypted (DRM)" in refusal(encoded(Kind("mp4", options=CENC)))
+    assert "encrypted (DRM)" in refusal(with_asf_encryption(encoded(KINDS["wma"])))
+    assert "encrypted (DRM)" in refusal(with_matroska_encryption(encoded(KINDS["live.webm"])))
+
+
+def with_asf_encryption(wma: bytes) -> bytes:
+    """Put a content encryption object at the end of the header."""
+    thing = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e") + struct.pack("<Q", 24 + 16) + bytes(16)
+    size, count = struct.unpack("<QI", wma[16:28])
+    grown = wma[:16] + struct.pack("<QI", size + len(thing), count + 1) + wma[28:size] + thing + wma[size:]
+    properties = grown.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))
+    return grown[: properties + 40] + struct.pack("<Q", len(grown)) + grown[properties + 48 :]
+
+
+def with_matroska_encryption(webm: bytes) -> bytes:
+    """Put a content encryption into the only track, and write the lengths around it anew."""
+    encryption = element("47e1", b"\x05") + element("47e2", bytes(range(16)))
+    encoding = element("5031", b"\0") + element("5032", b"\1") + element("5033", b"\1") + element("5035", encryption)
+    contents = bytes.fromhex("53ab841654ae6b")  # the name of the tracks, where the list of contents has it
+    tracks_at, tracks, after = found(webm, "1654ae6b", webm.find(contents) + len(contents))
+    _, track, _ = found(tracks, "ae", 0)
+    grown = element("1654ae6b", element("ae", track + element("6d80", element("6240", encoding))))
+    return webm[:tracks_at] + grown + webm[after:]
+
+
+def element(kind: str, inside: bytes) -> bytes:
+    return bytes.fromhex(kind) + (1 << 56 | len(inside)).to_bytes(8) + inside
+
+
+def found(data: bytes, kind: str, start: int) -> tuple[int, bytes, int]:
+    place = data.index(bytes.fromhex(kind), start)
+    begin = place + len(kind) // 2
+    length_bytes = 9 - data[begin].bit_length()
+    length = int.from_bytes(data[begin : begin + length_bytes]) & ((1 << 7 * length_bytes) - 1)
+    begin += length_bytes
+    return place, data[begin : begin + length], begin + length
+
+
+def test_a_rate_that_changes_in_mid_stream_is_refused_with_the_time() -> None:
+    slow, fast, wide = (encoded(Kind("adts", "aac", *form)) for form in ((16_000,), (48_000,), (16_000, 2)))
+    assert "after 1.09 s it changes from 16000 Hz, one channel to 48000 Hz, one channel" in refusal(slow + fast)
+    assert "to 16000 Hz, 2 channels" in refusal(slow + wide)
+    assert read_audio(slow + slow).duration_s == pytest.approx(2.18, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["m4a", "live.mp4", "webm", "mkv", "wma", "aac", "amr", "flv"])
+def test_half_a_file_is_not_taken_for_a_whole_one(name: str) -> None:
+    file = encoded(KINDS[name])
+    assert "cut short" in refusal(file[: len(file) // 2 + 5])
+
+
+def test_a_recording_that_was_broken_off_is_told_from_a_damaged_one() -> None:
+    file = encoded(KINDS["m4a"])
+    assert "table of contents (moov) is missing" in refusal(file[: file.index(b"moov") - 4])
+
+
+def test_a_box_that_promises_40_gigabytes_is_refused() -> None:
+    huge = struct.pack(">I4sQ", 1, b"mdat", 40 << 30)
+    assert "42,949,672,9" in refusal(encoded(KINDS["m4a"])[:28] + huge + bytes(1_000))
+
+
+def test_a_playlist_opens_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.aac").write_bytes(encoded(KINDS["aac"]))
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\n{tmp_path}/a.aac\n#EXT-X-ENDLIST\n"
+    assert "no sound that can be read" in refusal(playlist.encode())
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_whatever_is_broken_in_a_file_it_is_heard_or_refused(name: str) -> None:
+    whole = encoded(KINDS[name], 0.3)
+    chance = random.Random(name)
+    outcomes = set()
+    for _ in range(30):
+        broken = bytearray(whole)
+        for _ in range(chance.choice((1, 2, 5))):
+            broken[chance.randrange(min(len(broken), 2_000))] ^= 1 << chance.randrange(8)
+        if chance.random() < 0.3:
+            broken = broken[: chance.randrange(len(broken))]
+        try:
+            outcomes.add(read_audio(bytes(broken)).duration_s < 60)
+        except AudioError as error:
+            outcomes.add("\n" not in str(error))
+    assert outcomes == {True}
