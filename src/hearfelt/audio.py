@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -272,13 +273,15 @@ def audio_files(folder: Path) -> list[Path]:
     try:
         while waiting:
             inside = waiting.pop()
-            for entry in inside.iterdir():
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir() and not entry.is_symlink():
-                    waiting.append(entry)
-                elif entry.suffix.casefold() in AUDIO_SUFFIXES and entry.is_file():
-                    found.append(entry)
+            with os.scandir(inside) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    path = inside / entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(path)
+                    elif path.suffix.casefold() in AUDIO_SUFFIXES and path.is_file():
+                        found.append(path)
         return sorted(found, key=lambda path: path.as_posix())
     except FileNotFoundError:
         raise AudioError(f"{folder}: there is no such folder; check the path") from None
