@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from hearfelt.batch import objects
 from hearfelt.batch.places import names_in, open_place, read_place, remove_place, write_place
@@ -19,7 +19,7 @@ from hearfelt.batch.plan import Part, read_parts
 from hearfelt.errors import HearfeltError
 from hearfelt.files import remove_parts
 
-__all__ = ["FINISHED", "alone_in", "clear", "finish", "folder_of", "merged", "open_part", "sweep"]
+__all__ = ["FINISHED", "PartFile", "alone_in", "clear", "finish", "folder_of", "merged", "open_part", "sweep"]
 
 FINISHED: Final = "finished"  # the table is written; what is left of the folder may go
 
@@ -101,7 +101,7 @@ class PartFile:
         file: open for writing bytes.
     """
 
-    def __init__(self, part: Part, file: Any) -> None:
+    def __init__(self, part: Part, file: IO[bytes]) -> None:
         self._places, self._file = iter(part.places), file
 
     def add(self, rows: bytes) -> None:

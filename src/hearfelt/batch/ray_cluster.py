@@ -8,24 +8,24 @@ cluster grow and shrink.
 
 from __future__ import annotations
 
-import hashlib
+import io
 import logging
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from hearfelt.batch import objects
-from hearfelt.batch.parts import open_part
+from hearfelt.batch.parts import PartFile, open_part
+from hearfelt.batch.places import write_place
 from hearfelt.batch.plan import Part
 from hearfelt.batch.task import Task
 from hearfelt.batch.watching import Watcher
 from hearfelt.batch.workers import Worker
 from hearfelt.errors import HearfeltError, require
-from hearfelt.files import atomic_write
 
 __all__ = ["answer_on_ray"]
 
@@ -59,12 +59,15 @@ def answer_on_ray(
         ExtraMissingError: if Ray is not installed.
         HearfeltError: if the cluster cannot be reached, or gives up.
     """
-    left = {part.number: part for part in parts}
+    left: dict[int, _Left] = {}
+    rows = []
+    for part in parts:
+        left[part.number] = _Left(part.name, len(part.places), part.seconds)
+        rows.append({"number": part.number, "part": part.to_json()})
     with _cluster(address, workers) as ray:
         model = ray.put(Path(task.model).read_bytes())
-        rows = [{"number": part.number, "part": part.to_json()} for part in left.values()]
         data = ray.data.from_items(rows, override_num_blocks=len(rows))
-        del rows
+        rows.clear()
         answered = data.map(
             _Answering,
             fn_constructor_kwargs={"model": model, "task": task.to_json(), "folder": folder},
@@ -74,14 +77,22 @@ def answer_on_ray(
             num_cpus=1,
         )
         for row in answered.iter_rows():
-            part = left.pop(int(row["number"]))
+            part_left = left.pop(int(row["number"]))
             if not objects.is_url(folder):
-                with open_part(folder, part) as file:
-                    for rows_of_one in row["answers"].splitlines():
-                        file.add(rows_of_one)
-            watcher.answered(len(part.places), part.seconds)
+                with write_place(f"{folder}/{part_left.name}") as file:
+                    file.write(row["answers"])
+            watcher.answered(part_left.sources, part_left.seconds)
     if left:
         raise HearfeltError(f"Ray ended with {len(left):,} parts unanswered; the same command goes on with them")
+
+
+@dataclass(frozen=True)
+class _Left:
+    """What has to be known here of a part that is answered elsewhere."""
+
+    name: str
+    sources: int
+    seconds: float
 
 
 class _Answering:
@@ -90,30 +101,28 @@ class _Answering:
     def __init__(self, model: Any, task: str, folder: str) -> None:
         ray = require("ray", "ray")
         self._folder = folder
-        self._worker = Worker(replace(Task.from_json(task), model=str(_kept(ray.get(model)))))
+        self._own = tempfile.TemporaryDirectory(prefix="hearfelt-", ignore_cleanup_errors=True)
+        path = Path(self._own.name) / "model.onnx"
+        path.write_bytes(ray.get(model))
+        self._worker = Worker(replace(Task.from_json(task), model=str(path)))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         part = Part.from_json(row["part"])
-        answers = self._worker.answer(part.sources)
-        if not objects.is_url(self._folder):
-            return {"number": part.number, "answers": b"\n".join(answers)}
-        with open_part(self._folder, part) as file:
-            for rows in answers:
-                file.add(rows)
-        return {"number": part.number, "answers": b""}
+        if objects.is_url(self._folder):
+            with open_part(self._folder, part) as file:
+                self._answer(part, file)
+            return {"number": part.number, "answers": b""}
+        held = io.BytesIO()
+        self._answer(part, PartFile(part, held))
+        return {"number": part.number, "answers": held.getvalue()}
 
     def __del__(self) -> None:
         if hasattr(self, "_worker"):
             self._worker.close()
 
-
-def _kept(model: bytes) -> Path:
-    """Write a model where every actor of a machine finds it, once, under the name of its content."""
-    path = Path(tempfile.gettempdir()) / f"hearfelt-{hashlib.sha256(model).hexdigest()[:32]}.onnx"
-    if not path.is_file() or path.read_bytes() != model:
-        with atomic_write(path, "wb") as file:
-            file.write(model)
-    return path
+    def _answer(self, part: Part, file: PartFile) -> None:
+        for rows in self._worker.answer(part.sources):
+            file.add(rows)
 
 
 @contextmanager

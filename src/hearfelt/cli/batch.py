@@ -83,8 +83,12 @@ def _batch(
     from hearfelt.batch.job import Job, run_job
 
     job = Job(tuple(inputs), out, model, timeline, channels)
-    with _watching() as watcher:
-        outcome = run_job(job, workers=workers, ray=ray, fresh=fresh, watcher=watcher)
+    try:
+        with _watching() as watcher:
+            outcome = run_job(job, workers=workers, ray=ray, fresh=fresh, watcher=watcher)
+    except KeyboardInterrupt:
+        _say("what is done stays, and the same command goes on with it")
+        raise
     _report(out, outcome)
 
 
@@ -128,7 +132,10 @@ def _logged() -> Watcher:
 
         def begin(self, sources: int, seconds: float, *, done: int, done_seconds: float) -> None:
             self.pace.begin(sources, seconds, done, done_seconds)
-            _say(("1 sound" if sources == 1 else f"{sources:,} sounds") + (f", {done:,} of them were answered before" if done else ""))
+            _say(
+                ("1 sound" if sources == 1 else f"{sources:,} sounds")
+                + (f", {done:,} of them were answered before" if done else "")
+            )
 
         def answered(self, sources: int, seconds: float) -> None:
             self.pace.add(sources, seconds)
