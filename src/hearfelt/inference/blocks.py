@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hearfelt.audio import BLOCK, SHORTEST_S, AudioReader, Samples, refuse_silence, resample
 
-__all__ = ["RATE_HZ", "Answered", "blocks_of", "frame_powers", "pooled", "resampled"]
+__all__ = ["RATE_HZ", "Answered", "blocks_of", "centred", "frame_powers", "pooled", "resampled"]
 
 Floats = npt.NDArray[np.float64]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,47 +16,72 @@ from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.smoothing import Smoother
 from hearfelt.inference.voice import CHUNK, Speech, SpeechFinder, VoiceActivity
 
-__all__ = ["LOOK_AHEAD_S", "NOW_EVERY_S", "NOW_WINDOW_S", "WINDOW_S", "Follower"]
+__all__ = ["LOOK_AHEAD_S", "NOW_EVERY_S", "NOW_WINDOW_S", "STEP_S", "WINDOW_S", "Follower", "Judge"]
 
 Floats = npt.NDArray[np.float64]
 
 LOOK_AHEAD_S: Final = 2.0
-WINDOW_S: Final = 4.0
-HOP_S: Final = 1.0
-STEP_S: Final = 0.5
+"""What is said of time t depends on no sound after t + 2 s (and at most one chunk of 32 ms more, see Follower)."""
+
+WINDOW_S: Final = 4.0  # the longest that is judged at once; a clip of acted speech is about as long
+HOP_S: Final = 1.0  # between the ends of two windows
+STEP_S: Final = 0.5  # what is smoothed; within speech, emotions change on this grid
+CONTEXT_S: Final = 0.2  # of the pause on either side is judged as well: the networks learned from whole clips
+LONGEST_S: Final = 30.0  # a longer moment is divided, so that a monologue does not keep a stream waiting
 NOW_EVERY_S: Final = 0.5
 NOW_WINDOW_S: Final = 2.0
-LONGEST_S: Final = 30.0
+NOW_SHORTEST_S: Final = 0.25
 
 _LOOK_AHEAD, _WINDOW, _HOP = (round(one * RATE_HZ) for one in (LOOK_AHEAD_S, WINDOW_S, HOP_S))
-_STEP, _NOW_EVERY, _NOW_WINDOW = (round(one * RATE_HZ) for one in (STEP_S, NOW_EVERY_S, NOW_WINDOW_S))
-_LONGEST: Final = round(LONGEST_S * RATE_HZ)
-_SHORTEST_WINDOW: Final = RATE_HZ // 4  # 0.25 s
-_KEPT: Final = _WINDOW + _LOOK_AHEAD  # no window begins earlier than that before the present
+_STEP, _CONTEXT, _LONGEST = (round(one * RATE_HZ) for one in (STEP_S, CONTEXT_S, LONGEST_S))
+_NOW_EVERY, _NOW_WINDOW, _NOW_SHORTEST = (round(one * RATE_HZ) for one in (NOW_EVERY_S, NOW_WINDOW_S, NOW_SHORTEST_S))
+_KEPT: Final = _WINDOW + RATE_HZ  # 5 s: a window ends at most a pause before the present
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """What a follower needs of a model.
+
+    Attributes:
+        labels: how many there are.
+        answer: gives the log-probabilities ``(labels,)`` of a window of samples ``(n,)`` at 16 kHz.
+        predict: makes a prediction of probabilities ``(labels,)`` and a duration in seconds.
+        smoother: makes what smooths one stretch of speech.
+    """
+
+    labels: int
+    answer: Callable[[Samples], Floats]
+    predict: Callable[[Floats, float], Prediction]
+    smoother: Callable[[int], Smoother] = Smoother
 
 
 class Follower:
     """Follows one sound.
 
+    Everything lies on the grid of the sound's own samples, so that the blocks in which it comes make no difference:
+
+    1. A voice-activity model says for each chunk of 32 ms how probable speech is; stretches of speech are made of that.
+    2. A stretch is judged in windows: when 2 s of it were heard, each second after that, and when it has ended; always
+       what is known of it, up to the last 4 s. A stretch of up to 4 s is so judged as a whole in the end. No window
+       reaches over a pause.
+    3. Each step of 0.5 s gets its share of every window over it, and is settled by a hidden Markov model 2 s after it
+       began, or when the stretch has ended. Each stretch begins anew: after a pause somebody else may speak.
+    4. Steps with the same most probable label are a moment.
+
+    What is said of the time t so depends on sound before t + 2 s, and whether there is speech at t on less. All of it
+    is done at the end of a chunk, which is why an event may come 32 ms later.
+
     Args:
-        answer: gives the log-probabilities ``(labels,)`` of a window of samples ``(n,)`` at 16 kHz.
-        predict: makes a prediction of probabilities ``(labels,)`` and a duration in seconds.
-        labels: how many there are.
-        with_now: whether the present is told as well, every 0.5 s.
+        judge: the model.
+        with_now: whether the present is told as well, every 0.5 s, from the last 2 s by themselves.
     """
 
-    def __init__(
-        self,
-        answer: Callable[[Samples], Floats],
-        predict: Callable[[Floats, float], Prediction],
-        labels: int,
-        *,
-        with_now: bool = False,
-    ) -> None:
-        self._answer, self._predict, self._labels, self._with_now = answer, predict, labels, with_now
+    def __init__(self, judge: Judge, *, with_now: bool = False) -> None:
+        self._judge, self._with_now = judge, with_now
         self._voice, self._finder = VoiceActivity(), SpeechFinder()
         self._rest: Samples = np.zeros(0, np.float32)  # less than a chunk
         self._recent = _Recent()
+        self._free_from = 0  # where the stretch before ended
         self._followed: _Followed | None = None
 
     def feed(self, samples: Samples) -> list[Moment | Now]:
@@ -64,7 +90,7 @@ class Follower:
         whole = len(given) - len(given) % CHUNK
         told: list[Moment | Now] = []
         for start in range(0, whole, CHUNK):
-            told += self._hear(given[start : start + CHUNK])
+            told += self._hear(given[start : start + CHUNK], self._recent.heard + CHUNK)
         self._rest = given[whole:].copy()
         return told
 
@@ -76,89 +102,116 @@ class Follower:
             told += self._hear(np.pad(self._rest, (0, CHUNK - len(self._rest))), length)
             self._rest = self._rest[:0]
         ended = self._finder.finish()
-        if ended is not None:
-            told += self._ended(Speech(ended.start, min(ended.end, length), ended.is_certain))
-        return told
+        return told if ended is None else told + self._ended(ended, length)
 
-    def _hear(self, chunk: Samples, length: int | None = None) -> list[Moment | Now]:
+    def _hear(self, chunk: Samples, present: int) -> list[Moment | Now]:
+        """Take a whole chunk; the sound has ``present`` samples then, which is less if the chunk was filled up."""
         before = self._recent.heard
         self._recent.add(chunk)
-        present = self._recent.heard if length is None else length
         ended = self._finder.hear(self._voice.hear(chunk))
-        told: list[Moment | Now] = []
         if ended is not None:
-            told += self._ended(Speech(ended.start, min(ended.end, present), ended.is_certain))
+            return [*self._ended(ended, present)]
         speech = self._finder.speech
-        if speech is not None and speech.is_certain:
-            if self._followed is None:
-                self._followed = _Followed(speech.start, self._labels)
-            told += self._follow(self._followed, speech, present)
-            if self._with_now and present // _NOW_EVERY > before // _NOW_EVERY:
-                told += self._tell_now(speech, present - present % _NOW_EVERY)
+        if speech is None or not speech.is_certain:
+            return []
+        if self._followed is None:
+            self._followed = self._begun(speech)
+        told: list[Moment | Now] = [*self._follow(self._followed, speech, present)]
+        if self._with_now and present // _NOW_EVERY > before // _NOW_EVERY:
+            told += self._tell_now(self._followed, speech, present - present % _NOW_EVERY)
         return told
 
+    def _begun(self, speech: Speech) -> _Followed:
+        return _Followed(max(self._free_from, speech.start - _CONTEXT), speech.start, self._judge)
+
     def _follow(self, followed: _Followed, speech: Speech, present: int) -> list[Moment]:
-        """Ask for the windows that are due, and settle the steps whose look-ahead is over."""
+        """Judge the windows that are due, and settle the steps whose look-ahead is over."""
         told: list[Moment] = []
         while followed.next_window <= present:
             told += self._settled(followed, followed.next_window - 1)
-            self._ask(followed, min(followed.next_window, speech.end))
+            self._judge_until(followed, speech, followed.next_window)
             followed.next_window += _HOP
         return told + self._settled(followed, present)
-
-    def _ended(self, speech: Speech) -> list[Moment]:
-        followed, self._followed = self._followed, None
-        if not speech.is_certain:
-            return []
-        if followed is None:
-            followed = _Followed(speech.start, self._labels)
-        self._ask(followed, speech.end)
-        told: list[Moment] = []
-        while followed.next_step < speech.end:
-            told += self._add(followed, followed.smoother.settle(), min(followed.next_step + _STEP, speech.end))
-        return told + self._close(followed)
 
     def _settled(self, followed: _Followed, until: int) -> list[Moment]:
         told: list[Moment] = []
         while followed.next_step + _LOOK_AHEAD <= until:
-            told += self._add(followed, followed.smoother.settle(), followed.next_step + _STEP)
+            told += followed.settle(followed.next_step + _STEP)
         return told
 
-    def _ask(self, followed: _Followed, end: int) -> None:
-        if end <= followed.asked_until:
-            return
-        start = max(followed.start, end - _WINDOW)
-        followed.asked_until = end
-        first = (start - followed.next_step) // _STEP
-        last = -((followed.next_step - end) // _STEP)
-        if last > 0:
-            followed.smoother.see(self._answer(self._recent.between(start, end)), range(first, last))
-
-    def _add(self, followed: _Followed, probabilities: Floats, end: int) -> list[Moment]:
-        """Put one settled step to the moment that goes on, or begin another."""
+    def _ended(self, speech: Speech, present: int) -> list[Moment]:
+        followed, self._followed = self._followed, None
+        end = min(speech.end, present)
         told: list[Moment] = []
-        label = int(np.argmax(probabilities))
-        if followed.label != label or end - followed.moment_start > _LONGEST:
-            told = self._close(followed)
-            followed.label, followed.moment_start = label, followed.next_step
-            followed.sum = np.zeros(self._labels)
-        followed.sum += probabilities * (end - followed.next_step)
-        followed.next_step = end
+        if speech.is_certain:
+            followed = followed or self._begun(speech)
+            self._judge_until(followed, speech, present)
+            while followed.next_step < end:
+                told += followed.settle(min(followed.next_step + _STEP, end))
+            told += followed.close()
+        self._free_from = end
         return told
 
-    def _close(self, followed: _Followed) -> list[Moment]:
-        if followed.label is None:
-            return []
-        start_s, end_s = followed.moment_start / RATE_HZ, followed.next_step / RATE_HZ
-        return [Moment(start_s, end_s, self._predict(followed.sum / followed.sum.sum(), end_s - start_s))]
+    def _judge_until(self, followed: _Followed, speech: Speech, present: int) -> None:
+        end = min(present, speech.end + _CONTEXT)
+        if end <= followed.judged_until:
+            return
+        start = max(followed.from_, end - _WINDOW)
+        followed.judged_until = end
+        first = (start - followed.next_step) // _STEP
+        last = -((followed.next_step - min(end, speech.end)) // _STEP)  # rounded up
+        if last > 0:
+            followed.smoother.see(self._judge.answer(self._recent.between(start, end)), range(first, last))
 
-    def _tell_now(self, speech: Speech, present: int) -> list[Now]:
-        end = min(present, speech.end)
-        start = max(speech.start, end - _NOW_WINDOW)
-        if end - start < _SHORTEST_WINDOW:
+    def _tell_now(self, followed: _Followed, speech: Speech, present: int) -> list[Now]:
+        end = min(present, speech.end + _CONTEXT)
+        start = max(followed.from_, end - _NOW_WINDOW)
+        if end - start < _NOW_SHORTEST:
             return []
-        probabilities = np.exp(self._answer(self._recent.between(start, end)))
-        return [Now(start / RATE_HZ, end / RATE_HZ, self._predict(probabilities, (end - start) / RATE_HZ))]
+        probabilities = np.exp(self._judge.answer(self._recent.between(start, end)))
+        prediction = self._judge.predict(probabilities, (end - start) / RATE_HZ)
+        return [Now(start / RATE_HZ, end / RATE_HZ, prediction)]
+
+
+class _Followed:
+    """Where one stretch of speech stands.
+
+    Attributes:
+        from_: the first sample that is judged.
+        smoother: what settles its steps.
+        next_window: where the next window is due to end. Before the look-ahead is over nothing need be settled.
+        judged_until: where the last one ended.
+        next_step: where the first step begins that is not settled.
+    """
+
+    def __init__(self, from_: int, start: int, judge: Judge) -> None:
+        self.from_, self.next_step, self.judged_until = from_, start, start
+        self.next_window = start + _LOOK_AHEAD
+        self.smoother = judge.smoother(judge.labels)
+        self._judge = judge
+        self._label: int | None = None
+        self._start = start  # of the moment that goes on
+        self._sum = np.zeros(judge.labels)
+
+    def settle(self, end: int) -> list[Moment]:
+        """Settle the next step, which ends here; gives the moment that is over with it, if one is."""
+        probabilities = self.smoother.settle()
+        label = int(np.argmax(probabilities))
+        told: list[Moment] = []
+        if label != self._label or end - self._start > _LONGEST:
+            told = self.close()
+            self._label, self._start = label, self.next_step
+            self._sum = np.zeros_like(self._sum)
+        self._sum += probabilities * (end - self.next_step)
+        self.next_step = end
+        return told
+
+    def close(self) -> list[Moment]:
+        """Give the moment that goes on, if there is one."""
+        if self._label is None:
+            return []
+        start_s, end_s = self._start / RATE_HZ, self.next_step / RATE_HZ
+        return [Moment(start_s, end_s, self._judge.predict(self._sum / self._sum.sum(), end_s - start_s))]
 
 
 class _Recent:
@@ -174,6 +227,7 @@ class _Recent:
         self._end = 0
 
     def add(self, chunk: Samples) -> None:
+        """Take the next samples."""
         if self._end + len(chunk) > len(self._held):
             self._held[:_KEPT] = self._held[self._end - _KEPT : self._end]
             self._end = _KEPT
@@ -182,19 +236,6 @@ class _Recent:
         self.heard += len(chunk)
 
     def between(self, start: int, end: int) -> Samples:
+        """Give samples by their place; ``start`` at most 5 s ago."""
         offset = self._end - self.heard
         return self._held[start + offset : end + offset]
-
-
-class _Followed:
-    """Where one stretch of speech stands."""
-
-    def __init__(self, start: int, labels: int) -> None:
-        self.start = start
-        self.smoother = Smoother(labels)
-        self.next_window = start + _LOOK_AHEAD  # earlier nothing is settled, and nothing need be asked
-        self.asked_until = start
-        self.next_step = start
-        self.label: int | None = None
-        self.moment_start = start
-        self.sum = np.zeros(labels)

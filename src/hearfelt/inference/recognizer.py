@@ -15,14 +15,15 @@ import numpy.typing as npt
 
 from hearfelt.audio import Samples, Sound, open_audio, read_audio, refuse_silence
 from hearfelt.errors import ModelError
-from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, frame_powers, pooled
+from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
+from hearfelt.inference.fit import EMBEDDING, FEATURES, LOGITS, check_features_fit, check_sound_fit
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.session import Session
 
 if TYPE_CHECKING:
     from hearfelt.inference.explain import Explanation
-    from hearfelt.inference.follower import Follower
+    from hearfelt.inference.follower import Follower, Judge
     from hearfelt.inference.moments import Moment, Timeline
     from hearfelt.inference.occlusion import Occlusion
     from hearfelt.inference.stream import Stream
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MODEL", "Recognizer", "model_path", "shipped_models"]
 
 DEFAULT_MODEL: Final = "classic"
-SOUND_INPUT, LOGITS, EMBEDDING = "samples", "logits", "embedding"
-_FEATURES: Final = 162  # of a model that takes features; their module is only loaded for such a model
-_PROBE: Final = RATE_HZ // 10  # samples, 0.1 s: the shortest that is ever asked
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[float], None]
@@ -76,10 +74,10 @@ class Recognizer:
             raise ModelError(f"{name}: there is no card inside; only files that hearfelt wrote say what they answer")
         self.card = ModelCard.from_json(metadata[CARD_KEY])
         if self.card.input == "sound":
-            self._check_sound_fit(name)
+            check_sound_fit(self._session, self.card, name)
         else:
             self._background = _background(metadata.get(BACKGROUND_KEY, ""), name)
-            self._check_features_fit(name)
+            self._features_output = check_features_fit(self._session, self.card, name)
 
     @classmethod
     def load(cls, model: str | Path | None = None, *, threads: int | None = None) -> Recognizer:
@@ -249,7 +247,13 @@ class Recognizer:
         """Give a fresh machine that follows one sound at 16 kHz with this model; what timelines and streams are."""
         from hearfelt.inference.follower import Follower
 
-        return Follower(self._log_probabilities, self._predicted, len(self.labels), with_now=with_now)
+        return Follower(self.judge(), with_now=with_now)
+
+    def judge(self) -> Judge:
+        """Give what a follower needs of this model."""
+        from hearfelt.inference.follower import Judge
+
+        return Judge(len(self.labels), self._log_probabilities, self._predicted)
 
     def __repr__(self) -> str:
         return f"<Recognizer {self.card.name}: {', '.join(self.labels)}>"
@@ -327,6 +331,7 @@ class Recognizer:
 
     def _log_probabilities(self, window: Samples) -> Floats:
         """Give the logarithms of one window's probabilities, ``(n,)`` at 16 kHz to ``(classes,)``."""
+        window = centred(window)
         if self.card.input == "sound":
             logits = self._session.run(LOGITS, window[None])[0]  # (n,) -> (1, n)
         else:
@@ -348,36 +353,6 @@ class Recognizer:
         confidence = probabilities[emotion]
         is_unsure = confidence < self.card.unsure_below
         return Prediction(emotion, confidence, probabilities, is_unsure, duration_s, self.card.name)
-
-    def _check_features_fit(self, name: str) -> None:
-        inputs, outputs = self._session.inputs, self._session.outputs
-        if len(inputs) != 1 or not outputs:
-            raise ModelError(f"{name}: {len(inputs)} inputs and {len(outputs)} outputs; one input is wanted")
-        (shape,), self._features_output = inputs.values(), next(iter(outputs))
-        if shape[-1] != _FEATURES:
-            raise ModelError(f"{name}: an input of {list(shape[1:])}; its card promises {_FEATURES} features")
-        self._check_answer(name, self._features_output, np.zeros((1, _FEATURES), np.float32))
-
-    def _check_sound_fit(self, name: str) -> None:
-        inputs, outputs = self._session.inputs, self._session.outputs
-        if list(inputs) != [SOUND_INPUT]:
-            raise ModelError(f"{name}: inputs {list(inputs)}; a model that takes sound has one, {SOUND_INPUT!r}")
-        kind, *shape = inputs[SOUND_INPUT]
-        fixed = [length for length in shape if isinstance(length, int)]  # the others vary
-        if kind != "tensor(float)" or len(shape) != 2 or fixed not in ([], [1]) or shape[1] == 1:
-            raise ModelError(f"{name}: an input of {kind} {shape}; float samples of shape (1, n), n free, are wanted")
-        if missing := [output for output in (LOGITS, EMBEDDING) if output not in outputs]:
-            raise ModelError(f"{name}: outputs {list(outputs)}; {missing[0]!r} is missing")
-        probe = np.sin(np.arange(_PROBE) / 9).astype(np.float32)[None]  # a tone of 283 Hz
-        self._check_answer(name, LOGITS, probe)
-        embedding = self._session.run(EMBEDDING, probe)
-        if embedding.ndim != 2 or len(embedding) != 1:
-            raise ModelError(f"{name}: an embedding of shape {embedding.shape}; (1, d) is wanted")
-
-    def _check_answer(self, name: str, output: str, probe: npt.NDArray[np.float32]) -> None:
-        answer = self._session.run(output, probe)
-        if answer.shape != (1, len(self.labels)):
-            raise ModelError(f"{name}: answers of shape {answer.shape}; its card names {len(self.labels)} emotions")
 
 
 def model_path(model: str | Path) -> Path:
@@ -401,6 +376,6 @@ def _background(text: str, name: str) -> npt.NDArray[np.float32] | None:
     if not text:
         return None
     try:
-        return np.frombuffer(base64.b64decode(text, validate=True), "<f4").reshape(-1, _FEATURES)
+        return np.frombuffer(base64.b64decode(text, validate=True), "<f4").reshape(-1, FEATURES)
     except (binascii.Error, ValueError) as error:
         raise ModelError(f"{name}: its background for explanations is damaged; load an undamaged copy") from error

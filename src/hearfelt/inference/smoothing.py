@@ -2,48 +2,83 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["STAY", "WEIGHT", "Smoother"]
+from hearfelt.errors import ModelError
+
+__all__ = ["SMOOTHING", "Smoother", "Smoothing"]
 
 Floats = npt.NDArray[np.float64]
 
-STAY: Final = 0.95
-WEIGHT: Final = 0.3
-
 _LEAST: Final = -20.0  # log-probabilities below it are taken for it: one window alone must not rule a label out
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """The two numbers of the model.
+
+    Attributes:
+        stay: probability that the next step has the label of this one; the others share the rest.
+        weight: what a step's evidence, the mean log-probability of the windows over it, is multiplied by. Windows
+            overlap and neighbouring steps are judged by the same windows, so what they say is counted several times;
+            below 1 that is made up for.
+
+    Raises:
+        ModelError: if ``stay`` is not between 0 and 1, or ``weight`` not above 0.
+    """
+
+    stay: float
+    weight: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.stay < 1:
+            raise ModelError(f"smoothing with stay {self.stay}; a probability between 0 and 1 is wanted")
+        if not 0 < self.weight < np.inf:
+            raise ModelError(f"smoothing with weight {self.weight}; a number above 0 is wanted")
+
+
+SMOOTHING: Final = Smoothing(stay=0.95, weight=0.3)
 
 
 class Smoother:
     """Smooths the labels of one stretch of speech, step after step, with what is known at the moment.
 
+    A step is settled once and for all: its probabilities come from everything before it (the forward pass) and from
+    the evidence that has come so far for itself and for the steps after it (the backward pass). How far that reaches
+    ahead is up to who calls :meth:`settle`.
+
     Args:
         labels: how many there are.
-        stay: probability that the next step has the same label; all others share the rest.
-        weight: what the mean log-probability of the windows over a step is multiplied by. Windows overlap, and what
-            they say is said several times, so it is below 1.
+        smoothing: the model's numbers.
+
+    Example:
+        >>> smoother = Smoother(2, Smoothing(stay=0.9, weight=1.0))
+        >>> smoother.see(np.log([0.8, 0.2]), range(0, 2))
+        >>> [smoother.settle().round(3).tolist() for _ in range(2)]
+        [[0.919, 0.081], [0.919, 0.081]]
     """
 
-    def __init__(self, labels: int, *, stay: float = STAY, weight: float = WEIGHT) -> None:
-        self._leave = (1 - stay) / (labels - 1)
-        self._stay = stay - self._leave
-        self._weight = weight
-        self._forward = np.full(labels, 1 / labels)
-        self._evidence: list[Floats] = []  # of steps that are not settled: sums over windows
+    def __init__(self, labels: int, smoothing: Smoothing = SMOOTHING) -> None:
+        self._leave = (1 - smoothing.stay) / (labels - 1)
+        self._stay = smoothing.stay - self._leave
+        self._weight = smoothing.weight
+        self._before = np.full(labels, 1 / labels)  # what the past says of the first step that is not settled
+        self._evidence: list[Floats] = []  # of the steps that are not settled: sums over windows
         self._windows: list[int] = []
 
     def see(self, log_probabilities: Floats, steps: range) -> None:
-        """Take what a window says for the steps that it covers.
+        """Take what a window says of the steps that it covers.
 
         Args:
             log_probabilities: ``(labels,)``.
             steps: counted from the first that is not settled; such as lie before it are passed over.
         """
         while len(self._evidence) < steps.stop:
-            self._evidence.append(np.zeros_like(self._forward))
+            self._evidence.append(np.zeros_like(self._before))
             self._windows.append(0)
         for step in range(max(0, steps.start), steps.stop):
             self._evidence[step] += np.maximum(log_probabilities, _LEAST)
@@ -52,25 +87,26 @@ class Smoother:
     def settle(self) -> Floats:
         """Give the first step that is not settled its final probabilities: ``(labels,)``."""
         likelihoods = [self._likelihood(*one) for one in zip(self._evidence, self._windows, strict=True)]
-        here = likelihoods[0] if likelihoods else np.ones_like(self._forward)
-        backward = np.ones_like(self._forward)
+        here = likelihoods[0] if likelihoods else np.ones_like(self._before)
+        after = np.ones_like(self._before)
         for likelihood in reversed(likelihoods[1:]):
-            backward = self._moved(likelihood * backward)
-            backward /= backward.sum()
-        known = self._forward * here
+            after = self._moved(likelihood * after)
+            after /= after.sum()
+        known = self._before * here
         del self._evidence[:1], self._windows[:1]
-        self._forward = self._moved(known / known.sum())
-        settled: Floats = known * backward
+        self._before = self._moved(known / known.sum())
+        settled: Floats = known * after
         settled /= settled.sum()
         return settled
 
     def _likelihood(self, evidence: Floats, windows: int) -> Floats:
         if not windows:
             return np.ones_like(evidence)
-        powers: Floats = np.exp(self._weight / windows * (evidence - evidence.max()))
-        return powers
+        mean = evidence / windows
+        likelihood: Floats = np.exp(self._weight * (mean - mean.max()))
+        return likelihood
 
     def _moved(self, probabilities: Floats) -> Floats:
-        """Go one step on; the matrix is symmetric, so that back is the same."""
+        """Go one step on; the matrix is symmetric, so that going back is the same."""
         moved: Floats = self._stay * probabilities + self._leave * probabilities.sum()
         return moved

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.errors import ModelError
-from hearfelt.inference.recognizer import EMBEDDING, LOGITS
+from hearfelt.inference.fit import EMBEDDING, LOGITS
 from hearfelt.teaching.head import Head
 from hearfelt.teaching.messages import bytes_field, fields_of, number_field, text_field, text_in, texts_in
 
