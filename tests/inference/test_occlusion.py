@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from hearfelt.inference.occlusion import (
     without_time,
 )
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.raw_pcm import RawFormat, RawSound
 
 LABELS = ("calm", "surprised")
 
@@ -132,3 +135,28 @@ def test_bands_lie_side_by_side_from_nothing_to_8_khz_and_are_as_wide_as_the_ear
     assert all(one[1] == other[0] for one, other in itertools.pairwise(BANDS_HZ))
     widths = [2595 * np.log10((700 + high) / (700 + low)) for low, high in BANDS_HZ]
     assert widths == pytest.approx([355] * 8, rel=0.01)
+
+
+def test_a_pipe_of_unknown_length_is_explained_as_the_file_is(
+    sound_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("blocks", "recognizer"):
+        monkeypatch.setattr(f"hearfelt.inference.{module}.LONG_S", 2.0)  # a minute is a long time in a test
+    noise = np.random.default_rng(3).normal(0, 0.1, 80_000)  # 10 s
+    data = (noise * 32_767).astype("<i2").tobytes()
+    recognizer = Recognizer.load(sound_model)
+
+    class Pipe:
+        def __init__(self) -> None:
+            self._file = io.BytesIO(data)
+
+        def read(self, size: int = -1) -> bytes:
+            return self._file.read(size)
+
+    form = RawFormat("s16le", 8_000)
+    piped = recognizer.explain(RawSound(Pipe(), form))  # type: ignore[arg-type]
+    whole = recognizer.explain(RawSound(data, form))
+    assert isinstance(piped, Occlusion)
+    assert isinstance(whole, Occlusion)
+    assert piped.times_s == whole.times_s
+    assert piped.emotion == whole.emotion
