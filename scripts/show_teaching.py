@@ -87,8 +87,8 @@ def table_of(told: dict[str, Any]) -> str:
     names = {"taught": f"taught on top of `{told['base']['name']}`", "svm": "`svm`, the same clips and folds"}
     lines = [
         f"EMO-DB: {told['clips']} clips of {told['speakers']} speakers, {len(told['labels'])} labels, each speaker"
-        f" tested by heads that learned from the others ({told['folds']} folds), on top of a `{told['base']['name']}` that was"
-        " trained without EMO-DB. UAR, accuracy and recall in %.",
+        f" tested by heads that learned from the others ({told['folds']} folds), on top of a `{told['base']['name']}`"
+        " that was trained without EMO-DB. UAR, accuracy and recall in %.",
         "",
         f"| | UAR | accuracy | {' | '.join(told['labels'])} |",
         f"|---|{'--:|' * (2 + len(told['labels']))}",

@@ -1,0 +1,58 @@
+"""The script that measures teaching: what it writes into the page comes from its figures and nowhere else."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ONE = {
+    "uar": 0.75,
+    "accuracy": 0.7,
+    "macro_f1": 0.7,
+    "recall": {"sad": 0.5, "boredom": 1.0},
+    "confusion": [[1, 1], [0, 2]],
+}
+TOLD = {
+    "base": {"name": "hearfelt", "sha256": "0"},
+    "clips": 4,
+    "speakers": 2,
+    "folds": 2,
+    "labels": ["sad", "boredom"],
+    "learning_curve": [{"share": 1.0, "clips": 2, "uar": 0.75}],
+    "taught": ONE,
+    "svm": {**ONE, "uar": 0.25},
+}
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("show_teaching", ROOT / "scripts" / "show_teaching.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_figures_stand_between_the_marks_and_again_in_the_same_place(script: ModuleType) -> None:
+    page = f"before\n{script.START}\nold\n{script.END}\nafter\n"
+    written = script.with_figures(page, TOLD)
+    assert "| taught on top of `hearfelt` | 75.0 | 70.0 | 50.0 | 100.0 |" in written
+    assert "| `svm`, the same clips and folds | 25.0 | 70.0 | 50.0 | 100.0 |" in written
+    assert "old" not in written
+    assert written.startswith("before\n")
+    assert written.endswith("after\n")
+    assert script.with_figures(written, TOLD) == written
+
+
+def test_the_page_says_what_was_measured(script: ModuleType) -> None:
+    page = script.PAGE.read_text(encoding="utf-8")
+    assert page.count(script.START) == page.count(script.END) == 1
+    if not script.FIGURES.is_file():
+        pytest.skip("teaching was not measured yet: scripts/show_teaching.py --base … does it")
+    assert page == script.with_figures(page, json.loads(script.FIGURES.read_text(encoding="utf-8")))
