@@ -205,8 +205,9 @@ def _draw_mean_confidence(axes: Axes, timeline: Timeline) -> None:
             spoken[place] += shared
             sure[place] += shared * moment.confidence
     levels = np.where(spoken > 0, sure / np.maximum(spoken, 1e-9), np.nan)
-    axes.fill_between(edges[:-1], levels, step="post", color=GRID.light, linewidth=0, alpha=0.7)
-    axes.step(edges, [*levels, levels[-1]], where="post", color=INK.light, linewidth=0.9)
+    levels = np.append(levels, levels[-1])  # a step begins at each edge but the last
+    axes.fill_between(edges, levels, step="post", color=GRID.light, linewidth=0, alpha=0.7)
+    axes.step(edges, levels, where="post", color=INK.light, linewidth=0.9)
 
 
 def _time_axis(axes: Axes, until_s: float) -> None:
