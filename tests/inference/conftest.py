@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from hearfelt.audio import read_audio, resample
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 
 LABELS = ("calm", "sad", "angry")
@@ -45,3 +48,15 @@ def tiny_model() -> ModelMaker:
 def _background() -> str:
     values = np.random.default_rng(1).normal(size=(8, 162)).astype("<f4")
     return base64.b64encode(values.tobytes()).decode()
+
+
+@pytest.fixture(scope="session")
+def talk() -> np.ndarray:
+    """13 s at 16 kHz in which a synthetic voice says four sentences in a quiet room: ``(n,)`` float32."""
+    generator = np.random.default_rng(3)
+    parts = [np.zeros(8_000)]
+    for name, pause_s in (("even", 0.8), ("bright-and-lively", 0.1), ("slow-and-low", 1.5), ("high-and-hurried", 0.6)):
+        audio = read_audio(Path(str(resources.files("hearfelt.examples") / f"synthetic-{name}.flac")))
+        parts += [resample(audio.samples, audio.rate_hz, 16_000), np.zeros(round(16_000 * pause_s))]
+    sound = np.concatenate(parts)
+    return (sound + generator.normal(0, 1e-4, len(sound))).astype(np.float32)

@@ -31,18 +31,23 @@ _GAINS: Final = (0.1, 300.0)  # -20 to 50 dB
 _LOUD_FADES: Final = 0.5 ** (CHUNK / RATE_HZ / 10)  # what was loud counts half after 10 s
 _QUIET_RISES: Final = 10 ** (CHUNK / RATE_HZ / 20)  # what was quiet counts 1 dB more after 1 s
 _SILENCE: Final = 1e-7
+_OFFSET_MOVES: Final = (
+    CHUNK / RATE_HZ / 2
+)  # a microphone's offset is known within some seconds, or at once if it is still
 
 
 class VoiceActivity:
     """How probable it is that somebody speaks, chunk after chunk; one object for each sound.
 
     Silero VAD hears less in quiet recordings: made 50 dB quieter, nine tenths of a conversation are missed. So every
-    chunk is made louder by what the loudest and the quietest chunk of late call for, never by anything after it.
+    chunk is made louder by what the loudest and the quietest chunk of late call for, never by anything after it, and
+    a microphone's offset is left out.
     """
 
     def __init__(self) -> None:
         self._detector = copy.copy(_detector())  # its state is replaced and never changed, so a copy is a new stream
         self._loud, self._quiet = 0.0, 1.0
+        self._offset: float | None = None
 
     def hear(self, chunk: Samples) -> float:
         """Take the next chunk.
@@ -57,7 +62,9 @@ class VoiceActivity:
         self._loud = max(loudness, self._loud * _LOUD_FADES)
         self._quiet = min(loudness, self._quiet * _QUIET_RISES)
         gain = np.clip(min(_LOUD / self._loud, _QUIET / self._quiet), *_GAINS)
-        return float(self._detector.process_array(chunk * np.float32(gain)))
+        mean = float(np.mean(chunk, dtype=np.float64))
+        self._offset = mean if self._offset is None else self._offset + _OFFSET_MOVES * (mean - self._offset)
+        return float(self._detector.process_array((chunk - np.float32(self._offset)) * np.float32(gain)))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,171 @@
+"""Choose the two numbers of the timeline's hidden Markov model, on speakers that nobody is tested on.
+
+    python scripts/choose_smoothing.py --corpus ~/ravdess --model fold1.onnx --model fold2.onnx
+
+Each model answers recordings made of clips of speakers it has not heard; actors 06, 13, 17 and 22, on whom timelines
+are measured, are never among them. Half of the recordings are conversations, as they are measured: clips with pauses
+between them. In a conversation every stretch of speech has one emotion, so the other half are monologues: up to twelve
+clips without their silence, joined with pauses too short to divide them, in which the emotion lasts for one to six
+clips. Every model hears each recording once; what it said is then smoothed with every pair of numbers. The pair with
+the least mean -log(probability of the true emotion) over the frames of true speech that were found is the best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from hearfelt.audio import Samples, read_audio, resample
+from hearfelt.clips import Clips
+from hearfelt.corpora.catalog import read_corpora
+from hearfelt.evaluation.conversations import room_noise, speech_within, write_scripts
+from hearfelt.evaluation.diarization import FRAMES_PER_S, Segment, frame_confusion, frame_labels, time_figures
+from hearfelt.inference.blocks import RATE_HZ
+from hearfelt.inference.follower import Follower
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.smoothing import SMOOTHING, Smoother, Smoothing
+
+MEASURED: Final = frozenset(f"ravdess/{actor}" for actor in ("06", "13", "17", "22"))
+STAYS: Final = (0.125, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99)
+WEIGHTS: Final = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
+KINDS: Final = ("conversations", "monologues")
+SEED: Final = 11  # not that of the recordings on which timelines are measured
+
+
+class Recorder:
+    """Stands for a smoother and keeps what it is told; its own answers make every step a moment of its own."""
+
+    def __init__(self, labels: int, kept: list[list[tuple[np.ndarray, range] | None]]) -> None:
+        self._labels, self._settled = labels, 0
+        self._calls: list[tuple[np.ndarray, range] | None] = []
+        kept.append(self._calls)
+
+    def see(self, log_probabilities: np.ndarray, steps: range) -> None:
+        self._calls.append((log_probabilities, steps))
+
+    def settle(self) -> np.ndarray:
+        self._calls.append(None)
+        self._settled += 1
+        return np.eye(self._labels)[self._settled % 2]
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """What a model said of one recording, before it is smoothed."""
+
+    kind: str
+    labels: tuple[str, ...]
+    truth: np.ndarray
+    stretches: list[list[tuple[np.ndarray, range] | None]]
+    steps: list[tuple[float, float]]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True, metavar="PATH", help="the folder of RAVDESS")
+    parser.add_argument("--model", action="append", required=True, metavar="FILE", help="once for each model")
+    parser.add_argument("--speakers", nargs="*", metavar="NAME", help="such as ravdess/01; by default all unheard")
+    parser.add_argument("--recordings", type=int, default=20, help="of each kind for each model (%(default)s)")
+    options = parser.parse_args()
+    clips = read_corpora({"ravdess": options.corpus}).where(channel="speech")
+    heard: list[Heard] = []
+    for model in options.model:
+        recognizer = Recognizer.load(Path(model), threads=1)
+        refused = MEASURED | set(recognizer.card.heard_speakers)
+        speakers = [one for one in options.speakers or clips.speakers if one not in refused]
+        print(f"{model}: {', '.join(speakers)}", flush=True)
+        own = Clips(clip for clip in clips if clip.speaker in speakers and clip.emotion in recognizer.labels)
+        for kind, samples, truth in recordings(own, options.recordings):
+            heard.append(hear(recognizer, kind, samples, truth))
+    report(heard)
+    return 0
+
+
+def recordings(clips: Clips, count: int) -> Iterator[tuple[str, Samples, list[Segment]]]:
+    for script in write_scripts(clips, count, seed=SEED):
+        made = script.record()
+        yield "conversations", made.samples, list(made.truth)
+    for number in range(count):
+        yield "monologues", *monologue(clips, number)
+
+
+def monologue(clips: Clips, number: int) -> tuple[Samples, list[Segment]]:
+    """Join clips of one speaker to one long stretch of speech, in the noise of a room."""
+    generator = np.random.default_rng([SEED, number])
+    own = clips.where(speaker=clips.speakers[number % len(clips.speakers)])
+    parts: list[Samples] = [np.zeros(RATE_HZ, np.float32)]
+    truth: list[Segment] = []
+    for _ in range(int(generator.integers(1, 4))):
+        emotion = str(generator.choice(own.emotions))
+        same = own.where(emotion=emotion)
+        for place in generator.choice(len(same), min(len(same), int(generator.integers(1, 7))), replace=False):
+            audio = read_audio(same[int(place)].path)
+            samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
+            start, end = speech_within(samples)
+            start_s = sum(map(len, parts)) / RATE_HZ
+            truth.append(Segment(start_s, start_s + (end - start) / RATE_HZ, emotion))
+            parts += [samples[start:end], np.zeros(int(generator.integers(0, RATE_HZ // 10)), np.float32)]
+    voice = np.concatenate([*parts, np.zeros(RATE_HZ, np.float32)])
+    noise = room_noise(len(voice), generator) * float(np.std(voice)) * 10 ** (-generator.uniform(15, 30) / 20)
+    return (voice + noise).astype(np.float32), truth
+
+
+def hear(recognizer: Recognizer, kind: str, samples: Samples, truth: list[Segment]) -> Heard:
+    stretches: list[list[tuple[np.ndarray, range] | None]] = []
+    follower = Follower(replace(recognizer.judge(), smoother=lambda labels: Recorder(labels, stretches)))
+    steps = [(one.start_s, one.end_s) for one in [*follower.feed(samples), *follower.finish()]]
+    frames = frame_labels(truth, len(samples) / RATE_HZ, recognizer.labels)
+    return Heard(kind, recognizer.labels, frames, stretches, steps)
+
+
+def smoothed(heard: Heard, smoothing: Smoothing) -> np.ndarray:
+    """Give the probabilities of each step: ``(steps, labels)``."""
+    given = []
+    for calls in heard.stretches:
+        smoother = Smoother(len(heard.labels), smoothing)
+        for call in calls:
+            if call is None:
+                given.append(smoother.settle())
+            else:
+                smoother.see(*call)
+    return np.array(given).reshape(-1, len(heard.labels))
+
+
+def scores(heard: list[Heard], smoothing: Smoothing) -> tuple[float, float]:
+    """Give the mean -log(probability of the truth), and the error rate of the timeline."""
+    losses: list[np.ndarray] = []
+    confusion = 0
+    for one in heard:
+        shares, silent = smoothed(one, smoothing), len(one.labels)
+        answers = np.full(len(one.truth), silent)
+        for (start_s, end_s), share in zip(one.steps, shares, strict=True):
+            frames = slice(round(start_s * FRAMES_PER_S), round(end_s * FRAMES_PER_S))
+            answers[frames] = int(share.argmax())
+            truth = one.truth[frames]
+            losses.append(-np.log(share[truth[truth < silent]]))
+        confusion = confusion + frame_confusion(one.truth, answers, silent)
+    return float(np.concatenate(losses).mean()), time_figures(confusion)["diarization_error_rate"]
+
+
+def report(heard: list[Heard]) -> None:
+    parts = {kind: [one for one in heard if one.kind == kind] for kind in KINDS}
+    rows = []
+    for stay, weight in itertools.product(STAYS, WEIGHTS):
+        by_kind = [scores(part, Smoothing(stay, weight)) for part in parts.values()]
+        rows.append((float(np.mean([loss for loss, _ in by_kind])), stay, weight, by_kind))
+    print(f"{'loss':>7}{'stay':>8}{'weight':>8}" + "".join(f"{kind:>16} loss, error" for kind in KINDS))
+    for loss, stay, weight, by_kind in sorted(rows)[:12]:
+        columns = "".join(f"{one:>20.4f}{error:>8.4f}" for one, error in by_kind)
+        print(f"{loss:>7.4f}{stay:>8}{weight:>8}{columns}")
+    best = min(rows)
+    print(f"best: Smoothing(stay={best[1]}, weight={best[2]}); in the package: {SMOOTHING}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
