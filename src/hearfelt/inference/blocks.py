@@ -111,7 +111,8 @@ def centred(samples: Samples) -> Samples:
         >>> centred(np.array([3.0, 5.0], np.float32)).tolist()
         [-1.0, 1.0]
     """
-    return samples - samples[:BLOCK].mean(dtype=np.float64).astype(np.float32)
+    moved: Samples = samples - samples[:BLOCK].mean(dtype=np.float64).astype(np.float32)
+    return moved
 
 
 def _centred_parts(parts: Iterator[Samples]) -> Iterator[Samples]:

@@ -32,7 +32,8 @@ def check_features_fit(session: Session, card: ModelCard, name: str) -> str:
     inputs, outputs = session.inputs, session.outputs
     if len(inputs) != 1 or not outputs:
         raise ModelError(f"{name}: {len(inputs)} inputs and {len(outputs)} outputs; one input is wanted")
-    (shape,), output = inputs.values(), next(iter(outputs))
+    (shape,) = inputs.values()
+    output = str(next(iter(outputs)))
     if shape[-1] != FEATURES:
         raise ModelError(f"{name}: an input of {list(shape[1:])}; its card promises {FEATURES} features")
     _check_answer(session, card, name, output, np.zeros((1, FEATURES), np.float32))

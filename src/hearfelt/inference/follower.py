@@ -102,7 +102,7 @@ class Follower:
             told += self._hear(np.pad(self._rest, (0, CHUNK - len(self._rest))), length)
             self._rest = self._rest[:0]
         ended = self._finder.finish()
-        return told if ended is None else told + self._ended(ended, length)
+        return told if ended is None else [*told, *self._ended(ended, length)]
 
     def _hear(self, chunk: Samples, present: int) -> list[Moment | Now]:
         """Take a whole chunk; the sound has ``present`` samples then, which is less if the chunk was filled up."""

@@ -1,0 +1,161 @@
+"""What a long recording costs: speed on one core, and memory of three hours against that of three minutes.
+
+    python benchmarks/timeline.py --model hearfelt --corpus ravdess=~/ravdess --json benchmarks/timeline.json
+
+Recordings are stitched from the corpus's clips in turn, or from the bundled synthetic ones, into 16-bit WAV of 16 kHz.
+Each is followed by a process of its own with one thread, through ``Recognizer.moments``, as ``hearfelt timeline`` does.
+Fails if a bar is missed. Speed is sound over CPU time of the whole process after the model was loaded, decoding and
+voice activity included; wall time is told beside it, for a machine that does other things too.
+"""
+
+from __future__ import annotations
+
+# The standard library alone: the peak memory of a child begins with what this process holds when it starts it.
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from pathlib import Path
+from typing import Any, Final
+
+ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
+RATE_HZ: Final = 16_000
+SHORT_S: Final = 180.0
+
+# name in the JSON file, words, unit, bar, whether the bar is the least that passes
+BARS: Final = (
+    ("seconds_per_second", "speed on one core", "s of sound a second", 20.0, True),
+    ("peak_rss_mb", "peak memory of the long one", "MB", 300.0, False),
+    ("more_than_short_mb", "more than the short one", "MB", 30.0, False),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
+    parser.add_argument("--corpus", metavar="NAME=PATH", help="such as ravdess=~/ravdess; else the bundled clips")
+    parser.add_argument("--hours", type=float, default=3.0, help="length of the long recording (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+    parser.add_argument("--measure", metavar="FILE", help=argparse.SUPPRESS)
+    parser.add_argument("--stitch", nargs=2, metavar=("FILE", "SECONDS"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        print(json.dumps(follow(options.measure, options.model)))
+        return 0
+    if options.stitch:
+        stitch(Path(options.stitch[0]), float(options.stitch[1]), options.corpus)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        rows = {}
+        for name, seconds in (("short", SHORT_S), ("long", options.hours * 3600)):
+            path = Path(folder) / f"{name}.wav"
+            corpus = ["--corpus", options.corpus] if options.corpus else []
+            _child(["--stitch", str(path), str(seconds), *corpus])
+            rows[name] = json.loads(_child(["--measure", str(path), "--model", options.model]))
+            print(name, rows[name], flush=True)
+            path.unlink()
+    return report(rows, options)
+
+
+def stitch(path: Path, seconds: float, corpus: str | None) -> None:
+    """Write clips one after another until the recording is long enough."""
+    import numpy as np
+
+    from hearfelt.audio import read_audio, resample
+
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        missing = round(seconds * RATE_HZ)
+        paths = _paths(corpus)
+        while missing:
+            for one in paths:
+                audio = read_audio(one)
+                samples = resample(audio.samples, audio.rate_hz, RATE_HZ)[:missing]
+                file.writeframes(np.round(np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes())
+                missing -= len(samples)
+                if not missing:
+                    break
+
+
+def _paths(corpus: str | None) -> list[Path]:
+    if corpus is None:
+        return sorted(EXAMPLES.glob("*.flac"))
+    from hearfelt.cli.options import parse_corpora
+    from hearfelt.corpora.catalog import read_corpora
+
+    clips = read_corpora(parse_corpora([corpus]))
+    return [clip.path for clip in clips][::7]  # so that speakers and emotions change
+
+
+def follow(path: str, model: str) -> dict[str, float]:
+    """Follow one recording to its end."""
+    from hearfelt.inference.recognizer import Recognizer
+
+    recognizer = Recognizer.load(model, threads=1)
+    heard_s = [0.0]
+    wall, cpu = time.perf_counter(), time.process_time()
+    moments, speech_s = 0, 0.0
+    for moment in recognizer.moments(path, progress=heard_s.append):
+        moments += 1
+        speech_s += moment.duration_s
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return {
+        "sound_s": heard_s[-1],
+        "speech_s": round(speech_s, 1),
+        "moments": moments,
+        "cpu_s": round(cpu, 2),
+        "wall_s": round(wall, 2),
+        "peak_rss_mb": round(_peak_mb(), 1),
+    }
+
+
+def _peak_mb() -> float:
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on a Mac
+
+
+def report(rows: dict[str, dict[str, Any]], options: argparse.Namespace) -> int:
+    long, short = rows["long"], rows["short"]
+    figures = {
+        "seconds_per_second": round(long["sound_s"] / long["cpu_s"], 1),
+        "peak_rss_mb": long["peak_rss_mb"],
+        "more_than_short_mb": round(long["peak_rss_mb"] - short["peak_rss_mb"], 1),
+    }
+    missed = 0
+    for name, words, unit, bar, is_least in BARS:
+        passes = figures[name] >= bar if is_least else figures[name] <= bar
+        missed += not passes
+        sign = ">=" if is_least else "<="
+        print(f"{words:32}{figures[name]:>10} {unit:22}{sign} {bar:<8g}{'' if passes else 'MISSED'}")
+    share = long["speech_s"] / long["sound_s"]
+    print(
+        f"{long['moments']} moments, {share:.0%} speech; {long['sound_s'] / long['wall_s']:.0f} times real time by the"
+    )
+    print(
+        f"clock; three minutes take {short['peak_rss_mb']} MB; {options.model} on {platform.processor() or 'this cpu'}"
+    )
+    if options.json:
+        options.json.write_text(json.dumps({**figures, "speech_share": round(share, 3)}, indent=2) + "\n")
+    return 1 if missed else 0
+
+
+def _child(arguments: list[str]) -> str:
+    command = [sys.executable, __file__, *arguments]
+    return subprocess.run(command, env={**os.environ, **ONE_THREAD}, check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
