@@ -18,7 +18,7 @@ def test_the_page_shows_labels_of_any_name_and_the_warnings_first(tmp_path: Path
     )
     page = path.read_text(encoding="utf-8")
     assert "One dog alone." in page
-    assert page.index("One dog alone.") < page.index("Labels")
+    assert page.index("One dog alone.") < page.index("Would more clips help?</h2>")
     assert "my &lt;dog&gt;" in page
     assert "my <dog>" not in page
     assert "It knows one dog." in page

@@ -40,11 +40,11 @@ def script() -> ModuleType:
 
 
 def test_figures_stand_between_the_marks_and_again_in_the_same_place(script: ModuleType) -> None:
-    page = f"before\n{script.START}\nold\n{script.END}\nafter\n"
+    page = f"before\n{script.START}\nstale\n{script.END}\nafter\n"
     written = script.with_figures(page, TOLD)
     assert "| taught on top of `hearfelt` | 75.0 | 70.0 | 50.0 | 100.0 |" in written
     assert "| `svm`, the same clips and folds | 25.0 | 70.0 | 50.0 | 100.0 |" in written
-    assert "old" not in written
+    assert "stale" not in written
     assert written.startswith("before\n")
     assert written.endswith("after\n")
     assert script.with_figures(written, TOLD) == written
