@@ -10,6 +10,7 @@ import pytest
 
 from hearfelt.batch import objects
 from hearfelt.batch.objects import Entry
+from hearfelt.batch.sources import UNKNOWN_S, Source, find_sources
 from hearfelt.errors import HearfeltError
 
 fsspec = pytest.importorskip("fsspec")
@@ -55,7 +56,13 @@ def test_what_is_written_is_there_and_can_be_listed() -> None:
 def test_a_pattern_gives_addresses() -> None:
     for name in ("a.wav", "b.wav", "c.txt"):
         put(f"memory://calls/{name}")
-    assert objects.matches("memory://calls/*.wav") == ["memory://calls/a.wav", "memory://calls/b.wav"]
+    assert objects.matches("memory://calls/*") == [
+        (f"memory://calls/{name}", 5) for name in ("a.wav", "b.wav", "c.txt")
+    ]
+    assert [url for url, _ in objects.matches("memory://calls/*.wav")] == [
+        "memory://calls/a.wav",
+        "memory://calls/b.wav",
+    ]
 
 
 def test_what_is_removed_is_gone_and_removing_nothing_is_no_fault() -> None:
@@ -75,6 +82,20 @@ def test_a_small_sound_comes_as_bytes_and_a_large_one_as_a_file(monkeypatch: pyt
         assert sound.suffix == ".wav"
         assert sound.read_bytes() == b"s" * 100
     assert not sound.exists()
+
+
+def test_a_folder_and_a_pattern_of_a_store_are_listed_with_their_lengths() -> None:
+    for name in ("b/2.wav", "a.mp3", "notes.txt"):
+        put(f"memory://calls/{name}", bytes(16_000))
+    wanted = [("memory://calls/a.mp3", 2.0), ("memory://calls/b/2.wav", 0.5)]
+    for given in ("memory://calls", "memory://calls/"):
+        assert [(one.name, one.seconds) for one in find_sources([given])] == wanted
+    assert [(one.name, one.seconds) for one in find_sources(["memory://calls/*.mp3"])] == wanted[:1]
+
+
+def test_a_table_in_a_store_names_sounds_beside_it() -> None:
+    put("memory://calls/list.csv", b"source\na.wav\n")
+    assert list(find_sources(["memory://calls/list.csv"])) == [Source("a.wav", "memory://calls/a.wav", UNKNOWN_S)]
 
 
 @pytest.mark.parametrize(

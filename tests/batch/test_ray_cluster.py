@@ -32,15 +32,17 @@ NODES = """
 import os, sys
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-cluster.wait_for_nodes()
+here = {"node_ip_address": "127.0.0.1"}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **here})
+nodes = [cluster.add_node(num_cpus=1, **here) for _ in range(2)]
+cluster.wait_for_nodes(timeout=120)
 print("nodes at", cluster.address, flush=True)
 for line in sys.stdin:
     cluster.remove_node(nodes.pop(), allow_graceful=False)
     print("a node is gone", flush=True)
 cluster.shutdown()
 """
+STARTS = 4  # a node that is not there within 15 s gives up; on a busy machine that may happen
 
 
 def needs(*packages: str) -> pytest.MarkDecorator:
@@ -121,6 +123,18 @@ def emotions(table: str) -> list[list[str]]:
     return [[row[0].rpartition("/")[2], *row[1:-1]] for row in rest]
 
 
+@contextmanager
+def nodes_of(bucket: Bucket) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A cluster of a head that answers nothing and two nodes of one core; gives its process and its address."""
+    for _ in range(STARTS):
+        with started(sys.executable, "-c", NODES, **bucket.variables) as nodes:
+            line = nodes.stdout.readline() if nodes.stdout is not None else ""
+            if line:
+                yield nodes, line.split()[-1]
+                return
+    pytest.fail("Ray cannot start its nodes")
+
+
 @needs("moto", "s3fs")
 def test_from_a_bucket_into_a_bucket_the_rows_are_those_of_a_disk(
     bucket: Bucket, clips: Path, sound_model: Path, program: Program, tmp_path: Path
@@ -147,10 +161,9 @@ def test_a_cluster_that_loses_a_node_gives_the_same_rows(
             name = f"{copy}-{path.name}"
             bucket.put(f"/many/{name}", path.read_bytes())
             (folder / name).write_bytes(path.read_bytes())
-    with started(sys.executable, "-c", NODES, **bucket.variables) as nodes:
+    with nodes_of(bucket) as (nodes, address):
         assert nodes.stdin is not None
         assert nodes.stdout is not None
-        address = nodes.stdout.readline().split()[-1]
         command = [sys.executable, "-m", "hearfelt", "batch", "s3://calls/many", "-o", "s3://calls/out/many.csv"]
         command += ["-m", str(sound_model), "--ray", address]
         process = subprocess.Popen(

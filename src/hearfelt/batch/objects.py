@@ -75,8 +75,8 @@ def within(url: str) -> list[Entry]:
         return [_entry(one) for one in found if one["name"].rstrip("/") != own]  # some list the folder's own marker
 
 
-def matches(pattern: str) -> list[str]:
-    """List the addresses that a pattern fits, sorted.
+def matches(pattern: str) -> list[tuple[str, int]]:
+    """List what a pattern fits, sorted: the address and the size in bytes of each object.
 
     Raises:
         HearfeltError: if the store cannot be asked.
@@ -84,7 +84,9 @@ def matches(pattern: str) -> list[str]:
     with _told(pattern, "cannot be listed"):
         store, path = _store(pattern)
         scheme = pattern.partition("://")[0]
-        return sorted(f"{scheme}://{found.removeprefix('/')}" for found in store.glob(path))
+        found = store.glob(path, detail=True).values()
+        files = (one for one in found if one["type"] != "directory")
+        return sorted((f"{scheme}://{one['name'].removeprefix('/')}", int(one.get("size") or 0)) for one in files)
 
 
 @contextmanager

@@ -23,6 +23,9 @@ __all__ = ["Source", "find_sources"]
 # Bytes that a second of speech usually takes: good enough to put sounds of like length together.
 _BYTES_A_SECOND: Final = {".wav": 32_000, ".flac": 16_000, ".aif": 32_000, ".aiff": 32_000}
 _COMPRESSED_BYTES_A_SECOND: Final = 8_000
+UNKNOWN_S: Final = (
+    60.0  # for a sound in a store that a table names: asking for each size would take longer than it helps
+)
 _MAGIC: Final = frozenset("*?[")
 
 
@@ -108,7 +111,7 @@ def _in_store(url: str) -> Iterator[Source]:
         found = objects.matches(url)
         if not found:
             raise HearfeltError(f"{url}: nothing in the store fits this pattern")
-        return iter([_source(one, one, None) for one in found])
+        return iter([_source(one, one, size) for one, size in found])
     entry = objects.look(url)
     if entry is None:
         raise HearfeltError(f"{url}: there is nothing at this address; check it")
@@ -141,9 +144,9 @@ def _listed(table: str) -> Iterator[Source]:
         if not name.strip():
             yield Source(name, f"{table}#{row}", error=f"row {row} of {shown(table)}: no sound is named there")
         elif objects.is_url(name):
-            yield _source(name, name, 0)
+            yield Source(name, name, UNKNOWN_S)
         elif objects.is_url(beside):
-            yield _source(name, f"{beside}/{name}", 0)
+            yield Source(name, f"{beside}/{name}", UNKNOWN_S)
         else:
             yield _source(name, absolute(os.path.join(beside, os.path.expanduser(name))), None)  # noqa: PTH111, PTH118
 
