@@ -240,3 +240,41 @@ def test_with_many_clips_beside_them_all_folds_hear_alike(
     counts: list[int] = []
     prepare(recipe, folds, processes=1, progress=counts.append)
     assert sum(counts) == len({one for fold in folds for one in views_of(recipe, fold)})
+
+
+# The small sibling
+
+
+@pytest.fixture(scope="module")
+def small_recipe() -> Recipe:
+    """A narrow ear that learns for a moment, and one small head."""
+    ear = {"width": 16, "fine": 1, "coarse": 2, "imitated": 8, "epochs": 1, "batch": 4, "frames": 8}
+    ensemble = {"groups": 2, "plain": 1, "plain_epochs": 2, "plain_hidden": 8, "batch": 4}
+    views = {"spread": 0.0, "worn": False}
+    return recipe_of({"name": "little", "network": "tiny", "ear": ear, "ensemble": ensemble, "views": views})
+
+
+@pytest.fixture(scope="module")
+def small_folder(small_recipe: Recipe, lesson: SoundLesson, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("small") / "run"
+    teach_sound(small_recipe, lesson, made, seed=0)
+    return made
+
+
+def test_a_small_model_comes_out_that_answers(small_folder: Path, lesson: SoundLesson) -> None:
+    recognizer = Recognizer.load(small_folder / MODEL, threads=1)
+    assert recognizer.card.parameters < 50_000
+    assert (small_folder / MODEL).stat().st_size < 500_000
+    answer = recognizer.recognize(lesson.learn[0].path)
+    assert sum(answer.probabilities.values()) == pytest.approx(1.0)
+    assert recognizer.embed(lesson.learn[0].path).shape == (8,)
+
+
+def test_the_same_ear_is_taken_again_and_gives_the_same_model(
+    small_recipe: Recipe, lesson: SoundLesson, small_folder: Path, tmp_path: Path
+) -> None:
+    prepare(small_recipe, [lesson])
+    teach_sound(small_recipe, lesson, tmp_path / "run", seed=0)
+    one, other = (Recognizer.load(folder / MODEL, threads=1) for folder in (small_folder, tmp_path / "run"))
+    logits = [each.logits(lesson.learn[0].path) for each in (one, other)]
+    assert logits[0] == pytest.approx(logits[1], abs=1e-6)

@@ -39,6 +39,7 @@ NETWORKS: Final[Mapping[str, NetworkKind]] = MappingProxyType(
         "classic": NetworkKind("classic", "classic-162", classic.LIMITS),
         "svm": NetworkKind("svm", "classic-162", svm.LIMITS),
         "hearfelt": NetworkKind("hearfelt", "sound", hearfelt.LIMITS, hearfelt.WINDOW_S),
+        "tiny": NetworkKind("tiny", "sound", hearfelt.LIMITS, hearfelt.WINDOW_S),
     }
 )
 

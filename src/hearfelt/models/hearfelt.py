@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.moonshine import MoonshineEncoder
 from hearfelt.models.pitch import PitchEar, melody
-from hearfelt.models.pooling import Discriminant, Head, halved, statistics
+from hearfelt.models.pooling import Discriminant, halved, statistics
 from hearfelt.models.whisper import WhisperEncoder
 
 __all__ = ["LIMITS", "WINDOW_S", "HearfeltNetwork", "Whitening"]
@@ -77,7 +77,7 @@ class HearfeltNetwork(nn.Module):
         whisper: WhisperEncoder,
         moonshine: MoonshineEncoder,
         whitenings: tuple[Whitening, Whitening],
-        heads: Sequence[Sequence[Head]],
+        heads: Sequence[Sequence[nn.Module]],
         discriminant: Discriminant,
     ) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
 
 __all__ = ["MELODY", "PitchEar", "melody"]
@@ -41,7 +42,6 @@ class PitchEar(nn.Module):
         ((1, 25, 53), 31)
     """
 
-    basis: Tensor
     lag_basis: Tensor
     band_basis: Tensor
 
@@ -49,16 +49,13 @@ class PitchEar(nn.Module):
         super().__init__()
         bins = torch.cat([torch.arange(3, _FINE), torch.arange(_FINE, _POINTS // 2, _COARSE)]).double()
         widths = torch.where(bins < _FINE, 1.0, float(_COARSE)).double()
-        angles = bins[:, None] * torch.arange(_FRAME).double() * (2.0 * torch.pi / _POINTS)
-        window = torch.hann_window(_FRAME, dtype=torch.float64)
-        filters = torch.cat([angles.cos() * window, angles.sin() * window])
-        self.register_buffer("basis", filters[:, None].float(), persistent=False)
+        self.fourier = FourierFilters(bins.long().tolist(), _FRAME, _POINTS)
         hertz = bins * (RATE_HZ / _POINTS)
         periods = 1.0 / torch.logspace(
             torch.tensor(LOWEST_HZ).log10().item(), torch.tensor(HIGHEST_HZ).log10().item(), LAGS, dtype=torch.float64
         )
         lags = torch.cos(2.0 * torch.pi * hertz[:, None] * periods) * (bins < _FINE)[:, None]
-        self.register_buffer("lag_basis", (lags / _of_window(window, periods * RATE_HZ)).float(), persistent=False)
+        self.register_buffer("lag_basis", (lags / _of_window(periods * RATE_HZ)).float(), persistent=False)
         bands = torch.stack([(hertz >= low) & (hertz < high) for low, high in BAND_EDGES_HZ], dim=1)
         below = (bins < _FINE)[:, None]
         self.register_buffer("band_basis", torch.cat([bands * widths[:, None], below], dim=1).float(), persistent=False)
@@ -73,8 +70,8 @@ class PitchEar(nn.Module):
             ``(1, frames, 53)``.
         """
         around = functional.pad(wave[:, None], (_FRAME // 2, _FRAME // 2), mode="reflect")
-        cosines, sines = functional.conv1d(around, self.basis, stride=_HOP)[:, :, :-1].chunk(2, dim=1)
-        power = (cosines * cosines + sines * sines).transpose(1, 2)  # (1, frames, bins)
+        cosines, sines = self.fourier(around, _HOP)
+        power = (cosines * cosines + sines * sines)[:, :, :-1].transpose(1, 2)  # (1, frames, bins)
         levels = power @ self.band_basis / _SPOKEN  # five bands, and all that the lags are computed from
         repeats = (power / _SPOKEN) @ self.lag_basis / (levels[:, :, -1:] + _LEAST)
         loud = (levels[:, :, :-1] + _FLOOR).log10()
@@ -98,10 +95,12 @@ def melody(frames: Tensor) -> Tensor:
     return torch.cat([mean, deviation, change], dim=1)
 
 
-def _of_window(window: Tensor, lags: Tensor) -> Tensor:
-    """Autocorrelation of the window at lags ``(lags,)`` in samples, 1 at none; never below what can be divided by."""
-    spectrum = torch.fft.rfft(window, 2 * _POINTS).abs() ** 2
+def _of_window(lags: Tensor) -> Tensor:
+    """Autocorrelation of the Hann window at lags ``(lags,)`` in samples: 1 at none, never too small to divide by."""
+    spectrum = torch.fft.rfft(torch.hann_window(_FRAME, dtype=torch.float64), 2 * _POINTS).abs() ** 2
     whole = torch.fft.irfft(spectrum)[:_POINTS]
     low = lags.floor().long()
     share = lags - low
-    return ((1.0 - share) * whole[low] + share * whole[low + 1]).div(whole[0]).clamp(min=0.15)
+    between: Tensor = (1.0 - share) * whole[low] + share * whole[low + 1]
+    share_of_none: Tensor = (between / whole[0]).clamp(min=0.15)
+    return share_of_none

@@ -14,14 +14,14 @@ from hearfelt.errors import ModelError
 from hearfelt.evaluation.calibration import fit_temperature, log_softmax
 from hearfelt.evaluation.plan import without_copies
 from hearfelt.models.pitch import MELODY
-from hearfelt.models.pooling import Discriminant, Head
+from hearfelt.models.pooling import Discriminant
 from hearfelt.splits import speaker_folds
 from hearfelt.training.admission import generator_for
 from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
 from hearfelt.training.discriminant import fit_discriminant
 from hearfelt.training.frames import Frames
 from hearfelt.training.loop import EpochRow
-from hearfelt.training.members import KINDS, Member, answer_frames, new_head, teach_member
+from hearfelt.training.members import AnyHead, Member, answer_frames, new_head, teach_member
 from hearfelt.training.members import Taught as TaughtHead
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.sound_lesson import SoundLesson
@@ -40,12 +40,12 @@ class Taught:
     Attributes:
         heads: kinds of heads.
         discriminant: scaled so that its probabilities mean what they say.
-        curves: of the attentive heads that held out a group, which checked them.
-        epoch: whose weights the attentive heads have, on average.
+        curves: of the heads of the first kind that held out a group, which checked them.
+        epoch: whose weights the heads of the first kind have, on average.
         held_out: answers to every target clip by heads that never heard its group, and the places of the truth.
     """
 
-    heads: tuple[tuple[Head, ...], ...]
+    heads: tuple[tuple[AnyHead, ...], ...]
     discriminant: Discriminant
     curves: tuple[tuple[EpochRow, ...], ...]
     epoch: int
@@ -79,6 +79,14 @@ class Teacher:
             ]
         )
 
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many heads of each kind the network has."""
+        settings = self.recipe.ensemble
+        if self.recipe.network == "tiny":
+            return {"small": settings.plain}
+        return {"attentive": settings.attentive, "plain": settings.plain}
+
     def places(self, clips: Clips) -> Places:
         """Find the views in which clips are heard as they are."""
         return np.array([self.place_of[clip] for clip in clips], np.int64)
@@ -87,7 +95,8 @@ class Teacher:
         """Teach one head, or read what an earlier call kept."""
         settings, lesson, classes = self.recipe.ensemble, self.lesson, len(self.lesson.labels)
         path = self.folder / f"{name}.npz"
-        if kept := _kept(path, self.key, new_head(kind, settings, classes)):
+        untaught = new_head(kind, settings, classes, described=self.frames.numbers)
+        if kept := _kept(path, self.key, untaught):
             return kept
         draws = round(
             len(lesson.learn.where(corpus=lesson.target.corpora)) * (1.0 + settings.beside * _has_beside(lesson))
@@ -114,7 +123,7 @@ class Teacher:
         )
 
     def _emphasis(self) -> npt.NDArray[np.float32]:
-        emphasis = np.ones(self.frames.heard[0][2].size, np.float32)
+        emphasis = np.ones(self.frames.numbers, np.float32)
         emphasis[-MELODY:] = self.recipe.ensemble.melody
         return emphasis
 
@@ -133,10 +142,10 @@ def teach_ensemble(teacher: Teacher, *, seed: int) -> Taught:
     for number, group in enumerate(_groups(lesson, settings.groups, seed)):
         chances = _chances(teacher.recipe, lesson, teacher.frames, group)
         checked = teacher.places(group)
-        logits = []
-        for kind in KINDS:
+        logits: list[Floats] = []
+        for kind in teacher.kinds:
             one = teacher.head(f"group{number}-{kind}", kind, chances, group, seed=1000 * seed + number)
-            curves += [one.curve] if kind == KINDS[0] else []
+            curves += [one.curve] if not logits else []
             logits.append(log_softmax(answer_frames(one.head, teacher.frames, checked)))
         by_head.append(np.stack(logits))  # (kinds, clips, classes)
         by_discriminant.append(teacher.answers(teacher.discriminant(chances), checked))
@@ -146,7 +155,7 @@ def teach_ensemble(teacher: Teacher, *, seed: int) -> Taught:
     held_out = np.concatenate([np.concatenate(by_head, axis=1), log_softmax(flat / temperature)[None]]).mean(axis=0)
     everything = _chances(teacher.recipe, lesson, teacher.frames, Clips())
     kinds = []
-    for kind, count in zip(KINDS, (settings.attentive, settings.plain), strict=True):
+    for kind, count in teacher.kinds.items():
         kinds.append(
             [
                 teacher.head(f"{kind}{number}", kind, everything, lesson.target, seed=1000 * seed + 100 + number)
@@ -209,7 +218,7 @@ def _keep(path: Path, key: str, taught: TaughtHead) -> None:
     write_checkpoint(path, Checkpoint(arrays_of(taught.head), {"key": key, "curve": curve, "epoch": taught.epoch}))
 
 
-def _kept(path: Path, key: str, head: Head) -> TaughtHead | None:
+def _kept(path: Path, key: str, head: AnyHead) -> TaughtHead | None:
     """Read a head that is taught already, into an untaught one."""
     kept = read_checkpoint(path)
     if kept is None:

@@ -24,7 +24,9 @@ from hearfelt.features.classic import FEATURE_NAMES
 from hearfelt.files import atomic_write
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
+from hearfelt.training.computed import with_computed_filters
 from hearfelt.training.quantize import quantized
 
 __all__ = ["OPSET", "PARITY", "export", "export_sound", "parity", "replace_card"]
@@ -84,7 +86,7 @@ def export_sound(network: nn.Module, card: ModelCard, examples: Sequence[Path], 
     sounds = [read_audio(example) for example in examples]
     longest = round(card.window_s * RATE_HZ)
     waves = [resample(sound.samples, sound.rate_hz, RATE_HZ)[None, : longest or None] for sound in sounds]
-    graph = _sound_graph(network, waves[0])
+    graph = with_computed_filters(_sound_graph(network, waves[0]), _filters_of(network))
     apart = _sound_parity(network, graph, waves)
     if not apart <= PARITY:
         raise ModelError(f"{path}: the float file differs from the network by {apart:.2g}; at most {PARITY:g} is right")
@@ -94,6 +96,10 @@ def export_sound(network: nn.Module, card: ModelCard, examples: Sequence[Path], 
         finished = _with_metadata(model, {CARD_KEY: replace(card, known_answer=said).to_json()})
         with atomic_write(place, "wb") as file:
             file.write(finished)
+
+
+def _filters_of(network: nn.Module) -> list[FourierFilters]:
+    return [module for module in network.modules() if isinstance(module, FourierFilters)]
 
 
 def replace_card(path: Path, card: ModelCard) -> None:

@@ -28,7 +28,7 @@ from hearfelt.models.moonshine import MoonshineEncoder
 from hearfelt.models.pitch import MELODY, PitchEar, melody
 from hearfelt.models.pooling import halved, statistics
 from hearfelt.models.whisper import WhisperEncoder
-from hearfelt.training.views import View, played, worn
+from hearfelt.training.views import View, played, worn_always_alike
 
 __all__ = [
     "DESCRIBED",
@@ -38,8 +38,10 @@ __all__ = [
     "Frames",
     "Listener",
     "fit_whitenings",
+    "frames_cache",
     "hear_frames",
     "keep_frames",
+    "samples_of",
 ]
 
 KEPT: Final = (512, 256)  # numbers a frame of each ear after whitening
@@ -129,6 +131,11 @@ class Frames:
         """Frames of the large ear in each view, ``(views,)``."""
         return np.array([len(large) for large, _, _ in self.heard], np.int64)
 
+    @property
+    def numbers(self) -> int:
+        """How many statistics describe a view."""
+        return self.heard[0][2].size
+
     def described(self, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Give the statistics of some views, ``(places, 4959)``."""
         return np.stack([self.heard[place][2] for place in places]).astype(np.float32)
@@ -167,7 +174,7 @@ def fit_whitenings(
     chosen = generator.permutation(len(clips))[:_CLIPS_FOR_WHITENING]
     drawn = [clips[place] for place in np.sort(chosen)]
     key = _digest_of([encoders.digest, *(file_digest(clip.path) for clip in drawn)], "whitening")
-    cache = cache or _frames_cache()
+    cache = cache or frames_cache()
     whitenings = (Whitening(1536, KEPT[0]), Whitening(864, KEPT[1]))
     if kept := cache.get_many([key]).get(key):
         values = np.frombuffer(kept, np.float32)
@@ -179,7 +186,7 @@ def fit_whitenings(
     listener = Listener(encoders)
     gathered: tuple[list[Any], list[Any]] = ([], [])
     for clip in drawn:
-        for frames, into in zip(listener.hear(_samples(clip))[:2], gathered, strict=True):
+        for frames, into in zip(listener.hear(samples_of(clip))[:2], gathered, strict=True):
             rows = generator.permutation(len(frames))[:_FRAMES_A_CLIP]
             into.append(frames.numpy()[np.sort(rows)])
     for whitening, some in zip(whitenings, gathered, strict=True):
@@ -214,7 +221,7 @@ def keep_frames(
         HearfeltError: if a process is ended from outside.
     """
     tell = progress or (lambda _: None)
-    cache = _frames_cache()
+    cache = frames_cache()
     keys = _keys(encoders, whitenings, wanted)
     known = cache.known(keys)
     tell(sum(key in known for key in keys))
@@ -244,7 +251,7 @@ def hear_frames(
     """
     kept = keep_frames(encoders, whitenings, wanted, processes=1)
     keys = _keys(encoders, whitenings, wanted)
-    kept = kept or _frames_cache().get_many(keys)
+    kept = kept or frames_cache().get_many(keys)
     # Nothing is copied: the arrays look into the bytes, of which there are gigabytes.
     if any(key not in kept for key in keys):
         raise HearfeltError("what was heard could not be kept; is the disk full? HEARFELT_CACHE names another folder")
@@ -311,15 +318,18 @@ def _hear_here(one: tuple[Clip, View]) -> bytes:
 
 
 def _hear_one(listener: Listener, clip: Clip, view: View) -> bytes:
-    samples = _samples(clip)
+    samples = samples_of(clip)
     if view.is_worn:
-        # The same clip is always worn in the same way, whatever stands beside it.
-        seed = int.from_bytes(hashlib.sha256(samples.tobytes()).digest()[:8], "little")
-        samples = worn(samples, np.random.default_rng(seed))
+        samples = worn_always_alike(samples)
     return _packed(listener.hear(samples, view.speed))
 
 
-def _samples(clip: Clip) -> npt.NDArray[np.float32]:
+def samples_of(clip: Clip) -> npt.NDArray[np.float32]:
+    """Read a clip as it is heard: ``(n,)`` at 16 kHz, at most 14 s.
+
+    Raises:
+        AudioError: if it cannot be read or is silent.
+    """
     audio = read_audio(clip.path)
     refuse_silence(audio)
     return resample(audio.samples, audio.rate_hz, RATE_HZ)[: int(LONGEST_S * RATE_HZ)]
@@ -341,7 +351,7 @@ def _digest_of(parts: Sequence[str], purpose: str) -> str:
     return f"frames-{purpose}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def _frames_cache() -> Cache:
+def frames_cache() -> Cache:
     """Open the user's cache of frames: beside the other one, because it grows to gigabytes and may be thrown away."""
     usual = default_cache().path
     return Cache(usual.with_name("frames.sqlite") if usual else None)

@@ -15,14 +15,15 @@ from torch.nn import functional
 
 from hearfelt.evaluation.calibration import log_softmax
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
-from hearfelt.models.pooling import AttentiveHead, Head, HeadSize, PlainHead
+from hearfelt.models.pooling import AttentiveHead, HeadSize, PlainHead
+from hearfelt.models.tiny import SmallHead
 from hearfelt.training.frames import KEPT, Frames
 from hearfelt.training.loop import EpochRow
 from hearfelt.training.settings import Ensemble
 
-__all__ = ["KINDS", "Member", "Taught", "answer_frames", "new_head", "teach_member"]
+__all__ = ["AnyHead", "Member", "Taught", "answer_frames", "new_head", "teach_member"]
 
-KINDS: Final = ("attentive", "plain")
+AnyHead = AttentiveHead | PlainHead | SmallHead
 
 _AT_ONCE: Final = 64  # clips that are answered together
 _SORTED_AT_ONCE: Final = 8  # batches within which clips are sorted by length, so that little is padding
@@ -69,7 +70,7 @@ class Taught:
         epoch: whose weights these are, from 1.
     """
 
-    head: Head
+    head: AnyHead
     logits: Floats
     curve: tuple[EpochRow, ...]
     epoch: int
@@ -83,7 +84,7 @@ def teach_member(member: Member, kind: str, settings: Ensemble, *, seed: int, ch
 
     Args:
         member: from what.
-        kind: ``"attentive"`` or ``"plain"``.
+        kind: ``"attentive"``, ``"plain"`` or ``"small"``.
         settings: of the recipe.
         seed: decides every random number.
         choose: keep the epoch that did best on what it is checked on. Only a leak is shown in this way.
@@ -92,9 +93,11 @@ def teach_member(member: Member, kind: str, settings: Ensemble, *, seed: int, ch
     classes = member.classes
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        head = new_head(kind, settings, classes)
+        head = new_head(kind, settings, classes, described=member.frames.numbers)
         if isinstance(head, PlainHead):
             head.scaler.fit(_statistics(head, member))
+        elif isinstance(head, SmallHead):
+            head.scaler.fit(member.frames.described(member.basis))
         head.to(member.device)
         epochs = settings.epochs if kind == "attentive" else settings.plain_epochs
         batches = max(1, member.draws // settings.batch)
@@ -133,8 +136,17 @@ def teach_member(member: Member, kind: str, settings: Ensemble, *, seed: int, ch
     )
 
 
-def new_head(kind: str, settings: Ensemble, classes: int) -> Head:
-    """Make an untaught head, ``"attentive"`` or ``"plain"``."""
+def new_head(kind: str, settings: Ensemble, classes: int, *, described: int) -> AnyHead:
+    """Make an untaught head.
+
+    Args:
+        kind: ``"attentive"`` or ``"plain"``, on frames, or ``"small"``, on statistics.
+        settings: of the recipe.
+        classes: how many emotions it tells apart.
+        described: how many statistics a view has.
+    """
+    if kind == "small":
+        return SmallHead(described, settings.plain_hidden, classes, dropout=settings.plain_dropout)
     widths = settings.large_width, settings.small_width
     if kind == "plain":
         size = HeadSize(KEPT, widths, settings.attentions, settings.plain_hidden, settings.plain_dropout)
@@ -142,7 +154,7 @@ def new_head(kind: str, settings: Ensemble, classes: int) -> Head:
     return AttentiveHead(HeadSize(KEPT, widths, settings.attentions, settings.hidden, settings.dropout), classes)
 
 
-def answer_frames(head: Head, frames: Frames, places: Places) -> Floats:
+def answer_frames(head: AnyHead, frames: Frames, places: Places) -> Floats:
     """Answer for views, in their order: logits ``(views, classes)``."""
     head.eval()
     order = places[np.argsort(frames.lengths[places], kind="stable")]
@@ -151,11 +163,20 @@ def answer_frames(head: Head, frames: Frames, places: Places) -> Floats:
     with torch.inference_mode():
         for start in range(0, len(order), _AT_ONCE):
             some = order[start : start + _AT_ONCE]
-            answers = head(*frames.batch(some, device=_device_of(head))).double().cpu().numpy()
+            answers = head.judge(_pooled(head, frames, some)).double().cpu().numpy()
             if logits is None:
                 logits = np.zeros((len(places), answers.shape[1]))
             logits[[place_of[int(place)] for place in some]] = answers
     return logits if logits is not None else np.zeros((0, head.answer.out_features))
+
+
+def _pooled(head: AnyHead, frames: Frames, places: Places) -> Tensor:
+    """Describe views by one row each, ``(views, width)``, as the head wants it."""
+    device = _device_of(head)
+    if isinstance(head, SmallHead):
+        scaled: Tensor = head.scaler(torch.from_numpy(frames.described(places)).to(device))
+        return scaled
+    return head.pool(*frames.batch(places, device=device))
 
 
 def _statistics(head: PlainHead, member: Member) -> npt.NDArray[np.float32]:
@@ -174,7 +195,7 @@ def _batches(member: Member, count: int, batch: int, generator: np.random.Genera
 
 
 def _step(
-    head: Head,
+    head: AnyHead,
     frames: Frames,
     places: Places,
     targets: Tensor,
@@ -184,7 +205,7 @@ def _step(
 ) -> tuple[float, float]:
     """Learn from one batch; gives the loss and the share of mixtures whose larger part was recognized."""
     device = _device_of(head)
-    pooled = head.pool(*frames.batch(places, device=device))
+    pooled = _pooled(head, frames, places)
     wanted = targets[torch.from_numpy(places).to(device)]
     share = float(generator.beta(settings.mixup, settings.mixup)) if settings.mixup else 1.0
     other = torch.from_numpy(generator.permutation(len(places))).to(device)
@@ -199,11 +220,11 @@ def _step(
     return float(loss.detach()), float(right)
 
 
-def _device_of(head: Head) -> torch.device:
+def _device_of(head: AnyHead) -> torch.device:
     return head.answer.weight.device
 
 
-def _judge(head: Head, member: Member) -> tuple[float, float, float]:
+def _judge(head: AnyHead, member: Member) -> tuple[float, float, float]:
     """Judge a head by what it is checked on: loss, share of right answers, and UAR."""
     logits, wanted = answer_frames(head, member.frames, member.checked), member.labels[member.checked]
     found = figures_of(confusion_matrix(wanted, logits.argmax(axis=1), logits.shape[1]))

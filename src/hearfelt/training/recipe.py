@@ -16,7 +16,7 @@ from typing import Any, cast, get_args, get_type_hints
 
 from hearfelt.augment import KINDS
 from hearfelt.errors import RecipeError
-from hearfelt.training.settings import NETWORKS, TABLES, Augment, Balance, Ensemble, Fit, Svm, Validation, Views
+from hearfelt.training.settings import NETWORKS, TABLES, Augment, Balance, Ear, Ensemble, Fit, Svm, Validation, Views
 
 __all__ = ["Recipe", "read_recipe", "recipe_of"]
 
@@ -27,15 +27,16 @@ class Recipe:
 
     Attributes:
         name: what the model will be called.
-        network: ``"classic"``, ``"svm"`` or ``"hearfelt"``.
+        network: ``"classic"``, ``"svm"``, ``"hearfelt"`` or ``"tiny"``.
         description: a sentence for people.
         augment: changes to training clips.
         balance: help for rare emotions.
         fit: how ``classic`` is fitted.
         svm: how ``svm`` is fitted.
         validation: what is held out of the training part.
-        views: how ``hearfelt`` hears clips.
-        ensemble: how its heads are taught.
+        views: how ``hearfelt`` and ``tiny`` hear clips.
+        ear: how the ear of ``tiny`` learns.
+        ensemble: how the heads of both are taught.
 
     Example:
         >>> Recipe("mine", "classic").fit.batch
@@ -51,6 +52,7 @@ class Recipe:
     svm: Svm = field(default_factory=Svm)
     validation: Validation = field(default_factory=Validation)
     views: Views = field(default_factory=Views)
+    ear: Ear = field(default_factory=Ear)
     ensemble: Ensemble = field(default_factory=Ensemble)
 
     def to_dict(self) -> dict[str, Any]:

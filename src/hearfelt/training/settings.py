@@ -7,14 +7,15 @@ from typing import Any, Final
 
 from hearfelt.augment import KINDS
 
-__all__ = ["NETWORKS", "TABLES", "Augment", "Balance", "Ensemble", "Fit", "Svm", "Validation", "Views"]
+__all__ = ["NETWORKS", "TABLES", "Augment", "Balance", "Ear", "Ensemble", "Fit", "Svm", "Validation", "Views"]
 
-NETWORKS: Final = ("classic", "svm", "hearfelt")
+NETWORKS: Final = ("classic", "svm", "hearfelt", "tiny")
 # Which tables mean something to which network; in another's recipe they would be a silent lie.
 TABLES: Final = {
     "classic": ("augment", "balance", "fit", "validation"),
     "svm": ("augment", "balance", "svm", "validation"),
     "hearfelt": ("ensemble", "views"),
+    "tiny": ("ear", "ensemble", "views"),
 }
 
 
@@ -96,7 +97,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Views:
-    """How clips are heard by the frozen ears of ``hearfelt``.
+    """How clips are heard by the ears of ``hearfelt`` and ``tiny``.
 
     Attributes:
         spread: training clips are also heard slower and faster by this share, a whole number of hundredths that leaves
@@ -109,8 +110,40 @@ class Views:
 
 
 @dataclass(frozen=True)
+class Ear:
+    """How the ear of ``tiny`` learns to imitate the large one, from corpora that are not tested.
+
+    Attributes:
+        width: numbers in a frame.
+        fine: blocks at 50 frames a second.
+        coarse: blocks at 25 frames a second.
+        imitated: how many of the large ear's whitened numbers it imitates.
+        epochs: through all clips.
+        batch: stretches in a step.
+        frames: frames of the large ear in a stretch, 25 a second.
+        learning_rate: of AdamW, at its highest.
+        weight_decay: of AdamW.
+        labelled: how much knowing the emotion counts beside imitating.
+    """
+
+    width: int = _number(144, 16, 1024)
+    fine: int = _number(2, 1, 12)
+    coarse: int = _number(4, 2, 12)
+    imitated: int = _number(256, 8, 512)
+    epochs: int = _number(12, 1, 1000)
+    batch: int = _number(64, 2, 1024)
+    frames: int = _number(32, 4, 256)
+    learning_rate: float = _number(2e-3, 0.0, 1.0, above=True)
+    weight_decay: float = _number(0.02, 0.0, 1.0)
+    labelled: float = _number(0.2, 0.0, 10.0)
+
+
+@dataclass(frozen=True)
 class Ensemble:
-    """How the heads of ``hearfelt`` are taught: some for the model, and two without each group, to answer for it.
+    """How the heads of ``hearfelt`` and ``tiny`` are taught: some for the model, and some without each group.
+
+    These answer for the group, which tells how sure the model may be. ``tiny`` has plain heads alone, on the statistics
+    that the discriminant answers from.
 
     Attributes:
         target: the corpus whose speech the model shall answer best; where a protocol tests another, that one.

@@ -1,4 +1,4 @@
-"""Teaching the network that takes sound: frozen ears, an ensemble of heads, one file in 8 bits."""
+"""Teaching a network that takes sound: ears that are held still, an ensemble of heads, one file in 8 bits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from torch import nn
 
 from hearfelt.cache import file_digest
 from hearfelt.clips import Clip
@@ -17,8 +18,10 @@ from hearfelt.evaluation.metrics import confusion_matrix, figures_of
 from hearfelt.files import atomic_write, remove_parts
 from hearfelt.models.hearfelt import HearfeltNetwork, Whitening
 from hearfelt.models.moonshine import MoonshineEncoder
+from hearfelt.models.tiny import TinyNetwork
 from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training.admission import generator_for
+from hearfelt.training.described import hear_described
 from hearfelt.training.ensemble import Taught, Teacher, teach_ensemble
 from hearfelt.training.export import export_sound
 from hearfelt.training.frames import Encoders, fit_whitenings, hear_frames, keep_frames
@@ -26,6 +29,7 @@ from hearfelt.training.labelling import card_for
 from hearfelt.training.loop import EpochRow, one_thread, write_curves
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.sound_lesson import SoundLesson, views_of
+from hearfelt.training.student import taught_ear
 from hearfelt.training.teach import MODEL, RUN, finished
 from hearfelt.training.teach import Taught as Model
 from hearfelt.training.views import View
@@ -77,10 +81,16 @@ def prepare(
     heard: dict[bytes, set[tuple[Clip, View]]] = {}
     for lesson in lessons:
         whitenings = _whitenings(encoders, lesson)
+        wanted = views_of(recipe, lesson)
+        if recipe.network == "tiny":
+            basis = _basis(lesson)
+            keep_frames(encoders, whitenings, [(clip, View()) for clip in basis], processes=processes)
+            hear_described(recipe.ear, taught_ear(recipe.ear, encoders, whitenings, basis), wanted, progress=progress)
+            continue
         known = heard.setdefault(whitenings[0].components.numpy().tobytes(), set())
-        if wanted := [one for one in views_of(recipe, lesson) if one not in known]:
-            known.update(wanted)
-            keep_frames(encoders, whitenings, wanted, processes=processes, progress=progress)
+        if fresh := [one for one in wanted if one not in known]:
+            known.update(fresh)
+            keep_frames(encoders, whitenings, fresh, processes=processes, progress=progress)
 
 
 def teach_sound(
@@ -112,9 +122,16 @@ def teach_sound(
     encoders = lesson.ears.read()
     whitenings = _whitenings(encoders, lesson)
     with one_thread():
-        frames = hear_frames(encoders, whitenings, views_of(recipe, lesson))
-        taught = teach_ensemble(Teacher(recipe, lesson, frames, folder, key), seed=seed)
-        network = _network(encoders, whitenings, taught)
+        wanted = views_of(recipe, lesson)
+        if recipe.network == "tiny":
+            ear = taught_ear(recipe.ear, encoders, whitenings, _basis(lesson))
+            frames = hear_described(recipe.ear, ear, wanted)
+            taught = teach_ensemble(Teacher(recipe, lesson, frames, folder, key), seed=seed)
+            network: nn.Module = TinyNetwork(ear, taught.heads[0], taught.discriminant).eval()
+        else:
+            frames = hear_frames(encoders, whitenings, wanted)
+            taught = teach_ensemble(Teacher(recipe, lesson, frames, folder, key), seed=seed)
+            network = _network(encoders, whitenings, taught)
         card = card_for(recipe, lesson.labels, lesson.clips, network, taught.held_out)
         examples = [lesson.learn[place].path for place in np.linspace(0, len(lesson.learn) - 1, 4).astype(int)]
         export_sound(network, card, examples, folder / MODEL, folder / FLOAT_MODEL)
@@ -135,10 +152,16 @@ def teach_sound(
 
 def _whitenings(encoders: Encoders, lesson: SoundLesson) -> tuple[Whitening, Whitening]:
     """Learn the whitening from corpora that nobody is tested on, if there are any: it is then the same in all folds."""
+    return fit_whitenings(encoders, _basis(lesson), generator_for(0, "network"))
+
+
+def _basis(lesson: SoundLesson) -> list[Clip]:
+    """List the clips of corpora that nobody is tested on, or of the training part where these are too few.
+
+    In one order, whatever order the corpora were given in: what is heard is remembered by the whitening as well.
+    """
     beside = lesson.learn.without(corpus=lesson.target.corpora)
-    # In one order, whatever order the corpora were given in: what is heard is remembered by the whitening as well.
-    basis = sorted(beside if len(beside) >= _ENOUGH else lesson.learn, key=lambda clip: (clip.corpus, clip.name))
-    return fit_whitenings(encoders, basis, generator_for(0, "network"))
+    return sorted(beside if len(beside) >= _ENOUGH else lesson.learn, key=lambda clip: (clip.corpus, clip.name))
 
 
 def _network(encoders: Encoders, whitenings: tuple[Whitening, Whitening], taught: Taught) -> HearfeltNetwork:
@@ -148,7 +171,7 @@ def _network(encoders: Encoders, whitenings: tuple[Whitening, Whitening], taught
 
 
 def _mean_rows(curves: Iterable[Sequence[EpochRow]]) -> list[EpochRow]:
-    """Average the attentive heads' curves, epoch by epoch."""
+    """Average the curves of heads that held out a group, epoch by epoch."""
     rows = []
     for same in zip(*curves, strict=True):
         values = np.mean([[float(value) for value in asdict(row).values()] for row in same], axis=0)

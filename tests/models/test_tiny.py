@@ -1,0 +1,67 @@
+"""The tiny network: what its ear gives, what describes a clip, and how answers are put together."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hearfelt.models.pitch import MELODY
+from hearfelt.models.pooling import Discriminant
+from hearfelt.models.tiny import SmallHead, TinyEar, TinyNetwork, describe
+
+CLASSES = 3
+
+
+@pytest.fixture
+def ear() -> TinyEar:
+    torch.manual_seed(0)
+    return TinyEar(16, fine=1, coarse=3, imitated=12).eval()
+
+
+@pytest.fixture
+def network(ear: TinyEar) -> TinyNetwork:
+    torch.manual_seed(1)
+    numbers = 2 * ear.numbers + MELODY
+    discriminant = Discriminant(numbers, CLASSES)
+    with torch.no_grad():
+        discriminant.slopes.normal_(0, 0.1)
+    return TinyNetwork(ear, [SmallHead(numbers, 8, CLASSES), SmallHead(numbers, 8, CLASSES)], discriminant).eval()
+
+
+def test_the_ear_gives_states_at_50_and_25_frames_a_second_and_what_it_imitates(ear: TinyEar) -> None:
+    states = ear(torch.randn(2, 80, 101))
+    assert [tuple(state.shape) for state in states] == [(2, 51, 16), (2, 25, 16), (2, 25, 16), (2, 25, 12)]
+    assert ear.numbers == 16 + 16 + 16 + 12
+
+
+def test_what_is_heard_far_away_in_time_changes_nothing_here(ear: TinyEar) -> None:
+    mel = torch.randn(1, 80, 400)
+    other = mel.clone()
+    other[:, :, 300:] = 0.0
+    for one, two in zip(ear(mel), ear(other), strict=True):
+        assert torch.equal(one[:, : one.shape[1] // 4], two[:, : one.shape[1] // 4])
+
+
+def test_a_clip_is_described_by_statistics_of_all_states_and_its_melody(ear: TinyEar) -> None:
+    described = describe(ear(torch.randn(1, 80, 60)), torch.randn(1, 9, MELODY // 3))
+    assert described.shape == (1, 2 * ear.numbers + MELODY)
+
+
+@torch.inference_mode()
+def test_heads_together_weigh_as_much_as_the_discriminant(network: TinyNetwork) -> None:
+    samples = torch.sin(torch.arange(16_000) / 7)[None]
+    logits, embedding = network(samples)
+    mel, wave = network.front(samples)
+    described = describe(network.ear(mel), network.pitch(wave))
+    heads = (network.heads[0](described).log_softmax(1) + network.heads[1](described).log_softmax(1)) / 2
+    expected = (heads + network.discriminant(described).log_softmax(1)) / 2
+    torch.testing.assert_close(logits, expected)
+    assert embedding.shape == (1, 12)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("samples", [1_600, 1_759, 16_000])
+def test_a_tenth_of_a_second_is_enough(network: TinyNetwork, samples: int) -> None:
+    logits, embedding = network(torch.sin(torch.arange(samples) / 7)[None])
+    assert logits.isfinite().all()
+    assert embedding.isfinite().all()
