@@ -26,7 +26,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import Samples, read_audio, resample
+from hearfelt.audio import Audio, Samples, read_audio, resample
 from hearfelt.changes import RATE_HZ, SMALL_CHANGES, Gain, Offset, TelephoneBand
 from hearfelt.cli.options import parse_corpora
 from hearfelt.clips import Clip
@@ -45,7 +45,8 @@ TELEPHONE: Final = 0.8  # share of answers unchanged at 8 kHz, at least
 HIGH_HZ: Final = 48_000
 
 Probabilities = npt.NDArray[np.float64]
-Changed = Callable[[Samples, np.random.Generator], tuple[Samples, int]]  # to samples and their rate
+# From the clip at 16 kHz and as it was recorded, to samples and their rate.
+Changed = Callable[[Samples, Audio, np.random.Generator], tuple[Samples, int]]
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,11 @@ class Row:
 
 
 def _drawn(kind: Any) -> Changed:
-    return lambda samples, generator: (kind.draw(generator).apply(samples), RATE_HZ)
+    return lambda samples, _, generator: (kind.draw(generator).apply(samples), RATE_HZ)
 
 
 def _fixed(change: Any) -> Changed:
-    return lambda samples, _: (change.apply(samples), RATE_HZ)
+    return lambda samples, *_: (change.apply(samples), RATE_HZ)
 
 
 SMALL: Final[Mapping[str, Changed]] = MappingProxyType({name: _drawn(kind) for name, kind in SMALL_CHANGES.items()})
@@ -85,7 +86,7 @@ SAME: Final[Mapping[str, Changed]] = MappingProxyType(
         "20 dB louder": _fixed(Gain(20.0)),
         "20 dB quieter": _fixed(Gain(-20.0)),
         "DC offset of 0.1": _drawn(Offset),
-        "48 kHz instead of 16": lambda samples, _: (resample(samples, RATE_HZ, HIGH_HZ), HIGH_HZ),
+        "48 kHz instead of 16": lambda _, audio, __: (resample(audio.samples, audio.rate_hz, HIGH_HZ), HIGH_HZ),
     }
 )
 BAND: Final[Mapping[str, Changed]] = MappingProxyType({"8 kHz instead of 16": _fixed(TelephoneBand())})
@@ -159,7 +160,7 @@ def _asked(recognizer: Recognizer, clip: Clip, changes: Iterable[tuple[str, Chan
         # A draw depends on seed, clip and change alone: the same with fewer clips or in another order.
         generator = np.random.default_rng([seed, zlib.crc32(Path(clip.name).stem.encode()), zlib.crc32(name.encode())])
         try:
-            answers.append(recognizer.recognize(*change(samples, generator)).probabilities)
+            answers.append(recognizer.recognize(*change(samples, audio, generator)).probabilities)
         except AudioError:  # an answer before and none after is a changed answer
             answers.append(dict.fromkeys(recognizer.labels, np.nan))
     return np.array([[one[label] for label in recognizer.labels] for one in answers])

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from hearfelt.training.quantize import quantized
+from hearfelt.training.quantize import quantized, with_short_names
 
 BANDS, WIDTH, CLASSES = 64, 160, 8
 WEIGHTS = {
@@ -189,3 +189,11 @@ def test_it_says_nothing_and_leaves_the_log_alone(before: bytes, caplog: pytest.
     quantized(before)
     assert caplog.records == []
     assert logging.getLogger().handlers == handlers
+
+
+def test_short_names_make_a_smaller_file_that_says_the_same(after: bytes) -> None:
+    short = with_short_names(after)
+    onnx.checker.check_model(onnx.load_from_string(short))
+    assert len(short) < len(after)
+    for wanted, found in zip(answers(after), answers(short), strict=True):
+        np.testing.assert_array_equal(found, wanted)

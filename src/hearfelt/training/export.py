@@ -27,7 +27,7 @@ from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
 from hearfelt.training.computed import with_computed_filters
-from hearfelt.training.quantize import quantized
+from hearfelt.training.quantize import quantized, with_short_names
 
 __all__ = ["OPSET", "PARITY", "export", "export_sound", "parity", "replace_card"]
 
@@ -90,7 +90,7 @@ def export_sound(network: nn.Module, card: ModelCard, examples: Sequence[Path], 
     apart = _sound_parity(network, graph, waves)
     if not apart <= PARITY:
         raise ModelError(f"{path}: the float file differs from the network by {apart:.2g}; at most {PARITY:g} is right")
-    for model, place in ((graph, float_path), (quantized(graph), path)):
+    for model, place in ((graph, float_path), (with_short_names(quantized(graph)), path)):
         known = Recognizer(_with_metadata(model, {CARD_KEY: card.to_json()}), threads=1).recognize(_KNOWN.read_bytes())
         said = {"example": _KNOWN.name, "probabilities": dict(known.probabilities)}
         finished = _with_metadata(model, {CARD_KEY: replace(card, known_answer=said).to_json()})

@@ -8,7 +8,7 @@ import numpy as np
 
 from hearfelt.errors import require
 
-__all__ = ["quantized"]
+__all__ = ["quantized", "with_short_names"]
 
 _LARGE: Final = 20_000  # numbers; what is smaller gains nothing
 # An error in the front end would be heard as noise; the discriminant's numbers are too unlike for one scale.
@@ -63,6 +63,32 @@ def quantized(model: bytes, *, exact: tuple[str, ...] = _EXACT) -> bytes:
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend([*kept, *added])
     graph.node.extend([*nodes, *later])
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+def with_short_names(model: bytes) -> bytes:
+    """Give everything inside a model a number for a name, but its inputs and outputs: long names are 50 kB of a file.
+
+    Args:
+        model: bytes of an ONNX file without graphs inside its graph.
+
+    Raises:
+        ExtraMissingError: if onnx is not installed.
+    """
+    proto = require("onnx", "train").load_from_string(model)
+    graph = proto.graph
+    kept = {one.name for one in (*graph.input, *graph.output)}
+    short: dict[str, str] = {"": ""}  # an input that is left out has no name
+
+    def of(name: str) -> str:
+        return name if name in kept else short.setdefault(name, f"t{len(short)}")
+
+    for node in graph.node:
+        node.name = node.doc_string = ""
+        node.input[:], node.output[:] = [of(name) for name in node.input], [of(name) for name in node.output]
+    for weight in graph.initializer:
+        weight.name = of(weight.name)
+    del graph.value_info[:]
     return bytes(proto.SerializeToString(deterministic=True))
 
 
