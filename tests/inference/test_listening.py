@@ -88,6 +88,8 @@ def test_an_offset_changes_nothing(recognizer: Recognizer, talk: np.ndarray) -> 
 def test_what_cannot_be_read_is_an_error_and_no_empty_timeline(recognizer: Recognizer, tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="a clip needs at least"):
         recognizer.timeline(np.zeros(100), RATE)
+    with pytest.raises(AudioError, match="channels 'both'; 'mix' or 'separate' is wanted"):
+        recognizer.timeline(np.zeros(RATE), RATE, channels="both")
     with pytest.raises(AudioError, match="there is no such file"):
         recognizer.timeline(tmp_path / "none.wav")
     with pytest.raises(AudioError, match="every sample has to be a finite number"):

@@ -55,8 +55,8 @@ def timelines_of(
     Raises:
         AudioError: if the sound cannot be read to its end, or is shorter than 0.1 s.
     """
-    if hasattr(sound, "read"):
-        sound = sound.read()  # a file may be read once only, and each channel is read by itself
+    if is_separate and hasattr(sound, "read"):
+        sound = sound.read()  # an open file may be read once only, and each channel is read by itself
     timelines: list[Timeline] = []
     channels = 1
     while len(timelines) < channels:
