@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.audio import Samples, Sound, open_audio, read_audio, refuse_silence
-from hearfelt.errors import ModelError
+from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 from hearfelt.inference.fit import EMBEDDING, FEATURES, LOGITS, check_features_fit, check_sound_fit
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_MODEL", "Recognizer", "model_path", "shipped_models"]
 
-DEFAULT_MODEL: Final = "classic"
+DEFAULT_MODEL: Final = "hearfelt"
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[float], None]
@@ -200,6 +200,8 @@ class Recognizer:
         """
         from hearfelt.inference.listening import timelines_of
 
+        if channels not in ("mix", "separate"):
+            raise AudioError(f"channels {channels!r}; 'mix' or 'separate' is wanted")
         one_by_one = timelines_of(self, sound, rate_hz, is_separate=channels == "separate", progress=progress)
         return one_by_one if channels == "separate" else one_by_one[0]
 
