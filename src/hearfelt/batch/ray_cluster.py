@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ __all__ = ["answer_on_ray"]
 
 _LOCAL: Final = "local"  # a cluster of this machine alone, for trying it
 _AHEAD: Final = 2  # parts an actor is given before it has answered
+_LISTENS_S: Final = 20.0
 _QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
@@ -131,6 +133,7 @@ def _cluster(address: str, workers: int | None) -> Iterator[Any]:
     ray = require("ray", "ray")
     require("ray.data", "ray")
     was_there = ray.is_initialized()
+    _refuse_deaf(address)
     try:
         if not was_there:
             own = {"num_cpus": workers, "include_dashboard": False} if address == _LOCAL else {}
@@ -146,6 +149,17 @@ def _cluster(address: str, workers: int | None) -> Iterator[Any]:
     finally:
         if not was_there:
             ray.shutdown()
+
+
+def _refuse_deaf(address: str) -> None:
+    """Find out at once whether anybody listens at an address; Ray itself would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return  # "auto" and "local"
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_LISTENS_S).close()
+    except (OSError, OverflowError) as error:
+        raise HearfeltError(f"no Ray cluster answers at {address} ({error}); check the address") from error
 
 
 def _at_first(ray: Any, workers: int | None) -> int:
