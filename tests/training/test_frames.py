@@ -259,9 +259,11 @@ def test_a_clip_is_described_by_statistics_of_all_its_states_and_its_melody(enco
     torch.testing.assert_close(Listener(encoders).hear(samples)[2], torch.cat(expected), atol=1e-3, rtol=1e-3)
 
 
-def test_the_small_ear_hears_the_clip_played_at_that_speed(encoders: Encoders, few: Clips) -> None:
+def test_the_small_ear_hears_the_clip_played_at_that_speed(encoders: Encoders) -> None:
+    """A swelling hum, whose loudest sample is the same at any speed: frames begin there."""
     listener = Listener(encoders)
-    samples, _ = soundfile.read(few[0].path, dtype="float32")
+    times = np.arange(-8_000, 8_000)
+    samples = (np.exp(-((times / 3_000) ** 2)) * np.cos(times * (2 * np.pi * 100 / 16_000))).astype(np.float32)
     small, reference = listener.hear(samples, 1.1)[1], listener.hear(played(samples, 1.1))[1]
     frames = min(len(small), len(reference))
     assert np.corrcoef(small[:frames].ravel(), reference[:frames].ravel())[0, 1] > 0.9

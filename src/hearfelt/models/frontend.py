@@ -43,10 +43,10 @@ class LogMel(nn.Module):
         speed: how fast the clip is heard; ``speed · 160`` must be whole.
 
     Example:
-        >>> samples = torch.sin(torch.arange(16000) / 5)[None]
+        >>> samples = torch.sin(torch.arange(16000) / 5)[None] * torch.hann_window(16000)
         >>> mel, wave = LogMel()(samples)
-        >>> tuple(mel.shape), tuple(wave.shape)
-        ((1, 80, 100), (1, 16000))
+        >>> tuple(mel.shape)
+        (1, 80, 100)
         >>> torch.allclose(LogMel()(samples / 100)[0], mel, atol=1e-4)
         True
     """
