@@ -54,3 +54,11 @@ def test_what_cannot_be_read_is_told_in_a_sentence(name: str, sentence: str, tmp
 def test_a_path_that_is_too_long_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(HearfeltError, match="cannot be read"), open_place(f"{tmp_path}/{'a' * 5_000}"):
         pass
+
+
+def test_what_a_killed_run_left_of_a_file_is_gone_when_it_is_written(tmp_path: Path) -> None:
+    for name in (".table.csv.0123abcd.part", ".other.csv.0123abcd.part"):
+        (tmp_path / name).write_bytes(b"half")
+    with write_place(str(tmp_path / "table.csv")) as file:
+        file.write(b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.csv.0123abcd.part", "table.csv"]

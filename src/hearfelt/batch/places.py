@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import IO
 
@@ -71,8 +72,12 @@ def write_place(place: str) -> Iterator[IO[bytes]]:
         with objects.write_object(place) as file:
             yield file
         return
-    with atomic_write(place, "wb") as file:
+    path = Path(place)
+    with atomic_write(path, "wb") as file:
         yield file
+    # What runs left that were killed while they wrote this very file; a batch has its place for itself.
+    for partial in path.parent.glob(f".{escape(path.name)}.*.part"):
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
