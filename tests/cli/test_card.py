@@ -35,7 +35,7 @@ def test_the_table_says_what_a_person_needs(here: Callable, model: Path) -> None
 
 def test_without_a_name_it_is_the_shipped_model(here: Callable) -> None:
     code, out, _ = here("card", "--format", "json")
-    assert (code, json.loads(out)["name"]) == (0, "classic")
+    assert (code, json.loads(out)["name"]) == (0, "hearfelt")
 
 
 def test_a_name_nobody_knows_lists_what_there_is(here: Callable) -> None:

@@ -211,4 +211,5 @@ def test_results_are_found_by_protocol_and_name(results: Results) -> None:
 
 def test_every_committed_summary_is_what_its_predictions_give() -> None:
     found = find_results(COMMITTED)  # reading holds each summary to its predictions
-    assert len(found) == len(list(COMMITTED.glob("*/*/predictions.csv")))
+    over_time = list(COMMITTED.glob("*/*/recordings.csv"))  # held to their own kind of answers by the page of results
+    assert len(found) == len(list(COMMITTED.glob("*/*/predictions.csv"))) - len(over_time)
