@@ -43,10 +43,8 @@ def test_a_voice_is_heard_where_it_is_and_nowhere_else(talk: np.ndarray) -> None
 
 @pytest.mark.parametrize("loudness", [0.01, 0.1, 10.0])
 def test_a_quiet_recording_is_heard_as_a_loud_one(talk: np.ndarray, loudness: float) -> None:
-    changed, plain = (stretches(probabilities(one)) for one in (talk * np.float32(loudness), talk))
-    assert all(one.is_certain for one in changed)
-    assert [one.start for one in changed] == pytest.approx([one.start for one in plain], abs=RATE_HZ // 10)
-    assert [one.end for one in changed] == pytest.approx([one.end for one in plain], abs=RATE_HZ // 10)
+    quiet = stretches(probabilities(talk * np.float32(loudness)))
+    assert quiet == stretches(probabilities(talk))
 
 
 @pytest.mark.parametrize("kind", ["silence", "noise", "offset", "hum", "tone"])
