@@ -1,0 +1,1 @@
+"""The service: HTTP and live streams; needs the extra ``serve``."""

@@ -1,0 +1,184 @@
+"""What a live stream and its client say to each other: the first message, sound as bytes, events as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hearfelt.errors import HearfeltError
+from hearfelt.inference.moments import Moment, Now
+
+__all__ = [
+    "BUSY",
+    "ENDED",
+    "FAILED",
+    "NOT_ALLOWED",
+    "NOT_SOUND",
+    "OVER_LIMIT",
+    "TIMED_OUT",
+    "TOO_LARGE",
+    "Opening",
+    "SampleBytes",
+    "StreamError",
+    "error_text",
+    "event_text",
+    "is_end",
+    "read_opening",
+]
+
+# Close codes: 1000 to 1013 are those of RFC 6455 and its registry, 3000 and 3008 of the same registry at IANA.
+ENDED: Final = 1000
+NOT_SOUND: Final = 1007  # what came is not what was announced
+OVER_LIMIT: Final = 1008
+TOO_LARGE: Final = 1009
+FAILED: Final = 1011
+BUSY: Final = 1013
+NOT_ALLOWED: Final = 3000
+TIMED_OUT: Final = 3008
+
+_ENCODINGS: Final[dict[str, np.dtype[np.generic]]] = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
+_EXAMPLE: Final = '{"rate_hz": 48000, "encoding": "pcm16"}'
+_LONGEST_SHOWN: Final = 40  # characters of what a client sent
+
+
+class StreamError(HearfeltError):
+    """Why a stream ends before its time.
+
+    Attributes:
+        code: the close code of the socket.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What the first message says.
+
+    Attributes:
+        rate_hz: samples in a second.
+        encoding: ``"pcm16"`` or ``"float32"``.
+        model: which model answers; ``None`` for the service's own choice.
+        key: an API key, for browsers, which cannot send one in a header.
+    """
+
+    rate_hz: int
+    encoding: str
+    model: str | None = None
+    key: str | None = None
+
+
+def read_opening(text: str) -> Opening:
+    """Understand a first message.
+
+    Raises:
+        StreamError: if it is none; whether the rate is possible is for the stream itself to say.
+
+    Example:
+        >>> read_opening('{"rate_hz": 48000, "encoding": "pcm16"}').encoding
+        'pcm16'
+    """
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        raise StreamError(f"the first message is not JSON; it looks like {_EXAMPLE}", NOT_SOUND) from None
+    if not isinstance(said, dict):
+        raise StreamError(f"the first message is {_shown(said)}; it looks like {_EXAMPLE}", NOT_SOUND)
+    unknown = sorted(set(said) - {"rate_hz", "encoding", "model", "key"})
+    if unknown:
+        raise StreamError(f"the first message has {_shown(unknown[0])}, which means nothing here", NOT_SOUND)
+    rate_hz = said.get("rate_hz")
+    if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float) or rate_hz != rate_hz // 1:
+        raise StreamError(f"rate_hz is {_shown(rate_hz)}; a whole number is wanted, such as 48000", NOT_SOUND)
+    encoding = said.get("encoding")
+    if not isinstance(encoding, str) or encoding not in _ENCODINGS:
+        raise StreamError(f'encoding is {_shown(encoding)}; "pcm16" or "float32" is wanted', NOT_SOUND)
+    for name in ("model", "key"):
+        if not isinstance(said.get(name, ""), str):
+            raise StreamError(
+                f"{name} is {_shown(said[name]) if name == 'model' else 'no text'}; a text is wanted", 1007
+            )
+    return Opening(int(rate_hz), encoding, said.get("model"), said.get("key"))
+
+
+def is_end(text: str) -> bool:
+    """Tell whether a text is the message that ends a stream."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and said.get("type") == "end"
+
+
+class SampleBytes:
+    """Turns bytes into samples; where one message ends and the next begins makes no difference.
+
+    Args:
+        encoding: ``"pcm16"`` or ``"float32"``, little-endian, one channel.
+        rate_hz: samples in a second.
+
+    Example:
+        >>> sound = SampleBytes("pcm16", 16_000)
+        >>> sound.add(bytes([1, 0, 2]))
+        >>> sound.take(100), sound.left
+        (array([1], dtype=int16), 1)
+    """
+
+    def __init__(self, encoding: str, rate_hz: int) -> None:
+        self._type = _ENCODINGS[encoding]
+        self._rate_hz = rate_hz
+        self._held = bytearray()
+
+    @property
+    def held_s(self) -> float:
+        """Seconds of whole samples that wait to be taken."""
+        return self.left // self._type.itemsize / self._rate_hz
+
+    @property
+    def left(self) -> int:
+        """Bytes that wait."""
+        return len(self._held)
+
+    def add(self, data: bytes) -> None:
+        """Put a message's bytes behind those that wait."""
+        self._held += data
+
+    def take(self, samples: int) -> npt.NDArray[np.generic]:
+        """Take at most this many samples: ``(n,)`` int16 or float32."""
+        length = min(samples, self.left // self._type.itemsize) * self._type.itemsize
+        block = np.frombuffer(bytes(self._held[:length]), self._type)
+        del self._held[:length]
+        return block.astype(self._type.newbyteorder("="), copy=False)
+
+
+def event_text(event: Moment | Now) -> str:
+    """Write an event as the server sends it."""
+    prediction = event.prediction
+    return json.dumps(
+        {
+            "type": "moment" if isinstance(event, Moment) else "now",
+            "start_s": event.start_s,
+            "end_s": event.end_s,
+            "emotion": prediction.emotion,
+            "confidence": prediction.confidence,
+            "unsure": prediction.is_unsure,
+            "probabilities": dict(prediction.probabilities),
+        },
+        allow_nan=False,
+    )
+
+
+def error_text(detail: str) -> str:
+    """Write an error as the server sends it."""
+    return json.dumps({"type": "error", "detail": detail})
+
+
+def _shown(value: object) -> str:
+    text = "missing" if value is None else json.dumps(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
