@@ -146,8 +146,9 @@ class Page {
       this.say("stopped", "", "No speech was heard", "Is this the right microphone? Come closer, or speak a little louder.");
       return;
     }
-    const moments = many === 1 ? "One moment was" : `${many} moments were`;
-    this.answer(this.last, "past", `${this.looks.sure(this.last)} · ${moments} heard in ${clock(this.wave.heard_s)}`);
+    this.drawShares(this.last.probabilities);
+    if (many === 1) this.quiet();
+    else this.say("stopped", "", `${many} moments`, `In ${clock(this.wave.heard_s)} of listening. They are listed below.`);
   }
 
   // ---- what stands on the page
@@ -166,13 +167,8 @@ class Page {
     const row = document.createElement("li");
     row.style.setProperty("--mark", this.looks.colour(moment.emotion, document.body));
     const time = `${clock(moment.start_s)} to ${clock(Math.ceil(moment.end_s))}`;
-    const what = `${this.looks.emoji(moment.emotion)} ${moment.emotion}`;
-    for (const [name, text] of [["time", time], ["what", what], ["how", this.looks.sure(moment)]]) {
-      const part = document.createElement("span");
-      part.className = name;
-      part.textContent = text;
-      row.append(part);
-    }
+    const what = labelled("what", this.looks.emoji(moment.emotion), moment.emotion);
+    row.append(spanned("time", time), what, spanned("how", this.looks.sure(moment)));
     id("moments").append(row);
     id("nothing").hidden = true;
   }
@@ -185,7 +181,7 @@ class Page {
       const share = document.createElement("span");
       share.className = "share";
       share.append(document.createElement("span"));
-      entry.append(`${emotion.emoji} ${emotion.name}`, share);
+      entry.append(labelled("what", emotion.emoji, emotion.name), share);
       id("legend").append(entry);
     }
   }
@@ -195,6 +191,22 @@ class Page {
       entry.style.setProperty("--share", String(probabilities[entry.dataset.emotion] ?? 0));
     }
   }
+}
+
+function spanned(name, text) {
+  const part = document.createElement("span");
+  part.className = name;
+  part.textContent = text;
+  return part;
+}
+
+/** An emotion's sign and name; only the name is read aloud. */
+function labelled(name, emoji, text) {
+  const sign = spanned("sign", emoji);
+  sign.setAttribute("aria-hidden", "true");
+  const part = spanned(name, "");
+  part.append(sign, ` ${text}`);
+  return part;
 }
 
 Looks.fetched().then(

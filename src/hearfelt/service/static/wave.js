@@ -2,8 +2,9 @@
 
 const PEAK_S = 0.05;
 const STEP = 4; // pixels from bar to bar
-const RIBBON = 16;
-const FOOT = 56; // ribbon, emoji and times
+const RIBBON = 24;
+const EMOJI = '"Apple Color Emoji", "Segoe UI Emoji", "Noto Color Emoji", sans-serif';
+const FOOT = 62; // ribbon and times
 
 export class Wave {
   constructor(canvas, looks) {
@@ -116,11 +117,11 @@ export class Wave {
     pen.roundRect(left + 0.5, top + (RIBBON - thick) / 2, Math.max(2, right - left - 1), thick, isFinal ? 4 : 0);
     pen.fill();
     pen.globalAlpha = 1;
-    if (isFinal && right - left > 20) {
-      pen.font = "14px system-ui, 'Noto Color Emoji', sans-serif";
+    if (isFinal && right - left > 22) {
+      pen.font = `15px ${EMOJI}`;
       pen.textAlign = "center";
-      pen.textBaseline = "top";
-      pen.fillText(this.looks.emoji(stretch.emotion), (left + right) / 2, top + RIBBON + 3);
+      pen.textBaseline = "middle";
+      pen.fillText(this.looks.emoji(stretch.emotion), (left + right) / 2, top + RIBBON / 2 + 1);
     }
   }
 
@@ -132,8 +133,7 @@ export class Wave {
     pen.textBaseline = "alphabetic";
     for (let time = Math.max(0, Math.ceil(from / apart) * apart); time <= Math.min(to, this.heard_s); time += apart) {
       const place = across(time);
-      const covered = this.moments.some((one) => Math.abs(across((one.start_s + one.end_s) / 2) - place) < 28);
-      if (place > 14 && place < width - 14 && !covered) pen.fillText(clock(time), place, bottom);
+      if (place > 14 && place < width - 14) pen.fillText(clock(time), place, bottom);
     }
   }
 }

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import itertools
+import json
+import runpy
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets import exceptions
+from websockets.sync import client
+
+from hearfelt.audio import audio_files, read_audio, resample
+from hearfelt.inference.moments import Moment
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.service.stream_protocol import event_text
+from hearfelt.service.stream_settings import StreamSettings
+
+server = runpy.run_path(str(Path(__file__).with_name("live_server.py")))
+running, Settings, until = server["running"], server["Settings"], server["until"]
+
+RATE = 48_000
+EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
+
+
+@pytest.fixture(scope="module")
+def talk() -> np.ndarray:
+    """Two bundled voices with a pause between them, float32 at 48 kHz."""
+    pause = np.zeros(RATE, np.float32)
+    voices = [read_audio(path) for path in audio_files(EXAMPLES)[:2]]
+    parts = [part for one in voices for part in (resample(one.samples, one.rate_hz, RATE), pause)]
+    return np.clip(np.concatenate(parts), -1, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Any]:
+    with running() as service:
+        yield service
+
+
+def opening(encoding: str = "pcm16", rate_hz: object = RATE, **more: object) -> str:
+    return json.dumps({"rate_hz": rate_hz, "encoding": encoding, **more})
+
+
+def pcm16(sound: np.ndarray) -> bytes:
+    return np.round(sound * 32_767).astype("<i2").tobytes()
+
+
+def rest_of(socket: Any) -> tuple[list[dict[str, Any]], int]:
+    """Read what comes until the socket closes, and its code."""
+    events = []
+    while True:
+        try:
+            events.append(json.loads(socket.recv(timeout=30)))
+        except exceptions.ConnectionClosed as closed:
+            return events, closed.rcvd.code if closed.rcvd else 1006
+
+
+def told(address: str, messages: list[str | bytes], **options: Any) -> tuple[list[dict[str, Any]], int]:
+    with client.connect(address, **options) as socket:
+        with suppress(exceptions.ConnectionClosed):  # the server had enough before everything was sent
+            for message in messages:
+                socket.send(message)
+        return rest_of(socket)
+
+
+@pytest.mark.parametrize(("encoding", "size"), [("pcm16", 9_600), ("float32", 19_200), ("pcm16", 777)])
+def test_a_socket_says_what_a_stream_says(here: Any, talk: np.ndarray, encoding: str, size: int) -> None:
+    data = pcm16(talk) if encoding == "pcm16" else talk.astype("<f4").tobytes()
+    samples = np.frombuffer(data, "<i2" if encoding == "pcm16" else "<f4")
+    stream = Recognizer.load("tiny", threads=1).stream(RATE)
+    expected = [json.loads(event_text(event)) for event in stream.feed(samples) + stream.finish()]
+    blocks = [data[start : start + size] for start in range(0, len(data), size)]
+    events, code = told(here.stream, [opening(encoding), *blocks, '{"type": "end"}'])
+    assert code == 1000
+    assert [(one["type"], one["start_s"], one["end_s"], one["emotion"], one["unsure"]) for one in events] == [
+        (one["type"], one["start_s"], one["end_s"], one["emotion"], one["unsure"]) for one in expected
+    ]
+    for event, other in zip(events, expected, strict=True):
+        assert list(event["probabilities"]) == list(other["probabilities"])
+        np.testing.assert_allclose(
+            list(event["probabilities"].values()), list(other["probabilities"].values()), atol=1e-5
+        )
+    assert {one["type"] for one in events} == {"moment", "now"}
+
+
+def test_events_come_while_the_sound_goes_on(here: Any, talk: np.ndarray) -> None:
+    with client.connect(here.stream) as socket:
+        socket.send(opening())
+        socket.send(pcm16(talk[: 2 * RATE]))
+        first = json.loads(socket.recv(timeout=30))
+        assert first["type"] == "now"
+        assert first["end_s"] <= 1.5
+        socket.send('{"type": "end"}')
+        assert rest_of(socket)[1] == 1000
+
+
+def test_messages_of_one_byte_are_a_sound_too(here: Any, talk: np.ndarray) -> None:
+    sound = resample(talk[: RATE + RATE // 2], RATE, 8_000)
+    data = pcm16(sound)
+    whole = told(here.stream, [opening(rate_hz=8_000), data, '{"type": "end"}'])
+    single = told(
+        here.stream, [opening(rate_hz=8_000), *(data[i : i + 1] for i in range(len(data))), '{"type": "end"}']
+    )
+    assert single == whole
+    assert len(whole[0]) > 1
+
+
+def test_a_sound_that_ends_within_a_sample_is_heard_and_complained_about(here: Any, talk: np.ndarray) -> None:
+    events, code = told(here.stream, [opening(), pcm16(talk[: 2 * RATE]) + b"\1", '{"type": "end"}'])
+    assert code == 1007
+    assert events[-1]["detail"] == "the sound ended within a sample, 1 bytes into it; a sample has 2"
+    assert "moment" in [one["type"] for one in events]
+
+
+@pytest.mark.parametrize(
+    ("message", "detail"),
+    [
+        ("hello", 'the first message is not JSON; it looks like {"rate_hz": 48000, "encoding": "pcm16"}'),
+        ("[" * 100_000, "the first message is not JSON"),
+        ("[1]", "the first message is [1]; it looks like"),
+        (opening(rate_hz="48000"), 'rate_hz is "48000"; a whole number is wanted, such as 48000'),
+        (opening(rate_hz=None), "rate_hz is missing"),
+        (opening(rate_hz=True), "rate_hz is true"),
+        (opening(rate_hz=44_100.5), "rate_hz is 44100.5"),
+        ('{"rate_hz": Infinity, "encoding": "pcm16"}', "rate_hz is Infinity"),
+        (opening(rate_hz=0), "a stream of 0 Hz; 1,000 to 768,000 Hz is wanted"),
+        (opening(rate_hz=10**12), "a stream of 1000000000000 Hz"),
+        (opening("mp3"), 'encoding is "mp3"; "pcm16" or "float32" is wanted'),
+        (opening(model="nobody"), "model 'nobody' is not offered here; there is tiny"),
+        (opening(model="/etc/passwd"), "model '/etc/passwd' is not offered here"),
+        (opening(model=3), "model is 3; a text is wanted"),
+        (opening(channels=2), 'the first message has "channels", which means nothing here'),
+        (b"\0\0", "sound came first; the first message is a text with rate_hz and encoding"),
+    ],
+)
+def test_a_first_message_that_is_none_gets_a_sentence(here: Any, message: str | bytes, detail: str) -> None:
+    events, code = told(here.stream, [message])
+    assert [one["type"] for one in events] == ["error"]
+    assert events[0]["detail"].startswith(detail)
+    assert code == 1007
+
+
+def test_a_text_in_the_middle_of_the_sound_gets_a_sentence(here: Any, talk: np.ndarray) -> None:
+    events, code = told(here.stream, [opening(), pcm16(talk[: 2 * RATE]), "sound"])
+    assert events[-1]["detail"] == 'a text came in the middle; after the first only {"type": "end"} is one'
+    assert events[-2]["type"] == "moment"  # what was heard until then is not lost
+    assert code == 1007
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_floats_that_are_no_sound_get_a_sentence(here: Any, talk: np.ndarray, value: float) -> None:
+    broken = talk[:RATE].copy()
+    broken[RATE // 2 + 5] = value
+    events, code = told(here.stream, [opening("float32"), broken.astype("<f4").tobytes()])
+    assert code == 1007
+    assert ("sample 24005 is" in events[-1]["detail"]) or ("samples reach" in events[-1]["detail"])
+
+
+def test_a_wrong_rate_is_believed_and_does_no_harm(here: Any, talk: np.ndarray) -> None:
+    _, code = told(here.stream, [opening(rate_hz=8_000), pcm16(talk[:RATE]), '{"type": "end"}'])
+    assert code == 1000
+
+
+def test_a_stream_without_sound_says_nothing(here: Any) -> None:
+    assert told(here.stream, [opening(), b"", '{"type": "end"}']) == ([], 1000)
+
+
+def test_what_vanishes_leaves_nothing_behind(here: Any, talk: np.ndarray) -> None:
+    for _ in range(20):
+        with client.connect(here.stream, close_timeout=0) as socket:
+            socket.send(opening())
+            socket.send(pcm16(talk[: RATE // 4]))
+            socket.socket.shutdown(2)  # no goodbye
+    until(lambda: not here.server.server_state.tasks)
+    until(lambda: not here.server.server_state.connections)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_client_that_says_nothing_is_let_go(begun: bool) -> None:
+    streams = StreamSettings(idle_s=0.3, opening_s=0.3)
+    with running(Settings(streams=streams)) as service:
+        events, code = told(service.stream, [opening()] if begun else [])
+        assert events == [{"type": "error", "detail": "nothing came for 0.3 s; begin a new stream"}]
+        assert code == 3008
+
+
+def test_one_stream_too_many_is_told_so_and_may_come_back(talk: np.ndarray) -> None:
+    with running(Settings(streams=StreamSettings(most=1))) as service:
+        with client.connect(service.stream) as first:
+            first.send(opening())
+            events, code = told(service.stream, [])
+            assert events[0]["detail"] == "1 streams are open, as many as may be; try again in a moment"
+            assert code == 1013
+        until(lambda: not service.server.server_state.tasks)
+        assert told(service.stream, [opening(), '{"type": "end"}']) == ([], 1000)
+
+
+def test_a_stream_has_an_end_in_sound_and_in_time(talk: np.ndarray) -> None:
+    with running(Settings(streams=StreamSettings(longest_s=1.5))) as service:
+        events, code = told(service.stream, [opening(), pcm16(talk)])
+        assert events[-1] == {"type": "error", "detail": "a stream may last 1.5 s; begin a new one"}
+        assert events[-2]["type"] == "moment"
+        assert code == 1008
+        events, code = told(service.stream, [opening()])  # and then nothing for a while
+        assert (events[-1]["detail"], code) == ("a stream may last 1.5 s; begin a new one", 1008)
+
+
+def test_a_message_that_is_too_large_ends_the_stream(talk: np.ndarray) -> None:
+    with running(Settings(streams=StreamSettings(message_bytes=1_000))) as service:
+        assert told(service.stream, [opening(), bytes(1_002)])[1] == 1009
+
+
+def test_a_page_from_elsewhere_may_not_listen(here: Any) -> None:
+    for origin in ("https://example.org", "http://127.0.0.1:1", "null"):
+        with pytest.raises(exceptions.InvalidStatus) as refused:
+            client.connect(here.stream, origin=origin)
+        assert refused.value.response.status_code == 403
+        assert "may not listen here" in json.loads(refused.value.response.body)["detail"]
+
+
+def test_a_page_of_its_own_and_one_that_is_allowed_may_listen() -> None:
+    with running(Settings(cors_origins=("https://example.org",))) as service:
+        for origin in (service.page[:-1], "https://example.org"):
+            assert told(service.stream, [opening(), '{"type": "end"}'], origin=origin) == ([], 1000)
+
+
+def test_a_key_is_asked_for_and_taken_from_header_or_message() -> None:
+    with running(allows=lambda key: key == "open sesame") as service:
+        events, code = told(service.stream, [opening()])
+        assert events[0]["detail"].startswith("no key came; send one as the header Authorization")
+        assert code == 3000
+        events, code = told(service.stream, [opening(key="guess")])
+        assert events[0]["detail"].startswith("this key is not known")
+        assert code == 3000
+        assert told(service.stream, [opening(key="open sesame"), '{"type": "end"}']) == ([], 1000)
+        headers = {"Authorization": "Bearer open sesame"}
+        done = told(service.stream, [opening(), '{"type": "end"}'], additional_headers=headers)
+        assert done == ([], 1000)
+
+
+def test_ten_streams_at_once_hear_what_one_hears_alone(here: Any, talk: np.ndarray) -> None:
+    data = pcm16(talk[: 2 * RATE])
+    alone = told(here.stream, [opening(), data, '{"type": "end"}'])
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(client.connect(here.stream)) for _ in range(10)]
+        for message in (opening(), data, '{"type": "end"}'):
+            for socket in sockets:
+                socket.send(message)
+        assert [rest_of(socket) for socket in sockets] == [alone] * 10
+
+
+def test_a_service_that_ends_does_not_wait_for_streams(talk: np.ndarray) -> None:
+    with ExitStack() as stack:
+        with running() as service:
+            socket = stack.enter_context(client.connect(service.stream))
+            socket.send(opening())
+            socket.send(pcm16(talk[:RATE]))
+            assert socket.recv(timeout=30)
+        assert rest_of(socket)[1] == 1012
+
+
+def test_the_page_comes_with_a_policy_that_lets_nothing_else_in(here: Any) -> None:
+    with urllib.request.urlopen(here.page) as answer:
+        policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["connect-src"] == "'self'"
+        assert policy["frame-ancestors"] == "'self' http://localhost:* http://127.0.0.1:*"
+        assert answer.headers["Permissions-Policy"].startswith("microphone=(self)")
+        text = answer.read().decode()
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+def test_the_moments_of_a_stream_are_final(here: Any, talk: np.ndarray) -> None:
+    events, _ = told(here.stream, [opening(), pcm16(talk), '{"type": "end"}'])
+    moments = [one for one in events if one["type"] == "moment"]
+    assert all(one["end_s"] <= other["start_s"] for one, other in itertools.pairwise(moments))
+    timeline = Recognizer.load("tiny", threads=1).timeline(np.frombuffer(pcm16(talk), "<i2"), RATE)
+    assert [(one["start_s"], one["emotion"]) for one in moments] == [
+        (one.start_s, one.emotion) for one in timeline.moments if isinstance(one, Moment)
+    ]
