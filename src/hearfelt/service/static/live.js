@@ -105,8 +105,9 @@ class Page {
 
   // ---- what is heard
 
-  hear({ sound, peaks, length }) {
-    this.conversation.send(sound, length);
+  hear({ sound, peaks }) {
+    if (!this.conversation) return; // the last block of what has failed
+    this.conversation.send(sound);
     this.wave.add(peaks);
     id("time").textContent = clock(this.wave.heard_s);
     if (this.isRunning && this.wave.heard_s - this.nowAt_s > SILENT_AFTER_S) this.quiet();

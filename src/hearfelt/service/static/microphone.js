@@ -22,7 +22,7 @@ export async function askForMicrophone() {
 }
 
 export class Microphone {
-  /** `onBlock({sound, peaks, length})` for each 0.1 s; `onGone()` if the microphone is pulled out. */
+  /** `onBlock({sound, peaks})` for each 0.1 s; `onGone()` if the microphone is pulled out. */
   constructor(stream, onBlock, onGone) {
     this.stream = stream;
     this.onBlock = onBlock;

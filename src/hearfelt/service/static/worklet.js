@@ -23,7 +23,7 @@ class Capture extends AudioWorkletProcessor {
     if (this.filled === 0) return;
     const sound = this.samples.slice(0, this.filled).buffer;
     const peaks = this.filled > this.half ? this.peaks : this.peaks.slice(0, 1);
-    this.port.postMessage({ sound, peaks, length: this.filled }, [sound]);
+    this.port.postMessage({ sound, peaks }, [sound]);
     this.begin();
   }
 

@@ -1,0 +1,78 @@
+"""Debian's Chromium for tests of pages, with a microphone that plays a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from hearfelt.audio import audio_files, read_audio, resample
+
+CHROMIUM = os.environ.get("HEARFELT_CHROMIUM") or shutil.which("chromium") or ""
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
+
+BrowserMaker = Callable[..., AbstractContextManager[Browser]]
+
+
+@pytest.fixture(scope="session")
+def _playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def start_browser(_playwright: Playwright) -> BrowserMaker:
+    """Starts Chromium, with further arguments; a test skips where there is none."""
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed; install it, or name it in HEARFELT_CHROMIUM")
+
+    @contextmanager
+    def start(*arguments: str) -> Iterator[Browser]:
+        browser = _playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *arguments])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the fake microphone hears again and again: bundled voices at 48 kHz, with pauses."""
+    voices = [read_audio(path) for path in audio_files(EXAMPLES)[:2]]
+    pause = np.zeros(48_000, np.float32)
+    parts = [part for one in voices for part in (resample(one.samples, one.rate_hz, 48_000), pause)]
+    path = tmp_path_factory.mktemp("microphone") / "spoken.wav"
+    soundfile.write(path, np.concatenate(parts), 48_000, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture(scope="session")
+def microphone() -> Callable[[Path], tuple[str, ...]]:
+    """Gives the arguments with which a browser has a microphone that plays a file, and allows its use."""
+
+    def arguments(path: Path) -> tuple[str, ...]:
+        return (
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-audio-capture={path}",
+        )
+
+    return arguments

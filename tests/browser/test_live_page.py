@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from hearfelt.emotions import look_of
+from hearfelt.inference.moments import Moment
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.service.stream_settings import StreamSettings
+
+server = runpy.run_path(str(Path(__file__).parents[1] / "service" / "live_server.py"))
+running, Settings, until = server["running"], server["Settings"], server["until"]
+
+PATIENCE_MS = 20_000
+NO_MICROPHONE = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{name}'))"
+COUNTED = """
+const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.opened = {tracks: [], contexts: [], sockets: []};
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  const stream = await ask(wanted);
+  window.opened.tracks.push(...stream.getTracks());
+  return stream;
+};
+for (const [name, list] of [["AudioContext", "contexts"], ["WebSocket", "sockets"]]) {
+  window[name] = class extends window[name] {
+    constructor(...given) { super(...given); window.opened[list].push(this); }
+  };
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Any]:
+    with running() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def browser(start_browser: Any, microphone: Any, spoken: Path) -> Iterator[Browser]:
+    with start_browser(*microphone(spoken)) as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page on which no script may fail and no policy be broken."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    yield page
+    assert complaints == []
+
+
+def opened(page: Page, address: str) -> Page:
+    page.goto(address)
+    expect(page.locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
+    return page
+
+
+def heard_in(path: Path) -> set[str]:
+    """Which emotions a stream hears in what the microphone plays, twice over."""
+    sound, rate_hz = soundfile.read(path, dtype="float32")
+    stream = Recognizer.load("tiny", threads=1).stream(rate_hz)
+    events = stream.feed(np.tile(sound, 2)) + stream.finish()
+    return {event.emotion for event in events if isinstance(event, Moment)}
+
+
+def test_the_emotion_that_is_heard_appears_and_everything_is_let_go(service: Any, page: Page, spoken: Path) -> None:
+    page.add_init_script(COUNTED)
+    opened(page, service.page)
+    page.keyboard.press("Tab")
+    expect(page.locator("#start")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+    expect(page.locator("#sure")).to_contain_text("%")
+    row = page.locator("#moments li").first
+    expect(row).to_be_visible(timeout=PATIENCE_MS)
+    assert row.locator(".what").inner_text().split()[-1] in heard_in(spoken)
+    assert row.locator(".what").inner_text().split()[0] == look_of(row.locator(".what").inner_text().split()[-1]).emoji
+    expect(page.locator("#announced")).to_contain_text("%")  # what a screen reader says
+    page.keyboard.press("Enter")
+    expect(page.locator("#start")).to_have_text("Start again", timeout=PATIENCE_MS)
+    expect(page.locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
+    assert page.evaluate("window.opened.tracks.map((track) => track.readyState)") == ["ended"]
+    assert page.evaluate("window.opened.contexts.map((context) => context.state)") == ["closed"]
+    assert page.evaluate("window.opened.sockets.map((socket) => socket.readyState)") == [3]
+    until(lambda: not service.server.server_state.tasks)
+
+
+def test_the_last_words_are_heard_after_stop(service: Any, page: Page) -> None:
+    sent: list[Any] = []
+    came: list[dict[str, Any]] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: came.append(json.loads(frame))))
+    opened(page, service.page).click("#start")
+    expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+    before = page.locator("#moments li").count()
+    page.click("#start")
+    expect(page.locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
+    assert page.locator("#moments li").count() == before + 1
+    first, *blocks, last = sent
+    rate_hz = json.loads(first)["rate_hz"]
+    assert json.loads(first) == {"rate_hz": rate_hz, "encoding": "pcm16"}
+    assert json.loads(last) == {"type": "end"}
+    assert {len(block) for block in blocks[:-1]} == {2 * round(rate_hz / 20) * 2}
+    assert came[-1]["type"] == "moment"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("NotAllowedError", "The microphone is not allowed"),
+        ("NotFoundError", "There is no microphone"),
+        ("NotReadableError", "The microphone can't be used"),
+    ],
+)
+def test_a_missing_microphone_is_said_and_can_be_tried_again(service: Any, page: Page, name: str, title: str) -> None:
+    page.add_init_script(NO_MICROPHONE.format(name=name))
+    opened(page, service.page).click("#start")
+    expect(page.locator("#said")).to_have_text(title)
+    expect(page.locator("#start")).to_have_text("Try again")
+    expect(page.locator("#record")).to_be_hidden()
+
+
+def test_a_microphone_that_the_browser_refuses_is_said(service: Any, start_browser: Any) -> None:
+    refusing = ("--use-fake-device-for-media-stream", "--deny-permission-prompts")
+    with start_browser(*refusing) as browser, browser.new_context() as context:
+        page = opened(context.new_page(), service.page)
+        page.click("#start")
+        expect(page.locator("#said")).to_have_text("The microphone is not allowed", timeout=PATIENCE_MS)
+        assert service.server.server_state.tasks == set()
+
+
+def test_a_service_that_is_gone_is_said_and_found_again_when_embedded_too(page: Page) -> None:
+    with running() as service:
+        opened(page, f"{service.page}?embed=1&theme=dark")
+        expect(page.locator("header")).to_be_hidden()
+    page.click("#start")
+    expect(page.locator("#said")).to_have_text("The service can't be reached", timeout=PATIENCE_MS)
+    page.evaluate("window.addEventListener('message', ({data}) => (window.asked = data))")
+    page.click("#record")
+    page.wait_for_function("window.asked")
+    assert page.evaluate("window.asked") == {"type": "hearfelt:record"}
+
+
+def test_a_connection_that_breaks_is_said_and_what_was_heard_stays(page: Page) -> None:
+    with running() as service:
+        opened(page, service.page).click("#start")
+        expect(page.locator("#moments li").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#said")).to_have_text("The connection was lost", timeout=PATIENCE_MS)
+    expect(page.locator("#moments li").first).to_be_visible()
+    expect(page.locator("#start")).to_have_text("Try again")
+
+
+def test_a_busy_service_says_so_and_two_pages_hear_each_their_own(context: BrowserContext) -> None:
+    with running(Settings(streams=StreamSettings(most=1))) as service:
+        first, second = (opened(context.new_page(), service.page) for _ in range(2))
+        first.click("#start")
+        expect(first.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+        second.click("#start")
+        expect(second.locator("#said")).to_have_text("The service is busy", timeout=PATIENCE_MS)
+        first.click("#start")
+        expect(first.locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
+        second.click("#start")
+        expect(second.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+
+
+def test_a_key_is_asked_for(page: Page) -> None:
+    with running(allows=lambda key: key == "mine") as service:
+        opened(page, service.page)
+        page.fill("#key", "guess")
+        page.press("#key", "Enter")
+        expect(page.locator("#said")).to_have_text("A key is needed", timeout=PATIENCE_MS)
+        expect(page.locator("#sure")).to_contain_text("This key is not known")
+        page.fill("#key", "mine")
+        page.press("#key", "Enter")
+        expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_is_found_by_axe(service: Any, page: Page, theme: str) -> None:
+    opened(page, f"{service.page}?theme={theme}")
+    at_rest = serious(page)
+    page.click("#start")
+    expect(page.locator("#moments li").first).to_be_visible(timeout=PATIENCE_MS)
+    page.click("#start")
+    expect(page.locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
+    assert at_rest == serious(page) == []
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1_920])
+def test_the_page_fits_every_width(service: Any, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    opened(page, service.page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#wave").bounding_box()["width"] > 0.8 * min(width, 1_216) - 40  # type: ignore[index]
+
+
+def test_the_page_asks_nothing_of_anybody_else(service: Any, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url.replace("ws:", "http:")))
+    opened(page, service.page).click("#start")
+    expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+    elsewhere = [url for url in asked if not url.startswith((service.page, "data:"))]
+    assert elsewhere == []
+    assert f"{service.page}v1/stream" in asked
+
+
+@pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
+def test_the_wave_moves_only_where_motion_is_welcome(service: Any, browser: Browser, motion: Any, moves: bool) -> None:
+    still: Callable[[Page], list[float]] = lambda page: page.evaluate(  # noqa: E731
+        "import('./live/wave.js').then(({Wave}) => {"
+        "  const wave = new Wave(document.getElementById('wave'), {});"
+        "  wave.add([0.5, 0.5]); const before = wave.span(100)[0];"
+        "  wave.add([0.5, 0.5]); return [before, wave.span(100)[0]]; })"
+    )
+    with browser.new_context(reduced_motion=motion) as context:
+        before, after = still(opened(context.new_page(), service.page))
+        assert (before != after) is moves
