@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,25 @@ import soundfile
 from hearfelt.inference.recognizer import Recognizer
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
+Started = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
+NodesWith = Callable[..., AbstractContextManager[tuple["subprocess.Popen[str]", str]]]
 RATE_HZ = 16_000
 CLIPS = 24
+
+# Ray is for the cluster's own processes: it would bring its threads and warnings into the tests' process.
+NODES = """
+import os, sys
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+cluster.wait_for_nodes(timeout=120)
+print("nodes at", cluster.address, flush=True)
+for line in sys.stdin:
+    cluster.remove_node(nodes.pop(), allow_graceful=False)
+    print("a node is gone", flush=True)
+cluster.shutdown()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +82,49 @@ def program(tmp_path: Path) -> Program:
         )
 
     return start
+
+
+@pytest.fixture(scope="session")
+def started() -> Started:
+    """Start a program with variables; it is ended when the block is left."""
+    return _started
+
+
+@pytest.fixture(scope="session")
+def nodes_with() -> NodesWith:
+    """Start a cluster of a head that does nothing and two nodes of one core; gives its process and its address.
+
+    A line to the process takes a node away.
+    """
+    return _nodes_with
+
+
+@contextmanager
+def _nodes_with(**variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with _started(sys.executable, "-c", NODES, **variables) as nodes:
+        line = nodes.stdout.readline() if nodes.stdout is not None else ""
+        if not line:
+            pytest.fail("Ray cannot start its nodes")
+        yield nodes, line.split()[-1]
+
+
+@contextmanager
+def _started(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
+    environment = {**os.environ, **variables}
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, text=True, env=environment)
+    try:
+        yield process
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
-import os
 import re
 import socket
 import subprocess
@@ -13,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -24,52 +23,17 @@ from hearfelt.audio import audio_files
 from hearfelt.batch.job import Job, run_job
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
+Started = Callable[..., AbstractContextManager["subprocess.Popen[str]"]]
+NodesWith = Callable[..., AbstractContextManager[tuple["subprocess.Popen[str]", str]]]
 
 COPIES = 4  # of each clip, so that a node can be lost before everything is answered
 
 PATIENCE_S = 200  # a busy machine takes long to start a cluster, and a hanging one must not hold up the tests
 
-# Ray is for the cluster's own processes: it would bring its threads and warnings into the tests' process.
-NODES = """
-import os, sys
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-cluster.wait_for_nodes(timeout=120)
-print("nodes at", cluster.address, flush=True)
-for line in sys.stdin:
-    cluster.remove_node(nodes.pop(), allow_graceful=False)
-    print("a node is gone", flush=True)
-cluster.shutdown()
-"""
-
 
 def needs(*packages: str) -> pytest.MarkDecorator:
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     return pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} is not installed")
-
-
-@contextmanager
-def started(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
-    environment = {**os.environ, **variables}
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, text=True, env=environment)
-    try:
-        yield process
-    except BaseException:
-        process.kill()
-        raise
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        try:
-            process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 class Bucket:
@@ -103,7 +67,7 @@ class Bucket:
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
+def bucket(started: Started) -> Iterator[Bucket]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -126,16 +90,6 @@ def emotions(table: str) -> list[list[str]]:
     return [[row[0].rpartition("/")[2], *row[1:-1]] for row in rest]
 
 
-@contextmanager
-def nodes_of(bucket: Bucket) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A cluster of a head that answers nothing and two nodes of one core; gives its process and its address."""
-    with started(sys.executable, "-c", NODES, **bucket.variables) as nodes:
-        line = nodes.stdout.readline() if nodes.stdout is not None else ""
-        if not line:
-            pytest.fail("Ray cannot start its nodes")
-        yield nodes, line.split()[-1]
-
-
 @needs("moto", "s3fs")
 def test_from_a_bucket_into_a_bucket_the_rows_are_those_of_a_disk(
     bucket: Bucket, clips: Path, sound_model: Path, program: Program, tmp_path: Path
@@ -153,7 +107,7 @@ def test_from_a_bucket_into_a_bucket_the_rows_are_those_of_a_disk(
 
 @needs("ray", "moto", "s3fs")
 def test_a_cluster_that_loses_a_node_gives_the_same_rows(
-    bucket: Bucket, clips: Path, sound_model: Path, tmp_path: Path
+    bucket: Bucket, clips: Path, sound_model: Path, tmp_path: Path, started: Started, nodes_with: NodesWith
 ) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
@@ -162,7 +116,7 @@ def test_a_cluster_that_loses_a_node_gives_the_same_rows(
             name = f"{copy}-{path.name}"
             bucket.put(f"/many/{name}", path.read_bytes())
             (folder / name).write_bytes(path.read_bytes())
-    with nodes_of(bucket) as (nodes, address):
+    with nodes_with(**bucket.variables) as (nodes, address):
         assert nodes.stdin is not None
         assert nodes.stdout is not None
         command = [sys.executable, "-m", "hearfelt", "batch", "s3://calls/many", "-o", "s3://calls/out/many.csv"]

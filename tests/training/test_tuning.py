@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,3 +78,36 @@ def test_ranges_hold_whatever_a_recipe_says(network: str) -> None:
             recipe = recipe.changed(table, **{key: odd[setting.name]})
         own = recipe.to_dict()[table][key]
         assert setting.draw(optuna.trial.FixedTrial({setting.name: own}), recipe) == own
+
+
+class _LostError(Exception):
+    pass
+
+
+def test_a_search_that_breaks_off_keeps_what_it_has_and_still_starts_as_given(
+    plain: Recipe, toy_clips: Clips, tmp_path: Path
+) -> None:
+    def lost(work: Callable[[Any], Any], items: Mapping[int, Any]) -> Iterator[tuple[int, Any]]:
+        last = max(items)
+        yield last, work(items[last])  # the recipe as given is the first, and is not judged
+        raise _LostError
+
+    weak, out = plain.changed("svm", c=0.1), tmp_path / "tuned.toml"
+    with pytest.raises(_LostError):
+        tune(weak, toy_clips, out, trials=3, spread=lost)
+    assert not out.exists()
+    found = tune(weak, toy_clips, out, trials=3)
+    assert found.trials == 3
+    assert found.start == tune(weak, toy_clips, tmp_path / "other.toml", trials=1).start
+
+
+def test_the_same_settings_are_tried_whatever_the_order_of_the_answers(
+    plain: Recipe, toy_clips: Clips, tmp_path: Path
+) -> None:
+    def backwards(work: Callable[[Any], Any], items: Mapping[int, Any]) -> Iterator[tuple[int, Any]]:
+        for number in reversed(items):
+            yield number, work(items[number])
+
+    here = tune(plain, toy_clips, tmp_path / "here.toml", trials=14)
+    there = tune(plain, toy_clips, tmp_path / "there.toml", trials=14, spread=backwards)
+    assert here == there

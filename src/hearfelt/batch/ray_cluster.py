@@ -1,4 +1,4 @@
-"""A Ray cluster's machines as workers: the only module that knows Ray.
+"""A Ray cluster's machines as workers of a batch.
 
 Each part of a job is one row of a Ray Data pipeline. Actors load the model once and answer part after part, each
 through a worker process of its own, so that a file at which a process dies costs that file and no actor. Ray Data
@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +20,7 @@ from hearfelt.batch import objects
 from hearfelt.batch.parts import PartFile, open_part
 from hearfelt.batch.places import write_place
 from hearfelt.batch.plan import Part
+from hearfelt.batch.ray_link import connected, in_words
 from hearfelt.batch.task import Task
 from hearfelt.batch.watching import Watcher
 from hearfelt.batch.workers import Worker
@@ -30,14 +28,7 @@ from hearfelt.errors import HearfeltError, require
 
 __all__ = ["answer_on_ray"]
 
-_LOCAL: Final = "local"  # a cluster of this machine alone, for trying it
 _AHEAD: Final = 2  # parts an actor is given before it has answered
-_LISTENS_S: Final = 20.0
-_QUIET: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-}
 
 
 def answer_on_ray(
@@ -66,7 +57,8 @@ def answer_on_ray(
     for part in parts:
         left[part.number] = _Left(part.name, len(part.places), part.seconds)
         rows.append({"number": part.number, "part": part.to_json()})
-    with _cluster(address, workers) as ray:
+    with connected(address, workers) as ray, in_words(ray, address):
+        _quieten(require("ray.data", "ray"))
         model = ray.put(Path(task.model).read_bytes())
         data = ray.data.from_items(rows, override_num_blocks=len(rows))
         rows.clear()
@@ -127,39 +119,9 @@ class _Answering:
             file.add(rows)
 
 
-@contextmanager
-def _cluster(address: str, workers: int | None) -> Iterator[Any]:
-    os.environ.update(_QUIET)  # nothing is told to anybody about who uses Ray, and how
-    ray = require("ray", "ray")
-    require("ray.data", "ray")
-    was_there = ray.is_initialized()
-    _refuse_deaf(address)
-    try:
-        if not was_there:
-            own = {"num_cpus": workers, "include_dashboard": False} if address == _LOCAL else {}
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        yield ray
-    except HearfeltError:
-        raise
-    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        reason = " ".join(str(error).split())[-300:]
-        raise HearfeltError(f"the Ray cluster at {address} failed ({reason}); the same command goes on") from error
-    finally:
-        if not was_there:
-            ray.shutdown()
-
-
-def _refuse_deaf(address: str) -> None:
-    """Find out at once whether anybody listens at an address; Ray itself would try for many minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdecimal():
-        return  # "auto" and "local"
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_LISTENS_S).close()
-    except (OSError, OverflowError) as error:
-        raise HearfeltError(f"no Ray cluster answers at {address} ({error}); check the address") from error
+def _quieten(data: Any) -> None:
+    data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
 def _at_first(ray: Any, workers: int | None) -> int:

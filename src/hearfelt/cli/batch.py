@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from hearfelt.cli.options import ModelOption, examples
+from hearfelt.cli.options import ModelOption, RayOption, examples
 
 if TYPE_CHECKING:
     from hearfelt.batch.job import Outcome
@@ -63,10 +63,7 @@ def _batch(
         int | None,
         typer.Option("--workers", "-w", min=1, help="How many processes work.", show_default="one for each core"),
     ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option("--ray", metavar="auto|ADDRESS", help="Let a Ray cluster do the work.", show_default="no"),
-    ] = None,
+    ray: RayOption = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Throw away what an interrupted run has done, and begin anew.")
     ] = False,

@@ -28,6 +28,7 @@ __all__ = [
     "ModelOption",
     "OutOption",
     "RawOption",
+    "RayOption",
     "SeedsOption",
     "TableOrJson",
     "TableOrJsonOption",
@@ -110,6 +111,10 @@ RawOption = Annotated[
         metavar="ENCODING:HZ:CHANNELS",
         help="The sound is samples without a header, stored like this, such as s16le:8000:1.",
     ),
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="auto|ADDRESS", help="Let a Ray cluster do the work.", show_default="no"),
 ]
 OutOption = Annotated[
     Path, typer.Option("--out", "-o", metavar="PATH", callback=expanded, help="Where to write the answer.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from hearfelt.cli.cluster import device_with, meant_everywhere, spread_over
 from hearfelt.cli.options import (
     CorpusOption,
     DeviceOption,
@@ -15,6 +16,7 @@ from hearfelt.cli.options import (
     FormatOption,
     JobsOption,
     OutOption,
+    RayOption,
     SeedsOption,
     TableOrJsonOption,
     examples,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_Where = tuple[str | None, int | None]  # a Ray cluster, and how many at once
 _Split = tuple[tuple[str, ...], int | None]  # emotions to drop, and how many folds
 
 
@@ -41,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
         epilog=examples(
             "hearfelt evaluate recipes/svm.toml -p emobox-ravdess -c ravdess=~/ravdess -o results/emobox-ravdess/svm",
             "hearfelt evaluate recipes/classic.toml -p by-speaker --folds 10 --seeds 3 -c emodb=~/emodb -o runs/mine",
+            "hearfelt evaluate recipes/svm.toml -p by-speaker -c ravdess=~/ravdess -o runs/svm --ray auto",
             "hearfelt evaluate --model classic -p by-speaker -c folder=~/mine -o runs/mine   # nothing is trained",
         ),
     )(_evaluate)
@@ -73,6 +77,7 @@ def _evaluate(
     jobs: JobsOption = None,
     encoder: EncoderOption = [],  # noqa: B006
     device: DeviceOption = "auto",
+    ray: RayOption = None,
     format: TableOrJsonOption = "table",
 ) -> None:
     """Measure a recipe, or a finished model, on clips it has not learned from.
@@ -82,14 +87,18 @@ def _evaluate(
     it is repeated. A model answers as it is. Give a recipe or --model, exactly
     one. A split with a speaker or a sound on both sides is refused, except
     where the protocol is listed as leaky, and then every output says so.
+    With --ray each fold and seed is a task of a cluster; recordings must lie at
+    the same place on every machine, and --jobs is the most tasks at once.
     """
     if (recipe is None) == (model is None):
         raise typer.BadParameter("give a recipe or --model NAME|FILE, exactly one of them")
     split = (parse_names(drop), folds)
     results: Results | TimedResults
     if recipe is not None:
-        how = {"seeds": seeds, "jobs": jobs, "drop": split[0], "folds": split[1], "device": device}
-        results = _train_and_test(recipe, protocol, corpus, encoder, out=out, **how)
+        how = {"seeds": seeds, "drop": split[0], "folds": split[1], "device": device_with(ray, device)}
+        results = _train_and_test(recipe, protocol, corpus, encoder, (ray, jobs), out=out, **how)
+    elif ray is not None:
+        raise typer.BadParameter("a finished model is not trained, so there is nothing to spread", param_hint="--ray")
     elif seeds != 1:
         raise typer.BadParameter("a finished model is not trained, so there is one seed, 0", param_hint="--seeds")
     else:
@@ -97,19 +106,27 @@ def _evaluate(
     _show(results, format)
 
 
-def _train_and_test(recipe: Path, protocol: str, corpus: list[str], encoder: list[str], **how: Any) -> Results:
+def _train_and_test(
+    recipe: Path, protocol: str, corpus: list[str], encoder: list[str], where: _Where, **how: Any
+) -> Results:
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.errors import require
     from hearfelt.evaluation.protocols import protocol_called
     from hearfelt.training.recipe import read_recipe
 
+    ray, jobs = where
+    corpora, encoders = parse_corpora(corpus), parse_encoders(encoder)
+    if ray is not None:
+        corpora, encoders = meant_everywhere(corpora), meant_everywhere(encoders)
     chosen, wanted = protocol_called(protocol), read_recipe(recipe)
-    clips = read_corpora(parse_corpora(corpus), with_unfit=True)
+    clips = read_corpora(corpora, with_unfit=True)
     require("torch", "train")
     from hearfelt.training.experiment import run_experiment
     from hearfelt.training.sound_lesson import EarFiles
 
-    return run_experiment(wanted, chosen, clips, bars=progress, ears=EarFiles(**parse_encoders(encoder)), **how)
+    how |= {"bars": progress, "ears": EarFiles(**encoders), "jobs": jobs if ray is None else None}
+    with spread_over(ray, jobs) as spread:
+        return run_experiment(wanted, chosen, clips, spread=spread, **how)
 
 
 def _test(

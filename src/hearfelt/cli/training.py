@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hearfelt.cli.cluster import spread_over
 from hearfelt.cli.options import (
     CorpusOption,
     DeviceOption,
@@ -15,6 +16,7 @@ from hearfelt.cli.options import (
     EncoderOption,
     JobsOption,
     OutOption,
+    RayOption,
     examples,
     expanded,
     parse_corpora,
@@ -60,6 +62,7 @@ def add_to(app: typer.Typer) -> None:
         "tune",
         epilog=examples(
             "hearfelt tune recipes/svm.toml -c ravdess=~/ravdess -o better.toml",
+            "hearfelt tune recipes/classic.toml -c ravdess=~/ravdess -o better.toml --ray auto",
         ),
     )(_tune)
 
@@ -112,12 +115,14 @@ def _tune(
     without_speakers: AwayOption = [],  # noqa: B006
     seed: SeedOption = 0,
     jobs: JobsOption = None,
+    ray: RayOption = None,
 ) -> None:
     """Search better settings for a recipe, judged on validation speakers alone.
 
     The study is kept beside the new recipe, so that the same command goes on
     with it. Name the speakers you will test on in --without-speakers: what
-    chose the settings cannot judge them.
+    chose the settings cannot judge them. With --ray the trials are tasks of a
+    cluster, a few at a time, and the same ones as without.
     """
     _need_torch()
     from hearfelt.corpora.catalog import read_corpora
@@ -126,8 +131,10 @@ def _tune(
 
     chosen = read_recipe(recipe)
     clips = read_corpora(parse_corpora(corpus))
-    who: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
-    tuned = tune(chosen, clips, out, **who, trials=trials, seed=seed, jobs=jobs, bars=progress)
+    how: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
+    how |= {"trials": trials, "seed": seed, "jobs": jobs if ray is None else None, "bars": progress}
+    with spread_over(ray, jobs) as spread:
+        tuned = tune(chosen, clips, out, **how) if spread is None else tune(chosen, clips, out, **how, spread=spread)
     print(f"{out}")
     print(f"validation UAR {tuned.best:.1%}, the best of {tuned.trials} trials ({tuned.start:.1%} as given)")
     print(f"Train it:  hearfelt train {out} {' '.join(f'--corpus {one}' for one in corpus)} --out runs/{out.stem}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from hearfelt.files import atomic_write
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import kind_of
 from hearfelt.training.admission import Parts, generator_for, parts_of
+from hearfelt.training.away import do_away
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
 from hearfelt.training.device import device_called
 from hearfelt.training.loop import read_curves
@@ -25,6 +27,7 @@ from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import RUNS, Run, do_runs
 from hearfelt.training.sound_lesson import PUBLISHED, EarFiles
 from hearfelt.training.sound_runs import plan_sound_runs
+from hearfelt.training.spreading import Spread
 from hearfelt.training.teach import MODEL
 from hearfelt.training.watching import Bars, no_bars
 
@@ -56,6 +59,7 @@ def run_experiment(
     bars: Bars = no_bars,
     ears: EarFiles = PUBLISHED,
     device: str = "auto",
+    spread: Spread | None = None,
 ) -> Results:
     """Train and test every fold with every seed, and write the results.
 
@@ -73,6 +77,7 @@ def run_experiment(
         bars: shows how far it is.
         ears: where the encoders' weights are, for a network that takes sound.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        spread: does the runs elsewhere, such as on a cluster; by default processes of this machine do them.
 
     Raises:
         CorpusError: if the protocol or the training refuses these clips.
@@ -89,7 +94,8 @@ def run_experiment(
     else:
         runs = plan_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars)
     with bars("training", len(runs)) as done:
-        finished = do_runs(runs, jobs=jobs, progress=done)
+        elsewhere = None if spread is None else partial(do_away, spread)
+        finished = do_runs(runs, jobs=jobs, progress=done, elsewhere=elsewhere)
     _write_curves_table(out, runs)
     evaluation, unanswered = gather(one.answers for one in finished)
     epochs = {(one.fold, one.seed): one.epoch for one in finished}

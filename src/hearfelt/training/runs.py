@@ -26,6 +26,7 @@ from hearfelt.training.loop import EpochRow
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.sound import sound_key, teach_sound
 from hearfelt.training.sound_lesson import SoundLesson
+from hearfelt.training.spreading import in_turn
 from hearfelt.training.teach import Taught, key_of, teach
 
 __all__ = ["ANSWERS", "RUNS", "AnyLesson", "Finished", "Run", "do_run", "do_runs", "teach_any"]
@@ -76,7 +77,13 @@ class Finished:
     answers: Answers
 
 
-def do_runs(runs: Sequence[Run], *, jobs: int, progress: Callable[[int], None] | None = None) -> list[Finished]:
+def do_runs(
+    runs: Sequence[Run],
+    *,
+    jobs: int,
+    progress: Callable[[int], None] | None = None,
+    elsewhere: Callable[[Mapping[int, Run]], Iterator[tuple[int, Finished]]] | None = None,
+) -> list[Finished]:
     """Do runs in parallel processes, those that are done already excepted.
 
     Each process computes on one thread, so that a run's weights don't depend on how many there are. A single
@@ -86,6 +93,7 @@ def do_runs(runs: Sequence[Run], *, jobs: int, progress: Callable[[int], None] |
         runs: in any order.
         jobs: processes at once.
         progress: called with 1 after each run.
+        elsewhere: does runs in place of processes of this machine, such as :func:`hearfelt.training.away.do_away`.
 
     Returns:
         What came of each, in the order given.
@@ -100,8 +108,11 @@ def do_runs(runs: Sequence[Run], *, jobs: int, progress: Callable[[int], None] |
     tell(len(finished))
     left = {place: run for place, run in enumerate(runs) if place not in finished}
     if left:
-        in_turn = ((place, do_run(run)) for place, run in left.items())
-        for place, one in in_turn if jobs == 1 else _in_processes(left, jobs):
+        if elsewhere is not None:
+            ends = elsewhere(left)
+        else:
+            ends = in_turn(do_run, left) if jobs == 1 else _in_processes(left, jobs)
+        for place, one in ends:
             finished[place] = one
             tell(1)
     return [finished[place] for place in range(len(runs))]

@@ -7,8 +7,9 @@ their sound is opened here.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,12 +21,15 @@ from hearfelt.training.admission import admit, divide, generator_for
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.single import named_speakers
+from hearfelt.training.spreading import Spread, in_turn
 from hearfelt.training.teach import key_of, teach
 from hearfelt.training.watching import Bars, no_bars
 
 __all__ = ["SETTINGS", "Setting", "Tuned", "score", "tune"]
 
 MOST_COPIES: Final = 4
+ROUND: Final = 4  # trials that are drawn together, before any of them is judged
+_AS_GIVEN: Final = "as given"
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,12 @@ def tune(
     without_speakers: Sequence[str] = (),
     jobs: int | None = None,
     bars: Bars = no_bars,
+    spread: Spread = in_turn,
 ) -> Tuned:
     """Search settings for a recipe, and write the best as a new recipe.
 
-    The recipe as given is the first trial. The study is kept beside ``out``, so that a repeated call goes on.
+    The recipe as given is the first trial. Trials are drawn a few at a time, so that the same ones are tried whether
+    one core does them or a cluster. The study is kept beside ``out``, so that a repeated call goes on.
 
     Args:
         recipe: where the search begins.
@@ -110,8 +116,9 @@ def tune(
         seed: decides who is held out, the search, and every training.
         drop: emotions to leave out.
         without_speakers: people to be tested on later; nothing of them is read.
-        jobs: processes that measure features; trainings go one after another.
+        jobs: processes that measure features.
         bars: shows how far it is.
+        spread: does the trainings; by default one after another, here.
 
     Raises:
         CorpusError: if no honest model can come of these clips.
@@ -124,16 +131,11 @@ def tune(
     lesson = _lesson(recipe, admitted, seed, jobs=jobs, bars=bars)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = _open_study(optuna, out, key_of(recipe, lesson, seed), seed)
-    if not _complete(study):
-        study.enqueue_trial(_settings_of(recipe))
-
-    def objective(trial: Any) -> float:
-        drawn = {setting.name: setting.draw(trial, recipe) for setting in SETTINGS[recipe.network]}
-        return score(_changed(recipe, drawn), lesson, seed=seed)
-
+    _see_that_it_starts_as_given(optuna, study, recipe)
     left = max(trials - len(_complete(study)), 0)
     with bars("trying settings", left) as tell:
-        study.optimize(objective, n_trials=left, callbacks=[lambda study, trial: tell(1)])
+        for asked in range(0, left, ROUND):
+            _try_some(study, min(ROUND, left - asked), recipe, partial(_score_of, lesson, seed), (spread, tell))
     complete = _complete(study)
     best = _changed(recipe, study.best_trial.params)
     with atomic_write(out) as file:
@@ -141,7 +143,42 @@ def tune(
             f"# Found by hearfelt tune: validation UAR {study.best_value:.4f}, the best of {len(complete)} trials.\n"
         )
         file.write(best.to_toml())
-    return Tuned(best, study.best_value, complete[0].value, len(complete))
+    return Tuned(best, study.best_value, _start_of(study) or complete[0].value, len(complete))
+
+
+def _see_that_it_starts_as_given(optuna: Any, study: Any, recipe: Recipe) -> None:
+    waiting = study.get_trials(states=[optuna.trial.TrialState.WAITING])
+    if _start_of(study) is None and not any(_AS_GIVEN in trial.user_attrs for trial in waiting):
+        study.enqueue_trial(_settings_of(recipe), user_attrs={_AS_GIVEN: True})
+
+
+def _try_some(
+    study: Any,
+    count: int,
+    recipe: Recipe,
+    judge: Callable[[Recipe], float],
+    how: tuple[Spread, Callable[[int], None]],
+) -> None:
+    """Draw a few settings, have each judged, and tell the study."""
+    spread, tell = how
+    drawn = {}
+    for _ in range(count):
+        trial = study.ask()
+        settings = {setting.name: setting.draw(trial, recipe) for setting in SETTINGS[recipe.network]}
+        drawn[trial.number] = _changed(recipe, settings)
+    untold = set(drawn)
+    try:
+        for number, value in spread(judge, drawn):
+            study.tell(number, value)
+            untold.remove(number)
+            tell(1)
+    finally:
+        for number in untold:  # stopped or failed: a search that goes on draws others
+            study.tell(number, state=require("optuna", "tune").trial.TrialState.FAIL)
+
+
+def _score_of(lesson: Lesson, seed: int, recipe: Recipe) -> float:
+    return score(recipe, lesson, seed=seed)
 
 
 def score(recipe: Recipe, lesson: Lesson, *, seed: int) -> float:
@@ -194,6 +231,12 @@ def _open_study(optuna: Any, out: Path, key: str, seed: int) -> Any:
 
 def _complete(study: Any) -> list[Any]:
     return [trial for trial in study.trials if trial.value is not None]
+
+
+def _start_of(study: Any) -> float | None:
+    """Tell the score of the recipe as given; None if it was not tried yet."""
+    scores = [trial.value for trial in _complete(study) if _AS_GIVEN in trial.user_attrs]
+    return float(scores[0]) if scores else None
 
 
 def _value_in(recipe: Recipe, name: str) -> Any:

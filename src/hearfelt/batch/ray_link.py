@@ -1,0 +1,76 @@
+"""How a Ray cluster is reached, and what is said when that fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from hearfelt.errors import HearfeltError, require
+
+__all__ = ["connected", "in_words"]
+
+_LOCAL: Final = "local"  # a cluster of this machine alone, for trying it
+_LISTENS_S: Final = 20.0
+_QUIET: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+
+
+@contextmanager
+def connected(address: str, workers: int | None) -> Iterator[Any]:
+    """Belong to a Ray cluster for a while.
+
+    Args:
+        address: ``"auto"`` for the cluster that this machine belongs to, ``host:port`` or ``ray://host:port`` for
+            another, ``"local"`` for one of this machine alone.
+        workers: how many cores a cluster of this machine alone has; None for all.
+
+    Yields:
+        The package ``ray``.
+
+    Raises:
+        ExtraMissingError: if Ray is not installed.
+        HearfeltError: if the cluster cannot be reached.
+    """
+    os.environ.update(_QUIET)  # nothing is told to anybody about who uses Ray, and how
+    ray = require("ray", "ray")
+    was_there = ray.is_initialized()
+    _refuse_deaf(address)
+    try:
+        if not was_there:
+            own = {"num_cpus": workers, "include_dashboard": False} if address == _LOCAL else {}
+            with in_words(ray, address):
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+        yield ray
+    finally:
+        if not was_there:
+            ray.shutdown()
+
+
+@contextmanager
+def in_words(ray: Any, address: str) -> Iterator[None]:
+    """Make one sentence of whatever a cluster fails with."""
+    try:
+        yield
+    except HearfeltError:
+        raise
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        reason = " ".join(str(error).split())[-300:]
+        raise HearfeltError(f"the Ray cluster at {address} failed ({reason}); the same command goes on") from error
+
+
+def _refuse_deaf(address: str) -> None:
+    """Find out at once whether anybody listens at an address; Ray itself would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return  # "auto" and "local"
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_LISTENS_S).close()
+    except (OSError, OverflowError) as error:
+        raise HearfeltError(f"no Ray cluster answers at {address} ({error}); check the address") from error
