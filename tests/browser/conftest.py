@@ -30,13 +30,14 @@ EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
 BrowserMaker = Callable[..., AbstractContextManager[Browser]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _playwright() -> Iterator[Playwright]:
+    """Playwright, for one module: while it runs, this thread has an event loop, and other tests want their own."""
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_browser(_playwright: Playwright) -> BrowserMaker:
     """Starts Chromium, with further arguments; a test skips where there is none."""
     if not CHROMIUM:

@@ -240,3 +240,19 @@ def test_the_wave_moves_only_where_motion_is_welcome(service: Any, browser: Brow
     with browser.new_context(reduced_motion=motion) as context:
         before, after = still(opened(context.new_page(), service.page))
         assert (before != after) is moves
+
+
+def test_the_javascript_of_the_docs_runs(service: Any, page: Page, spoken: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "live.md").read_text(encoding="utf-8")
+    code = text.split("```js\n")[1].split("```")[0].replace("127.0.0.1:8000", f"127.0.0.1:{service.port}")
+    sound, rate_hz = soundfile.read(spoken, dtype="float32")
+    opened(page, service.page)
+    events, closed = page.evaluate(
+        f"async ([samples, rate]) => {{ {code} const events = [];"
+        "  const closed = await listen(new Float32Array(samples), rate, (event) => events.push(event));"
+        "  return [events, closed]; }",
+        [sound.tolist(), rate_hz],
+    )
+    assert closed == 1000
+    assert {event["emotion"] for event in events if event["type"] == "moment"} <= heard_in(spoken)
+    assert {event["type"] for event in events} == {"moment", "now"}

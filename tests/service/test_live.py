@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 import json
 import runpy
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -11,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from websockets import exceptions
 from websockets.sync import client
 
 from hearfelt.audio import audio_files, read_audio, resample
 from hearfelt.inference.moments import Moment
+from hearfelt.inference.prediction import SURE_WORDS
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.service.stream_protocol import event_text
 from hearfelt.service.stream_settings import StreamSettings
@@ -284,3 +288,27 @@ def test_the_moments_of_a_stream_are_final(here: Any, talk: np.ndarray) -> None:
     assert [(one["start_s"], one["emotion"]) for one in moments] == [
         (one.start_s, one.emotion) for one in timeline.moments if isinstance(one, Moment)
     ]
+
+
+def test_the_python_of_the_docs_runs(here: Any, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "live.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0].replace("127.0.0.1:8000", f"127.0.0.1:{here.port}")
+    audio = read_audio(audio_files(EXAMPLES)[0])
+    soundfile.write(tmp_path / "clip.wav", audio.samples, audio.rate_hz, subtype="FLOAT")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    moments = Recognizer.load("tiny", threads=1).timeline(tmp_path / "clip.wav").moments
+    expected = [f"{one.start_s:.1f} to {one.end_s:.1f} s: {one.emotion}" for one in moments]
+    assert done.stdout.splitlines() == expected != []
+
+
+def test_the_docs_name_the_limits_and_words_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "live.md").read_text(encoding="utf-8")
+    limits = StreamSettings()
+    for least, word in SURE_WORDS[:-1]:
+        assert f"| {least:.0%} and more | {word} |".replace("%", " %") in page
+    assert f"may be ({limits.most})" in page
+    assert f"nothing came for {limits.idle_s:g} s, or no first message within {limits.opening_s:g} s" in page
+    assert (limits.longest_s, limits.message_bytes) == (3_600, 1_000_000)  # an hour, 1 MB

@@ -54,6 +54,7 @@ class Page {
     this.last = null;
     this.nowAt_s = -Infinity;
     this.wave.clear();
+    main.removeAttribute("data-sound");
     id("moments").replaceChildren();
     id("nothing").hidden = false;
     id("record").hidden = true;
@@ -109,6 +110,7 @@ class Page {
     if (!this.conversation) return; // the last block of what has failed
     this.conversation.send(sound);
     this.wave.add(peaks);
+    main.setAttribute("data-sound", "");
     id("time").textContent = clock(this.wave.heard_s);
     if (this.isRunning && this.wave.heard_s - this.nowAt_s > SILENT_AFTER_S) this.quiet();
   }
@@ -134,8 +136,7 @@ class Page {
   /** Nobody speaks just now. */
   quiet() {
     if (this.last) {
-      const when = `${clock(this.last.start_s)} to ${clock(Math.ceil(this.last.end_s))}`;
-      this.answer(this.last, "past", `${this.looks.sure(this.last)} · heard from ${when}`);
+      this.answer(this.last, "past", `${this.looks.sure(this.last)} · heard at ${between(this.last)}`);
     } else {
       this.say("quiet", "", "Listening", "Nobody is speaking yet.");
     }
@@ -167,7 +168,7 @@ class Page {
   list(moment) {
     const row = document.createElement("li");
     row.style.setProperty("--mark", this.looks.colour(moment.emotion, document.body));
-    const time = `${clock(moment.start_s)} to ${clock(Math.ceil(moment.end_s))}`;
+    const time = between(moment);
     const what = labelled("what", this.looks.emoji(moment.emotion), moment.emotion);
     row.append(spanned("time", time), what, spanned("how", this.looks.sure(moment)));
     id("moments").append(row);
@@ -192,6 +193,10 @@ class Page {
       entry.style.setProperty("--share", String(probabilities[entry.dataset.emotion] ?? 0));
     }
   }
+}
+
+function between({ start_s, end_s }) {
+  return `${clock(Math.round(start_s))}–${clock(Math.round(end_s))}`;
 }
 
 function spanned(name, text) {

@@ -1,0 +1,230 @@
+"""Take pictures of the live page in every state it can be in.
+
+    python scripts/screenshots_live.py [--out docs/screenshots] [--chromium chromium]
+
+A real service runs on loopback, and Chromium's fake microphone plays the bundled synthetic voices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from PIL import Image
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from hearfelt.audio import audio_files, read_audio, resample
+
+HERE = Path(__file__).parents[1]
+server = runpy.run_path(str(HERE / "tests" / "service" / "live_server.py"))
+RATE = 48_000
+VOICES = {"voices": ("loud", "high", "bright", "even"), "unsure": ("even",), "silence": ()}
+NEVER = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
+FAILS = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{name}'))"
+DESKTOP, PHONE, WIDE = (1_280, 860), (360, 740), (1_920, 1_000)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One picture: how large, how bright, and at what address."""
+
+    size: tuple[int, int] = DESKTOP
+    theme: str = "light"
+    query: str = ""
+    whole: bool = False
+    script: str = ""
+
+
+class Photographer:
+    """Opens pages of a browser with a voice in its microphone, and takes their pictures."""
+
+    def __init__(self, browser: Browser, address: str, out: Path) -> None:
+        self._browser, self._address, self._out = browser, address, out
+
+    @contextmanager
+    def page(self, name: str, look: Look) -> Iterator[Page]:
+        width, height = look.size
+        with self._browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if look.theme == "dark" else "light"
+        ) as context:
+            context.set_default_timeout(30_000)
+            page = context.new_page()
+            if look.script:
+                page.add_init_script(look.script)
+            page.goto(f"{self._address}?theme={look.theme}{look.query}")
+            page.wait_for_selector("#start:enabled")
+            yield page
+            page.wait_for_timeout(400)  # bars of the legend have arrived
+            path = self._out / f"live-{name}.png"
+            page.screenshot(path=path, full_page=look.whole)
+            with Image.open(path) as picture:
+                picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+            print(path)
+
+
+def start(page: Page) -> None:
+    page.click("#start")
+
+
+def until(page: Page, state: str) -> None:
+    page.wait_for_selector(f'main[data-state="{state}"]')
+
+
+def heard(page: Page, moments: int) -> None:
+    start(page)
+    page.wait_for_selector(f"#moments li:nth-child({moments})")
+    until(page, "heard")
+    page.wait_for_timeout(900)
+
+
+def stopped(page: Page, moments: int) -> None:
+    heard(page, moments)
+    page.click("#start")
+    page.wait_for_selector("#start:enabled")
+
+
+def problem(page: Page) -> None:
+    start(page)
+    until(page, "problem")
+
+
+def quiet(page: Page) -> None:
+    start(page)
+    until(page, "quiet")
+    page.wait_for_timeout(2_500)
+
+
+def asking(page: Page) -> None:
+    start(page)
+    until(page, "asking")
+
+
+def unsure(page: Page) -> None:
+    start(page)
+    page.wait_for_selector("#moments li:nth-child(2)")
+    page.wait_for_selector('main[data-state="heard"] #said:text("?")')
+
+
+States = list[tuple[str, Look, Callable[[Page], None]]]
+
+USUAL: States = [
+    ("rest", Look(), lambda page: None),
+    ("rest-phone", Look(PHONE), lambda page: None),
+    ("asking", Look(script=NEVER), asking),
+    ("heard", Look(), lambda page: heard(page, 3)),
+    ("heard-dark", Look(theme="dark"), lambda page: heard(page, 2)),
+    ("heard-phone", Look(PHONE), lambda page: heard(page, 1)),
+    ("heard-wide", Look(WIDE), lambda page: heard(page, 3)),
+    ("embedded", Look((760, 700), query="&embed=1"), lambda page: heard(page, 1)),
+    ("stopped", Look(whole=True), lambda page: stopped(page, 3)),
+    ("stopped-phone-dark", Look(PHONE, "dark", whole=True), lambda page: stopped(page, 2)),
+    ("refused", Look(script=FAILS.format(name="NotAllowedError")), problem),
+    ("missing", Look(theme="dark", script=FAILS.format(name="NotFoundError")), problem),
+    ("embedded-refused", Look((760, 600), "dark", "&embed=1", False, FAILS.format(name="NotAllowedError")), problem),
+]
+
+
+def usual(browser: Browser, out: Path) -> None:
+    with server["running"](server["Settings"](models=("hearfelt",))) as service:
+        photographer = Photographer(browser, service.page, out)
+        for name, look, do in USUAL:
+            with photographer.page(name, look) as page:
+                do(page)
+
+
+def troubled(browser: Browser, out: Path) -> None:
+    """Take pictures of a service that goes away, is busy, or wants a key."""
+    with server["running"](server["Settings"](models=("hearfelt",))) as service:
+        gone = Photographer(browser, service.page, out).page("unreachable", Look())
+        lost = Photographer(browser, service.page, out).page("lost", Look())
+        first, second = gone.__enter__(), lost.__enter__()
+        heard(second, 1)
+    until(second, "problem")
+    problem(first)
+    lost.__exit__(None, None, None)
+    gone.__exit__(None, None, None)
+    none = server["StreamSettings"](most=0)
+    with (
+        server["running"](server["Settings"](models=("hearfelt",), streams=none)) as service,
+        Photographer(browser, service.page, out).page("busy", Look()) as page,
+    ):
+        problem(page)
+    with (
+        server["running"](server["Settings"](models=("hearfelt",)), allows=lambda key: False) as service,
+        Photographer(browser, service.page, out).page("key", Look()) as page,
+    ):
+        problem(page)
+
+
+def unsettled(browser: Browser, out: Path) -> None:
+    with (
+        server["running"](server["Settings"](models=("tiny",))) as service,
+        Photographer(browser, service.page, out).page("unsure", Look()) as page,
+    ):
+        unsure(page)
+
+
+def silent(browser: Browser, out: Path) -> None:
+    with (
+        server["running"](server["Settings"](models=("hearfelt",))) as service,
+        Photographer(browser, service.page, out).page("listening", Look()) as page,
+    ):
+        quiet(page)
+
+
+def write_voices(names: tuple[str, ...], path: Path) -> None:
+    """Write bundled voices one after another, with pauses, as a microphone would hear them."""
+    clips = audio_files(HERE / "src" / "hearfelt" / "examples")
+    parts = [np.random.default_rng(0).normal(0, 0.0008, RATE).astype(np.float32)]
+    for name in names:
+        audio = read_audio(next(clip for clip in clips if name in clip.stem))
+        parts += [resample(audio.samples, audio.rate_hz, RATE), parts[0][: RATE * 2 // 3]]
+    soundfile.write(path, np.concatenate(parts), RATE, subtype="PCM_16")
+
+
+@contextmanager
+def browsing(playwright: Playwright, chromium: str, voice: Path) -> Iterator[Browser]:
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    quietly = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
+    quietly += "--no-first-run --disable-quic"
+    browser = playwright.chromium.launch(
+        executable_path=chromium,
+        args=[
+            *quietly.split(),
+            "--no-first-run",
+            "--disable-quic",
+            *fake,
+            f"--use-file-for-fake-audio-capture={voice}",
+        ],
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--out", type=Path, default=HERE / "docs" / "screenshots")
+    parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        for name, rounds in (("voices", (usual, troubled)), ("unsure", (unsettled,)), ("silence", (silent,))):
+            voice = Path(folder) / f"{name}.wav"
+            write_voices(VOICES[name], voice)
+            with browsing(playwright, chosen.chromium, voice) as browser:
+                for take in rounds:
+                    take(browser, chosen.out)
+
+
+if __name__ == "__main__":
+    main()
