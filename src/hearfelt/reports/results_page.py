@@ -16,6 +16,7 @@ from hearfelt.evaluation.results import Results, find_results
 from hearfelt.evaluation.timed_results import TimedResults, find_timed_results
 from hearfelt.files import atomic_write
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
+from hearfelt.reports.measured import FILE, measured, measured_text
 from hearfelt.reports.model_card import Shipped, card_page
 from hearfelt.reports.model_card_figures import main_result
 from hearfelt.reports.numbers import bare, interval
@@ -45,6 +46,7 @@ ANCHORS: Final = Path("docs/anchors.toml")
 README: Final = Path("README.md")
 CARD: Final = Path("MODEL_CARD.md")
 WEIGHTS: Final = Path("src/hearfelt/weights")
+MEASURED: Final = Path("src/hearfelt/reports") / FILE
 RESULTS: Final = Path("results")
 BEGIN: Final = "<!-- results:begin -->"
 END: Final = "<!-- results:end -->"
@@ -129,6 +131,8 @@ def readme_block(results: Sequence[Results]) -> str:
 def write_pages(root: Path) -> list[Path]:
     """Write ``docs/results.md``, the block in the README where it has one, ``MODEL_CARD.md``, and their pictures.
 
+    ``measured.json``, the figures that come with the package, is written beside the module that reads it.
+
     Args:
         root: the checkout. The model card is of the default model's file in it, and not written where there is none.
 
@@ -180,6 +184,8 @@ def _wanted(root: Path) -> tuple[dict[Path, str], list[Picture]]:
         wanted[root / README] = text
     if (root / WEIGHTS / f"{DEFAULT_MODEL}.onnx").is_file():
         shipped = {path.stem: _shipped(path) for path in sorted((root / WEIGHTS).glob("*.onnx"))}
+        if (root / MEASURED).parent.is_dir():
+            wanted[root / MEASURED] = measured_text(measured(results, shipped))
         model = shipped.pop(DEFAULT_MODEL)
         speeds = read_speeds(root / SPEEDS)
         wanted[root / CARD] = card_page(model, results, others=list(shipped.values()), speeds=speeds)

@@ -1,0 +1,181 @@
+"""What the shipped models were measured to be worth, small enough to come with the package.
+
+``measured.json`` beside this module holds, for every shipped model, its figures, its confusion matrix and its
+reliability on each protocol. ``hearfelt results`` writes it from ``results/``, which the package does not bring.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+from hearfelt.evaluation.metrics import Reliability, reliability
+from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.results import Results
+from hearfelt.reports.model_card_figures import HONEST
+from hearfelt.reports.results_ladder import LADDER, is_ladder, ladder_models, scores_of
+
+__all__ = ["FILE", "Ladder", "Measured", "Measurement", "measured", "measured_text", "read_measured"]
+
+FILE: Final = "measured.json"
+_BINS: Final = 10  # of the reliability that people look at
+_DECIMALS: Final = 6
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One model on one protocol.
+
+    Attributes:
+        model: its name.
+        protocol: the protocol's name.
+        title: half a sentence that says over what it measures.
+        leaky: whether speakers or sounds were on both sides, so that the figures hold for nobody new.
+        very_file: whether the shipped file itself answered; else its recipe, trained anew in every fold.
+        uar: mean of the emotions' recalls, 0 to 1.
+        uar_ends: ends of its 95 % interval over speakers; empty where there is none.
+        accuracy: share of right answers, 0 to 1.
+        calibration_error: how far confidence was from the share of right answers, 0 to 1.
+        clips: how many were answered.
+        speakers: how many people spoke them.
+        seeds: how often everything was trained anew.
+        emotions: names of the rows and columns of ``confusion``.
+        confusion: answers of all seeds, a row for each true emotion.
+        reliability: how often answers of each confidence were right.
+    """
+
+    model: str
+    protocol: str
+    title: str
+    leaky: bool
+    very_file: bool
+    uar: float
+    uar_ends: tuple[float, ...]
+    accuracy: float
+    calibration_error: float
+    clips: int
+    speakers: int
+    seeds: int
+    emotions: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    reliability: tuple[Reliability, ...]
+
+    def shares(self) -> tuple[tuple[float, ...], ...]:
+        """Give the confusion matrix as shares of each row, 0 to 1."""
+        return tuple(tuple(count / max(sum(row), 1) for count in row) for row in self.confusion)
+
+    def most_confused(self, most: int) -> list[tuple[str, str, float]]:
+        """Name what is most often taken for something else: truth, answer, and share of the truth's clips."""
+        named = [
+            (truth, answer, share)
+            for truth, row in zip(self.emotions, self.shares(), strict=True)
+            for answer, share in zip(self.emotions, row, strict=True)
+            if truth != answer and share > 0
+        ]
+        return sorted(named, key=lambda one: -one[2])[:most]
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What leaks are worth: accuracy with one leak after another.
+
+    Attributes:
+        steps: words for each step, the honest one first.
+        models: for each model one accuracy a step, 0 to 1, None where it was not measured.
+        guess: accuracy of always giving the commonest answer.
+    """
+
+    steps: tuple[str, ...]
+    models: Mapping[str, tuple[float | None, ...]]
+    guess: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything that is known of the shipped models.
+
+    Attributes:
+        measurements: of all models, those without a leak first.
+        ladder: None where no model has climbed it.
+    """
+
+    measurements: tuple[Measurement, ...]
+    ladder: Ladder | None = None
+
+    def of(self, model: str) -> tuple[Measurement, ...]:
+        """Give those of one model, the one that stands for it first: over most speakers, without a leak."""
+        rank = {name: place for place, name in enumerate(HONEST)}
+        own = [one for one in self.measurements if one.model == model]
+        return tuple(sorted(own, key=lambda one: (one.leaky, rank.get(one.protocol, len(rank)))))
+
+
+def measured(results: Sequence[Results], models: Collection[str]) -> Measured:
+    """Gather what results say of some models.
+
+    Args:
+        results: all there are.
+        models: names of those that are shipped.
+    """
+    own = [one for one in results if one.name in models and not is_ladder(one) and not one.summary.get("dropped")]
+    climbed = ladder_models(results)
+    ladder = None
+    if climbed:
+        honest = next(iter(climbed.values()))[LADDER[0].protocol].evaluation.confusion.sum(axis=1)
+        scores = {name: tuple(scores_of(steps, "accuracy")) for name, steps in climbed.items()}
+        ladder = Ladder(tuple(step.words for step in LADDER), scores, round(float(honest.max() / honest.sum()), 6))
+    return Measured(tuple(_measurement(one) for one in own), ladder)
+
+
+def _measurement(one: Results) -> Measurement:
+    evaluation, protocol = one.evaluation, PROTOCOLS.get(one.protocol)
+    bins = reliability(evaluation.confidences, evaluation.correct, bins=_BINS)
+    return Measurement(
+        model=one.name,
+        protocol=one.protocol,
+        title=protocol.title if protocol else one.protocol,
+        leaky=bool(one.summary["leaky"]),
+        very_file=bool(one.summary.get("model")),
+        uar=round(one.figure("uar"), _DECIMALS),
+        uar_ends=one.interval("uar") or (),
+        accuracy=round(one.figure("accuracy"), _DECIMALS),
+        calibration_error=one.summary["ece"],
+        clips=len({(row.speaker, row.clip) for row in evaluation.rows}),
+        speakers=len(evaluation.speakers),
+        seeds=len(evaluation.seeds),
+        emotions=evaluation.emotions,
+        confusion=tuple(tuple(int(count) for count in row) for row in evaluation.confusion),
+        reliability=tuple(Reliability(*(round(value, _DECIMALS) for value in asdict(bin).values())) for bin in bins),
+    )
+
+
+def measured_text(known: Measured) -> str:
+    """Write what is known as JSON, a line for each measurement."""
+    lines = ",\n".join(json.dumps(asdict(one), ensure_ascii=False) for one in known.measurements)
+    ladder = json.dumps(asdict(known.ladder) if known.ladder else None, ensure_ascii=False)
+    return f'{{"measurements": [\n{lines}\n],\n"ladder": {ladder}}}\n'
+
+
+def read_measured(text: str | None = None) -> Measured:
+    """Read what comes with the package, or another text that :func:`measured_text` wrote."""
+    if text is None:
+        text = files("hearfelt.reports").joinpath(FILE).read_text(encoding="utf-8")
+    content = json.loads(text)
+    ladder = content["ladder"]
+    if ladder:
+        models = {name: tuple(scores) for name, scores in ladder["models"].items()}
+        ladder = Ladder(tuple(ladder["steps"]), models, ladder["guess"])
+    return Measured(tuple(_read(one) for one in content["measurements"]), ladder or None)
+
+
+def _read(values: Mapping[str, Any]) -> Measurement:
+    kept = dict(values)
+    kept |= {
+        "uar_ends": tuple(values["uar_ends"]),
+        "emotions": tuple(values["emotions"]),
+        "confusion": tuple(map(tuple, values["confusion"])),
+        "reliability": tuple(Reliability(**one) for one in values["reliability"]),
+    }
+    return Measurement(**kept)
