@@ -139,6 +139,21 @@ def test_a_missing_microphone_is_said_and_can_be_tried_again(service: Any, page:
     expect(page.locator("#record")).to_be_hidden()
 
 
+def test_whoever_stops_before_it_began_is_where_they_were(service: Any, page: Page) -> None:
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = () => new Promise((resolve) => (window.allow = resolve))"
+    )
+    opened(page, service.page).click("#start")
+    expect(page.locator("main")).to_have_attribute("data-state", "asking")
+    page.click("#start")
+    expect(page.locator("#said")).to_have_text("Say something")
+    expect(page.locator("#start")).to_have_text("Start listening")
+    stopped = page.evaluate(  # a permission that comes late is given back at once
+        "new Promise((resolve) => window.allow({getTracks: () => [{stop: () => resolve('stopped')}]}))"
+    )
+    assert stopped == "stopped"
+
+
 def test_a_microphone_that_the_browser_refuses_is_said(service: Any, start_browser: Any) -> None:
     refusing = ("--use-fake-device-for-media-stream", "--deny-permission-prompts")
     with start_browser(*refusing) as browser, browser.new_context() as context:

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.stream import Stream
 from hearfelt.service.stream_protocol import Opening
-from hearfelt.service.stream_session import StreamSession
+from hearfelt.service.stream_session import StreamSession, close_with
 from hearfelt.service.stream_settings import StreamSettings
 
 RATE = 16_000
@@ -120,3 +120,17 @@ def test_a_message_above_the_limit_gets_a_sentence_where_the_server_lets_it_thro
     detail = json.loads(sent[-2]["text"])["detail"]
     assert detail == "a message of 2,000,000 bytes; at most 1,000,000 are taken at once"
     assert sent[-1]["code"] == 1009
+
+
+def test_a_socket_that_the_server_closed_meanwhile_is_left_alone() -> None:
+    async def run() -> list[str]:
+        ends = Ends(text(rate_hz=RATE, encoding="mp3"))
+        socket = WebSocket({"type": "websocket", "headers": []}, ends.receive, ends.send)  # type: ignore[arg-type]
+        await socket.accept()
+        await close_with(socket, 1001)
+        await StreamSession(socket, begin, threads, StreamSettings()).run()  # there is nobody to complain to
+        await close_with(socket, 1000)
+        return [one["type"] for one in ends.sent]
+
+    with ThreadPoolExecutor(1) as threads:
+        assert asyncio.run(run()) == ["websocket.accept", "websocket.close"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from fastapi import APIRouter, FastAPI, WebSocket
@@ -56,10 +57,16 @@ def add_live(app: FastAPI, settings: LiveSettings, *, allows: KeyCheck | None = 
 
 
 def _stream_router(models: StreamModels, settings: LiveSettings, allows: KeyCheck | None) -> APIRouter:
-    router = APIRouter()
     limits = settings.streams
     places = StreamPlaces(limits.most)
     threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="stream")
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        yield
+        threads.shutdown(wait=False, cancel_futures=True)
+
+    router = APIRouter(lifespan=lifespan)
 
     @router.websocket("/v1/stream")
     async def stream(websocket: WebSocket) -> None:

@@ -127,7 +127,10 @@ class StreamSession:
             await self._send(event_text(event))
 
     async def _send(self, text: str) -> None:
-        await asyncio.wait_for(self._socket.send_text(text), self._settings.idle_s)
+        try:
+            await asyncio.wait_for(self._socket.send_text(text), self._settings.idle_s)
+        except RuntimeError as error:  # the server has closed the socket by itself, and has not said so yet
+            raise WebSocketDisconnect(FAILED) from error
 
     async def _end_with(self, error: HearfeltError) -> None:
         """Send what was heard so far, and why there will be no more."""
@@ -148,5 +151,5 @@ async def close_with(websocket: WebSocket, code: int) -> None:
     """Close a socket, without waiting for a client that takes nothing."""
     try:
         await asyncio.wait_for(websocket.close(code), 1.0)
-    except (WebSocketDisconnect, TimeoutError):
+    except (WebSocketDisconnect, TimeoutError, RuntimeError):  # it is closed, or nobody is there
         return

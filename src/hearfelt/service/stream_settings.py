@@ -13,7 +13,7 @@ class StreamSettings:
     """Limits on live streams.
 
     Attributes:
-        most: streams at once; one more is told that the service is busy.
+        most: streams at once; one more is told that the service is busy. Two cores hear ten in real time.
         longest_s: of sound in one stream, and of time that it may stay open.
         message_bytes: the largest message a client may send.
         opening_s: how long the first message may take.
@@ -24,7 +24,7 @@ class StreamSettings:
             this computer, such as ``hearfelt app``.
     """
 
-    most: int = 16
+    most: int = 10
     longest_s: float = 3600.0
     message_bytes: int = 1_000_000
     opening_s: float = 10.0

@@ -15,7 +15,7 @@ class Page {
   constructor(looks) {
     this.looks = looks;
     this.wave = new Wave(id("wave"), looks);
-    this.key = "";
+    this.rest = [id("said").textContent, id("sure").textContent];
     id("start").addEventListener("click", () => (this.isRunning ? this.stop() : this.start()));
     id("record").addEventListener("click", () => window.parent.postMessage({ type: "hearfelt:record" }, "*"));
     id("key-form").addEventListener("submit", (event) => {
@@ -51,7 +51,7 @@ class Page {
 
   begin() {
     this.isRunning = true;
-    this.last = null;
+    this.microphone = this.conversation = this.last = null;
     this.nowAt_s = -Infinity;
     this.wave.clear();
     main.removeAttribute("data-sound");
@@ -144,6 +144,11 @@ class Page {
 
   showEnd() {
     const many = id("moments").children.length;
+    if (this.wave.heard_s === 0) {
+      this.say("rest", "", ...this.rest); // stopped before it began
+      id("start").textContent = "Start listening";
+      return;
+    }
     if (many === 0) {
       this.say("stopped", "", "No speech was heard", "Is this the right microphone? Come closer, or speak a little louder.");
       return;
@@ -196,7 +201,8 @@ class Page {
 }
 
 function between({ start_s, end_s }) {
-  return `${clock(Math.round(start_s))}–${clock(Math.round(end_s))}`;
+  const [from, to] = [clock(Math.round(start_s)), clock(Math.round(end_s))];
+  return from === to ? from : `${from}–${to}`;
 }
 
 function spanned(name, text) {
