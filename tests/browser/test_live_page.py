@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import runpy
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +210,47 @@ def test_a_key_is_asked_for(page: Page) -> None:
         page.fill("#key", "mine")
         page.press("#key", "Enter")
         expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def around(service: Any, tmp_path: Path) -> Iterator[int]:
+    """The port of another server of this computer, whose page has the live page in a frame."""
+    frame = f'<iframe src="{service.page}?embed=1" allow="microphone" width="700" height="700"></iframe>'
+    (tmp_path / "index.html").write_text(f"<!doctype html><title>around</title>{frame}", encoding="utf-8")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(tmp_path))) as host:
+        thread = threading.Thread(target=host.serve_forever)
+        thread.start()
+        yield host.server_port
+        host.shutdown()
+        thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        return
+
+
+def test_it_hears_in_a_frame_of_a_page_of_this_computer(context: BrowserContext, around: int) -> None:
+    page = context.new_page()
+    page.goto(f"http://localhost:{around}/")
+    inside = page.frame_locator("iframe")
+    inside.locator("#start").click()
+    expect(inside.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+    inside.locator("#start").click()
+    expect(inside.locator("#start")).to_have_text("Start again", timeout=PATIENCE_MS)
+
+
+def test_a_page_from_elsewhere_cannot_embed_it(
+    service: Any, start_browser: Any, microphone: Any, spoken: Path, around: int
+) -> None:
+    elsewhere = "--host-resolver-rules=MAP example.org 127.0.0.1"
+    with start_browser(*microphone(spoken), elsewhere) as browser, browser.new_context() as context:
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text))
+        page.goto(f"http://example.org:{around}/")
+        until(lambda: page.wait_for_timeout(50) or any("frame-ancestors" in text for text in complaints))
+        assert page.frames[1].locator("#start").count() == 0
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
