@@ -12,6 +12,7 @@ __all__ = [
     "GRID",
     "INK",
     "MUTED",
+    "PAGE",
     "SECOND",
     "SURFACE",
     "THIRD",
@@ -43,6 +44,7 @@ INK: Final = Tone("ink", "#1d222b", "#e9ecf1")
 MUTED: Final = Tone("muted", "#59616e", "#a7afbc")
 GRID: Final = Tone("grid", "#dfe3e9", "#343b47")
 SURFACE: Final = Tone("surface", "#ffffff", "#1a1e25")
+PAGE: Final = Tone("page", "#f7f8fa", "#12151a")  # behind surfaces; no drawing has it
 ACCENT: Final = Tone("accent", "#27658f", "#7fb6de")
 SECOND: Final = Tone("second", "#c9771b", "#eda94f")
 THIRD: Final = Tone("third", "#7d8794", "#8e98a6")

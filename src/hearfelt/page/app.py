@@ -1,0 +1,44 @@
+"""The page's shell: its views, how one gets from one to another, and its style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib.resources import files
+
+import streamlit as st
+
+from hearfelt.page import listen_view, live_view, model_view
+from hearfelt.page.settings import PageSettings, page_settings
+from hearfelt.page.style import put_style
+
+__all__ = ["main"]
+
+View = Callable[[PageSettings], None]
+
+
+def main() -> None:
+    """Show the page; Streamlit runs this anew whenever a visitor does something."""
+    st.set_page_config(page_title="hearfelt", page_icon=str(files("hearfelt.page").joinpath("icon.svg")), layout="wide")
+    settings = page_settings()
+    views = [
+        _view("Listen", "listen", partial(listen_view.show, settings), is_first=True),
+        _view("Live", "live", partial(live_view.show, settings)),
+        _view("Model", "model", partial(model_view.show, settings)),
+    ]
+    chosen = st.navigation(views, position="hidden")
+    put_style()
+    _put_header(views, chosen.title)
+    chosen.run()
+
+
+def _view(title: str, path: str, show: Callable[[], None], *, is_first: bool = False) -> st.Page:
+    return st.Page(show, title=title, url_path=path, default=is_first)
+
+
+def _put_header(views: list[st.Page], chosen: str) -> None:
+    with st.container(horizontal=True, key="hf-header", vertical_alignment="center"):
+        st.html('<p class="hf-brand">hearfelt</p>')
+        with st.container(horizontal=True, key=f"hf-nav-{chosen.casefold()}"):
+            for view in views:
+                st.page_link(view, label=view.title)
