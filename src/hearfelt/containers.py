@@ -12,6 +12,7 @@ import struct
 from typing import BinaryIO, Final
 
 from hearfelt.errors import AudioError
+from hearfelt.mp4_tables import declared_in_fragment, declared_too_many
 
 __all__ = ["id3_length", "refuse_cut_short"]
 
@@ -204,7 +205,7 @@ def _check_caf(file: BinaryIO, size: int, name: str) -> None:
 
 
 def _check_mp4(file: BinaryIO, size: int, name: str) -> None:
-    place, kinds = 0, set()
+    place, kinds, declared = 0, set(), 0
     for _ in range(_MOST_PARTS):
         file.seek(place)
         head = file.read(16)
@@ -216,8 +217,16 @@ def _check_mp4(file: BinaryIO, size: int, name: str) -> None:
         kinds.add(head[4:8])
         if head[4:8] == b"moov":
             file.seek(place)
-            if _MP4_ENCRYPTED.search(file.read(min(length, _MP4_CONTENTS))):
+            contents = file.read(min(length or size, _MP4_CONTENTS))
+            if _MP4_ENCRYPTED.search(contents):
                 raise _encrypted(name)
+            if declared_too_many(contents, size):
+                raise _too_many_samples(name)
+        elif head[4:8] == b"moof":
+            file.seek(place)
+            declared += declared_in_fragment(file.read(min(length or size, _MP4_CONTENTS)))
+            if declared > size:
+                raise _too_many_samples(name)
         if length == 0:  # to the end of the file
             break
         if length < 8:
@@ -271,6 +280,13 @@ def _check_asf(file: BinaryIO, size: int, name: str) -> None:
 
 def _encrypted(name: str) -> AudioError:
     return AudioError(f"{name}: encrypted (DRM); a copy without protection is wanted")
+
+
+def _too_many_samples(name: str) -> AudioError:
+    return AudioError(
+        f"{name}: a table that contradicts itself, more samples than the file has room for;"
+        " copy or record the file again"
+    )
 
 
 def _cut_short(name: str, promised: int, held: int) -> AudioError:
