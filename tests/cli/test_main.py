@@ -159,3 +159,12 @@ def test_a_fault_of_the_disk_is_told_with_what_would_be_right(
         run(["clips", "x"])
     assert stopped.value.code == 1
     assert capsys.readouterr().err.startswith(f"hearfelt: there/x.csv: {words}")
+
+
+def test_debug_shows_where_the_fault_of_one_file_arose(here: Callable, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("no sound at all")
+    quiet = here("recognize", tmp_path / "text.wav", "--model", model)
+    shown = here("recognize", tmp_path / "text.wav", "--model", model, "--debug")
+    assert quiet[0] == shown[0] == 3
+    assert "Traceback" not in quiet[2]
+    assert "Traceback" in shown[2]

@@ -123,7 +123,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # an old terminal's encoding is no reason to stop
     try:
-        typer.main.get_command(app)(args=rest, prog_name="hearfelt")
+        typer.main.get_command(app)(args=rest, prog_name="hearfelt", obj=debug)
     except HearfeltError as error:
         _stop(str(error), exit_code(error), debug=debug)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _recognize(
+    context: typer.Context,
     paths: Annotated[
         list[str] | None,
         typer.Argument(metavar="[PATH]...", help="Sound files, folders of them, or - for standard input."),
@@ -81,6 +83,8 @@ def _recognize(
                     sound = stack.enter_context(sound_of(source, form, is_read_again=plot is not None))
                     answer = _answered(recognizer, source, sound, why=why)
                 except AudioError as error:
+                    if context.obj:  # --debug
+                        traceback.print_exception(error)
                     answer = Answer(source, error=error)
                 show(answer)
                 first_error = first_error or answer.error
