@@ -56,3 +56,13 @@ def test_what_comes_with_the_package_is_what_the_results_say() -> None:
     known = measured(find_results(RESULTS), shipped_models())
     assert read_measured() == known, "make docs writes it anew"
     assert {one.model for one in known.measurements} == set(shipped_models())
+
+
+def test_how_often_sure_answers_were_right_is_counted_from_all_of_them(weak: list[Results]) -> None:
+    [one, _] = measured(weak, {"weak"}).of("weak")
+    confidences, correct = weak[1].evaluation.confidences, weak[1].evaluation.correct
+    among = (confidences > 0.3) & (confidences <= 0.5)
+    count, share = one.right_between(0.3, 0.5)
+    assert count == among.sum() > 0
+    assert share == pytest.approx(correct[among].mean(), abs=1e-5)
+    assert one.right_between(0.5, 0.5) == (0, 0)

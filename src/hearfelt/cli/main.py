@@ -23,6 +23,7 @@ from hearfelt.cli import (
     listen,
     recognize,
     results,
+    showing,
     teach,
     timeline,
     training,
@@ -49,6 +50,7 @@ _INTERRUPTED: Final = 130
 # The commands in the order in which the help shows them, under the heading they stand under there.
 _GROUPS: Final = {
     "Recognize": (recognize, timeline, listen, batch, card, demo, doctor),
+    "In the browser": (showing,),
     "Corpora": (corpora, exploring, features),
     "Train and measure": (training, teach, results),
 }
@@ -58,6 +60,7 @@ _EPILOG: Final = (
         "hearfelt demo                              # see it work on bundled clips",
         "hearfelt recognize clip.wav other.mp3      # the emotion, and how sure",
         "hearfelt recognize folder/ --format json   # for another program",
+        "hearfelt app                               # the same as a page in the browser",
         "hearfelt corpora get ravdess ~/ravdess     # recordings to learn from",
         "hearfelt explore ~/ravdess                 # a page that shows them",
     )

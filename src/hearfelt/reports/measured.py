@@ -36,7 +36,7 @@ class Measurement:
         leaky: whether speakers or sounds were on both sides, so that the figures hold for nobody new.
         very_file: whether the shipped file itself answered; else its recipe, trained anew in every fold.
         uar: mean of the emotions' recalls, 0 to 1.
-        uar_ends: ends of its 95 % interval over speakers; empty where there is none.
+        uar_ends: ends of its 95 % interval over speakers; None where there is none.
         accuracy: share of right answers, 0 to 1.
         calibration_error: how far confidence was from the share of right answers, 0 to 1.
         clips: how many were answered.
@@ -53,7 +53,7 @@ class Measurement:
     leaky: bool
     very_file: bool
     uar: float
-    uar_ends: tuple[float, ...]
+    uar_ends: tuple[float, float] | None
     accuracy: float
     calibration_error: float
     clips: int
@@ -76,6 +76,12 @@ class Measurement:
             if truth != answer and share > 0
         ]
         return sorted(named, key=lambda one: -one[2])[:most]
+
+    def right_between(self, low: float, high: float) -> tuple[int, float]:
+        """Count the answers whose confidence lies between two tenths, and tell which share of them was right."""
+        bins = [one for one in self.reliability if low < (one.low + one.high) / 2 < high]
+        count = sum(one.count for one in bins)
+        return count, sum(one.count * one.accuracy for one in bins) / max(count, 1)
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ def _measurement(one: Results) -> Measurement:
         leaky=bool(one.summary["leaky"]),
         very_file=bool(one.summary.get("model")),
         uar=round(one.figure("uar"), _DECIMALS),
-        uar_ends=one.interval("uar") or (),
+        uar_ends=one.interval("uar"),
         accuracy=round(one.figure("accuracy"), _DECIMALS),
         calibration_error=one.summary["ece"],
         clips=len({(row.speaker, row.clip) for row in evaluation.rows}),
@@ -173,7 +179,7 @@ def read_measured(text: str | None = None) -> Measured:
 def _read(values: Mapping[str, Any]) -> Measurement:
     kept = dict(values)
     kept |= {
-        "uar_ends": tuple(values["uar_ends"]),
+        "uar_ends": tuple(values["uar_ends"]) if values["uar_ends"] else None,
         "emotions": tuple(values["emotions"]),
         "confusion": tuple(map(tuple, values["confusion"])),
         "reliability": tuple(Reliability(**one) for one in values["reliability"]),

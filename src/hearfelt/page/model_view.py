@@ -1,0 +1,143 @@
+"""The Model view: what a model was measured to be worth, where it errs, and what it cannot do."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import streamlit as st
+
+from hearfelt.corpora.catalog import FORMS
+from hearfelt.inference.card import ModelCard
+from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
+from hearfelt.page import model_drawing, model_markup
+from hearfelt.page.settings import PageSettings
+from hearfelt.page.style import read_asset
+from hearfelt.reports.measured import Ladder, Measured, Measurement, read_measured
+from hearfelt.reports.numbers import many, percent
+
+__all__ = ["show"]
+
+_CONFUSIONS: Final = 3  # told in words
+_SURE: Final = (0.7, 0.9)  # "fairly sure"
+
+_NOT_FOR: Final = (
+    "It judges nobody: it is not for hiring, teaching, policing, border control, insurance, medicine or lie detection."
+    " In the European Union, inferring emotions at work and in education is prohibited with few exceptions"
+    " (Regulation (EU) 2024/1689, Article 5(1)(f)).",
+    "It was measured on clean recordings of one person at a time. Noise, rooms, phones, several voices make it worse.",
+    "Every clip gets one of its labels, and a wrong one where none of them fits.",
+)
+
+
+def show(settings: PageSettings) -> None:
+    """Show the view.
+
+    Args:
+        settings: of the page; this view needs none of them.
+    """
+    st.html(f"<style>{read_asset('model.css')}</style>")
+    st.header("How well it hears", anchor=False)
+    names = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
+    name = st.segmented_control("Model", names, default=names[0], required=True, key="model-shown") or names[0]
+    card, known = _card_of(name), read_measured()
+    own = known.of(name)
+    st.markdown(f"**{card.name}**: {card.description}")
+    if own:
+        _show_worth(own[0])
+    _show_limits(card)
+    if len(own) > 1 or known.ladder:
+        _show_leaks(own, known)
+    _show_card(card, model_path(name).stat().st_size)
+
+
+@st.cache_resource(show_spinner=False)
+def _card_of(name: str) -> ModelCard:
+    """Read a shipped model's card; nothing of a visitor is in it."""
+    return Recognizer.load(name, threads=1).card
+
+
+def _show_worth(one: Measurement) -> None:
+    st.html(model_markup.scale(one))
+    st.subheader("What it takes for what", anchor=False)
+    st.html(
+        f'<div class="hf-beside">{model_markup.confusion(one)}<div class="hf-prose"><p>{_confused(one)}</p>'
+        "<p>Each row is an emotion that was meant, with all that was answered for it, in per cent. On the diagonal,"
+        " it was right.</p></div></div>"
+    )
+    st.subheader("Whether its confidence can be believed", anchor=False)
+    count, share = one.right_between(*_SURE)
+    words = (
+        "It says how sure it is, and that was compared with how often it was right: ideally the two are the same."
+        f" Of the {many(count, 'answer')} that it called fairly sure, {percent(share)} were right; on average it was"
+        f" off by {percent(one.calibration_error)}. On sounds unlike these, such as other languages or noisy rooms, it"
+        " may be far too sure."
+    )
+    st.html(f'<p class="hf-prose">{words}</p>{model_markup.sureness(one)}')
+    with st.expander("The same as a diagram"):
+        st.html(
+            f"{model_drawing.reliability(one)}<p class='hf-prose'>On the dashed line it is exactly as sure as it is"
+            " right; above it, it is too modest, below it too sure. A larger point stands for more answers.</p>"
+        )
+
+
+def _confused(one: Measurement) -> str:
+    said = [f"{truth} for {answer} ({100 * share:.0f} %)" for truth, answer, share in one.most_confused(_CONFUSIONS)]
+    return f"Its commonest mistakes: it takes {', '.join(said[:-1])} and {said[-1]}."
+
+
+def _show_limits(card: ModelCard) -> None:
+    st.subheader("What it cannot do", anchor=False)
+    st.html(model_markup.bullets([*dict.fromkeys([*card.limits, *_NOT_FOR])]))
+
+
+def _show_leaks(own: tuple[Measurement, ...], known: Measured) -> None:
+    st.subheader("Why other figures are higher", anchor=False)
+    st.html(
+        '<p class="hf-prose">A voice is easier to know again than an emotion. Where the same speakers are learned from'
+        " and tested, scores rise, and say nothing about a new voice. Such figures are common, so ours are here as"
+        " well, marked <em>leaky</em>, to be compared with those and not to be believed.</p>"
+        + model_markup.figures(own)
+    )
+    if known.ladder:
+        _show_ladder(known.ladder)
+
+
+def _show_ladder(steps: Ladder) -> None:
+    st.subheader("What each leak is worth", anchor=False)
+    words = "".join(f"<li>{step}</li>" for step in steps.steps)
+    st.html(f"{model_drawing.ladder(steps)}<ol class='hf-list'>{words}</ol>")
+
+
+def _show_card(card: ModelCard, size: int) -> None:
+    st.subheader("The model's own card", anchor=False)
+    st.html(model_markup.facts(_facts(card, size)))
+    st.download_button(
+        "Download the whole card",
+        json.dumps(json.loads(card.to_json()), indent=1, ensure_ascii=False),
+        f"{card.name}-card.json",
+        "application/json",
+        on_click="ignore",
+    )
+
+
+def _facts(card: ModelCard, size: int) -> list[tuple[str, str]]:
+    heard = (
+        f"{_title(name)} ({one.get('clips', 0):,} clips, {one.get('licence')})" for name, one in card.corpora.items()
+    )
+    takes = "the sound itself" if card.input == "sound" else "162 numbers taken from the sound"
+    rows = [
+        ("answers", ", ".join(card.labels)),
+        ("listens to", takes + (f", {card.window_s:g} s at once" if card.window_s else "")),
+        ("learned from", "\n".join(heard)),
+        ("has heard", many(len(card.heard_speakers), "speaker")),
+        ("calls itself unsure", f"below {card.unsure_below * 100:.0f} % confidence"),
+        ("size", f"{size / 1e6:.1f} MB" + (f", {card.parameters:,} parameters" if card.parameters else "")),
+        ("licence of the weights", card.licence or "unknown"),
+        ("written by", f"hearfelt {card.version}"),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+
+def _title(corpus: str) -> str:
+    return FORMS[corpus].title if corpus in FORMS else corpus

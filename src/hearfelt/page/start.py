@@ -1,0 +1,8 @@
+"""What Streamlit runs for every visit and every change: the page."""
+
+from __future__ import annotations
+
+from hearfelt.page.app import main
+
+if __name__ == "__main__":
+    main()
