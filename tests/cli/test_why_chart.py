@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from hearfelt.cli.why_chart import occlusion_sentence, why_chart, why_sentence
+from hearfelt.cli.why_chart import why_chart
 from hearfelt.features.classic import GROUPS
 from hearfelt.inference.explain import Explanation
 from hearfelt.inference.occlusion import BANDS_HZ, Occlusion
@@ -40,15 +40,6 @@ def test_the_chart_puts_for_to_the_right_and_against_to_the_left_strongest_first
     assert "█" not in second.partition("│")[0]
 
 
-def test_the_sentence_leaves_out_what_hardly_mattered() -> None:
-    assert why_sentence(explanation(mfcc=1.0, rms=-0.05)).endswith("the timbre of the voice spoke most for angry.")
-    assert why_sentence(explanation(mfcc=1.0, rms=-0.5)).endswith("for angry; loudness against it.")
-
-
-def test_the_sentence_says_so_if_nothing_spoke_for_the_answer() -> None:
-    assert "nothing spoke for angry" in why_sentence(explanation(mfcc=-1.0, rms=-0.5))
-
-
 @pytest.mark.parametrize("width", [30, 40, 63, 80, 120])
 @pytest.mark.parametrize("windows", [10, 60])
 def test_a_chart_of_occlusion_fits(width: int, windows: int) -> None:
@@ -71,26 +62,5 @@ def test_where_nothing_speaks_against_the_answer_there_is_no_line_for_it() -> No
     assert "against" not in chart
 
 
-@pytest.mark.parametrize(
-    ("time", "band", "words"),
-    [
-        (1.0, 1.0, "Without 1.0 to 1.2 s it is less sure of angry, and without 2,682 to 3,934 Hz."),
-        (-1.0, -1.0, "Without 1.0 to 1.2 s it is surer of angry, and without 2,682 to 3,934 Hz."),
-        (1.0, -1.0, "Without 1.0 to 1.2 s it is less sure of angry, and surer without 2,682 to 3,934 Hz."),
-    ],
-)
-def test_the_sentence_of_occlusion_says_what_changes_and_that_it_is_no_cause(
-    time: float, band: float, words: str
-) -> None:
-    sentence = occlusion_sentence(occlusion({10: time, 3: 0.2}, {5: band, 1: 0.2}))
-    assert sentence.startswith(words)
-    assert sentence.endswith("not a cause.")
-
-
 def test_a_flat_chart_is_drawn_all_the_same() -> None:
     assert "for" in why_chart(occlusion({}, {}), 80).plain
-
-
-def test_where_hardly_anything_changes_the_sentence_says_so() -> None:
-    sentence = occlusion_sentence(occlusion({10: 0.05}, {5: -0.09}))
-    assert sentence.startswith("No stretch and no band alone makes it much less sure of angry. Occlusion: ")

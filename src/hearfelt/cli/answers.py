@@ -64,15 +64,13 @@ def printing(
 @contextmanager
 def _json() -> Iterator[Show]:
     from hearfelt.cli.output import print_json
+    from hearfelt.reports.answers import answer_object, refusal_object
 
     def show(answer: Answer) -> None:
         if answer.prediction is None:
-            print_json({"source": answer.source, "error": str(answer.error)})
-            return
-        line = {"source": answer.source, **_fields(answer.prediction)}
-        if answer.explanation is not None:
-            line["why"] = answer.explanation.to_dict()
-        print_json(line)
+            print_json(refusal_object(answer.source, str(answer.error)))
+        else:
+            print_json(answer_object(answer.source, answer.prediction, answer.explanation))
 
     yield show
 
@@ -80,21 +78,16 @@ def _json() -> Iterator[Show]:
 @contextmanager
 def _csv(recognizer: Recognizer, why: bool) -> Iterator[Show]:
     from hearfelt.cli.output import print_csv_row
+    from hearfelt.reports.answers import answer_columns, answer_row, refusal_row
 
-    labels = recognizer.labels
-    reasons = _reasons(recognizer.card.input) if why else []
-    facts = ["emotion", "confidence", "unsure", "model", "duration_s"]
-    print_csv_row(["source", *facts, *labels, *reasons, "error"])
+    columns = answer_columns(recognizer.labels, reasons_of=recognizer.card.input if why else "")
+    print_csv_row(columns)
 
     def show(answer: Answer) -> None:
         if answer.prediction is None:
-            blanks = [""] * len([*facts, *labels, *reasons])
-            print_csv_row([answer.source, *blanks, str(answer.error)])
-            return
-        values = _fields(answer.prediction)
-        numbers = _numbers(answer.explanation) if answer.explanation is not None else ()
-        probabilities = answer.prediction.probabilities.values()
-        print_csv_row([answer.source, *(values[fact] for fact in facts), *probabilities, *numbers, ""])
+            print_csv_row(refusal_row(answer.source, str(answer.error), columns))
+        else:
+            print_csv_row(answer_row(answer.source, answer.prediction, answer.explanation))
 
     yield show
 
@@ -124,38 +117,3 @@ def _table(recognizer: Recognizer, sources: Sequence[str]) -> Iterator[Show]:
     yield show
     if any(unsure):
         screen.print(f"? unsure: confidence under {recognizer.card.unsure_below:.0%}", style="dim")
-
-
-def _fields(prediction: Prediction) -> dict[str, object]:
-    return {
-        "emotion": prediction.emotion,
-        "confidence": prediction.confidence,
-        "probabilities": dict(prediction.probabilities),
-        "unsure": prediction.is_unsure,
-        "model": prediction.model,
-        "duration_s": prediction.duration_s,
-    }
-
-
-def _reasons(kind: str) -> list[str]:
-    """Name the columns of reasons for a model that takes this kind of input."""
-    if kind == "sound":
-        from hearfelt.inference.occlusion import BANDS_HZ
-
-        bands = [f"without_{low:.0f}_{high:.0f}_hz" for low, high in BANDS_HZ]
-        return [*bands, "without_start_s", "without_end_s", "without_effect"]
-    from hearfelt.features.classic import GROUPS
-
-    return [f"why_{group}" for group in GROUPS]
-
-
-def _numbers(explanation: Explanation | Occlusion) -> list[float]:
-    """Give what stands in the columns of reasons."""
-    from hearfelt.inference.explain import Explanation
-
-    if isinstance(explanation, Explanation):
-        return list(explanation.contributions.values())
-    place = explanation.strongest_time
-    middle_s, half_s = explanation.times_s[place], explanation.window_s / 2
-    start_s, end_s = max(0.0, middle_s - half_s), middle_s + half_s
-    return [*explanation.band_effects, round(start_s, 6), round(end_s, 6), explanation.time_effects[place]]

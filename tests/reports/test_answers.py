@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from hearfelt.features.classic import GROUPS
+from hearfelt.inference.explain import Explanation
+from hearfelt.inference.occlusion import BANDS_HZ, Occlusion
+from hearfelt.inference.prediction import Prediction
+from hearfelt.reports.answers import answer_columns, answer_object, answer_row, refusal_object, refusal_row
+
+SAD = Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "tiny")
+SHAPLEY = Explanation(SAD, 1.0, 0.5, dict.fromkeys(GROUPS, 0.1))
+OCCLUSION = Occlusion(SAD, 1.0, 0.5, (0.2, 1.0, 1.8), (0.0, -2.0, 1.0), BANDS_HZ, (0.3,) * len(BANDS_HZ))
+
+
+@pytest.mark.parametrize(("kind", "why"), [("", None), ("classic-162", SHAPLEY), ("sound", OCCLUSION)])
+def test_a_row_has_a_cell_for_every_column(kind: str, why: Explanation | Occlusion | None) -> None:
+    columns = answer_columns(("calm", "sad"), reasons_of=kind)
+    row = dict(zip(columns, answer_row("a.wav", SAD, why), strict=True))
+    assert (row["source"], row["emotion"], row["calm"], row["sad"], row["error"]) == ("a.wav", "sad", 0.3, 0.7, "")
+    assert len(refusal_row("a.wav", "empty", columns)) == len(columns)
+
+
+def test_the_stretch_that_changes_most_is_named_by_its_ends() -> None:
+    row = dict(zip(answer_columns(("calm", "sad"), reasons_of="sound"), answer_row("a", SAD, OCCLUSION), strict=True))
+    assert (row["without_start_s"], row["without_end_s"], row["without_effect"]) == (0.75, 1.25, -2.0)
+
+
+def test_an_object_has_reasons_only_where_they_were_asked() -> None:
+    assert "why" not in answer_object("a.wav", SAD)
+    assert answer_object("a.wav", SAD, SHAPLEY)["why"] == SHAPLEY.to_dict()
+    assert refusal_object("a.wav", "empty") == {"source": "a.wav", "error": "empty"}
