@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 .DEFAULT_GOAL := help
 # Two targets must not install into one environment at the same time.
 .NOTPARALLEL:
-.PHONY: help demo test check docs clean
+.PHONY: help demo app test check docs clean
 
 help: ## list the commands
 	@echo "hearfelt: which emotion is heard in a voice"
@@ -19,6 +19,9 @@ help: ## list the commands
 
 demo: $(VENV)/demo.stamp ## set up, then recognize the bundled clips and draw one
 	@$(BIN)/hearfelt demo
+
+app: $(VENV)/page.stamp ## show the page in the browser; Ctrl-C ends it
+	@$(BIN)/hearfelt app
 
 test: check ## set up everything, run every check and every test
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
@@ -45,10 +48,16 @@ $(VENV)/demo.stamp: pyproject.toml scripts/make_environment.sh
 	@$(PIP) --editable '.[plots]'
 	@touch $@
 
+$(VENV)/page.stamp: pyproject.toml scripts/make_environment.sh
+	@scripts/make_environment.sh $(VENV) $(PYTHON)
+	@echo "Installing hearfelt and its page into $(VENV)"
+	@$(PIP) --editable '.[page]'
+	@touch $@
+
 $(VENV)/test.stamp: pyproject.toml scripts/make_environment.sh scripts/install_system_packages.sh
 	@scripts/make_environment.sh $(VENV) $(PYTHON)
 	@scripts/install_system_packages.sh
 	@echo "Installing everything the tests need into $(VENV); this takes a few minutes"
 	@$(PIP) $(TORCH)
 	@$(PIP) --editable '.[test]'
-	@touch $(VENV)/demo.stamp $@
+	@touch $(VENV)/demo.stamp $(VENV)/page.stamp $@
