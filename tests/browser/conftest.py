@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -77,3 +80,26 @@ def microphone() -> Callable[[Path], tuple[str, ...]]:
         )
 
     return arguments
+
+
+@pytest.fixture(scope="module")
+def page_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page is, with the live service beside it, as ``hearfelt app`` serves both."""
+    home = tmp_path_factory.mktemp("home")
+    environment = {**os.environ, "HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "hearfelt", "app", "--no-browser"]
+    with (home / "said.txt").open("w+") as said:
+        process = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=said, text=True)
+        try:
+            first = process.stdout.readline() if process.stdout else ""
+            found = re.search(r"http://localhost:\d+", first)
+            if found is None:
+                raise OSError(f"the page did not start: {first}{(home / 'said.txt').read_text()}")
+            yield found[0]
+        finally:
+            process.terminate()
+            try:
+                process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
