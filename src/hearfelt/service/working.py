@@ -1,0 +1,143 @@
+"""A process that decodes and answers, one job after another, and may die without harm.
+
+Jobs come on standard input and answers go to standard output, each as a frame: four bytes that say how long the JSON
+is, the JSON, and for a job the bytes of the sound. No pickle, and nothing on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from hearfelt.audio import open_audio
+from hearfelt.errors import AudioError, HearfeltError
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.reports.answers import answer_object
+from hearfelt.timeline_formats.following import followed
+from hearfelt.timeline_formats.formats import write
+from hearfelt.timeline_formats.heard import heard_in, json_row
+
+__all__ = ["LENGTH_BYTES", "framed", "work"]
+
+LENGTH_BYTES: Final = 4
+_MEMORY: Final = "memory"
+
+
+def framed(value: Mapping[str, Any]) -> bytes:
+    """Make a frame of a JSON object.
+
+    Example:
+        >>> framed({"a": 1})
+        b'\\x00\\x00\\x00\\x08{"a": 1}'
+    """
+    text = json.dumps(value, allow_nan=False).encode()
+    return len(text).to_bytes(LENGTH_BYTES, "big") + text
+
+
+def work(jobs: BinaryIO, answers: BinaryIO) -> None:
+    """Work until there are no more jobs.
+
+    The first frame says which models are offered and how much memory a job may take. It is answered when they are
+    loaded.
+
+    Args:
+        jobs: frames come here.
+        answers: frames go here.
+    """
+    task = _read(jobs)
+    if task is None:
+        return
+    try:
+        loaded = {model: Recognizer.load(model, threads=1) for model in task["models"]}
+    except HearfeltError as error:
+        answers.write(framed({"error": str(error), "kind": type(error).__name__}))
+        answers.flush()
+        return
+    _limit_memory(task["memory_bytes"])
+    answers.write(framed({"ready": True}))
+    answers.flush()
+    while (job := _read(jobs)) is not None:
+        try:
+            sound = jobs.read(job["bytes"])
+        except MemoryError:  # what is left of it would be taken for the next job, so this process ends
+            answers.write(framed({"error": "", "kind": _MEMORY}))
+            answers.flush()
+            return
+        if len(sound) < job["bytes"]:
+            return
+        signal.alarm(job["seconds"])  # whoever started this process may be gone, and nobody else would end it
+        answers.write(framed(_answered(loaded, job, sound)))
+        answers.flush()
+        signal.alarm(0)
+
+
+def _answered(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) -> dict[str, Any]:
+    try:
+        recognizer = loaded[job["model"]]
+        _refuse_longer(sound, job["name"], job["longest_s"])
+        if job["kind"] == "timeline":
+            return {"answer": _timeline(recognizer, sound, job)}
+        return {"answer": _recognized(recognizer, sound, job)}
+    except MemoryError:
+        return {"error": "", "kind": _MEMORY}
+    except HearfeltError as error:
+        return {"error": str(error), "kind": type(error).__name__}
+
+
+def _refuse_longer(sound: bytes, name: str, longest_s: float) -> None:
+    with open_audio(sound, name=name) as reader:
+        if reader.lasts_longer_than(longest_s):
+            raise AudioError(f"{name}: longer than {longest_s:,.0f} s, the most that is taken here; cut it into parts")
+
+
+def _recognized(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) -> dict[str, Any]:
+    named = _named(sound, job["name"])
+    if not job["explain"]:
+        return answer_object(job["name"], recognizer.recognize(named))
+    explanation = recognizer.explain(named)
+    return answer_object(job["name"], explanation.prediction, explanation)
+
+
+def _timeline(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) -> dict[str, Any]:
+    with followed(recognizer, sound, source=job["name"], is_separate=job["is_separate"]) as heard:
+        for _ in heard.moments:
+            pass  # what is heard gathers
+    timelines, form = heard.gathering.timelines(), job["format"]
+    about = {"source": job["name"], "model": recognizer.card.name, "duration_s": heard.gathering.reached_s}
+    if form != "json":
+        return {**about, "text": write(timelines, form)}
+    return {**about, "moments": [json_row(one) for one in heard_in(timelines)]}
+
+
+def _named(content: bytes, name: str) -> BytesIO:
+    """Make an open file that messages call by its name."""
+    file = BytesIO(content)
+    file.name = name
+    return file
+
+
+def _limit_memory(beside_bytes: int) -> None:
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    if pages:
+        most = pages * os.sysconf("SC_PAGE_SIZE") + beside_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _read(jobs: BinaryIO) -> dict[str, Any] | None:
+    length = jobs.read(LENGTH_BYTES)
+    if len(length) < LENGTH_BYTES:
+        return None
+    text = jobs.read(int.from_bytes(length, "big"))
+    value: dict[str, Any] = json.loads(text)
+    return value
+
+
+if __name__ == "__main__":
+    work(sys.stdin.buffer, sys.stdout.buffer)
