@@ -28,6 +28,7 @@ __all__ = ["LENGTH_BYTES", "framed", "work"]
 
 LENGTH_BYTES: Final = 4
 _MEMORY: Final = "memory"
+_PART: Final = 1 << 16
 
 
 def framed(value: Mapping[str, Any]) -> bytes:
@@ -64,18 +65,31 @@ def work(jobs: BinaryIO, answers: BinaryIO) -> None:
     answers.write(framed({"ready": True}))
     answers.flush()
     while (job := _read(jobs)) is not None:
-        try:
-            sound = jobs.read(job["bytes"])
-        except MemoryError:  # what is left of it would be taken for the next job, so this process ends
-            answers.write(framed({"error": "", "kind": _MEMORY}))
-            answers.flush()
-            return
-        if len(sound) < job["bytes"]:
-            return
         signal.alarm(job["seconds"])  # whoever started this process may be gone, and nobody else would end it
-        answers.write(framed(_answered(loaded, job, sound)))
+        sound = _sound(jobs, job["bytes"])
+        answers.write(framed(_answered(loaded, job, sound) if sound else {"error": "", "kind": _MEMORY}))
         answers.flush()
         signal.alarm(0)
+
+
+def _sound(jobs: BinaryIO, count: int) -> bytes:
+    """Read a sound; nothing, if there is no memory for it, and then what is left of it is passed over."""
+    held, left = bytearray(), count
+    fits = True
+    while left:
+        part = jobs.read(min(left, _PART))
+        if not part:
+            return b""
+        left -= len(part)
+        try:
+            held += part if fits else b""
+        except MemoryError:
+            held.clear()
+            fits = False
+    try:
+        return bytes(held)
+    except MemoryError:
+        return b""
 
 
 def _answered(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) -> dict[str, Any]:
