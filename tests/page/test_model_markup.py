@@ -45,8 +45,8 @@ def test_what_never_happened_is_read_aloud_and_not_shown() -> None:
 def test_each_word_of_confidence_has_its_row_and_its_share() -> None:
     rows = [text_of(row) for row in read(model_markup.sureness(ONE)).findall(".//tbody/tr")]
     assert rows == [
-        "very sure 90 to 100 % 95 % 10", "fairly sure 70 to 90 % 80 % 20", "not very sure 50 to 70 % 60 % 20",
-        "a guess less than 50 % 25 % 50",
+        "very sure 90–100 % 95 % 10", "fairly sure 70–90 % 80 % 20", "not very sure 50–70 % 60 % 20",
+        "a guess under 50 % 25 % 50",
     ]  # fmt: skip
 
 

@@ -12,9 +12,9 @@ from typing import Final
 from hearfelt.emotions import look_of
 from hearfelt.inference.prediction import SURE_WORDS
 from hearfelt.reports.measured import Measurement
-from hearfelt.reports.numbers import bare, interval, many, percent
+from hearfelt.reports.numbers import bare, interval, percent
 
-__all__ = ["bullets", "confusion", "facts", "figures", "scale", "sureness"]
+__all__ = ["bullets", "confusion", "facts", "figures", "scale", "small", "sureness"]
 
 _DEEPEST: Final = 0.55  # opacity of the accent in a cell of 100 %: ink stays readable on it, light and dark
 
@@ -49,15 +49,17 @@ def scale(one: Measurement) -> str:
 
 
 def _worth(one: Measurement) -> str:
-    people = f"{one.speakers} people" + (", every one a stranger to it" if not one.leaky else "")
-    how = (
-        "" if one.very_file else " Its recipe was trained anew for each part of them, so that nobody was heard before."
-    )
+    people = f"{one.speakers} people whom it had never heard" if not one.leaky else f"{one.speakers} people"
     between = f" With other people, {interval(one.uar_ends)} % would be usual." if one.uar_ends else ""
     return (
-        f"acted emotions are recognized, taken evenly over the {len(one.emotions)} of them: measured with"
-        f" {many(one.clips, 'clip')} of {people}.{how}{between}"
+        f"acted emotions are recognized in the voices of {people}, each of the {len(one.emotions)} emotions counting as"
+        f" much.{between} Guessing gives {bare(1 / len(one.emotions))} %."
     )
+
+
+def small(text: str) -> str:
+    """Set a quiet sentence below something."""
+    return f'<p class="hf-small">{escape(text)}</p>'
 
 
 def confusion(one: Measurement) -> str:
@@ -93,7 +95,7 @@ def sureness(one: Measurement) -> str:
     rows, high = [], 1.0
     for least, word in SURE_WORDS:
         count, share = one.right_between(least, high)
-        said = f"{100 * least:.0f} to {100 * high:.0f} %" if least else f"less than {100 * high:.0f} %"
+        said = f"{100 * least:.0f}–{100 * high:.0f} %" if least else f"under {100 * high:.0f} %"
         right = f"{share * 100:.0f} %" if count else "–"
         bar = (
             f'<span class="hf-bar" aria-hidden="true" style="--low:{least:.3f};--high:{high:.3f};--at:{share:.4f}">'

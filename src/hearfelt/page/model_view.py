@@ -14,7 +14,7 @@ from hearfelt.page import model_drawing, model_markup
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import read_asset
 from hearfelt.reports.measured import Ladder, Measured, Measurement, read_measured
-from hearfelt.reports.numbers import many, percent
+from hearfelt.reports.numbers import interval, many, percent
 
 __all__ = ["show"]
 
@@ -43,12 +43,13 @@ def show(settings: PageSettings) -> None:
     card, known = _card_of(name), read_measured()
     own = known.of(name)
     st.markdown(f"**{card.name}**: {card.description}")
-    if own:
-        _show_worth(own[0])
-    _show_limits(card)
-    if len(own) > 1 or known.ladder:
-        _show_leaks(own, known)
-    _show_card(card, model_path(name).stat().st_size)
+    with st.container(key="hf-model"):
+        if own:
+            _show_worth(own[0], _very_file(own))
+        _show_limits(card)
+        if len(own) > 1 or known.ladder:
+            _show_leaks(own, known)
+        _show_card(card, model_path(name).stat().st_size)
 
 
 @st.cache_resource(show_spinner=False)
@@ -57,8 +58,13 @@ def _card_of(name: str) -> ModelCard:
     return Recognizer.load(name, threads=1).card
 
 
-def _show_worth(one: Measurement) -> None:
-    st.html(model_markup.scale(one))
+def _very_file(own: tuple[Measurement, ...]) -> Measurement | None:
+    """Find where the shipped file itself was measured without a leak."""
+    return next((one for one in own if one.very_file and not one.leaky), None)
+
+
+def _show_worth(one: Measurement, very_file: Measurement | None) -> None:
+    st.html(model_markup.scale(one) + model_markup.small(_how(one, very_file)))
     st.subheader("What it takes for what", anchor=False)
     st.html(
         f'<div class="hf-beside">{model_markup.confusion(one)}<div class="hf-prose"><p>{_confused(one)}</p>'
@@ -79,6 +85,19 @@ def _show_worth(one: Measurement) -> None:
             f"{model_drawing.reliability(one)}<p class='hf-prose'>On the dashed line it is exactly as sure as it is"
             " right; above it, it is too modest, below it too sure. A larger point stands for more answers.</p>"
         )
+
+
+def _how(one: Measurement, very_file: Measurement | None) -> str:
+    said = f"{many(one.clips, 'clip')} of RAVDESS." if "ravdess" in one.protocol else f"{many(one.clips, 'clip')}."
+    if one.very_file:
+        return said
+    said += " The people were divided; for each part of them, the same recipe was trained on the others."
+    if very_file:
+        said += (
+            f" The very file that answers here was trained on more people; on the {very_file.speakers} it has not"
+            f" heard, it reaches {percent(very_file.uar)} ({interval(very_file.uar_ends)})."
+        )
+    return said
 
 
 def _confused(one: Measurement) -> str:
@@ -129,12 +148,12 @@ def _facts(card: ModelCard, size: int) -> list[tuple[str, str]]:
     rows = [
         ("answers", ", ".join(card.labels)),
         ("listens to", takes + (f", {card.window_s:g} s at once" if card.window_s else "")),
-        ("learned from", "\n".join(heard)),
         ("has heard", many(len(card.heard_speakers), "speaker")),
         ("calls itself unsure", f"below {card.unsure_below * 100:.0f} % confidence"),
         ("size", f"{size / 1e6:.1f} MB" + (f", {card.parameters:,} parameters" if card.parameters else "")),
-        ("licence of the weights", card.licence or "unknown"),
         ("written by", f"hearfelt {card.version}"),
+        ("learned from", "\n".join(heard)),
+        ("licence of the weights", card.licence or "unknown"),
     ]
     return [(name, text) for name, text in rows if text]
 
