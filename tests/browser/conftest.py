@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -95,6 +97,7 @@ def page_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             found = re.search(r"http://localhost:\d+", first)
             if found is None:
                 raise OSError(f"the page did not start: {first}{(home / 'said.txt').read_text()}")
+            _wait_for(f"{found[0]}/_stcore/health")
             yield found[0]
         finally:
             process.terminate()
@@ -103,3 +106,15 @@ def page_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
+
+
+def _wait_for(address: str, patience_s: float = 60) -> None:
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
