@@ -1,12 +1,33 @@
-"""The Listen view: sounds come in, and what is heard in them is shown."""
+"""The Listen view: sounds come in, and what is heard in them is shown; the answer first, what takes longer after it."""
 
 from __future__ import annotations
 
+from functools import partial
+from html import escape
+from typing import Final
+
 import streamlit as st
 
+from hearfelt.emotions import look_of
+from hearfelt.errors import AudioError
+from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
+from hearfelt.page import answer_markup, taking_away
+from hearfelt.page.hearing import answered_by, recognizer_of
+from hearfelt.page.listen_answer import show_answers
+from hearfelt.page.listen_inputs import put_inputs
+from hearfelt.page.playing import read_playable
 from hearfelt.page.settings import PageSettings
+from hearfelt.page.sounds import Arrived, OneSound, Visit, this_visit
+from hearfelt.timeline_formats.clock import time_words
 
 __all__ = ["show"]
+
+_NOBODY: Final = "no other"
+_GREETING: Final = (
+    '<div class="hf-greeting"><h1>Which emotion is heard in a voice?</h1><p>Send a recording, speak into the microphone,'
+    " or try a synthetic voice. You see what is heard when, how sure that is, and why.</p></div>"
+)
 
 
 def show(settings: PageSettings) -> None:
@@ -15,4 +36,123 @@ def show(settings: PageSettings) -> None:
     Args:
         settings: how large and how long a sound may be.
     """
-    st.write(f"Up to {settings.upload_mb} MB")
+    visit = this_visit()
+    stage = st.container(key="hf-stage")
+    with st.container(key="hf-inputs"):
+        put_inputs(visit, settings)
+    with stage:
+        _read_waiting(visit, settings)
+        for sentence in visit.refused:
+            st.html(answer_markup.notice(sentence, title="This can't be heard"))
+        if visit.sounds:
+            _show_sounds(visit)
+        else:
+            st.html(_GREETING)
+            recognizer_of(DEFAULT_MODEL)  # so that it is ready when the first sound comes
+
+
+def _read_waiting(visit: Visit, settings: PageSettings) -> None:
+    """Read what has come; what cannot be heard is told, and the others go on."""
+    known = len(visit.sounds)
+    while visit.waiting:
+        file = visit.waiting[0]
+        with st.spinner(f"Reading {file.name} …"):
+            try:
+                visit.keep(_read(file, settings))
+            except AudioError as error:
+                visit.refused.append(str(error))
+        del visit.waiting[0]
+    if len(visit.sounds) > known:
+        visit.chosen = list(visit.sounds)[known]
+
+
+def _read(file: Arrived, settings: PageSettings) -> OneSound:
+    size = len(file.data) / 1e6
+    if size > settings.upload_mb:
+        raise AudioError(f"{file.name}: {size:.0f} MB; this page takes files of up to {settings.upload_mb} MB")
+    told = st.empty()
+
+    def tell(seconds: float) -> None:
+        told.caption(f"{time_words(seconds)} read")
+
+    playable = read_playable(file.data, file.name, longest_s=settings.longest_s, progress=tell)
+    told.empty()
+    return OneSound(file, playable)
+
+
+def _show_sounds(visit: Visit) -> None:
+    heading, place, choices = st.container(), st.container(), st.container(key="hf-choices")
+    with heading:
+        sound = _chosen(visit)
+    with choices:
+        models = _chosen_models(visit)
+    with place:
+        show_answers(sound, models)
+    if len(visit.sounds) > 1:
+        with st.container(key="hf-others"):
+            _show_overview(visit, models[0])
+
+
+def _chosen(visit: Visit) -> OneSound:
+    """Show which sound it is, and let the visitor choose another of several."""
+    if len(visit.sounds) > 1:
+        keys = list(visit.sounds)
+        widget = f"sounds-{visit.round}"
+        st.pills(
+            "Sounds",
+            keys,
+            default=visit.chosen,
+            format_func=partial(_label, visit),
+            label_visibility="collapsed",
+            required=True,
+            key=widget,
+        )
+        visit.chosen = st.session_state[widget] or visit.chosen
+    sound = visit.sounds[visit.chosen]
+    note = f" {escape(sound.file.note)}" if sound.file.note else ""
+    lasts = f"{sound.duration_s:.1f} s" if sound.duration_s < 60 else time_words(sound.duration_s)
+    st.html(f'<div class="hf-title"><h1>{escape(sound.file.name)}</h1><p>{lasts}.{note}</p></div>')
+    return sound
+
+
+def _label(visit: Visit, key: str) -> str:
+    sound = visit.sounds[key]
+    first = next(iter(sound.answers.values()), None)
+    return f"{look_of(first.prediction.emotion).emoji} {sound.file.name}" if first else sound.file.name
+
+
+def _chosen_models(visit: Visit) -> list[str]:
+    names = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
+    first, second, last = st.columns([1, 1, 1], gap="large", vertical_alignment="bottom")
+    model = first.selectbox("Who answers", names, key="hf-model")
+    others = [_NOBODY, *(name for name in names if name != model)]
+    beside = second.selectbox("Compared with", others, key=f"hf-beside-{model}")
+    last.button("Start over", on_click=visit.forget, type="tertiary", help="Forgets every sound of this visit.")
+    return [model] if beside == _NOBODY else [model, beside]
+
+
+def _show_overview(visit: Visit, model: str) -> None:
+    st.html("<h2>All sounds</h2>")
+    place = st.empty()
+    sounds = list(visit.sounds.values())
+    for sound in sounds:
+        if model not in sound.answers:
+            place.html(answer_markup.overview([(one.file.name, _known(one, model)) for one in sounds]))
+            answered_by(model, sound)
+    place.html(answer_markup.overview([(one.file.name, _known(one, model)) for one in sounds]))
+    pairs = [(sound, sound.answers[model]) for sound in sounds]
+    with st.container(horizontal=True):
+        st.download_button(
+            "All as CSV", lambda: taking_away.as_csv(pairs), "answers.csv", "text/csv", on_click="ignore"
+        )
+        st.download_button(
+            "All as JSON lines",
+            lambda: taking_away.as_json(pairs),
+            "answers.jsonl",
+            "application/jsonl",
+            on_click="ignore",
+        )
+
+
+def _known(sound: OneSound, model: str) -> Prediction | None:
+    return sound.answers[model].prediction if model in sound.answers else None

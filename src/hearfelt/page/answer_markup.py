@@ -1,0 +1,127 @@
+"""An answer as HTML: its badge, how sure it is in words, and all emotions ranked. Every text is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+from hearfelt.emotions import look_of
+from hearfelt.inference.prediction import SURE_WORDS, UNSURE_WORD, Prediction
+from hearfelt.page.style import mark_of
+
+__all__ = ["answer", "bars", "notice", "overview", "said_of", "share_words", "what_sure_means"]
+
+_LEAST_SHOWN: Final = 0.01
+
+
+def share_words(share: float) -> str:
+    """Write a probability for people, in whole per cent.
+
+    Example:
+        >>> share_words(0.784), share_words(0.004), share_words(0.999)
+        ('78 %', 'under 1 %', 'over 99 %')
+    """
+    if share < _LEAST_SHOWN:
+        return "under 1 %"
+    return "over 99 %" if share > 0.995 else f"{100 * share:.0f} %"
+
+
+def said_of(prediction: Prediction) -> str:
+    """Say an answer in a few words.
+
+    Example:
+        >>> said_of(Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "classic"))
+        'sad, fairly sure, 70 %'
+        >>> said_of(Prediction("sad", 0.3, {"calm": 0.3, "sad": 0.3}, True, 2.0, "classic"))
+        'unsure, perhaps sad, 30 %'
+    """
+    share = share_words(prediction.confidence)
+    if prediction.is_unsure:
+        return f"{UNSURE_WORD}, perhaps {prediction.emotion}, {share}"
+    return f"{prediction.emotion}, {prediction.in_words}, {share}"
+
+
+def what_sure_means(prediction: Prediction) -> str:
+    """Say what the word for the confidence is worth.
+
+    Example:
+        >>> what_sure_means(Prediction("sad", 0.75, {"calm": 0.25, "sad": 0.75}, False, 2.0, "classic"))
+        'Of answers it calls fairly sure, 7 to 9 in 10 are right, on recordings like those it was tested with.'
+    """
+    if prediction.is_unsure:
+        return "This is too little to rely on: it heard something of several emotions, or of none it knows."
+    high = 1.0
+    for least, word in SURE_WORDS:
+        if prediction.confidence >= least:
+            break
+        high = least
+    if word == SURE_WORDS[-1][1]:
+        return "The other emotions together are more probable than this one: take it for a guess."
+    often = f"more than {10 * least:.0f} in 10" if high == 1 else f"{10 * least:.0f} to {10 * high:.0f} in 10"
+    return f"Of answers it calls {word}, {often} are right, on recordings like those it was tested with."
+
+
+def answer(prediction: Prediction, *, who: str = "", is_small: bool = False) -> str:
+    """Set an answer in large type, with a badge whose ring is closed as far as it is sure.
+
+    Args:
+        prediction: the answer.
+        who: what stands above it, such as the model's name.
+        is_small: whether it shares its place with another.
+    """
+    look = look_of(prediction.emotion)
+    state = " hf-unsure" if prediction.is_unsure else ""
+    size = " hf-small" if is_small else ""
+    share = share_words(prediction.confidence)
+    how = f"{UNSURE_WORD}, {share}" if prediction.is_unsure else f"{prediction.in_words}, {share}"
+    perhaps = "perhaps " if prediction.is_unsure else ""
+    above = f'<p class="hf-who">{escape(who)}</p>' if who else ""
+    return (
+        f'<section class="hf-answer{state}{size}" aria-label="Answer" style="--mark:{mark_of(prediction.emotion)};'
+        f'--sure:{prediction.confidence:.3f}">{above}'
+        f'<div class="hf-badge" aria-hidden="true"><span>{look.emoji}</span></div>'
+        f'<div class="hf-words"><p class="hf-emotion">{perhaps}{escape(prediction.emotion)}</p>'
+        f'<p class="hf-sure">{escape(how)}</p></div></section>'
+    )
+
+
+def bars(prediction: Prediction) -> str:
+    """Set all emotions ranked, each with a bar as long as it is probable."""
+    rows = "".join(
+        f'<li style="--mark:{mark_of(name)};--share:{share:.4f}"><span class="hf-sign" aria-hidden="true">'
+        f'{look_of(name).emoji}</span><span class="hf-label">{escape(name)}</span>'
+        f'<span class="hf-track" aria-hidden="true"><b></b></span><span class="hf-share">{share_words(share)}</span></li>'
+        for name, share in prediction.ranked()
+    )
+    return f'<ol class="hf-bars" aria-label="All emotions, the most probable first">{rows}</ol>'
+
+
+def notice(text: str, *, title: str) -> str:
+    """Set something calm that a reader should know: why a sound has no answer."""
+    return (
+        f'<div class="hf-notice" role="status"><p class="hf-notice-title">{escape(title)}</p>'
+        f"<p>{escape(text)}</p></div>"
+    )
+
+
+def overview(rows: Sequence[tuple[str, Prediction | None]]) -> str:
+    """Set a table of several sounds with their answers; None for one that is not heard yet."""
+    lines = []
+    for name, prediction in rows:
+        if prediction is None:
+            lines.append(f'<tr><th scope="row">{escape(name)}</th><td colspan="2">listening …</td></tr>')
+            continue
+        perhaps = "perhaps " if prediction.is_unsure else ""
+        how = UNSURE_WORD if prediction.is_unsure else prediction.in_words
+        lines.append(
+            f'<tr style="--mark:{mark_of(prediction.emotion)}"><th scope="row">{escape(name)}</th>'
+            f'<td><span class="hf-sign" aria-hidden="true">{look_of(prediction.emotion).emoji}</span> '
+            f"{perhaps}{escape(prediction.emotion)}</td>"
+            f"<td>{escape(how)}, {share_words(prediction.confidence)}</td></tr>"
+        )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("sound", "heard", "how sure"))
+    return (
+        '<div class="hf-scroll" tabindex="0" role="region" aria-label="All sounds"><table class="hf-overview">'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )

@@ -1,0 +1,72 @@
+"""The page's recognizers, shared by all visits, and what they say about the sounds of one; each thing is asked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import streamlit as st
+
+from hearfelt.errors import HearfeltError
+from hearfelt.inference.explain import Explanation
+from hearfelt.inference.moments import Timeline
+from hearfelt.inference.occlusion import Occlusion
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.page.sounds import Answered, OneSound
+
+__all__ = ["answered_by", "is_quickly_explained", "recognizer_of", "timeline_by", "why_of"]
+
+_QUICK_S: Final = 6.0  # a longer sound takes a model that hears it dozens of times too long to explain unasked
+
+
+@st.cache_resource(show_spinner="Loading the model …")
+def recognizer_of(model: str) -> Recognizer:
+    """Load a shipped model; nothing of a visitor is in it."""
+    return Recognizer.load(model)
+
+
+def answered_by(model: str, sound: OneSound) -> Answered:
+    """Give a model's answer to a sound.
+
+    Args:
+        model: name of a shipped one.
+        sound: keeps the answer.
+    """
+    if model not in sound.answers:
+        sound.answers[model] = Answered(recognizer_of(model).recognize(sound.opened()))
+    return sound.answers[model]
+
+
+def timeline_by(model: str, sound: OneSound, progress: Callable[[float], None]) -> Timeline:
+    """Tell when a model hears what in a sound.
+
+    Args:
+        model: one that has answered already.
+        sound: keeps the timeline.
+        progress: is called with the seconds that were heard so far.
+    """
+    answered = answered_by(model, sound)
+    if answered.timeline is None:
+        answered.timeline = recognizer_of(model).timeline(sound.opened(), progress=progress)
+    return answered.timeline
+
+
+def is_quickly_explained(model: str, sound: OneSound) -> bool:
+    """Tell whether an explanation may be found without asking the visitor for patience."""
+    return recognizer_of(model).card.input != "sound" or sound.duration_s <= _QUICK_S
+
+
+def why_of(model: str, sound: OneSound) -> Explanation | Occlusion | HearfeltError:
+    """Find what a model's answer depends on, or why that can't be said.
+
+    Args:
+        model: one that has answered already.
+        sound: keeps the explanation.
+    """
+    answered = answered_by(model, sound)
+    if answered.why is None:
+        try:
+            answered.why = recognizer_of(model).explain(sound.opened())
+        except HearfeltError as error:
+            answered.why = error
+    return answered.why

@@ -1,0 +1,133 @@
+"""One sound and what is heard in it: the answer beside the player, what can be taken away, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Final
+
+import streamlit as st
+
+from hearfelt.errors import HearfeltError
+from hearfelt.inference.moments import Timeline
+from hearfelt.page import answer_markup, taking_away
+from hearfelt.page.hearing import answered_by, is_quickly_explained, timeline_by, why_of
+from hearfelt.page.playing import SHORT_S
+from hearfelt.page.sounds import Answered, OneSound
+from hearfelt.page.wave import put_player
+from hearfelt.page.why_markup import reasons
+from hearfelt.timeline_formats.clock import time_words
+
+__all__ = ["show_answers"]
+
+_NO_SPEECH: Final = "No speech was found in it, so nothing is marked over time. The answer is for the sound as a whole."
+
+
+def show_answers(sound: OneSound, models: Sequence[str]) -> None:
+    """Show a sound and the answers of one model or of two.
+
+    Args:
+        sound: the sound.
+        models: names of one or two.
+    """
+    hero = st.container(key="hf-hero" if len(models) == 1 else "hf-hero-of-two")
+    below = st.container(key="hf-taking")
+    reasons_place = st.container(key="hf-reasons")
+    with hero:
+        answers = _show_hero(sound, models)
+    with below:
+        _put_downloads(sound, answers)
+    with reasons_place:
+        _show_reasons(sound, answers)
+
+
+def _show_hero(sound: OneSound, models: Sequence[str]) -> Mapping[str, Answered]:
+    if len(models) == 1:
+        wide, narrow = st.columns([1.9, 1], gap="large")
+        with narrow:
+            answers = {models[0]: _show_answer(sound, models[0])}
+    else:
+        wide = st.container()
+        places = st.columns(len(models), gap="large")
+        answers = {}
+        for model, place in zip(models, places, strict=True):
+            with place:
+                answers[model] = _show_answer(sound, model, who=f"{model} hears")
+    with wide:
+        player, told = st.container(), st.empty()
+        is_long = sound.duration_s > SHORT_S
+        known = {model: one.timeline for model, one in answers.items() if one.timeline is not None}
+        if is_long and len(known) < len(models):
+            with player:
+                put_player(sound, known)
+            _find_timelines(sound, models, told)
+            st.rerun()
+        timelines = _find_timelines(sound, models, told)
+        with player:
+            put_player(sound, timelines)
+        if not any(timeline.moments for timeline in timelines.values()):
+            told.caption(_NO_SPEECH)
+    return answers
+
+
+def _show_answer(sound: OneSound, model: str, *, who: str = "") -> Answered:
+    with st.spinner(f"Listening to {time_words(sound.duration_s)} of sound …"):
+        answered = answered_by(model, sound)
+    prediction = answered.prediction
+    st.html(answer_markup.answer(prediction, who=who))
+    st.html(answer_markup.bars(prediction))
+    st.html(f'<p class="hf-small-print">{answer_markup.what_sure_means(prediction)}</p>')
+    return answered
+
+
+def _find_timelines(
+    sound: OneSound, models: Sequence[str], told: st.delta_generator.DeltaGenerator
+) -> dict[str, Timeline]:
+    def tell(seconds: float) -> None:
+        if sound.duration_s > SHORT_S:
+            words = f"Following it: {time_words(seconds)} of {time_words(sound.duration_s)}"
+            told.progress(min(1.0, seconds / sound.duration_s), words)
+
+    found = {model: timeline_by(model, sound, tell) for model in models}
+    told.empty()
+    return found
+
+
+def _put_downloads(sound: OneSound, answers: Mapping[str, Answered]) -> None:
+    stem = PurePath(sound.file.name).stem
+    pairs = [(sound, one) for one in answers.values()]
+    first = pairs[0][1]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html('<p class="hf-take">Take it with you</p>')
+        _button("Picture", lambda: taking_away.picture(sound, first), f"{stem}.png", "image/png")
+        _button("JSON", lambda: taking_away.as_json(pairs), f"{stem}.json", "application/json")
+        _button("CSV", lambda: taking_away.as_csv(pairs[:1]), f"{stem}.csv", "text/csv")
+        _button("Moments as CSV", lambda: taking_away.moments_csv(first), f"{stem}-moments.csv", "text/csv")
+
+
+def _button(label: str, make: object, file_name: str, kind: str) -> None:
+    st.download_button(label, make, file_name, kind, on_click="ignore", key=f"take-{label}")  # type: ignore[arg-type]
+
+
+def _show_reasons(sound: OneSound, answers: Mapping[str, Answered]) -> None:
+    st.html("<h2>Why</h2>")
+    for model, answered in answers.items():
+        if len(answers) > 1:
+            st.html(f'<h3 class="hf-who">{model}</h3>')
+        place = st.empty()
+        if answered.why is None and not is_quickly_explained(model, sound):
+            wants = place.button(
+                "Find out why", key=f"why-{model}", help="The model listens again, dozens of times: this takes a while."
+            )
+            if not wants:
+                continue
+        if answered.why is None:
+            with place, st.spinner("Listening again without parts of it …"):
+                found = why_of(model, sound)
+        else:
+            found = answered.why
+        with place:
+            if isinstance(found, HearfeltError):
+                st.html(answer_markup.notice(str(found), title="This can't be explained"))
+            else:
+                st.html(reasons(found))

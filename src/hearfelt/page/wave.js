@@ -1,0 +1,224 @@
+// The player: a wave with its ribbons of emotions and its spectrogram, and a cursor that goes over all of them.
+
+const MARKUP = `
+<div class="lanes">
+  <canvas class="shape" role="img"></canvas>
+  <div class="ribbons"></div>
+  <canvas class="levels" role="img" aria-label="Spectrogram: low tones below, high tones above"></canvas>
+  <div class="ticks" aria-hidden="true"></div>
+  <div class="cursor" aria-hidden="true"></div>
+</div>
+<div class="bar">
+  <button class="play" type="button"></button>
+  <input class="place" type="range" min="0" step="0.01" value="0" aria-label="Position in seconds">
+  <span class="clock"></span>
+</div>
+<audio preload="auto"></audio>`;
+
+const PLAY = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5.2v13.6a.8.8 0 0 0 1.2.7l10.6-6.8a.8.8 0 0 0 0-1.4L9.2 4.5A.8.8 0 0 0 8 5.2z"/></svg>';
+const PAUSE = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M7 5h3.5v14H7zM13.5 5H17v14h-3.5z"/></svg>';
+const STEPS_S = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800];
+const BAR_PX = 3;
+const GAP_PX = 2;
+const WORD_PX = 70; // a narrower stretch shows its emoji alone
+const SIGN_PX = 22;
+
+const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const clock = (seconds, whole) => {
+  const minutes = Math.floor(seconds / 60);
+  const rest = seconds - 60 * minutes;
+  return whole ? `${minutes}:${String(Math.floor(rest)).padStart(2, "0")}` : `${minutes}:${rest.toFixed(1).padStart(4, "0")}`;
+};
+
+class Player {
+  constructor(root) {
+    this.root = root;
+    root.innerHTML = MARKUP;
+    const find = (name) => root.querySelector(name);
+    [this.lanes, this.shape, this.ribbons, this.levels, this.ticks, this.cursor] = [
+      ".lanes", ".shape", ".ribbons", ".levels", ".ticks", ".cursor",
+    ].map(find);
+    [this.button, this.place, this.clock, this.audio] = [".play", ".place", ".clock", "audio"].map(find);
+    this.button.onclick = () => (this.audio.paused ? this.audio.play() : this.audio.pause());
+    this.place.oninput = () => this.seek(Number(this.place.value));
+    this.lanes.onpointerdown = (event) => this.point(event);
+    this.lanes.onpointermove = (event) => event.buttons === 1 && this.point(event);
+    for (const name of ["play", "pause", "ended", "timeupdate", "seeked"]) this.audio.addEventListener(name, () => this.show());
+    this.watcher = new ResizeObserver(() => this.draw());
+    this.watcher.observe(root);
+    this.dark = matchMedia("(prefers-color-scheme: dark)");
+    this.dark.addEventListener("change", (this.redraw = () => this.draw()));
+  }
+
+  take(data) {
+    if (data.key !== this.data?.key) {
+      this.leaveSound();
+      this.address = URL.createObjectURL(new Blob([bytes(data.copy)], { type: data.kind }));
+      this.audio.src = this.address;
+      this.grey = data.levels ? bytes(data.levels.values) : null;
+    }
+    this.data = data;
+    this.place.max = data.duration_s;
+    this.shape.setAttribute("aria-label", data.said);
+    this.levels.hidden = !data.levels;
+    this.draw();
+    this.show();
+  }
+
+  point(event) {
+    const box = this.lanes.getBoundingClientRect();
+    this.seek((this.data.duration_s * (event.clientX - box.left)) / box.width);
+  }
+
+  seek(seconds) {
+    this.audio.currentTime = Math.min(Math.max(0, seconds), this.data.duration_s);
+    this.show();
+  }
+
+  show() {
+    cancelAnimationFrame(this.frame);
+    const { duration_s: whole_s, name } = this.data;
+    const now_s = Math.min(this.audio.currentTime, whole_s);
+    const isPlaying = !this.audio.paused && !this.audio.ended;
+    this.cursor.style.left = `${(100 * now_s) / whole_s}%`;
+    this.place.value = now_s;
+    this.place.style.setProperty("--done", `${(100 * now_s) / whole_s}%`);
+    this.place.setAttribute("aria-valuetext", `${now_s.toFixed(1)} of ${whole_s.toFixed(1)} seconds`);
+    this.clock.textContent = `${clock(now_s)} / ${clock(whole_s)}`;
+    if (this.button.dataset.playing !== String(isPlaying)) {
+      this.button.dataset.playing = isPlaying;
+      this.button.innerHTML = isPlaying ? PAUSE : PLAY;
+    }
+    this.button.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"} ${name}`);
+    if (isPlaying) this.frame = requestAnimationFrame(() => this.show());
+  }
+
+  draw() {
+    if (!this.data || !this.root.clientWidth) return;
+    this.style = getComputedStyle(this.root);
+    this.drawShape();
+    this.drawRibbons();
+    if (this.grey) this.drawLevels();
+    this.drawTicks();
+  }
+
+  colour(name) {
+    return this.style.getPropertyValue(`--${name}`).trim();
+  }
+
+  drawShape() {
+    const [pen, width, height] = fitted(this.shape);
+    const { low, high, duration_s: whole_s } = this.data;
+    const moments = this.data.ribbons[0]?.moments ?? [];
+    const peak = Math.max(1e-4, ...low.map(Math.abs), ...high);
+    const count = Math.max(1, Math.floor((width + GAP_PX) / (BAR_PX + GAP_PX)));
+    const step = width / count;
+    for (let place = 0; place < count; place += 1) {
+      const first = Math.floor((place * low.length) / count);
+      const end = Math.max(first + 1, Math.floor(((place + 1) * low.length) / count));
+      const up = (Math.max(...high.slice(first, end)) / peak) * (height / 2 - 2);
+      const down = (-Math.min(...low.slice(first, end)) / peak) * (height / 2 - 2);
+      const middle_s = ((place + 0.5) / count) * whole_s;
+      const moment = moments.find((one) => one.start_s <= middle_s && middle_s < one.end_s);
+      pen.fillStyle = this.colour(moment ? moment.mark : "third");
+      pen.globalAlpha = moment ? (moment.unsure ? 0.5 : 1) : 0.5;
+      pen.beginPath();
+      const top = height / 2 - Math.max(1.5, up);
+      pen.roundRect(place * step, top, BAR_PX, height / 2 + Math.max(1.5, down) - top, BAR_PX / 2);
+      pen.fill();
+    }
+  }
+
+  drawRibbons() {
+    const whole_s = this.data.duration_s;
+    this.ribbons.replaceChildren(
+      ...this.data.ribbons.map(({ title, moments }) => {
+        const ribbon = document.createElement("div");
+        ribbon.className = "ribbon";
+        ribbon.setAttribute("role", "list");
+        ribbon.setAttribute("aria-label", title ? `What ${title} hears when` : "What is heard when");
+        if (title) ribbon.append(Object.assign(document.createElement("p"), { textContent: title, ariaHidden: "true" }));
+        const track = ribbon.appendChild(Object.assign(document.createElement("div"), { className: "track" }));
+        track.setAttribute("role", "presentation");
+        for (const one of moments) {
+          const part = track.appendChild(document.createElement("div"));
+          const width = ((one.end_s - one.start_s) / whole_s) * this.root.clientWidth;
+          part.className = one.unsure ? "moment unsure" : "moment";
+          part.setAttribute("role", "listitem");
+          part.setAttribute("aria-label", one.said);
+          part.title = one.said;
+          part.style.cssText = `left:${(100 * one.start_s) / whole_s}%;width:${(100 * (one.end_s - one.start_s)) / whole_s}%;--mark:var(--${one.mark})`;
+          part.append(Object.assign(document.createElement("i"), { ariaHidden: "true" }));
+          const word = width > WORD_PX ? `${one.emoji} ${one.emotion}${one.unsure ? "?" : ""}` : width > SIGN_PX ? one.emoji : "";
+          part.append(Object.assign(document.createElement("span"), { textContent: word, ariaHidden: "true" }));
+        }
+        return ribbon;
+      }),
+    );
+  }
+
+  drawLevels() {
+    const [pen, width, height] = fitted(this.levels);
+    const { bands, frames } = this.data.levels;
+    const ink = this.colour("ink");
+    const [red, green, blue] = [1, 3, 5].map((place) => parseInt(ink.slice(place, place + 2), 16));
+    const image = new ImageData(frames, bands);
+    for (let band = 0; band < bands; band += 1)
+      for (let frame = 0; frame < frames; frame += 1) {
+        const strength = (this.grey[(bands - 1 - band) * frames + frame] / 255) ** 1.8;
+        image.data.set([red, green, blue, 235 * strength], 4 * (band * frames + frame));
+      }
+    const small = new OffscreenCanvas(frames, bands);
+    small.getContext("2d").putImageData(image, 0, 0);
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(small, 0, 0, width, height);
+  }
+
+  drawTicks() {
+    const whole_s = this.data.duration_s;
+    const most = Math.max(2, Math.floor(this.root.clientWidth / 80));
+    const step = STEPS_S.find((one) => whole_s / one <= most) ?? 3600;
+    this.ticks.replaceChildren();
+    for (let at = 0; at <= whole_s - step / 3 || at === 0; at += step) {
+      const tick = this.ticks.appendChild(document.createElement("span"));
+      tick.textContent = step < 1 ? `${at.toFixed(1)} s` : whole_s < 60 ? `${at} s` : clock(at, true);
+      tick.style.left = `${(100 * at) / whole_s}%`;
+    }
+  }
+
+  leaveSound() {
+    this.audio.pause();
+    if (this.address) URL.revokeObjectURL(this.address);
+  }
+
+  leave() {
+    cancelAnimationFrame(this.frame);
+    this.watcher.disconnect();
+    this.dark.removeEventListener("change", this.redraw);
+    this.leaveSound();
+    this.root.replaceChildren();
+  }
+}
+
+/** Give a canvas as many points as the screen has, and its pen and size in CSS pixels. */
+function fitted(canvas) {
+  const scale = devicePixelRatio || 1;
+  const { clientWidth: width, clientHeight: height } = canvas;
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  const pen = canvas.getContext("2d");
+  pen.scale(scale, scale);
+  return [pen, width, height];
+}
+
+const players = new WeakMap();
+
+export default function show({ data, parentElement }) {
+  const root = parentElement.querySelector(".wave");
+  if (!players.has(root)) players.set(root, new Player(root));
+  players.get(root).take(data);
+  return () => {
+    players.get(root)?.leave();
+    players.delete(root);
+  };
+}

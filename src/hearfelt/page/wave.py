@@ -1,0 +1,78 @@
+"""The player of the page: a wave, what was heard in it when, its spectrogram, and a cursor over all of them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from hearfelt.emotions import EMOTIONS, look_of
+from hearfelt.inference.moments import Moment, Timeline
+from hearfelt.page.answer_markup import said_of
+from hearfelt.page.playing import Playable
+from hearfelt.page.sounds import OneSound
+from hearfelt.page.style import read_asset
+
+__all__ = ["player_data", "put_player"]
+
+
+def put_player(sound: OneSound, timelines: Mapping[str, Timeline]) -> None:
+    """Show the player of a sound.
+
+    Args:
+        sound: the sound.
+        timelines: by the model that heard them, one ribbon each; the first colours the wave.
+    """
+    component = st.components.v2.component(
+        "hearfelt_wave", html='<div class="wave"></div>', css=read_asset("wave.css"), js=read_asset("wave.js")
+    )
+    component(key="wave", data=player_data(sound.key, sound.file.name, sound.playable, timelines))
+
+
+def player_data(key: str, name: str, playable: Playable, timelines: Mapping[str, Timeline]) -> dict[str, Any]:
+    """Give what the player's JavaScript draws and plays, ready for JSON.
+
+    Args:
+        key: another one means another sound.
+        name: what the sound is called.
+        playable: its outline and copy.
+        timelines: by the model that heard them.
+    """
+    found, levels = playable.outline, playable.levels
+    several = len(timelines) > 1
+    return {
+        "key": key,
+        "name": name,
+        "said": f"Waveform of {name}, {found.duration_s:.1f} seconds",
+        "duration_s": found.duration_s,
+        "low": np.round(found.lowest.astype(float), 4).tolist(),
+        "high": np.round(found.highest.astype(float), 4).tolist(),
+        "levels": levels
+        if levels is None
+        else {"bands": levels.shape[0], "frames": levels.shape[1], "values": _text(levels.tobytes())},
+        "ribbons": [
+            {"title": model if several else "", "moments": [_moment(one) for one in timeline.moments]}
+            for model, timeline in timelines.items()
+        ],
+        "copy": _text(playable.copy),
+        "kind": playable.kind,
+    }
+
+
+def _moment(one: Moment) -> dict[str, object]:
+    return {
+        "start_s": one.start_s,
+        "end_s": one.end_s,
+        "emotion": one.emotion,
+        "emoji": look_of(one.emotion).emoji,
+        "mark": f"emotion-{one.emotion if one.emotion in EMOTIONS else 'other'}",
+        "unsure": one.is_unsure,
+        "said": f"{one.start_s:.1f} to {one.end_s:.1f} s: {said_of(one.prediction)}",
+    }
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
