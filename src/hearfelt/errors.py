@@ -16,6 +16,7 @@ __all__ = [
     "ModelError",
     "RecipeError",
     "exit_code",
+    "http_status",
     "require",
 ]
 
@@ -48,16 +49,19 @@ class ExtraMissingError(HearfeltError, ImportError):
     """An optional package that is not installed; the message names the extra that brings it."""
 
 
-# The one table that turns errors into a program's exit code. 2 is the shell's own code for wrong usage.
-EXIT_CODES: Final[dict[type[HearfeltError], int]] = {
-    AudioError: 3,
-    CorpusError: 4,
-    RecipeError: 5,
-    ModelError: 6,
-    ExtraMissingError: 7,
-    DownloadError: 8,
-    HearfeltError: 1,
+# The one table that turns errors into a program's exit code, and into the status of a service's answer. 2 is the
+# shell's own code for wrong usage.
+_MEANINGS: Final[dict[type[HearfeltError], tuple[int, int]]] = {
+    AudioError: (3, 422),
+    CorpusError: (4, 422),
+    RecipeError: (5, 422),
+    ModelError: (6, 404),
+    ExtraMissingError: (7, 415),
+    DownloadError: (8, 503),
+    HearfeltError: (1, 422),
 }
+
+EXIT_CODES: Final[dict[type[HearfeltError], int]] = {kind: code for kind, (code, _) in _MEANINGS.items()}
 
 
 def exit_code(error: HearfeltError) -> int:
@@ -68,6 +72,16 @@ def exit_code(error: HearfeltError) -> int:
         3
     """
     return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+
+
+def http_status(error: HearfeltError) -> int:
+    """Tell with which status a service answers after this error.
+
+    Example:
+        >>> http_status(AudioError("clip.wav: empty"))
+        422
+    """
+    return next(status for kind, (_, status) in _MEANINGS.items() if isinstance(error, kind))
 
 
 def require(module: str, extra: str) -> ModuleType:

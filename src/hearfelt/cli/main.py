@@ -23,6 +23,7 @@ from hearfelt.cli import (
     listen,
     recognize,
     results,
+    serving,
     showing,
     teach,
     timeline,
@@ -50,7 +51,7 @@ _INTERRUPTED: Final = 130
 # The commands in the order in which the help shows them, under the heading they stand under there.
 _GROUPS: Final = {
     "Recognize": (recognize, timeline, listen, batch, card, demo, doctor),
-    "In the browser": (showing,),
+    "In the browser, and over the network": (showing, serving),
     "Corpora": (corpora, exploring, features),
     "Train and measure": (training, teach, results),
 }

@@ -1,0 +1,101 @@
+"""The command that serves: ``hearfelt serve``, for programs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from hearfelt.cli.options import examples, expanded
+
+if TYPE_CHECKING:
+    from hearfelt.service.settings import ServiceSettings
+
+__all__ = ["add_to"]
+
+_KEYS: Final = "HEARFELT_API_KEYS"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command ``serve``."""
+    app.command(
+        "serve",
+        epilog=examples(
+            "hearfelt serve                                    # http://127.0.0.1:8000, for this computer alone",
+            "curl -F file=@clip.wav http://127.0.0.1:8000/v1/recognize",
+            "hearfelt serve --host 0.0.0.0 --keys keys.txt     # for others, who bring a key",
+            "hearfelt serve --model tiny --workers 4 --rate 60",
+        ),
+    )(_serve)
+
+
+def _serve(
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 127.0.0.1 is this computer alone.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port; 0 for any that is free.")] = 8000,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", metavar="NAME|FILE", help="Offered; the first is the default.", show_default="all"
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", min=1, help="Processes that answer.", show_default="one a core")
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--keys", metavar="FILE", callback=expanded, help=f"Let in who brings a key of this file (or of {_KEYS})."
+        ),
+    ] = None,
+    cors: Annotated[
+        list[str] | None, typer.Option("--cors", metavar="ORIGIN", help="Pages from elsewhere that may ask.")
+    ] = None,
+    body_mb: Annotated[int, typer.Option("--body-mb", min=1, max=2_000, help="The largest request, in MB.")] = 50,
+    longest_s: Annotated[float, typer.Option("--longest-s", min=1.0, help="Seconds of sound in a file.")] = 3600.0,
+    rate: Annotated[
+        int, typer.Option("--rate", min=0, help="Requests a minute for each key or address; 0 for any.")
+    ] = 0,
+    streams: Annotated[int | None, typer.Option("--streams", min=1, help="Live streams at once.")] = None,
+) -> None:
+    """Answer over HTTP and WebSocket: sounds come, and what is heard in them goes.
+
+    /docs describes every call, / listens to a microphone. Sounds are decoded
+    and answered in processes of their own, in memory alone; neither they nor
+    their names get into logs. SIGTERM or Ctrl-C ends it when running requests
+    are done. Without keys whoever reaches the address may ask.
+    """
+    from hearfelt.errors import require
+
+    require("fastapi", "serve")
+    from hearfelt.service.keys import read_keys
+    from hearfelt.service.running import serve
+
+    allowed = read_keys(keys) if keys else tuple(filter(None, os.environ.get(_KEYS, "").split(",")))
+    given = {"host": host, "port": port, "keys": allowed, "cors_origins": tuple(cors or ())}
+    given |= {"body_bytes": body_mb * 1_000_000, "longest_s": longest_s, "per_minute": rate}
+    settings = _settings(given, model, workers, streams)
+    if not allowed and settings.is_open:
+        typer.echo(
+            f"hearfelt: {host} can be reached by others, and no key is asked for; --keys FILE mends that", err=True
+        )
+    serve(settings, told=lambda address: typer.echo(f"hearfelt serves at {address}; Ctrl-C ends it"))
+
+
+def _settings(
+    given: dict[str, object], models: list[str] | None, workers: int | None, streams: int | None
+) -> ServiceSettings:
+    from hearfelt.service.settings import ServiceSettings
+    from hearfelt.service.stream_settings import StreamSettings
+    from hearfelt.service.worker_settings import WorkerSettings
+
+    if models:
+        given["models"] = tuple(dict.fromkeys(models))
+    if workers:
+        given["workers"] = WorkerSettings(processes=workers)
+    if streams:
+        given["streams"] = StreamSettings(most=streams)
+    return ServiceSettings(**given)  # type: ignore[arg-type]

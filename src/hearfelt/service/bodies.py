@@ -1,0 +1,165 @@
+"""What a request brings: sounds as a raw body or as parts of a form, in memory alone and never more than is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from python_multipart.exceptions import FormParserError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from hearfelt.errors import HearfeltError
+from hearfelt.service.problems import RETRY_AFTER_S, RefusedError
+from hearfelt.service.settings import ServiceSettings
+
+__all__ = ["Bodies", "Upload"]
+
+_RAW: Final = ("audio/", "video/", "application/octet-stream", "application/ogg")
+_NAME: Final = 200  # characters of a file's name that are kept
+_WANTED: Final = "send the sound as multipart/form-data in the field file, or as the body with a type such as audio/wav"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One sound that came.
+
+    Attributes:
+        name: what its sender calls it, without folders.
+        sound: the file's bytes.
+    """
+
+    name: str
+    sound: bytes = field(repr=False)
+
+
+class Bodies:
+    """Receives bodies.
+
+    Args:
+        settings: how large one may be, and all that are there at the same time.
+
+    Attributes:
+        held: bytes that are there just now.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self.held = 0
+
+    def refuse_large(self, request: Request) -> None:
+        """Turn away what says itself that it is too large, before any of it is read.
+
+        Raises:
+            RefusedError: 400 or 413.
+        """
+        length = request.headers.get("content-length", "0")
+        if not length.isascii() or not length.isdecimal():
+            raise RefusedError(400, f"Content-Length: {length[:40]!r} is no number of bytes")
+        if int(length) > self._settings.body_bytes:
+            raise self._too_large()
+
+    @contextmanager
+    def receiving(self, request: Request) -> Iterator[_Receiving]:
+        """Receive a body; it counts as held until the block ends."""
+        receiving = _Receiving(self, request, self._settings)
+        try:
+            yield receiving
+        finally:
+            self.held -= receiving.received
+
+    def take(self, count: int, received: int) -> None:
+        """Count bytes that have just come.
+
+        Raises:
+            RefusedError: 413 or 503.
+        """
+        self.held += count
+        if received > self._settings.body_bytes:
+            raise self._too_large()
+        if self.held > self._settings.held_bytes:
+            sentence = "too much is being sent by everybody together; try again in a moment"
+            raise RefusedError(503, sentence, {"Retry-After": str(RETRY_AFTER_S)})
+
+    def _too_large(self) -> RefusedError:
+        megabytes = self._settings.body_bytes / 1e6
+        sentence = f"a body of more than {megabytes:,.0f} MB, the most that is taken here; send less at once"
+        return RefusedError(413, sentence, {"Connection": "close"})
+
+
+class _Receiving:
+    """One body on its way in.
+
+    Attributes:
+        received: bytes of it that have come.
+    """
+
+    def __init__(self, bodies: Bodies, request: Request, settings: ServiceSettings) -> None:
+        self._bodies, self._request, self._settings = bodies, request, settings
+        self.received = 0
+
+    async def uploads(self) -> tuple[list[Upload], bool]:
+        """Receive all sounds, and whether they came as several parts.
+
+        Raises:
+            RefusedError: 400, 413, 415 or 503.
+        """
+        kind = self._request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+        try:
+            if kind == "multipart/form-data":
+                found = await self._parts()
+            elif kind.startswith(_RAW):
+                found = [Upload("sound", b"".join([part async for part in self._stream()]))]
+            else:
+                raise RefusedError(415, f"{f'a body of type {kind[:60]}' if kind else 'no content type'}; {_WANTED}")
+        except ClientDisconnect:
+            raise RefusedError(400, "the connection ended in the middle of the body") from None
+        if not found:
+            raise RefusedError(400, f"there is no field file in this form; {_WANTED}")
+        if len(found) == 1 and not found[0].sound:
+            raise RefusedError(400, f"{found[0].name}: it is empty; {_WANTED}")
+        return found, len(found) > 1
+
+    async def _stream(self) -> AsyncGenerator[bytes, None]:
+        async for part in self._request.stream():
+            self.received += len(part)
+            self._bodies.take(len(part), self.received)
+            yield part
+
+    async def _parts(self) -> list[Upload]:
+        most = self._settings.files
+        parser = _InMemory(self._request.headers, self._stream(), max_files=most, max_fields=most)
+        parser.spool_max_size = self._settings.body_bytes + 1
+        try:
+            form = await parser.parse()
+        except HearfeltError:
+            raise
+        except (MultiPartException, FormParserError, KeyError, ValueError, LookupError) as error:
+            reason = getattr(error, "message", "") or "its parts cannot be told apart"
+            raise RefusedError(400, f"this form cannot be read ({reason}); {_WANTED}") from error
+        try:
+            return [
+                Upload(_plain(one.filename), await one.read())
+                for one in form.getlist("file")
+                if isinstance(one, UploadFile)
+            ]
+        finally:
+            await form.close()
+
+
+class _InMemory(MultiPartParser):
+    """Starlette's reader of forms, which here writes nothing to disk: a spool larger than any body stays in memory."""
+
+
+def _plain(name: str | None) -> str:
+    r"""Keep of a name what a person can read, and no folders.
+
+    Example:
+        >>> _plain("C:\\voices\\a\tb.wav"), _plain(None)
+        ('ab.wav', 'sound')
+    """
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(one for one in last if one.isprintable())[:_NAME] or "sound"

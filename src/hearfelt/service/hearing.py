@@ -1,0 +1,130 @@
+"""``POST /v1/recognize`` and ``POST /v1/timeline``: sounds come, and what is heard in them goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from hearfelt.errors import HearfeltError
+from hearfelt.reports.answers import refusal_object
+from hearfelt.service.bodies import Bodies, Upload
+from hearfelt.service.measures import Measures
+from hearfelt.service.problems import RefusedError
+from hearfelt.service.schemas import BODY, Answer, Answers, Moments, problems_of
+from hearfelt.service.settings import ServiceSettings
+from hearfelt.service.worker_errors import BusyError
+from hearfelt.service.workers import Job, Workers
+
+__all__ = ["hearing_router"]
+
+_PROBLEMS = problems_of(400, 401, 403, 404, 413, 415, 422, 429, 503)
+_KINDS = {"vtt": "text/vtt", "csv": "text/csv"}
+ModelQuery = Annotated[str | None, Query(description="one of those that /v1/models lists; by default the first")]
+
+
+class _Hearing:
+    """Turns requests into jobs."""
+
+    def __init__(self, settings: ServiceSettings, workers: Workers, measures: Measures) -> None:
+        self._settings, self._workers, self._measures = settings, workers, measures
+        self.bodies = Bodies(settings)
+
+    def model(self, name: str | None) -> str:
+        """Find the model that was asked for.
+
+        Raises:
+            RefusedError: 404.
+        """
+        offered = self._settings.models
+        if name is not None and name not in offered:
+            raise RefusedError(404, f"model {name[:40]!r} is not offered here; there is {', '.join(offered)}")
+        return name or offered[0]
+
+    async def answer(self, job: Job) -> dict[str, Any]:
+        answer = await self._workers.answer(job)
+        self._measures.sound.inc(answer["duration_s"])
+        return answer
+
+    async def answer_all(self, uploads: Sequence[Upload], model: str, *, explain: bool) -> list[dict[str, object]]:
+        """Answer several sounds, as many at once as there are processes, so that others get their turn."""
+        turns = asyncio.Semaphore(self._settings.workers.processes)
+
+        async def one(upload: Upload) -> dict[str, object]:
+            try:
+                async with turns:
+                    return await self.answer(self.job("recognize", upload, model, explain=explain))
+            except BusyError:
+                raise
+            except HearfeltError as error:
+                return refusal_object(upload.name, str(error))
+
+        return list(await asyncio.gather(*(one(upload) for upload in uploads)))
+
+    def job(self, kind: Literal["recognize", "timeline"], upload: Upload, model: str, **how: Any) -> Job:
+        if not upload.sound:
+            raise HearfeltError(f"{upload.name}: it is empty; a sound file is wanted")
+        return Job(kind, upload.sound, upload.name, model, longest_s=self._settings.longest_s, **how)
+
+
+def hearing_router(settings: ServiceSettings, workers: Workers, measures: Measures) -> APIRouter:
+    """Make the routes.
+
+    Args:
+        settings: limits.
+        workers: do the jobs.
+        measures: count them.
+    """
+    hearing = _Hearing(settings, workers, measures)
+
+    def refuse_large(request: Request) -> None:
+        hearing.bodies.refuse_large(request)
+
+    router = APIRouter(prefix="/v1", tags=["hear"], dependencies=[Depends(refuse_large)], responses=_PROBLEMS)
+
+    @router.post(
+        "/recognize", responses={200: {"model": Answer | Answers}}, openapi_extra=BODY, summary="Which emotion is heard"
+    )
+    async def recognize(
+        request: Request,
+        model: ModelQuery = None,
+        explain: Annotated[bool, Query(description="also tell what in the sound the answer depends on")] = False,
+    ) -> Response:
+        """One sound gives one answer or a problem; several give ``results`` in their order, answers and errors."""
+        chosen = hearing.model(model)
+        with hearing.bodies.receiving(request) as receiving:
+            uploads, are_several = await receiving.uploads()
+            if are_several:
+                return JSONResponse({"results": await hearing.answer_all(uploads, chosen, explain=explain)})
+            return JSONResponse(await hearing.answer(hearing.job("recognize", uploads[0], chosen, explain=explain)))
+
+    @router.post(
+        "/timeline",
+        responses={200: {"model": Moments, "content": {kind: {} for kind in _KINDS.values()}}},
+        openapi_extra=BODY,
+        summary="Which emotion is heard when",
+    )
+    async def timeline(
+        request: Request,
+        model: ModelQuery = None,
+        format: Annotated[Literal["json", "vtt", "csv"], Query(description="of the answer")] = "json",
+        channels: Annotated[
+            Literal["mix", "separate"], Query(description="mixed, or each side of a call by itself")
+        ] = "mix",
+    ) -> Response:
+        """The moments of one recording, however long; what lies between them is no speech."""
+        chosen = hearing.model(model)
+        with hearing.bodies.receiving(request) as receiving:
+            uploads, are_several = await receiving.uploads()
+            if are_several:
+                raise RefusedError(400, f"{len(uploads)} sounds; a timeline is of one, send them one by one")
+            job = hearing.job("timeline", uploads[0], chosen, format=format, is_separate=channels == "separate")
+            answer = await hearing.answer(job)
+        if format == "json":
+            return JSONResponse(answer)
+        return PlainTextResponse(answer["text"], media_type=_KINDS[format])
+
+    return router
