@@ -20,6 +20,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     }
     const wanted = new URL(`?embed=1&theme=${data.theme}`, address).href;
     if (frame.src !== wanted) frame.src = wanted;
+    frame.style.colorScheme = data.theme || "normal"; // else the browser paints a ground of its own behind it
     frame.hidden = false;
   };
 
