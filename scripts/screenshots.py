@@ -1,0 +1,206 @@
+"""Take pictures of the page in every state that matters.
+
+    python scripts/screenshots.py [--out docs/screenshots] [--chromium chromium] [--only NAME]
+
+``hearfelt app`` runs on loopback, and Chromium's fake microphone plays the bundled synthetic voices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+HERE = Path(__file__).parents[1]
+EXAMPLES = HERE / "src" / "hearfelt" / "examples"
+live = runpy.run_path(str(HERE / "scripts" / "screenshots_live.py"))
+DESKTOP, PHONE, WIDE = (1_280, 900), (360, 780), (1_920, 1_080)
+PATIENCE_MS = 60_000
+REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+
+
+@dataclass(frozen=True)
+class Look:
+    """One picture: of which view, how large, how bright, and of how much."""
+
+    view: str = ""
+    size: tuple[int, int] = DESKTOP
+    theme: str = "light"
+    height: int = 0
+    script: str = ""
+
+
+def calm(page: Page) -> None:
+    """Wait until nothing is computed and nothing moves any more."""
+    page.wait_for_timeout(400)
+    page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
+    page.wait_for_timeout(900)
+
+
+def rest(page: Page) -> None:
+    calm(page)
+
+
+def send(page: Page, *sounds: Path) -> None:
+    page.locator("input[type=file]").first.set_input_files(sounds)
+    page.wait_for_timeout(800)
+    calm(page)
+
+
+def example(*names: str) -> Callable[[Page], None]:
+    return lambda page: send(page, *(next(EXAMPLES.glob(f"*{name}*")) for name in names))
+
+
+def broken(page: Page) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "holiday.wav"
+        file.write_bytes(b"this is no sound")
+        send(page, file)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=re.compile(label)).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    calm(page)
+
+
+def compared(page: Page) -> None:
+    example("even")(page)
+    choose(page, "Compared with", "tiny")
+
+
+def by_classic(page: Page) -> None:
+    example("high")(page)
+    choose(page, "Who answers", "classic")
+
+
+def heard(page: Page) -> None:
+    frame = page.frame_locator(".hf-live")
+    frame.locator("#start").click()
+    frame.locator("#moments li:nth-child(2)").wait_for()
+    frame.locator('main[data-state="heard"]').wait_for()
+    page.wait_for_timeout(600)
+
+
+def refused(page: Page) -> None:
+    frame = page.frame_locator(".hf-live")
+    frame.locator("#start").click()
+    expect(frame.locator("#record")).to_be_visible()
+
+
+def away(page: Page) -> None:
+    page.route("**/live/live.css", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_text("can't be reached")).to_be_visible()
+    calm(page)
+
+
+def diagram(page: Page) -> None:
+    page.get_by_text("The same as a diagram").click()
+    calm(page)
+    page.get_by_text("Whether its confidence can be believed").scroll_into_view_if_needed()
+
+
+States = dict[str, tuple[Look, Callable[[Page], None]]]
+
+STATES: States = {
+    "listen": (Look(), rest),
+    "listen-phone": (Look(size=PHONE), rest),
+    "listen-answer": (Look(height=1_500), example("high")),
+    "listen-answer-dark": (Look(theme="dark", height=1_500), example("bright")),
+    "listen-answer-phone": (Look(size=PHONE, height=1_900), example("even")),
+    "listen-answer-wide": (Look(size=WIDE), example("high")),
+    "listen-unsure": (Look(), example("slow")),
+    "listen-several": (Look(height=2_100), example("bright", "even", "high", "slow")),
+    "listen-compared": (Look(height=1_900), compared),
+    "listen-classic": (Look(height=1_500), by_classic),
+    "listen-broken": (Look(), broken),
+    "live": (Look("live", height=1_050), heard),
+    "live-phone-dark": (Look("live", size=PHONE, theme="dark"), heard),
+    "live-refused": (Look("live", script=REFUSED), refused),
+    "live-away": (Look("live"), away),
+    "model": (Look("model", height=3_500), rest),
+    "model-phone-dark": (Look("model", size=PHONE, theme="dark", height=2_000), rest),
+    "model-diagram": (Look("model"), diagram),
+}
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[str]:
+    """Run ``hearfelt app`` and give its address."""
+    command = [sys.executable, "-m", "hearfelt", "app", "--no-browser", *options]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        found = re.search(r"http://localhost:\d+", process.stdout.readline() if process.stdout else "")
+        if found is None:
+            raise SystemExit("the page did not start")
+        wait_for(f"{found[0]}/_stcore/health")
+        yield found[0]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def wait_for(address: str) -> None:
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"nothing answers at {address}")
+
+
+def take(browser: Any, address: str, state: tuple[Look, Callable[[Page], None]], path: Path) -> None:
+    look, do = state
+    width, height = look.size
+    options = {"viewport": {"width": width, "height": look.height or height}, "color_scheme": look.theme}
+    with browser.new_context(**options, reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        if look.script:
+            page.add_init_script(look.script)
+        page.goto(f"{address}/{look.view}")
+        ready = {"live": ".hf-live", "model": ".hf-score"}.get(look.view, "input[type=file]")
+        page.locator(ready).first.wait_for(state="attached")
+        calm(page)
+        do(page)
+        page.screenshot(path=path)
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(192, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--out", type=Path, default=HERE / "docs" / "screenshots")
+    parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
+    parser.add_argument("--only", nargs="*", help="names of states; else all of them")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, serving() as address:
+        voice = Path(folder) / "voices.wav"
+        live["write_voices"](live["VOICES"]["voices"], voice)
+        with live["browsing"](playwright, chosen.chromium, voice) as browser:
+            for name in chosen.only or STATES:
+                take(browser, address, STATES[name], chosen.out / f"page-{name}.png")
+
+
+if __name__ == "__main__":
+    main()
