@@ -1,0 +1,210 @@
+"""What the service does under load: many clients at once, then mixed traffic for a while, and a worker killed in it.
+
+    python benchmarks/service.py --json benchmarks/service.json
+
+First the plain way: as many processes as the service has answer the same 3 s clips with ``recognize_many``. Then 50
+clients post these clips at once, one after another. Then fewer clients post clips, timelines and broken files; in the
+middle one worker is killed. Memory is that of the service and all its workers together. Everything is on loopback and
+bounded in time. Fails if a bar is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+import soundfile
+
+from hearfelt.audio import read_audio
+
+EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
+CLIP_S, CLIPS = 3.0, 6
+BY_DESIGN: Final = (200, 429, 503)
+ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+BARS: Final = {
+    "throughput_ratio": ("clips a second, of what plain processes do", 0.7, "at least"),
+    "errors": ("answers that are neither right nor by design", 0, "at most"),
+    "mixed_errors": ("the same in mixed traffic, a worker killed", 0, "at most"),
+    "memory_growth": ("memory at the end, of that after a minute", 1.1, "at most"),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="(%(default)s)")
+    parser.add_argument("--clients", type=int, default=50, help="at once (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of posting (%(default)s)")
+    parser.add_argument("--mixed-seconds", type=float, default=600.0, help="of mixed traffic (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+    parser.add_argument("--plain", type=float, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.plain:
+        print(plain(options.model, options.plain))
+        return 0
+    figures = measured(options)
+    missed = False
+    for name, (words, bar, way) in BARS.items():
+        is_missed = figures[name] < bar if way == "at least" else figures[name] > bar
+        missed = missed or is_missed
+        print(f"{words:48}{figures[name]:>9.3f}  {way} {bar:g}{'  MISSED' if is_missed else ''}")
+    for name in (one for one in figures if one not in BARS):
+        print(f"{name.replace('_', ' '):48}{figures[name]:>9.3f}")
+    if options.json:
+        options.json.write_text(json.dumps({name: round(one, 4) for name, one in figures.items()}, indent=2) + "\n")
+    return int(missed)
+
+
+def measured(options: argparse.Namespace) -> dict[str, float]:
+    """Measure the plain processes, then the service."""
+    alone = sum(plain_together(options))
+    command = [sys.executable, "-m", "hearfelt", "serve", "--port", "0", "--model", options.model]
+    command += ["--workers", str(options.processes)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        told = server.stdout.readline() if server.stdout else ""
+        found = re.search(r"http://\S+?(?=/;)", told)
+        if found is None:
+            raise SystemExit(f"the service did not start: {told}")
+        return asyncio.run(loaded(options, found[0], server.pid, alone))
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+
+
+def plain_together(options: argparse.Namespace) -> list[float]:
+    command = [sys.executable, __file__, "--model", options.model, "--plain", str(min(options.seconds, 30.0))]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD)
+        for _ in range(options.processes)
+    ]
+    return [float(one.communicate()[0]) for one in running]
+
+
+def plain(model: str, seconds: float) -> float:
+    """Answer clips with ``recognize_many`` for a while; clips a second."""
+    from hearfelt.inference.recognizer import Recognizer
+
+    recognizer, files = Recognizer.load(model, threads=1), clips()
+    list(recognizer.recognize_many(files))
+    begun, done = time.perf_counter(), 0
+    while time.perf_counter() - begun < seconds:
+        done += len(list(recognizer.recognize_many(files)))
+    return done / (time.perf_counter() - begun)
+
+
+def clips() -> list[bytes]:
+    """Make clips of 3 s as WAV files."""
+    made = []
+    for path in sorted(EXAMPLES.glob("*.flac"))[:CLIPS]:
+        audio = read_audio(path)
+        file = io.BytesIO()
+        soundfile.write(file, np.resize(audio.samples, round(CLIP_S * audio.rate_hz)), audio.rate_hz, format="WAV")
+        made.append(file.getvalue())
+    return made
+
+
+async def loaded(options: argparse.Namespace, address: str, pid: int, alone: float) -> dict[str, float]:
+    """Load the service in both ways."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=address, timeout=120, limits=limits, trust_env=False) as client:
+        while (await client.get("/health/ready")).status_code != 200:
+            await asyncio.sleep(0.2)
+        files = clips()
+
+        async def post(number: int) -> int:
+            return (await client.post("/v1/recognize", files={"file": files[number % len(files)]})).status_code
+
+        async def mixed(number: int) -> int:
+            if number % 10 == 3:
+                broken = files[0][: 40 + number % 999]
+                return 200 if (await client.post("/v1/recognize", files={"file": broken})).status_code == 422 else 500
+            if number % 10 == 7:
+                return (await client.post("/v1/timeline", files={"file": files[number % len(files)]})).status_code
+            return await post(number)
+
+        statuses, times = await storm(post, options.clients, options.seconds)
+        answered = statuses[200] / options.seconds
+        killing = asyncio.create_task(kill_one(pid, options.mixed_seconds / 2))
+        early = asyncio.create_task(memory_after(pid, min(60.0, options.mixed_seconds / 4)))
+        mixed_statuses, _ = await storm(mixed, max(2, options.clients // 5), options.mixed_seconds)
+        await killing
+        late = memory_mb(pid)
+    ranks = np.percentile(times, [50, 95, 99])
+    return {
+        "throughput_ratio": answered / alone,
+        "errors": float(sum(count for status, count in statuses.items() if status not in BY_DESIGN)),
+        "mixed_errors": float(sum(count for status, count in mixed_statuses.items() if status not in BY_DESIGN)),
+        "memory_growth": late / await early,
+        "clips_a_second": answered,
+        "plain_clips_a_second": alone,
+        "turned_away": float(statuses[429] + statuses[503]),
+        **{f"p{rank}_s": float(value) for rank, value in zip((50, 95, 99), ranks, strict=True)},
+        "memory_mb": late,
+        "mixed_requests": float(mixed_statuses.total()),
+    }
+
+
+async def storm(ask: Callable[[int], Awaitable[int]], clients: int, seconds: float) -> tuple[Counter[int], list[float]]:
+    """Let clients ask one request after another for a while; statuses, and seconds each took."""
+    statuses: Counter[int] = Counter()
+    times: list[float] = []
+    end = time.monotonic() + seconds
+
+    async def client(number: int) -> None:
+        while time.monotonic() < end:
+            begun = time.monotonic()
+            try:
+                status = await ask(number)
+            except httpx.HTTPError:
+                status = 0
+            times.append(time.monotonic() - begun)
+            statuses[status] += 1
+            number += clients
+            if status in (429, 503):
+                await asyncio.sleep(1.0)
+
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    return statuses, times
+
+
+async def kill_one(pid: int, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    os.kill(children(pid)[0], signal.SIGKILL)
+
+
+async def memory_after(pid: int, after_s: float) -> float:
+    await asyncio.sleep(after_s)
+    return memory_mb(pid)
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def memory_mb(pid: int) -> float:
+    def of_one(one: int) -> float:
+        status: dict[str, Any] = dict(
+            line.split(":", 1) for line in Path(f"/proc/{one}/status").read_text().splitlines() if ":" in line
+        )
+        return float(status["VmRSS"].split()[0]) / 1024
+
+    return sum(of_one(one) for one in (pid, *children(pid)))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
