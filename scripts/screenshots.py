@@ -113,7 +113,7 @@ def away(page: Page) -> None:
 def diagram(page: Page) -> None:
     page.get_by_text("The same as a diagram").click()
     calm(page)
-    page.get_by_text("Whether its confidence can be believed").scroll_into_view_if_needed()
+    page.locator(".hf-drawing").evaluate("element => element.scrollIntoView({block: 'center'})")
 
 
 States = dict[str, tuple[Look, Callable[[Page], None]]]

@@ -11,6 +11,7 @@ import streamlit as st
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.moments import Timeline
 from hearfelt.page import answer_markup, taking_away
+from hearfelt.page.drawing import put_drawing
 from hearfelt.page.hearing import answered_by, is_quickly_explained, timeline_by, why_of
 from hearfelt.page.playing import SHORT_S
 from hearfelt.page.sounds import Answered, OneSound
@@ -130,4 +131,4 @@ def _show_reasons(sound: OneSound, answers: Mapping[str, Answered]) -> None:
             if isinstance(found, HearfeltError):
                 st.html(answer_markup.notice(str(found), title="This can't be explained"))
             else:
-                st.html(reasons(found))
+                put_drawing(reasons(found), key=f"reasons-{model}")

@@ -11,6 +11,7 @@ from hearfelt.corpora.catalog import FORMS
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
 from hearfelt.page import model_drawing, model_markup
+from hearfelt.page.drawing import put_drawing
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import read_asset
 from hearfelt.reports.measured import Ladder, Measured, Measurement, read_measured
@@ -81,9 +82,10 @@ def _show_worth(one: Measurement, very_file: Measurement | None) -> None:
     )
     st.html(f'<p class="hf-prose">{words}</p>{model_markup.sureness(one)}')
     with st.expander("The same as a diagram"):
+        put_drawing(model_drawing.reliability(one), key="reliability")
         st.html(
-            f"{model_drawing.reliability(one)}<p class='hf-prose'>On the dashed line it is exactly as sure as it is"
-            " right; above it, it is too modest, below it too sure. A larger point stands for more answers.</p>"
+            "<p class='hf-prose'>On the dashed line it is exactly as sure as it is right; above it, it is too modest,"
+            " below it too sure. A larger point stands for more answers.</p>"
         )
 
 
@@ -125,7 +127,8 @@ def _show_leaks(own: tuple[Measurement, ...], known: Measured) -> None:
 def _show_ladder(steps: Ladder) -> None:
     st.subheader("What each leak is worth", anchor=False)
     words = "".join(f"<li>{step}</li>" for step in steps.steps)
-    st.html(f"{model_drawing.ladder(steps)}<ol class='hf-list'>{words}</ol>")
+    put_drawing(model_drawing.ladder(steps), key="ladder")
+    st.html(f"<ol class='hf-list'>{words}</ol>")
 
 
 def _show_card(card: ModelCard, size: int) -> None:

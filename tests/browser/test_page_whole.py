@@ -1,0 +1,208 @@
+"""The whole page in a real browser: every view, width and theme, two visitors, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from hearfelt.audio import audio_files
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.reports.looks import INK
+
+PATIENCE_MS = 30_000
+EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
+VIEWS: Final = {"listen": "/", "live": "/live", "model": "/model"}
+
+# What axe finds inside Streamlit's own widgets, which is not ours to change.
+OF_STREAMLIT: Final[dict[str, str]] = {}
+
+
+@pytest.fixture(scope="module")
+def browser(start_browser: Any, microphone: Any, spoken: Path) -> Iterator[Browser]:
+    with start_browser(*microphone(spoken)) as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(viewport={"width": 1_280, "height": 900}, reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+def opened(page: Page, address: str, view: str) -> Page:
+    """Open a view, and wait until all of it is there."""
+    page.goto(address + VIEWS[view])
+    settled(page, view)
+    return page
+
+
+def settled(page: Page, view: str) -> None:
+    if view == "model":
+        expect(page.get_by_role("heading", name="The model's own card")).to_be_visible(timeout=PATIENCE_MS)
+    elif view == "live":
+        expect(page.frame_locator(".hf-live").locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
+    else:
+        expect(page.locator("input[type=file]").first).to_be_attached(timeout=PATIENCE_MS)
+    page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
+
+
+def send(page: Page, sound: Path) -> None:
+    page.locator("input[type=file]").first.set_input_files(sound)
+
+
+def answered(page: Page, emotion: str) -> None:
+    expect(page.locator(".hf-answer").first).to_contain_text(re.compile(emotion, re.IGNORECASE), timeout=PATIENCE_MS)
+
+
+def test_the_views_are_reached_by_their_links(page: Page, page_address: str) -> None:
+    opened(page, page_address, "listen")
+    for view in ("model", "live", "listen"):
+        page.get_by_role("link", name=view.capitalize(), exact=True).click()
+        settled(page, view)
+    assert urlsplit(page.url).path == "/"
+
+
+def test_the_views_are_reached_by_the_keyboard_alone(page: Page, page_address: str) -> None:
+    opened(page, page_address, "listen")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim()") == "Model":
+            break
+    page.keyboard.press("Enter")
+    settled(page, "model")
+
+
+def test_every_style_sheet_arrives(page: Page, page_address: str) -> None:
+    opened(page, page_address, "model")
+    ink = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink')")
+    assert ink == INK.light
+    assert page.evaluate("getComputedStyle(document.querySelector('.hf-scale-dot')).width") == "18px"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_asks_nothing_of_anybody_else(context: BrowserContext, page_address: str, view: str) -> None:
+    asked: list[str] = []
+
+    def only_here(route: Route) -> None:
+        asked.append(route.request.url)
+        if urlsplit(route.request.url).hostname in ("localhost", "127.0.0.1"):
+            route.continue_()
+        else:
+            route.abort()
+
+    context.route("**/*", only_here)
+    opened(context.new_page(), page_address, view)
+    elsewhere = [url for url in asked if urlsplit(url).hostname not in ("localhost", "127.0.0.1", None)]
+    assert asked
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_serious_is_found_by_axe(browser: Browser, page_address: str, view: str, theme: Any) -> None:
+    with browser.new_context(color_scheme=theme, reduced_motion="reduce") as context:
+        page = opened(context.new_page(), page_address, view)
+        if view == "listen":
+            send(page, audio_files(EXAMPLES)[0])
+            expect(page.locator(".hf-badge").first).to_be_visible(timeout=PATIENCE_MS)
+            settled(page, view)
+        assert serious(page) == []
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}"
+        for one in found
+        if one["impact"] in ("serious", "critical") and one["id"] not in OF_STREAMLIT
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1_920])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_fits_every_width(page: Page, page_address: str, view: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    opened(page, page_address, view)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    assert wide <= width
+
+
+def test_two_visitors_each_see_their_own_sound(browser: Browser, page_address: str) -> None:
+    recognizer = Recognizer.load()
+    said = {clip: recognizer.recognize(clip).emotion for clip in audio_files(EXAMPLES)}
+    first = next(iter(said))
+    second = next(clip for clip in said if said[clip] != said[first])
+    with browser.new_context() as one, browser.new_context() as other:
+        pages = [opened(context.new_page(), page_address, "listen") for context in (one, other)]
+        for page, clip in zip(pages, (first, second), strict=True):
+            send(page, clip)
+        for page, clip in zip(pages, (first, second), strict=True):
+            answered(page, said[clip])
+        assert second.name not in pages[0].content()
+        assert first.name not in pages[1].content()
+
+
+def test_the_live_view_hears_the_microphone(page: Page, page_address: str) -> None:
+    opened(page, page_address, "live")
+    live = page.frame_locator(".hf-live")
+    live.locator("#start").click()
+    expect(live.locator("#moments li").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_live_view_offers_a_recording_where_the_microphone_is_refused(browser: Browser, page_address: str) -> None:
+    refused = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+    with browser.new_context() as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.add_init_script(refused)
+        opened(page, page_address, "live")
+        live = page.frame_locator(".hf-live")
+        live.locator("#start").click()
+        expect(live.locator("#said")).to_have_text("The microphone is not allowed")
+        live.locator("#record").click()
+        settled(page, "listen")
+        assert urlsplit(page.url).path == "/"
+
+
+def test_the_live_view_says_that_its_service_is_away_and_finds_it_again(page: Page, page_address: str) -> None:
+    page.route("**/live/live.css", lambda route: route.abort())
+    page.goto(page_address + VIEWS["live"])
+    expect(page.get_by_text("The live service can't be reached")).to_be_visible(timeout=PATIENCE_MS)
+    page.unroute("**/live/live.css")
+    page.get_by_role("button", name="Try again").click()
+    settled(page, "live")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_live_frame_has_the_theme_of_the_page(browser: Browser, page_address: str, theme: Any) -> None:
+    with browser.new_context(color_scheme=theme) as context:
+        page = opened(context.new_page(), page_address, "live")
+        ink = "getComputedStyle(document.body).color"
+        assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).color") == page.frames[1].evaluate(ink)
+
+
+def test_streamlits_own_menu_is_not_shown(page: Page, page_address: str) -> None:
+    opened(page, page_address, "listen")
+    for name in ("stMainMenu", "stAppDeployButton", "stStatusWidget"):
+        expect(page.get_by_test_id(name)).to_be_hidden()
+
+
+def test_another_model_can_be_looked_at(page: Page, page_address: str) -> None:
+    opened(page, page_address, "model")
+    page.get_by_role("radio", name="classic").click()
+    expect(page.locator(".hf-score-figure")).to_contain_text("37")
