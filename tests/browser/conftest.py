@@ -85,10 +85,19 @@ def microphone() -> Callable[[Path], tuple[str, ...]]:
 
 
 @pytest.fixture(scope="module")
-def page_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the page is, with the live service beside it, as ``hearfelt app`` serves both."""
+def page_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The only folder that the page could write into; what it says is in ``said.txt``."""
     home = tmp_path_factory.mktemp("home")
-    environment = {**os.environ, "HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    (home / "temporary").mkdir()
+    return home
+
+
+@pytest.fixture(scope="module")
+def page_address(page_home: Path) -> Iterator[str]:
+    """Where the page is, with the live service beside it, as ``hearfelt app`` serves both."""
+    home = page_home
+    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home / "temporary")}
+    environment |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "hearfelt", "app", "--no-browser"]
     with (home / "said.txt").open("w+") as said:
         process = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=said, text=True)

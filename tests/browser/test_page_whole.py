@@ -157,6 +157,34 @@ def test_two_visitors_each_see_their_own_sound(browser: Browser, page_address: s
         assert first.name not in pages[1].content()
 
 
+def test_nothing_of_a_sound_is_written_anywhere(page: Page, page_address: str, page_home: Path, tmp_path: Path) -> None:
+    def written() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in page_home.rglob("*") if path.is_file()}
+
+    sound = tmp_path / "told-to-nobody.flac"
+    sound.write_bytes(audio_files(EXAMPLES)[0].read_bytes())
+    opened(page, page_address, "listen")
+    before = written()
+    send(page, sound)
+    expect(page.locator(".hf-answer").first).to_be_visible(timeout=PATIENCE_MS)
+    settled(page, "listen")
+    assert page.get_by_text(sound.name).first.is_visible()
+    assert {path: content for path, content in written().items() if before.get(path) != content} == {}
+
+
+def test_the_answer_is_the_recognizers_own(page: Page, page_address: str) -> None:
+    clip = audio_files(EXAMPLES)[0]
+    prediction = Recognizer.load().recognize(clip)
+    opened(page, page_address, "listen")
+    send(page, clip)
+    answered(page, prediction.emotion)
+    expect(page.locator(".hf-answer").first).to_contain_text(
+        re.compile(f"{prediction.in_words}.*{prediction.confidence * 100:.0f} %", re.IGNORECASE)
+    )
+    shown = [text.lower() for text in page.locator(".hf-bars").first.locator(".hf-label").all_text_contents()]
+    assert shown == [emotion for emotion, _ in prediction.ranked()]
+
+
 def test_the_live_view_hears_the_microphone(page: Page, page_address: str) -> None:
     opened(page, page_address, "live")
     live = page.frame_locator(".hf-live")
