@@ -33,12 +33,23 @@ def _app(
     ] = "127.0.0.1",
     port: Annotated[
         int | None,
-        typer.Option("--port", min=1, max=65_535, help="At which port.", show_default="8501, or the next that is free"),
+        typer.Option(
+            "--port",
+            metavar="PORT",
+            min=1,
+            max=65_535,
+            help="At which port.",
+            show_default="8501, or the next that is free",
+        ),
     ] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
-    live: Annotated[bool, typer.Option("--live/--no-live", help="Hear the microphone live, beside recordings.")] = True,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", show_default=False, help="Open the page in the browser.")
+    ] = True,
+    live: Annotated[
+        bool, typer.Option("--live/--no-live", show_default=False, help="Hear the microphone live, beside recordings.")
+    ] = True,
     upload_mb: Annotated[
-        int, typer.Option("--upload-mb", min=1, max=2_000, help="How large a file may be, in MB.")
+        int, typer.Option("--upload-mb", metavar="MB", min=1, max=2_000, help="How large a file may be.")
     ] = 50,
 ) -> None:
     """Show hearfelt as a page in the browser: listen, live, and what the model is worth.
