@@ -125,7 +125,7 @@ STATES: States = {
     "listen-answer-dark": (Look(theme="dark", height=1_500), example("bright")),
     "listen-answer-phone": (Look(size=PHONE, height=1_900), example("even")),
     "listen-answer-wide": (Look(size=WIDE), example("high")),
-    "listen-unsure": (Look(), example("slow")),
+    "listen-guess": (Look(), example("slow")),
     "listen-several": (Look(height=2_100), example("bright", "even", "high", "slow")),
     "listen-compared": (Look(height=1_900), compared),
     "listen-classic": (Look(height=1_500), by_classic),
