@@ -183,7 +183,8 @@ def take(browser: Any, address: str, state: tuple[Look, Callable[[Page], None]],
         do(page)
         page.screenshot(path=path)
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(192, dither=Image.Dither.NONE).save(path, optimize=True)
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, 1, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)  # this way of choosing keeps the colours that few points have
     print(path)
 
 
