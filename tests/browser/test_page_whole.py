@@ -110,6 +110,12 @@ def test_a_view_asks_nothing_of_anybody_else(context: BrowserContext, page_addre
     assert elsewhere == []
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_has_one_title(page: Page, page_address: str, view: str) -> None:
+    opened(page, page_address, view)
+    expect(page.locator("h1")).to_have_count(1)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_nothing_serious_is_found_by_axe(browser: Browser, page_address: str, view: str, theme: Any) -> None:
@@ -214,6 +220,15 @@ def test_the_live_view_says_that_its_service_is_away_and_finds_it_again(page: Pa
     page.unroute("**/live/live.css")
     page.get_by_role("button", name="Try again").click()
     settled(page, "live")
+
+
+@pytest.mark.parametrize("width", [360, 1_280])
+def test_the_live_frame_needs_no_scrolling_of_its_own(page: Page, page_address: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, page_address, "live")
+    frame = page.frames[1]
+    frame.wait_for_function("document.documentElement.scrollHeight <= window.innerHeight")
+    frame.wait_for_function("document.body.getBoundingClientRect().height >= window.innerHeight - 2")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -13,5 +13,5 @@ def alone() -> None:
 def test_without_a_service_the_view_says_so_and_offers_a_recording() -> None:
     app = AppTest.from_function(alone, default_timeout=60).run()
     assert not app.exception
-    assert "record" in app.header[0].value
+    assert "record" in app.title[0].value
     assert [button.label for button in app.button] == ["Record instead"]

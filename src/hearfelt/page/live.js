@@ -1,5 +1,5 @@
-// The Live view's frame: shows the service's page where it can be reached, says so where it can't, and passes on
-// the wish to record instead, which both of them offer.
+// The Live view's frame: shows the service's page where it can be reached, as high as it is; says so where it can't; and
+// passes on the wish to record instead, which both of them offer.
 
 const PATIENCE_MS = 5000;
 
@@ -26,7 +26,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
   const record = () => setTriggerValue("record", true);
   const hear = (event) => {
-    if (event.source === frame.contentWindow && event.data?.type === "hearfelt:record") record();
+    if (event.source !== frame.contentWindow) return;
+    if (event.data?.type === "hearfelt:record") record();
+    if (event.data?.type === "hearfelt:height") frame.style.height = `${Number(event.data.height)}px`;
   };
 
   window.addEventListener("message", hear);

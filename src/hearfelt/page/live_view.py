@@ -14,9 +14,10 @@ from hearfelt.page.style import read_asset
 __all__ = ["show"]
 
 _MARKUP: Final = """\
+<h1 class="hf-away-unseen">Live microphone</h1>
 <iframe class="hf-live" title="Live microphone" allow="microphone" hidden></iframe>
 <div class="hf-away" role="status" hidden>
-<h3>The live service can't be reached</h3>
+<h2>The live service can't be reached</h2>
 <p>It runs beside this page, on the computer that the page comes from, and answers only there.
 A recording needs nothing but this page.</p>
 <button type="button" class="hf-record">Record instead</button>
@@ -36,7 +37,7 @@ def show(settings: PageSettings) -> None:
         settings: of the page; they say where the live service is, or that there is none.
     """
     if settings.live_address is None:
-        st.header("Not here, but you can record", anchor=False)
+        st.title("Not here, but you can record", anchor=False)
         st.write(_ALONE)
         wants_to_record = st.button("Record instead", type="primary")
     else:

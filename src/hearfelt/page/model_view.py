@@ -38,7 +38,7 @@ def show(settings: PageSettings) -> None:
         settings: of the page; this view needs none of them.
     """
     st.html(f"<style>{read_asset('model.css')}</style>")
-    st.header("How well it hears", anchor=False)
+    st.title("How well it hears", anchor=False)
     names = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
     name = st.segmented_control("Model", names, default=names[0], required=True, key="model-shown") or names[0]
     card, known = _card_of(name), read_measured()
@@ -66,13 +66,13 @@ def _very_file(own: tuple[Measurement, ...]) -> Measurement | None:
 
 def _show_worth(one: Measurement, very_file: Measurement | None) -> None:
     st.html(model_markup.scale(one) + model_markup.small(_how(one, very_file)))
-    st.subheader("What it takes for what", anchor=False)
+    st.header("What it takes for what", anchor=False)
     st.html(
         f'<div class="hf-beside">{model_markup.confusion(one)}<div class="hf-prose"><p>{_confused(one)}</p>'
         "<p>Each row is an emotion that was meant, with all that was answered for it, in per cent. On the diagonal,"
         " it was right.</p></div></div>"
     )
-    st.subheader("Whether its confidence can be believed", anchor=False)
+    st.header("Whether its confidence can be believed", anchor=False)
     count, share = one.right_between(*_SURE)
     words = (
         "It says how sure it is, and that was compared with how often it was right: ideally the two are the same."
@@ -108,12 +108,12 @@ def _confused(one: Measurement) -> str:
 
 
 def _show_limits(card: ModelCard) -> None:
-    st.subheader("What it cannot do", anchor=False)
+    st.header("What it cannot do", anchor=False)
     st.html(model_markup.bullets([*dict.fromkeys([*card.limits, *_NOT_FOR])]))
 
 
 def _show_leaks(own: tuple[Measurement, ...], known: Measured) -> None:
-    st.subheader("Why other figures are higher", anchor=False)
+    st.header("Why other figures are higher", anchor=False)
     st.html(
         '<p class="hf-prose">A voice is easier to know again than an emotion. Where the same speakers are learned from'
         " and tested, scores rise, and say nothing about a new voice. Such figures are common, so ours are here as"
@@ -125,14 +125,14 @@ def _show_leaks(own: tuple[Measurement, ...], known: Measured) -> None:
 
 
 def _show_ladder(steps: Ladder) -> None:
-    st.subheader("What each leak is worth", anchor=False)
+    st.header("What each leak is worth", anchor=False)
     words = "".join(f"<li>{step}</li>" for step in steps.steps)
     put_drawing(model_drawing.ladder(steps), key="ladder")
     st.html(f"<ol class='hf-list'>{words}</ol>")
 
 
 def _show_card(card: ModelCard, size: int) -> None:
-    st.subheader("The model's own card", anchor=False)
+    st.header("The model's own card", anchor=False)
     st.html(model_markup.facts(_facts(card, size)))
     st.download_button(
         "Download the whole card",

@@ -200,6 +200,14 @@ class Page {
   }
 }
 
+/** Tell the page around how high this one is, so that the frame needs no scrolling of its own. */
+function tellHeight() {
+  const height = Math.ceil(document.body.getBoundingClientRect().height);
+  window.parent.postMessage({ type: "hearfelt:height", height }, "*");
+}
+
+if (isEmbedded) new ResizeObserver(tellHeight).observe(document.body);
+
 function between({ start_s, end_s }) {
   const [from, to] = [clock(Math.round(start_s)), clock(Math.round(end_s))];
   return from === to ? from : `${from}–${to}`;
