@@ -20,8 +20,10 @@ def test_a_prediction_cannot_be_changed() -> None:
 
 @pytest.mark.parametrize(
     ("confidence", "word"),
-    [(1.0, "very sure"), (0.9, "very sure"), (0.89, "fairly sure"), (0.7, "fairly sure"), (0.5, "not very sure")]
-    + [(0.49, "a guess"), (0.13, "a guess")],
+    [
+        *((1.0, "very sure"), (0.9, "very sure"), (0.89, "fairly sure"), (0.7, "fairly sure")),
+        *((0.5, "not very sure"), (0.49, "a guess"), (0.13, "a guess")),
+    ],
 )
 def test_confidence_is_said_in_words(confidence: float, word: str) -> None:
     assert Prediction("sad", confidence, {"sad": confidence}, False, 1.0, "mine").in_words == word

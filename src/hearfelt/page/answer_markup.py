@@ -51,11 +51,8 @@ def what_sure_means(prediction: Prediction) -> str:
     """
     if prediction.is_unsure:
         return "This is too little to rely on: it heard something of several emotions, or of none it knows."
-    high = 1.0
-    for least, word in SURE_WORDS:
-        if prediction.confidence >= least:
-            break
-        high = least
+    least, word = next((pair for pair in SURE_WORDS if prediction.confidence >= pair[0]), SURE_WORDS[-1])
+    high = min([1.0, *(other for other, _ in SURE_WORDS if other > least)])
     if word == SURE_WORDS[-1][1]:
         return "The other emotions together are more probable than this one: take it for a guess."
     often = f"more than {10 * least:.0f} in 10" if high == 1 else f"{10 * least:.0f} to {10 * high:.0f} in 10"
@@ -91,7 +88,8 @@ def bars(prediction: Prediction) -> str:
     rows = "".join(
         f'<li style="--mark:{mark_of(name)};--share:{share:.4f}"><span class="hf-sign" aria-hidden="true">'
         f'{look_of(name).emoji}</span><span class="hf-label">{escape(name)}</span>'
-        f'<span class="hf-track" aria-hidden="true"><b></b></span><span class="hf-share">{share_words(share)}</span></li>'
+        '<span class="hf-track" aria-hidden="true"><b></b></span>'
+        f'<span class="hf-share">{share_words(share)}</span></li>'
         for name, share in prediction.ranked()
     )
     return f'<ol class="hf-bars" aria-label="All emotions, the most probable first">{rows}</ol>'

@@ -25,8 +25,8 @@ __all__ = ["show"]
 
 _NOBODY: Final = "no other"
 _GREETING: Final = (
-    '<div class="hf-greeting"><h1>Which emotion is heard in a voice?</h1><p>Send a recording, speak into the microphone,'
-    " or try a synthetic voice. You see what is heard when, how sure that is, and why.</p></div>"
+    '<div class="hf-greeting"><h1>Which emotion is heard in a voice?</h1><p>Send a recording, speak into the'
+    " microphone, or try a synthetic voice. You see what is heard when, how sure that is, and why.</p></div>"
 )
 
 
