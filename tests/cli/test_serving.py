@@ -31,6 +31,16 @@ def test_to_be_open_to_others_without_keys_is_warned_of(capsys: pytest.CaptureFi
     assert "--keys FILE" in said
 
 
+@pytest.mark.parametrize(("keys", "words"), [("short", "a key of 5 characters"), (" , ", "there is no key in it")])
+def test_keys_of_the_environment_are_checked_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, keys: str, words: str
+) -> None:
+    monkeypatch.setenv("HEARFELT_API_KEYS", keys)
+    code, said = failed(capsys, "--model", "tiny")
+    assert code == 1
+    assert f"HEARFELT_API_KEYS: {words}" in said
+
+
 def test_an_address_that_is_none_of_this_computer_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = failed(capsys, "--host", "192.0.2.1", "--model", "tiny")
     assert code == 1

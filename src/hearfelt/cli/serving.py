@@ -71,10 +71,10 @@ def _serve(
     from hearfelt.errors import require
 
     require("fastapi", "serve")
-    from hearfelt.service.keys import read_keys
+    from hearfelt.service.keys import read_keys, split_keys
     from hearfelt.service.running import serve
 
-    allowed = read_keys(keys) if keys else tuple(filter(None, os.environ.get(_KEYS, "").split(",")))
+    allowed = read_keys(keys) if keys else split_keys(os.environ.get(_KEYS, ""), _KEYS)
     given = {"host": host, "port": port, "keys": allowed, "cors_origins": tuple(cors or ())}
     given |= {"body_bytes": body_mb * 1_000_000, "longest_s": longest_s, "per_minute": rate}
     settings = _settings(given, model, workers, streams)

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from hearfelt.errors import HearfeltError
 from hearfelt.service.problems import RefusedError
 
-__all__ = ["Keys", "Rates", "key_of", "read_keys"]
+__all__ = ["Keys", "Rates", "key_of", "read_keys", "split_keys"]
 
 _SHORTEST: Final = 16  # characters; what is shorter can be guessed
 _REMEMBERED: Final = 10_000  # askers; the one that was quiet longest is forgotten first
@@ -64,6 +64,7 @@ class Rates:
 
     Args:
         per_minute: 0 for any number.
+        by_key: whether an asker is a key; otherwise an address, since anybody can make up keys that nobody checks.
         clock: seconds.
 
     Example:
@@ -72,8 +73,8 @@ class Rates:
         (0, 60, 0)
     """
 
-    def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_minute, self._clock = per_minute, clock
+    def __init__(self, per_minute: int, *, by_key: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute, self._by_key, self._clock = per_minute, by_key, clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait_s(self, asker: str) -> int:
@@ -95,7 +96,8 @@ class Rates:
         Raises:
             RefusedError: 429.
         """
-        asker = key_of(request) or (request.client.host if request.client else "")
+        key = key_of(request) if self._by_key else None
+        asker = key or (request.client.host if request.client else "")
         if wait_s := self.wait_s(_digest(asker).hex()):
             sentence = f"more than {self._per_minute} requests in a minute; try again in {wait_s} s"
             raise RefusedError(429, sentence, {"Retry-After": str(wait_s)})
@@ -120,8 +122,32 @@ def read_keys(path: Path) -> tuple[str, ...]:
     keys = tuple(line for line in lines if line and not line.startswith("#"))
     if not keys:
         raise HearfeltError(f"{path}: there is no key in it; write one on a line of its own")
+    return _long_enough(keys, str(path))
+
+
+def split_keys(text: str, source: str) -> tuple[str, ...]:
+    """Find the keys in a text, between commas.
+
+    Args:
+        text: empty for no keys at all.
+        source: where it stands, for messages.
+
+    Raises:
+        HearfeltError: if there is a text and no key in it, or one that can be guessed.
+
+    Example:
+        >>> split_keys("one-key-of-enough-letters, another-key-of-letters", "here")
+        ('one-key-of-enough-letters', 'another-key-of-letters')
+    """
+    keys = tuple(key.strip() for key in text.split(",") if key.strip())
+    if text and not keys:
+        raise HearfeltError(f"{source}: there is no key in it; write keys between commas, or leave it empty")
+    return _long_enough(keys, source)
+
+
+def _long_enough(keys: tuple[str, ...], source: str) -> tuple[str, ...]:
     if short := [key for key in keys if len(key) < _SHORTEST]:
-        raise HearfeltError(f"{path}: a key of {len(short[0])} characters; {_SHORTEST} or more are wanted")
+        raise HearfeltError(f"{source}: a key of {len(short[0])} characters; {_SHORTEST} or more are wanted")
     return keys
 
 
