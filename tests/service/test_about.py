@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from tests.service.http_server import CLIP, Serving, serving
 
 from hearfelt.service.app import create_app
@@ -33,9 +35,46 @@ def test_models_are_listed_with_their_cards_the_default_first(client: httpx.Clie
     assert client.get("/v1/models/another").status_code == 404
 
 
-def test_it_says_that_it_lives_before_it_is_ready(client: httpx.Client) -> None:
+def test_it_says_that_it_lives_and_is_ready(client: httpx.Client) -> None:
     assert client.get("/health/live").json() == {"status": "live"}
     assert client.get("/health/ready").json() == {"status": "ready"}
+
+
+def asked_without_start(app: FastAPI, path: str) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as one:
+            return await one.get(path)
+
+    return asyncio.run(ask())
+
+
+def test_it_lives_before_it_is_ready() -> None:
+    app = create_app(ServiceSettings(models=("tiny",)))
+    assert asked_without_start(app, "/health/live").status_code == 200
+    early = asked_without_start(app, "/health/ready")
+    assert early.status_code == 503
+    assert early.headers["retry-after"]
+    assert early.json()["detail"] == "the models are being loaded"
+
+
+def test_a_fault_of_its_own_is_a_problem_counted_and_logged_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    app = create_app(ServiceSettings(models=("tiny",)))
+
+    @app.get("/fault")
+    async def fault() -> None:
+        raise RuntimeError("my secret.flac")
+
+    with caplog.at_level(logging.INFO, LOG.name):
+        answer = asked_without_start(app, "/fault")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "RuntimeError" in answer.json()["detail"]
+    assert 'hearfelt_requests_total{route="/fault",status="500"} 1.0' in asked_without_start(app, "/metrics").text
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == LOG.name]
+    assert lines[0]["fault"] == "RuntimeError"
+    assert lines[0]["at"][-1].startswith("test_about.py:")
+    assert "secret" not in json.dumps(lines) + answer.text
 
 
 def test_counts_rise_with_what_was_answered(client: httpx.Client) -> None:

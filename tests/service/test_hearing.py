@@ -102,6 +102,7 @@ def test_moments_come_as_json_captions_and_table(client: httpx.Client) -> None:
         ({"files": [("file", ("a.wav", b"x"))] * 1000}, 400, "Too many files"),
         ({"files": {"file": ("a.wav", b"x")}, "params": {"model": "../etc/passwd"}}, 404, "not offered"),
         ({"files": {"file": ("a.wav", b"x")}, "params": {"explain": "perhaps"}}, 400, "explain: 'perhaps'"),
+        ({"files": {"file": ("a.wav", b"x")}, "params": {"explian": "true"}}, 400, "there is model, explain"),
     ],
 )
 def test_what_cannot_be_answered_is_said_in_words(
@@ -159,6 +160,19 @@ def test_keys_and_rates_let_in_who_may_come_and_no_oftener() -> None:
         hasty = post(client, headers=key)
         assert is_problem(hasty, 429, "more than 2 requests")
         assert 1 <= int(hasty.headers["retry-after"]) <= 60
+
+
+def test_made_up_keys_give_no_more_requests() -> None:
+    with serving(per_minute=2) as service, service.client() as client:
+        paths = [client.get("/v1/models", headers={"X-API-Key": f"made up {number}"}) for number in range(3)]
+        assert [one.status_code for one in paths] == [200, 200, 429]
+
+
+def test_the_default_model_answers_as_the_recognizer_does() -> None:
+    with serving(models=("hearfelt",)) as service, service.client() as client:
+        answer = post(client).json()
+    assert answer["model"] == "hearfelt"
+    assert answer["probabilities"] == pytest.approx(Recognizer.load().recognize(CLIP).probabilities, abs=1e-6)
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None:

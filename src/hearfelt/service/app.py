@@ -16,8 +16,8 @@ from hearfelt.service.about import cards_router, docs_router, health_router
 from hearfelt.service.hearing import hearing_router
 from hearfelt.service.keys import Keys, Rates
 from hearfelt.service.live import add_live
-from hearfelt.service.measures import Measures
-from hearfelt.service.problems import RefusedError, add_problems, of_error
+from hearfelt.service.measures import LOG, Measures
+from hearfelt.service.problems import RefusedError, add_problems, of_error, of_fault
 from hearfelt.service.schemas import ErrorDocument
 from hearfelt.service.settings import ServiceSettings
 from hearfelt.service.stream_admission import is_welcome
@@ -37,7 +37,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         settings: what it offers, and to whom.
     """
     workers = Workers(settings.models, settings=settings.workers)
-    measures, keys, rates = Measures(workers), Keys(settings.keys), Rates(settings.per_minute)
+    measures, keys = Measures(workers), Keys(settings.keys)
+    rates = Rates(settings.per_minute, by_key=bool(keys))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -76,7 +77,11 @@ def _add_way(app: FastAPI, settings: ServiceSettings, measures: Measures) -> Non
         headers = request.headers
         origin, host = headers.get("origin"), headers.get("host", "")
         if is_welcome(origin, host, allowed=settings.cors_origins, is_local=is_local):
-            response = await go_on(request)
+            try:
+                response = await go_on(request)
+            except Exception as fault:  # it is answered and told of like everything else
+                LOG.exception("fault")
+                response = of_fault(fault)
         else:
             whose = f"pages of {str(origin)[:100]} may not ask here"
             response = of_error(RefusedError(403, f"{whose}; whoever runs this service can allow their origin"))

@@ -52,12 +52,16 @@ class _Hearing:
     async def answer_all(self, uploads: Sequence[Upload], model: str, *, explain: bool) -> list[dict[str, object]]:
         """Answer several sounds, as many at once as there are processes, so that others get their turn."""
         turns = asyncio.Semaphore(self._settings.workers.processes)
+        full: list[BusyError] = []
 
         async def one(upload: Upload) -> dict[str, object]:
             try:
                 async with turns:
+                    if full:
+                        raise full[0]  # the whole request is turned away already, and the rest is for nobody
                     return await self.answer(self.job("recognize", upload, model, explain=explain))
-            except BusyError:
+            except BusyError as error:
+                full.append(error)
                 raise
             except HearfeltError as error:
                 return refusal_object(upload.name, str(error))
@@ -68,6 +72,18 @@ class _Hearing:
         if not upload.sound:
             raise HearfeltError(f"{upload.name}: it is empty; a sound file is wanted")
         return Job(kind, upload.sound, upload.name, model, longest_s=self._settings.longest_s, **how)
+
+
+def _refuse_unknown(request: Request) -> None:
+    """Turn away who asks for what there is not: a slip in a name would otherwise go unnoticed.
+
+    Raises:
+        RefusedError: 400.
+    """
+    known = [one.alias for one in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            raise RefusedError(400, f"{name[:40]!r} cannot be asked here; there is {', '.join(known)}")
 
 
 def hearing_router(settings: ServiceSettings, workers: Workers, measures: Measures) -> APIRouter:
@@ -83,7 +99,8 @@ def hearing_router(settings: ServiceSettings, workers: Workers, measures: Measur
     def refuse_large(request: Request) -> None:
         hearing.bodies.refuse_large(request)
 
-    router = APIRouter(prefix="/v1", tags=["hear"], dependencies=[Depends(refuse_large)], responses=_PROBLEMS)
+    early = [Depends(refuse_large), Depends(_refuse_unknown)]
+    router = APIRouter(prefix="/v1", tags=["hear"], dependencies=early, responses=_PROBLEMS)
 
     @router.post(
         "/recognize", responses={200: {"model": Answer | Answers}}, openapi_extra=BODY, summary="Which emotion is heard"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -79,6 +81,12 @@ class JsonLines(logging.Formatter):
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line: dict[str, object] = {"time": f"{at}Z", "level": record.levelname.lower(), "event": record.getMessage()}
         line |= getattr(record, "facts", {})
-        if record.exc_info:
-            line["fault"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            line |= _place(record.exc_info[1])
         return json.dumps(line)
+
+
+def _place(fault: BaseException) -> dict[str, object]:
+    """Tell where a fault arose; not its message, which may hold what a visitor sent."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    return {"fault": type(fault).__name__, "at": [f"{Path(one.filename).name}:{one.lineno}" for one in frames[-8:]]}

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from hearfelt.errors import HearfeltError, http_status
 from hearfelt.service.worker_errors import BusyError
 
-__all__ = ["RETRY_AFTER_S", "RefusedError", "add_problems", "of_error", "problem"]
+__all__ = ["RETRY_AFTER_S", "RefusedError", "add_problems", "of_error", "of_fault", "problem"]
 
 RETRY_AFTER_S: Final = 2
 _PLAIN: Final = {
@@ -56,6 +56,11 @@ def of_error(error: HearfeltError) -> JSONResponse:
     return problem(http_status(error), str(error))
 
 
+def of_fault(fault: Exception) -> JSONResponse:
+    """Make the problem document of an error that nobody foresaw; what it says itself might tell of a visitor."""
+    return problem(500, f"a fault in hearfelt itself ({type(fault).__name__}); its log says where")
+
+
 def add_problems(app: FastAPI) -> None:
     """Let every error of a service be a problem document."""
 
@@ -73,7 +78,3 @@ def add_problems(app: FastAPI) -> None:
         first = error.errors()[0]
         place = first["loc"][-1]
         return problem(400, f"{place}: {str(first.get('input'))[:60]!r}; {first['msg'][:1].lower()}{first['msg'][1:]}")
-
-    @app.exception_handler(Exception)
-    async def _fault(_: Request, error: Exception) -> JSONResponse:
-        return problem(500, f"a fault in hearfelt itself ({type(error).__name__})")
