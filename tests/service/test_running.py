@@ -141,3 +141,7 @@ def test_the_image_has_no_root_a_health_check_and_every_file_it_copies() -> None
     assert users
     assert users[-1] not in ("root", "0")
     assert all("latest" not in step[1] and step[0] != "ADD" for step in steps)
+    copied = [source for step in steps if step[0] == "COPY" for source in step[1].split()[:-1]]
+    assert "src" in copied
+    assert "." not in copied  # that would bring along whatever lies about
+    assert all((ROOT / source).exists() for source in copied)
