@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 .DEFAULT_GOAL := help
 # Two targets must not install into one environment at the same time.
 .NOTPARALLEL:
-.PHONY: help demo app test check docs clean
+.PHONY: help demo app serve test check docs clean
 
 help: ## list the commands
 	@echo "hearfelt: which emotion is heard in a voice"
@@ -22,6 +22,9 @@ demo: $(VENV)/demo.stamp ## set up, then recognize the bundled clips and draw on
 
 app: $(VENV)/page.stamp ## show the page in the browser; Ctrl-C ends it
 	@$(BIN)/hearfelt app
+
+serve: $(VENV)/page.stamp ## answer over HTTP and WebSocket; Ctrl-C ends it
+	@$(BIN)/hearfelt serve
 
 test: check ## set up everything, run every check and every test
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
@@ -50,8 +53,8 @@ $(VENV)/demo.stamp: pyproject.toml scripts/make_environment.sh
 
 $(VENV)/page.stamp: pyproject.toml scripts/make_environment.sh
 	@scripts/make_environment.sh $(VENV) $(PYTHON)
-	@echo "Installing hearfelt and its page into $(VENV)"
-	@$(PIP) --editable '.[page]'
+	@echo "Installing hearfelt, its page and its service into $(VENV)"
+	@$(PIP) --editable '.[page,serve]'
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml scripts/make_environment.sh scripts/install_system_packages.sh
