@@ -145,3 +145,11 @@ def test_the_image_has_no_root_a_health_check_and_every_file_it_copies() -> None
     assert "src" in copied
     assert "." not in copied  # that would bring along whatever lies about
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_a_linter_of_images_finds_nothing() -> None:
+    linter = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if linter is None:
+        pytest.skip("hadolint is not installed")
+    done = subprocess.run([linter, "deploy/Containerfile"], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
