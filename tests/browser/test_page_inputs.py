@@ -1,0 +1,96 @@
+"""What goes into the page in a real browser: files of every format, broken ones beside them, and a recording."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser, Page, expect
+
+from hearfelt.audio import audio_files, read_audio, resample
+from hearfelt.inference.recognizer import Recognizer
+
+PATIENCE_MS = 60_000
+CLIP = audio_files(Path(__file__).parents[2] / "src" / "hearfelt" / "examples")[0]
+
+
+@pytest.fixture(scope="module")
+def browser(start_browser: Any, microphone: Any, spoken: Path) -> Iterator[Browser]:
+    with start_browser(*microphone(spoken)) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, page_address: str) -> Iterator[Page]:
+    with browser.new_context(viewport={"width": 1_280, "height": 1_000}, reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.goto(page_address)
+        page.locator("input[type=file]").first.wait_for(state="attached")
+        yield page
+
+
+def by_pyav(container: str, codec: str) -> bytes:
+    """The clip as FFmpeg's libraries write it."""
+    av = pytest.importorskip("av", reason="m4a and webm are made with PyAV")
+    audio, file = read_audio(CLIP), io.BytesIO()
+    samples = resample(audio.samples, audio.rate_hz, 48_000)
+    with av.open(file, "w", format=container) as out:
+        stream = out.add_stream(codec, rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 48_000
+        resampler = av.AudioResampler(stream.format.name, "mono", 48_000, stream.frame_size or None)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            out.mux(stream.encode(part))
+        out.mux(stream.encode())
+    return file.getvalue()
+
+
+def written(suffix: str) -> bytes:
+    audio, file = read_audio(CLIP), io.BytesIO()
+    subtype = "OPUS" if suffix == "opus" else None
+    soundfile.write(file, audio.samples, audio.rate_hz, format="ogg" if suffix == "opus" else suffix, subtype=subtype)
+    return file.getvalue()
+
+
+def upload(page: Page, files: dict[str, bytes]) -> None:
+    sent = [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files.items()]
+    page.locator("input[type=file]").first.set_input_files(sent)  # type: ignore[arg-type]
+
+
+def test_files_of_every_format_are_answered(page: Page) -> None:
+    files = {f"{kind}.{kind}": written(kind) for kind in ("wav", "opus", "mp3")}
+    files |= {"phone.m4a": by_pyav("mp4", "aac"), "browser.webm": by_pyav("webm", "libopus")}
+    upload(page, files)
+    recognizer = Recognizer.load()
+    for name, data in files.items():
+        row = page.locator(".hf-overview tbody tr").filter(has_text=name)
+        expect(row).to_contain_text(recognizer.recognize(data).emotion, timeout=PATIENCE_MS)
+
+
+def test_a_broken_a_silent_and_a_short_file_are_each_a_sentence_and_the_others_go_on(page: Page) -> None:
+    silent, short = io.BytesIO(), io.BytesIO()
+    soundfile.write(silent, np.zeros(16_000, np.float32), 16_000, format="wav")
+    soundfile.write(short, np.full(100, 0.1, np.float32), 16_000, format="wav")
+    said = {"broken.wav": b"no sound", "silent.wav": silent.getvalue(), "short.wav": short.getvalue()}
+    upload(page, {**said, "fine.flac": CLIP.read_bytes()})
+    expect(page.locator(".hf-answer").first).to_be_visible()
+    for name in said:
+        expect(page.locator(".hf-notice").filter(has_text=f"{name}: ")).to_have_count(1)
+    expect(page.locator(".hf-notice").filter(has_text="fine.flac")).to_have_count(0)
+
+
+def test_a_recording_of_the_microphone_is_answered(page: Page, spoken: Path) -> None:
+    voices = {Recognizer.load().recognize(path).emotion for path in audio_files(CLIP.parent)[:2]}
+    page.get_by_role("button", name=re.compile("^Record")).first.click()
+    page.wait_for_timeout(3_500)
+    page.get_by_role("button", name=re.compile("Stop", re.IGNORECASE)).first.click()
+    expect(page.locator(".hf-title h1")).to_contain_text("your voice")
+    answer = page.locator(".hf-answer").first
+    expect(answer).to_contain_text(re.compile("|".join(sorted(voices)), re.IGNORECASE))
