@@ -50,11 +50,11 @@ def moments_csv(answered: Answered) -> str:
 def picture(sound: OneSound, answered: Answered) -> bytes:
     """Draw a sound and its answer as PNG."""
     from hearfelt.reports.figures.canvas import figure_png
-    from hearfelt.reports.figures.sharing import sharing_picture
+    from hearfelt.reports.figures.sounds import demo_picture
 
     with sound.opened() as file:
         audio = read_audio(file)
-    return figure_png(sharing_picture(audio, answered.prediction, answered.timeline, note=sound.file.note))
+    return figure_png(demo_picture(audio, answered.prediction, note=sound.file.note))
 
 
 def _known(answered: Answered) -> Explanation | Occlusion | None:

@@ -149,8 +149,9 @@ class Player {
           part.title = one.said;
           part.style.cssText = `left:${(100 * one.start_s) / whole_s}%;width:${(100 * (one.end_s - one.start_s)) / whole_s}%;--mark:var(--${one.mark})`;
           part.append(Object.assign(document.createElement("i"), { ariaHidden: "true" }));
-          const word = width > WORD_PX ? `${one.emoji} ${one.emotion}${one.unsure ? "?" : ""}` : width > SIGN_PX ? one.emoji : "";
-          part.append(Object.assign(document.createElement("span"), { textContent: word, ariaHidden: "true" }));
+          const label = part.appendChild(Object.assign(document.createElement("span"), { ariaHidden: "true" }));
+          if (width > SIGN_PX) label.append(Object.assign(document.createElement("em"), { textContent: one.emoji }));
+          if (width > WORD_PX) label.append(` ${one.emotion}${one.unsure ? "?" : ""}`);
         }
         return ribbon;
       }),
