@@ -59,3 +59,8 @@ def test_a_model_that_takes_sound_says_how_long_how_large_and_that_nc_is_non_com
 def test_a_licence_that_forbids_nothing_is_left_as_it_is(here: Callable, model: Path) -> None:
     assert "licence CC0" in " ".join(here("card", model)[1].split())
     assert "commercial" not in here("card", model)[1]
+
+
+def test_numbers_that_a_card_leaves_out_are_counted_in_the_file(here: Callable) -> None:
+    assert "276,681 parameters, 4.2 MB" in here("card", "svm")[1]
+    assert json.loads(here("card", "svm", "--format", "json")[1])["parameters"] == 276_681

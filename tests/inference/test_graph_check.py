@@ -196,3 +196,34 @@ def test_whatever_is_flipped_only_a_model_error_comes_out(flips: list[tuple[floa
         labels = Recognizer(bytes(flipped)).labels
     # What still loads has lost no more than a letter of its card.
     assert labels is None or len(labels) == len(Recognizer(whole).labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "vectors"), [("classic", 0), ("svm", 1452 * 162)], ids=["a network", "support vectors"]
+)
+def test_learned_numbers_are_counted_in_files_whose_cards_leave_it(name: str, vectors: int) -> None:
+    data = model_path(name).read_bytes()
+    stored = onnx.load_from_string(data).graph.initializer
+    fractions = sum(numpy_helper.to_array(tensor).size for tensor in stored if tensor.data_type != TensorProto.INT64)
+    assert check_graph(data, name).numbers == fractions - vectors  # an SVM's vectors, and once more their squares
+
+
+def test_shapes_and_what_is_only_summed_are_no_learned_numbers(whole: bytes) -> None:
+    def add(proto: onnx.ModelProto) -> None:
+        for tensor in ("sums", "more"):
+            proto.graph.initializer.append(helper.make_tensor(tensor, TensorProto.FLOAT, [3, 5], [0.0] * 15))
+        proto.graph.initializer.append(helper.make_tensor("shape", TensorProto.INT64, [7], [1] * 7))
+        proto.graph.node.append(helper.make_node("ReduceSum", ["sums"], ["a"]))
+        proto.graph.node.append(helper.make_node("Reshape", ["more", "shape"], ["b"]))
+
+    assert check_graph(changed(whole, add), "m").numbers == check_graph(whole, "m").numbers + 15
+
+
+def test_lengths_written_one_by_one_count_as_packed_ones_do() -> None:
+    def sized(*lengths: bytes) -> bytes:
+        tensor = b"".join(lengths) + b"\x10\x01\x42\x01w"  # float, called "w"
+        graph = b"\x0a\x03\x0a\x01w" + b"\x2a" + bytes([len(tensor)]) + tensor
+        return b"\x08\x08\x3a" + bytes([len(graph)]) + graph
+
+    assert check_graph(sized(b"\x0a\x02\x03\x04"), "m").numbers == 12
+    assert check_graph(sized(b"\x08\x03", b"\x08\x04"), "m").numbers == 12

@@ -44,7 +44,8 @@ class ModelCard:
         limits: what it cannot do, a sentence each.
         window_s: longest stretch that the network takes at once; a longer clip is answered in equal blocks of at most
             this. 0 means the whole clip, however long.
-        parameters: how many numbers were learned; 0 if nobody counted.
+        parameters: how many numbers were learned; 0 in a file if nobody counted, and a ``Recognizer`` then counts those
+            that the file stores.
         known_answer: ``{"example": name of a bundled clip, "probabilities": {label: p}}``, by which ``hearfelt
             doctor`` sees whether the file still answers as it did; empty if there is none.
     """

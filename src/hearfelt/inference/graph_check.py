@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import Final
 
 from hearfelt.errors import ModelError
@@ -35,8 +36,11 @@ _GRAPH: Final = {"node": 1, "initializer": 5, "output": 12, "sparse_initializer"
 _NODE: Final = {"input": 1, "op_type": 4, "attribute": 5, "domain": 7}
 _ATTRIBUTE: Final = {"t": 5, "g": 6, "tensors": 10, "graphs": 11, "sparse_tensor": 22, "sparse_tensors": 23}
 _SPARSE: Final = {"values": 1, "indices": 2}
-_TENSOR: Final = {"name": 8, "external_data": 13, "data_location": 14}
+_TENSOR: Final = {"dims": 1, "data_type": 2, "name": 8, "external_data": 13, "data_location": 14}
 _VALUE: Final = {"name": 1}
+
+# Kinds of numbers that can be learned: float, uint8, int8, float16, double, bfloat16. Other whole numbers are shapes.
+_LEARNABLE: Final = frozenset({1, 2, 3, 10, 11, 16})
 
 
 @dataclass
@@ -48,14 +52,22 @@ class GraphFacts:
         opset: version of the standard operators; 0 if the file names none.
         nodes: how many operators there are, those in subgraphs included.
         tensors: how many stored tensors there are.
+        numbers: how many numbers were learned, as far as a file tells: all in stored tensors of fractions or of bytes
+            (as quantized weights are), each counted where it is stored. An SVM's support vectors are learned numbers,
+            and so are the means and scales of a scaler or a normalization. Not counted are shapes and other whole
+            numbers, constants inside nodes, and a tensor of which the graph only takes sums, such as the squares of an
+            SVM's support vectors, which are there already.
     """
 
     ir_version: int = 0
     opset: int = 0
     nodes: int = 0
     tensors: int = 0
+    numbers: int = 0
     _stored: set[str] = field(default_factory=set, repr=False)
     _used: set[str] = field(default_factory=set, repr=False)
+    _weighing: set[str] = field(default_factory=set, repr=False)  # used by anything but a sum
+    _sizes: dict[str, int] = field(default_factory=dict, repr=False)
 
 
 def check_graph(model: bytes | memoryview, name: str) -> GraphFacts:
@@ -87,6 +99,7 @@ def check_graph(model: bytes | memoryview, name: str) -> GraphFacts:
     facts = walker.model()
     if lost := sorted(facts._stored - facts._used):
         raise ModelError(f"{name}: nothing uses the tensor {_short(lost[0])}; {_WRONG}")
+    facts.numbers = sum(facts._sizes[tensor] for tensor in facts._stored & facts._weighing)
     return facts
 
 
@@ -135,10 +148,11 @@ class _Walker:
             if number == _GRAPH["node"]:
                 self._node(self._part(value), depth)
             elif number == _GRAPH["initializer"]:
-                tensor = self._tensor(self._part(value))
+                tensor, size = self._tensor(self._part(value))
                 if tensor in stored:
                     raise ModelError(f"{self._name}: two tensors are called {_short(tensor)}; {_WRONG}")
                 stored.add(tensor)
+                self._facts._sizes[tensor] = self._facts._sizes.get(tensor, 0) + size  # branches may share a name
             elif number == _GRAPH["sparse_initializer"]:
                 self._sparse(self._part(value))
             elif number == _GRAPH["output"]:
@@ -149,6 +163,7 @@ class _Walker:
 
     def _node(self, span: tuple[int, int], depth: int) -> None:
         operator, domain = "", ""
+        inputs: set[str] = set()
         for number, value in self._fields(*span):
             if number == _NODE["op_type"]:
                 operator = self._text(value)
@@ -157,7 +172,7 @@ class _Walker:
                 if domain not in STANDARD_DOMAINS:
                     break
             elif number == _NODE["input"]:
-                self._facts._used.add(self._text(value))
+                inputs.add(self._text(value))
             elif number == _NODE["attribute"]:
                 self._attribute(self._part(value), depth)
         if domain not in STANDARD_DOMAINS:
@@ -166,6 +181,9 @@ class _Walker:
                 " standard are run"
             )
         self._facts.nodes += 1
+        self._facts._used |= inputs
+        if operator != "ReduceSum":
+            self._facts._weighing |= inputs
 
     def _attribute(self, span: tuple[int, int], depth: int) -> None:
         for number, value in self._fields(*span):
@@ -181,23 +199,26 @@ class _Walker:
             if number in (_SPARSE["values"], _SPARSE["indices"]):
                 self._tensor(self._part(value))
 
-    def _tensor(self, span: tuple[int, int]) -> str:
-        """Look into a tensor; gives its name."""
-        tensor = ""
+    def _tensor(self, span: tuple[int, int]) -> tuple[str, int]:
+        """Look into a tensor; gives its name, and how many numbers of a kind that is learned are in it."""
+        tensor, kind = "", 0
+        lengths: list[int] = []
         for number, value in self._fields(*span):
             if number == _TENSOR["name"]:
                 tensor = self._text(value)
+            elif number == _TENSOR["dims"]:
+                lengths += [value] if isinstance(value, int) else self._packed(value)
+            elif number == _TENSOR["data_type"]:
+                kind = self._number(value)
             elif number == _TENSOR["external_data"] or (number == _TENSOR["data_location"] and self._number(value)):
                 raise ModelError(f"{self._name}: it keeps weights in other files; a model has to be one file")
         self._facts.tensors += 1
-        return tensor
+        return tensor, prod(lengths) if kind in _LEARNABLE else 0
 
     def _fields(self, place: int, end: int) -> Iterator[tuple[int, int | tuple[int, int]]]:
         """Give each field's number and value: a whole number, or where its bytes begin and end."""
         while place < end:
-            self._left -= 1
-            if self._left < 0:
-                raise self._damaged(f"more than {MOST_FIELDS:,} parts")
+            self._spend()
             key, place = self._varint(place, end)
             number, kind = key >> 3, key & 7
             value: int | tuple[int, int]
@@ -216,6 +237,12 @@ class _Walker:
                 raise self._damaged(f"a field with the number {number}")
             yield number, value
 
+    def _spend(self) -> None:
+        """Count one part more, and give up on a file of endlessly many."""
+        self._left -= 1
+        if self._left < 0:
+            raise self._damaged(f"more than {MOST_FIELDS:,} parts")
+
     def _varint(self, place: int, end: int) -> tuple[int, int]:
         value = 0
         for shift in range(0, 70, 7):  # at most ten bytes
@@ -227,6 +254,16 @@ class _Walker:
             if byte < 0x80:
                 return value, place
         raise self._damaged("a number without an end")
+
+    def _packed(self, span: tuple[int, int]) -> list[int]:
+        """Read whole numbers that stand one behind the other."""
+        place, end = span
+        numbers: list[int] = []
+        while place < end:
+            self._spend()
+            number, place = self._varint(place, end)
+            numbers.append(number)
+        return numbers
 
     def _number(self, value: int | tuple[int, int]) -> int:
         if not isinstance(value, int):

@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, overload
@@ -72,7 +73,8 @@ class Recognizer:
         metadata = self._session.metadata
         if CARD_KEY not in metadata:
             raise ModelError(f"{name}: there is no card inside; only files that hearfelt wrote say what they answer")
-        self.card = ModelCard.from_json(metadata[CARD_KEY])
+        card = ModelCard.from_json(metadata[CARD_KEY])
+        self.card = replace(card, parameters=card.parameters or self._session.numbers)  # a card may leave the counting
         if self.card.input == "sound":
             check_sound_fit(self._session, self.card, name)
         else:

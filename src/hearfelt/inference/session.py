@@ -34,6 +34,7 @@ class Session:
         metadata: texts that the file carries.
         inputs: shape of each input by name; a length that varies is a text.
         outputs: the same of the outputs.
+        numbers: how many learned numbers are stored in it.
 
     Raises:
         ModelError: if it is no model, cannot be read, asks for more than standard operators, or does not fit together.
@@ -44,6 +45,7 @@ class Session:
             raise ModelError(f"{threads} threads; 1 or more is wanted")
         facts = _checked(model, name)
         self._name = name
+        self.numbers = facts.numbers
         try:
             self._session = onnxruntime.InferenceSession(
                 model, _options(threads), providers=[PROVIDER], enable_fallback=0
