@@ -18,7 +18,7 @@ def put_inputs(visit: Visit, settings: PageSettings) -> None:
         visit: takes in what comes.
         settings: how large and how long a sound may be.
     """
-    if visit.sounds:
+    if visit.sounds or visit.waiting:
         st.html("<h2>Another sound</h2>")
     files, voice = st.columns(2, gap="large")
     key = f"files-{visit.round}"
