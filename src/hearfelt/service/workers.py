@@ -21,6 +21,7 @@ from hearfelt.service.working import LENGTH_BYTES, framed
 __all__ = ["Job", "Workers"]
 
 _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_SECRET: Final = ("HEARFELT_API_KEYS",)  # nothing that reads strangers' files knows them
 _LONGEST_ANSWER: Final = 1 << 28  # 256 MiB; what is longer is no answer of ours
 _LATER_S: Final = 5.0  # how much later than its own alarm a process is ended from here
 
@@ -202,7 +203,7 @@ class Workers:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=DEVNULL,
-                env=os.environ | _ONE_THREAD,
+                env={name: value for name, value in os.environ.items() if name not in _SECRET} | _ONE_THREAD,
                 start_new_session=True,  # Ctrl-C is for the service, which then ends them
             )
             self._all.add(process)
@@ -237,12 +238,17 @@ async def _frame(answers: asyncio.StreamReader) -> dict[str, Any]:
     """Read a frame.
 
     Raises:
-        EOFError: if the process ended before its end.
+        EOFError: if the process ended before its end, or wrote something else.
     """
     length = int.from_bytes(await answers.readexactly(LENGTH_BYTES), "big")
     if length > _LONGEST_ANSWER:
-        raise EOFError
-    value: dict[str, Any] = json.loads(await answers.readexactly(length))
+        raise EOFError(f"a frame of {length:,} bytes")
+    try:
+        value = json.loads(await answers.readexactly(length))
+    except ValueError as error:
+        raise EOFError("no frame") from error
+    if not isinstance(value, dict):
+        raise EOFError("no object")
     return value
 
 

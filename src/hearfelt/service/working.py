@@ -153,5 +153,14 @@ def _read(jobs: BinaryIO) -> dict[str, Any] | None:
     return value
 
 
+def _answers_alone() -> BinaryIO:
+    """Keep standard output for answers: what a library prints goes nowhere, where it cannot be taken for one."""
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return os.fdopen(kept, "wb")
+
+
 if __name__ == "__main__":
-    work(sys.stdin.buffer, sys.stdout.buffer)
+    work(sys.stdin.buffer, _answers_alone())
