@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,19 @@ def test_teaching_writes_a_model_and_says_how_well_it_does(
     assert f"hearfelt recognize clip.wav --model {out}" in said
     for label in ("happy", "bored_stiff", "furious"):
         assert label in said
+
+
+def test_nothing_of_the_confusions_is_cut_at_a_narrow_terminal(
+    here: Here, mine: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    out = tmp_path / "mine.onnx"
+    _, said, _ = here("teach", mine, "--out", out, "--base", sound_model, "--speaker-pattern", PATTERN)
+    table = said.split("(rows)")[1].split("Try it")[0]
+    assert "…" not in table
+    assert re.search(r"label +1 +2 +3 +recall", table)
+    for label in ("happy", "furious", "bored_stiff"):
+        assert re.search(rf"^ *\d {label} .*\d% *$", table, re.MULTILINE)
 
 
 def test_the_new_file_works_everywhere(here: Here, mine: Path, sound_model: Path, tmp_path: Path) -> None:

@@ -193,6 +193,7 @@ def _rising(taught: Taught) -> str:
 
 def _print_confusion(taught: Taught) -> None:
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.markup import escape
     from rich.table import Table
 
@@ -202,16 +203,21 @@ def _print_confusion(taught: Taught) -> None:
 
     evaluation = taught.evaluation
     table = Table(title="What was answered (columns) for what (rows)", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("label")
-    for label in evaluation.emotions:
-        table.add_column(escape(printable(label)), justify="right", overflow="fold")
-    table.add_column("recall", justify="right")
+    names = [printable(label) for label in evaluation.emotions]
+    # Where the terminal is too narrow for the names above the columns, each row gets a number, and columns those.
+    needed = sum(3 + max(4, cell_len(name)) for name in [max(names, key=cell_len), *names, "recall"]) + 2
+    is_narrow = needed > console().width
+    table.add_column("label", no_wrap=True)
+    for number, name in enumerate(names, 1):
+        table.add_column(str(number) if is_narrow else escape(name), justify="right", no_wrap=True)
+    table.add_column("recall", justify="right", no_wrap=True)
     figures = per_class(evaluation.confusion, evaluation.emotions)
     for place, (one, counts) in enumerate(zip(figures, evaluation.confusion.tolist(), strict=True)):
         cells = [
             f"[bold]{count}[/bold]" if column == place else str(count or "·") for column, count in enumerate(counts)
         ]
-        name = f"[{look_of(one.emotion).colour}]{escape(printable(one.emotion))}[/]"
+        before = f"{place + 1:>{len(str(len(names)))}} " if is_narrow else ""
+        name = f"{before}[{look_of(one.emotion).colour}]{escape(names[place])}[/]"
         table.add_row(name, *cells, f"{one.recall:.1%}")
     console().print(table)
 
