@@ -201,6 +201,19 @@ def test_bodies_that_are_too_much_together_are_refused_for_a_moment() -> None:
         assert answer.headers["retry-after"]
 
 
+def test_a_body_that_comes_too_slowly_is_refused_and_counts_no_longer() -> None:
+    with serving(arriving_s=0.5) as service:
+        host, port = service.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(
+                b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: audio/wav\r\n"
+                b"Content-Length: 1000\r\n\r\nRIFF"
+            )
+            assert b"408" in connection.recv(4096).splitlines()[0]
+        with service.client() as client:
+            assert post(client).status_code == 200
+
+
 def test_a_sound_longer_than_allowed_is_refused() -> None:
     with serving(longest_s=1.0) as service, service.client() as client:
         assert is_problem(post(client), 422, "longer than 1 s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -105,16 +106,16 @@ class _Receiving:
         """Receive all sounds, and whether they came as several parts.
 
         Raises:
-            RefusedError: 400, 413, 415 or 503.
+            RefusedError: 400, 408, 413, 415 or 503.
         """
         kind = self._request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+        arriving_s = self._settings.arriving_s
         try:
-            if kind == "multipart/form-data":
-                found = await self._parts()
-            elif kind.startswith(_RAW):
-                found = [Upload("sound", b"".join([part async for part in self._stream()]))]
-            else:
-                raise RefusedError(415, f"{f'a body of type {kind[:60]}' if kind else 'no content type'}; {_WANTED}")
+            async with asyncio.timeout(arriving_s):
+                found = await self._found(kind)
+        except TimeoutError:
+            sentence = f"the body had not come after {arriving_s:.0f} s; send less at once"
+            raise RefusedError(408, sentence, {"Connection": "close"}) from None
         except ClientDisconnect:
             raise RefusedError(400, "the connection ended in the middle of the body") from None
         if not found:
@@ -122,6 +123,13 @@ class _Receiving:
         if len(found) == 1 and not found[0].sound:
             raise RefusedError(400, f"{found[0].name}: it is empty; {_WANTED}")
         return found, len(found) > 1
+
+    async def _found(self, kind: str) -> list[Upload]:
+        if kind == "multipart/form-data":
+            return await self._parts()
+        if kind.startswith(_RAW):
+            return [Upload("sound", b"".join([part async for part in self._stream()]))]
+        raise RefusedError(415, f"{f'a body of type {kind[:60]}' if kind else 'no content type'}; {_WANTED}")
 
     async def _stream(self) -> AsyncGenerator[bytes, None]:
         async for part in self._request.stream():

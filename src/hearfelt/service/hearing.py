@@ -21,7 +21,7 @@ from hearfelt.service.workers import Job, Workers
 
 __all__ = ["hearing_router"]
 
-_PROBLEMS = problems_of(400, 401, 403, 404, 413, 415, 422, 429, 503)
+_PROBLEMS = problems_of(400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
 _KINDS = {"vtt": "text/vtt", "csv": "text/csv"}
 ModelQuery = Annotated[str | None, Query(description="one of those that /v1/models lists; by default the first")]
 

@@ -78,6 +78,7 @@ _MEANINGS: Final = {
     401: "no key, or none that is known",
     403: "a page of another origin asks, which is not allowed here",
     404: "there is none of that name",
+    408: "the body took too long to come",
     413: "more than is taken at once",
     415: "not a type of sound that is read here",
     422: "the sound cannot be answered",

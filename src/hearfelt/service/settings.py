@@ -23,6 +23,7 @@ class ServiceSettings:
         cors_origins: pages from elsewhere that may use it, such as ``"https://example.org"``.
         body_bytes: the largest body.
         held_bytes: of all bodies that are being received or answered at the same time.
+        arriving_s: how long a body may take to come, so that slow senders don't fill that room.
         files: how many sounds one request may bring.
         longest_s: seconds of sound in one file.
         per_minute: requests that one key, or one address where there are no keys, may make in a minute; 0 for any.
@@ -38,6 +39,7 @@ class ServiceSettings:
     cors_origins: tuple[str, ...] = ()
     body_bytes: int = 50_000_000
     held_bytes: int = 500_000_000
+    arriving_s: float = 120.0
     files: int = 100
     longest_s: float = 3600.0
     per_minute: int = 0
