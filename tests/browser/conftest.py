@@ -95,10 +95,24 @@ def page_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page_address(page_home: Path) -> Iterator[str]:
     """Where the page is, with the live service beside it, as ``hearfelt app`` serves both."""
-    home = page_home
+    with _page(page_home) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def page_for_small_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a page is that takes files of up to 1 MB."""
+    home = tmp_path_factory.mktemp("small")
+    (home / "temporary").mkdir()
+    with _page(home, "--upload-mb", "1", "--no-live") as address:
+        yield address
+
+
+@contextmanager
+def _page(home: Path, *options: str) -> Iterator[str]:
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home / "temporary")}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "hearfelt", "app", "--no-browser"]
+    command = [sys.executable, "-m", "hearfelt", "app", "--no-browser", *options]
     with (home / "said.txt").open("w+") as said:
         process = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=said, text=True)
         try:

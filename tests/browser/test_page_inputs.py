@@ -94,3 +94,16 @@ def test_a_recording_of_the_microphone_is_answered(page: Page, spoken: Path) -> 
     expect(page.locator(".hf-title h1")).to_contain_text("your voice")
     answer = page.locator(".hf-answer").first
     expect(answer).to_contain_text(re.compile("|".join(sorted(voices)), re.IGNORECASE))
+
+
+def test_a_file_over_the_limit_is_refused_in_words_and_never_answered(
+    browser: Browser, page_for_small_files: str
+) -> None:
+    with browser.new_context(viewport={"width": 1_280, "height": 1_000}, reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.goto(page_for_small_files)
+        large = {"name": "large.wav", "mimeType": "audio/wav", "buffer": CLIP.read_bytes() + bytes(1_500_000)}
+        page.locator("input[type=file]").first.set_input_files(large)  # type: ignore[arg-type]
+        expect(page.get_by_text(re.compile("1(.0)? ?MB or smaller"))).to_be_visible(timeout=PATIENCE_MS)
+        assert page.locator(".hf-emotion").count() == 0
