@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -189,3 +190,21 @@ def test_closing_ends_every_process() -> None:
     for pid in seen:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_a_process_that_cannot_start_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    async def whole() -> None:
+        workers = Workers(["nobody"], settings=WorkerSettings(processes=1, patience_s=0.1))
+        await workers.start()
+        while not caplog.records:
+            await asyncio.sleep(0.05)
+        assert not workers.is_ready
+        with pytest.raises(BusyError, match="nothing was free"):
+            await workers.answer(job(model="nobody"))
+        await workers.close(grace_s=0)
+
+    with caplog.at_level(logging.WARNING, "hearfelt.service"):
+        asyncio.run(asyncio.wait_for(whole(), 60))
+    told = caplog.records[0]
+    assert told.getMessage() == "a process that answers did not start"
+    assert "nobody" in told.__dict__["facts"]["reason"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -21,6 +22,7 @@ from hearfelt.service.working import LENGTH_BYTES, framed
 __all__ = ["Job", "Workers"]
 
 _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_LOG: Final = logging.getLogger("hearfelt.service")
 _SECRET: Final = ("HEARFELT_API_KEYS",)  # nothing that reads strangers' files knows them
 _LONGEST_ANSWER: Final = 1 << 28  # 256 MiB; what is longer is no answer of ours
 _LATER_S: Final = 5.0  # how much later than its own alarm a process is ended from here
@@ -192,31 +194,49 @@ class Workers:
         start.add_done_callback(self._starts.discard)
 
     async def _started(self) -> None:
-        """Start a process and put it among the free ones when it has loaded its model."""
+        """Start a process and put it among the free ones when it has loaded its models; try until that is so."""
         wait_s = 0.5
         while not self._is_closed:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # nothing in the folder where the service was started is taken for a module
-                "-m",
-                "hearfelt.service.working",
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=DEVNULL,
-                env={name: value for name, value in os.environ.items() if name not in _SECRET} | _ONE_THREAD,
-                start_new_session=True,  # Ctrl-C is for the service, which then ends them
-            )
-            self._all.add(process)
-            with suppress(EOFError, ConnectionError):
-                if process.stdin is not None and process.stdout is not None:
-                    process.stdin.write(framed(self._task))
-                    if "ready" in await _frame(process.stdout):
-                        self._ready += 1
-                        self._free.put_nowait(process)
-                        return
-            await self._ended(process)
+            try:
+                process = await self._begun()
+            except OSError as error:
+                reason = str(error)
+            else:
+                reason = await self._answer_to_task(process)
+                if not reason:
+                    self._ready += 1
+                    self._free.put_nowait(process)
+                    return
+                await self._ended(process)
+            _LOG.warning("a process that answers did not start", extra={"facts": {"reason": reason}})
             await asyncio.sleep(wait_s)  # a machine without memory is not helped by trying at once
             wait_s = min(2 * wait_s, 30.0)
+
+    async def _begun(self) -> Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # nothing in the folder where the service was started is taken for a module
+            "-m",
+            "hearfelt.service.working",
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env={name: value for name, value in os.environ.items() if name not in _SECRET} | _ONE_THREAD,
+            start_new_session=True,  # Ctrl-C is for the service, which then ends them
+        )
+        self._all.add(process)
+        return process
+
+    async def _answer_to_task(self, process: Process) -> str:
+        """Tell a process what it is for; empty when it is ready, else why it is not."""
+        if process.stdin is None or process.stdout is None:
+            return "it cannot be spoken to"
+        try:
+            process.stdin.write(framed(self._task))
+            told = await _frame(process.stdout)
+        except (EOFError, ConnectionError):
+            return "it ended before it was ready"
+        return "" if "ready" in told else str(told.get("error", "it said something else"))
 
     async def _replace(self, process: Process) -> None:
         self._ready -= 1
