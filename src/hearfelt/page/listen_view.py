@@ -109,9 +109,9 @@ def _chosen(visit: Visit) -> OneSound:
         )
         visit.chosen = st.session_state[widget] or visit.chosen
     sound = visit.sounds[visit.chosen]
-    note = f" {escape(sound.file.note)}" if sound.file.note else ""
+    note = f". {escape(sound.file.note)}" if sound.file.note else ""
     lasts = f"{sound.duration_s:.1f} s" if sound.duration_s < 60 else time_words(sound.duration_s)
-    st.html(f'<div class="hf-title"><h1>{escape(sound.file.name)}</h1><p>{lasts}.{note}</p></div>')
+    st.html(f'<div class="hf-title"><h1>{escape(sound.file.name)}</h1><p>{lasts}{note}</p></div>')
     return sound
 
 
