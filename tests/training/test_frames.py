@@ -19,6 +19,7 @@ from hearfelt.models.frontend import LogMel
 from hearfelt.models.hearfelt import Whitening
 from hearfelt.models.moonshine import MoonshineEncoder
 from hearfelt.models.pitch import PitchEar, melody
+from hearfelt.models.pooling import HeadSize, PlainHead
 from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training import frames as hearing
 from hearfelt.training.frames import (
@@ -108,6 +109,14 @@ def test_statistics_stand_in_the_order_asked() -> None:
     described = pencil().described(np.array([2, 0, 2]))
     assert described.tolist() == [[2, 4], [0, 0], [2, 4]]
     assert described.dtype == np.float32
+
+
+def test_moments_are_what_a_plain_head_makes_of_a_batch() -> None:
+    frames = pencil()
+    moments = torch.from_numpy(frames.moments)
+    assert moments[1, [0, KEPT[0], 2 * KEPT[0], -1]].tolist() == pytest.approx([3, (2 / 3) ** 0.5, 30, 0], abs=0.01)
+    described = PlainHead(HeadSize(KEPT, (8, 8)), 2).describe(*frames.batch(np.arange(3)))
+    torch.testing.assert_close(moments, described)
 
 
 def test_a_batch_is_a_copy() -> None:

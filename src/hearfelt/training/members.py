@@ -95,7 +95,7 @@ def teach_member(member: Member, kind: str, settings: Ensemble, *, seed: int, ch
         torch.manual_seed(seed)
         head = new_head(kind, settings, classes, described=member.frames.numbers)
         if isinstance(head, PlainHead):
-            head.scaler.fit(_statistics(head, member))
+            head.scaler.fit(member.frames.moments[member.basis])
         elif isinstance(head, SmallHead):
             head.scaler.fit(member.frames.described(member.basis))
         head.to(member.device)
@@ -173,17 +173,11 @@ def answer_frames(head: AnyHead, frames: Frames, places: Places) -> Floats:
 def _pooled(head: AnyHead, frames: Frames, places: Places) -> Tensor:
     """Describe views by one row each, ``(views, width)``, as the head wants it."""
     device = _device_of(head)
-    if isinstance(head, SmallHead):
-        scaled: Tensor = head.scaler(torch.from_numpy(frames.described(places)).to(device))
-        return scaled
-    return head.pool(*frames.batch(places, device=device))
-
-
-def _statistics(head: PlainHead, member: Member) -> npt.NDArray[np.float32]:
-    """Describe the views that statistics are scaled by."""
-    parts = np.array_split(member.basis, max(1, len(member.basis) // _AT_ONCE))
-    with torch.inference_mode():
-        return np.concatenate([head.describe(*member.frames.batch(part)).numpy() for part in parts])
+    if isinstance(head, AttentiveHead):
+        return head.pool(*frames.batch(places, device=device))
+    rows = frames.described(places) if isinstance(head, SmallHead) else frames.moments[places]
+    scaled: Tensor = head.scaler(torch.from_numpy(rows).to(device))
+    return scaled
 
 
 def _batches(member: Member, count: int, batch: int, generator: np.random.Generator) -> Sequence[Places]:
