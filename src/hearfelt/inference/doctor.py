@@ -66,9 +66,10 @@ def installation() -> Installation:
         >>> installation().cores >= 1
         True
     """
-    import onnxruntime
     import soundfile
     import soxr
+
+    from hearfelt.inference.runtime import onnxruntime
 
     versions = {
         "hearfelt": metadata.version("hearfelt"),

@@ -9,10 +9,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from hearfelt.errors import ModelError
 from hearfelt.inference.graph_check import GraphFacts, check_graph
+from hearfelt.inference.runtime import onnxruntime
 
 __all__ = ["LARGEST_BYTES", "PROVIDER", "Session"]
 

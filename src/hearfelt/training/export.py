@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import torch
 from torch import nn
 from torch.jit._trace import TracerWarning
@@ -24,6 +23,7 @@ from hearfelt.features.classic import FEATURE_NAMES
 from hearfelt.files import atomic_write
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.runtime import onnxruntime
 from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
 from hearfelt.training.computed import with_computed_filters
