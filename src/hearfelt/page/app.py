@@ -11,6 +11,7 @@ import streamlit as st
 from hearfelt.page import listen_view, live_view, model_view
 from hearfelt.page.settings import PageSettings, page_settings
 from hearfelt.page.style import put_style
+from hearfelt.page.uploads import keep_uploads_in_memory
 
 __all__ = ["main"]
 
@@ -20,6 +21,7 @@ View = Callable[[PageSettings], None]
 def main() -> None:
     """Show the page; Streamlit runs this anew whenever a visitor does something."""
     st.set_page_config(page_title="hearfelt", page_icon=str(files("hearfelt.page").joinpath("icon.svg")), layout="wide")
+    keep_uploads_in_memory()
     settings = page_settings()
     views = [
         _view("Listen", "listen", partial(listen_view.show, settings), is_first=True),
