@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import sys
 import tracemalloc
 
 import numpy as np
@@ -102,3 +103,12 @@ def test_whatever_is_broken_in_a_file_it_is_heard_or_refused(form: str, subtype:
         except AudioError as error:
             outcomes.add("\n" not in str(error))
     assert outcomes == {True}
+
+
+def test_a_file_that_is_no_sound_is_told_what_can_be_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("av", reason="with PyAV more can be read")
+    with pytest.raises(AudioError, match=r"WAV, FLAC, OGG, Opus, MP3, AIFF, M4A, WebM and videos can$"):
+        read_audio(b"no sound at all")
+    monkeypatch.setitem(sys.modules, "av", None)  # Python's own way of saying that a module is not there
+    with pytest.raises(AudioError, match="MP3 and AIFF can$"):
+        read_audio(b"no sound at all")

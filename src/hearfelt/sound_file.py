@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, BinaryIO, Final
 
 import numpy.typing as npt
@@ -89,4 +90,5 @@ def _blocks(opened: Any, promised: int, name: str) -> Iterator[Block]:
 
 def _unreadable(error: Exception, name: str) -> AudioError:
     reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip().rstrip(".")
-    return AudioError(f"{name}: this is no sound that can be read ({reason}); WAV, FLAC, OGG, Opus, MP3 and AIFF can")
+    others = ", AIFF, M4A, WebM and videos" if find_spec("av") else " and AIFF"  # PyAV comes with the extra formats
+    return AudioError(f"{name}: this is no sound that can be read ({reason}); WAV, FLAC, OGG, Opus, MP3{others} can")
