@@ -182,6 +182,15 @@ def test_what_is_outside_the_measured_part_changes_nothing() -> None:
     np.testing.assert_array_equal(classic_features(clip, 48_000), classic_features(other, 48_000))
 
 
+@pytest.mark.parametrize("size", [1, 700, 1_599, 1_600, 1_601, 3_099, 3_100, 3_101, 3_500, 9_000])
+@pytest.mark.parametrize("block", [1, 999, 3_101, 10_000])
+def test_of_a_sound_that_goes_by_as_much_is_kept_as_the_measured_part_needs(size: int, block: int) -> None:
+    clip = np.arange(size, dtype=np.float32)
+    head = SEED_WINDOW.head((clip[start : start + block] for start in range(0, size, block)), 1_000)
+    np.testing.assert_array_equal(SEED_WINDOW.cut(head, 1_000), SEED_WINDOW.cut(clip, 1_000))
+    assert len(head) <= 3_101
+
+
 def test_without_a_window_the_whole_clip_is_measured() -> None:
     clip = noise(4.0)
     part = measured_part(clip, RATE_HZ)

@@ -228,15 +228,18 @@ def test_a_long_file_gets_the_answer_of_its_samples_read_whole(
     assert in_parts.duration_s == whole.duration_s == pytest.approx(72.8, abs=1e-3)
 
 
-def test_memory_does_not_grow_with_length(listener: Recognizer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shipped", ["", "classic"])
+def test_memory_does_not_grow_with_length(listener: Recognizer, tmp_path: Path, shipped: str) -> None:
+    recognizer = Recognizer.load(shipped, threads=1) if shipped else listener
+
     def peak(minutes: int) -> int:
         path = tmp_path / f"{minutes}.wav"
         with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
             for _ in range(minutes * 6):
                 file.write(voice(3, 10.0))
-        listener.recognize(path)
+        recognizer.recognize(path)
         tracemalloc.start()
-        listener.recognize(path)
+        recognizer.recognize(path)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most

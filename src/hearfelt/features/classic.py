@@ -13,6 +13,7 @@ Silence has features too, all finite: zeros, and for the MFCC the floor of -100 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hearfelt.audio import resample
+from hearfelt.audio import Samples, resample
 from hearfelt.errors import AudioError
 from hearfelt.features.chroma import NOTES, frame_chroma
 from hearfelt.features.spectrum import (
@@ -79,6 +80,11 @@ class Window:
     duration_s: float
     least_s: float
 
+    @property
+    def end_s(self) -> float:
+        """Up to where a clip matters that is long enough."""
+        return self.offset_s + self.duration_s
+
     def cut(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
         """Take the part out of a whole clip, ``(n,)`` to at most ``duration_s`` of it.
 
@@ -92,6 +98,15 @@ class Window:
         latest = max(0, samples.size - int(self.least_s * rate_hz))
         start = min(int(self.offset_s * rate_hz), latest)
         return samples[start : start + int(self.duration_s * rate_hz)]
+
+    def head(self, parts: Iterable[Samples], rate_hz: int) -> Samples:
+        """Keep of a sound that goes by, part after part, as much as :meth:`cut` needs to give the same."""
+        kept, wanted = [np.zeros(0, np.float32)], int(self.end_s * rate_hz) + 1
+        for part in parts:  # to the end, because a fault may come late
+            if wanted > 0:
+                kept.append(part[:wanted])
+                wanted -= len(part)
+        return np.concatenate(kept)
 
 
 SEED_WINDOW: Final = Window(offset_s=0.6, duration_s=2.5, least_s=1.0)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import Samples, Sound, open_audio, read_audio, refuse_silence
+from hearfelt.audio import Samples, Sound, open_audio, refuse_silence
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
@@ -275,11 +275,12 @@ class Recognizer:
             return pooled(answers), reader.heard / reader.rate_hz
 
     def _features(self, sound: Sound, rate_hz: int | None) -> tuple[npt.NDArray[np.float32], float]:
-        from hearfelt.features.classic import classic_features
+        from hearfelt.features.classic import SEED_WINDOW, classic_features
 
-        audio = read_audio(sound, rate_hz)
-        refuse_silence(audio)
-        return classic_features(audio.samples, audio.rate_hz), audio.duration_s
+        with open_audio(sound, rate_hz) as reader:
+            head = SEED_WINDOW.head(reader.parts(), reader.rate_hz)
+            refuse_silence(reader)
+            return classic_features(head, reader.rate_hz), reader.heard / reader.rate_hz
 
     def _shapley(self, sound: Sound, rate_hz: int | None) -> Explanation:
         from hearfelt.inference.explain import Explanation, shapley_values
