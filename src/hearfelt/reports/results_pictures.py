@@ -85,7 +85,7 @@ def reliability_picture(one: Results) -> Picture:
     def draw() -> Figure:
         from hearfelt.reports.figures.results import reliability_diagram
 
-        return reliability_diagram(confidences, correct, title=f"{one.name} on {one.protocol}")
+        return reliability_diagram(confidences, correct, title=one.protocol)
 
     figures = [one.name, one.protocol, [round(float(sure), 6) for sure in confidences], correct.tolist()]
     return Picture(RELIABILITY_PICTURE, _note("reliability", figures), draw)
