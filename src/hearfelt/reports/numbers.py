@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["bare", "interval", "many", "percent"]
+__all__ = ["bare", "interval", "many", "percent", "share_words"]
 
 
 def bare(share: float) -> str:
@@ -43,3 +43,15 @@ def many(count: int, noun: str, plural: str | None = None) -> str:
         ('1 seed', '1,440 clips', '2 copies')
     """
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def share_words(share: float) -> str:
+    """Write a probability for people, in whole per cent; it is never called certain.
+
+    Example:
+        >>> share_words(0.784), share_words(0.004), share_words(0.999)
+        ('78 %', 'under 1 %', 'over 99 %')
+    """
+    if share < 0.01:
+        return "under 1 %"
+    return "over 99 %" if share > 0.995 else f"{100 * share:.0f} %"

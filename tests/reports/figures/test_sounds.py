@@ -69,7 +69,7 @@ def test_the_picture_of_an_answer_ranks_all_emotions_and_says_how_sure_it_is() -
     probabilities = dict(zip(EMOTIONS, (0.02, 0.02, 0.1, 0.02, 0.7, 0.1, 0.02, 0.02), strict=True))
     figure = demo_picture(a_tone(), Prediction("angry", 0.7, probabilities, False, 1.0, "classic"), note="synthetic")
     answer, ranking = figure.axes[-2:]
-    assert [text.get_text() for text in answer.texts] == ["angry", "70 % sure"]
+    assert [text.get_text() for text in answer.texts] == ["angry", "Fairly sure, 70 %"]
     assert ranking.get_yticklabels()[0].get_text() == "angry"
     assert len(ranking.get_yticklabels()) == 8
     assert ranking.patches[8].get_width() == pytest.approx(0.7)

@@ -7,7 +7,6 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -18,8 +17,9 @@ from hearfelt.features.display import mel_spectrogram as mel_levels
 from hearfelt.features.display import pitch as pitch_of
 from hearfelt.features.display import spectrogram as levels
 from hearfelt.inference.prediction import Prediction
-from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent, plain, quiet
-from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED
+from hearfelt.reports.figures.answers import answer_halves, draw_answer
+from hearfelt.reports.figures.canvas import SMALL_PT, headline, new_figure, quiet
+from hearfelt.reports.looks import ACCENT, MUTED
 
 __all__ = ["demo_picture", "draw_wave", "mel_spectrogram", "pitch_track", "sound_sheet", "spectrogram", "waveform"]
 
@@ -126,30 +126,14 @@ def demo_picture(audio: Audio, prediction: Prediction, *, title: str = "", note:
         title: stands above; by default the sound's name.
         note: stands below, small: where the sound comes from.
     """
-    look = look_of(prediction.emotion)
-    figure = new_figure(10.5, 5.0)
-    halves: NDArray[np.object_] = np.asarray(figure.subfigures(1, 2, width_ratios=(1.55, 1), wspace=0.03))
-    left, right = halves
-    for part in halves:
-        part.set_facecolor("none")
+    figure, left, right = answer_halves(note)
     wave, lines = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.35))
-    draw_wave(wave, audio, None, look.colour)
+    draw_wave(wave, audio, None, look_of(prediction.emotion).colour)
     _draw_spectrogram(lines, audio, None)
     wave.set_xlabel("")
     left.align_ylabels()
     headline(wave, title or audio.name)
-    answer, bars = right.subplots(2, 1, height_ratios=(1, 3.1))
-    quiet(answer).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
-    answer.add_patch(_swatch(look.colour))
-    shown = plain(prediction.emotion)
-    answer.text(0.055, 0.62, shown, fontsize=27, weight="bold", color=INK.light, va="center")
-    sure = f"{percent(prediction.confidence)} sure" + (
-        ", which is too little to rely on" if prediction.is_unsure else ""
-    )
-    answer.text(0.055, 0.14, sure, fontsize=TEXT_PT + 1, color=MUTED.light, va="center")
-    _draw_ranking(bars, prediction)
-    if note:
-        figure.supxlabel(plain(note, longest=140), x=0.012, ha="left", fontsize=SMALL_PT - 1, color=MUTED.light)
+    draw_answer(right, prediction)
     return figure
 
 
@@ -158,10 +142,6 @@ def _single(height: float, title: str) -> tuple[Figure, Axes]:
     axes = figure.add_subplot()
     headline(axes, title)
     return figure, axes
-
-
-def _swatch(colour: str) -> Rectangle:
-    return Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0)
 
 
 def _time_axis(axes: Axes, audio: Audio, until_s: float | None) -> None:
@@ -247,19 +227,3 @@ def _draw_pitch(axes: Axes, audio: Audio, until_s: float | None, colour: str) ->
             color=MUTED.light, fontsize=SMALL_PT,
         )  # fmt: skip
     _time_axis(axes, audio, until_s)
-
-
-def _draw_ranking(axes: Axes, prediction: Prediction) -> None:
-    quiet(axes)
-    ranked = prediction.ranked()
-    places = range(len(ranked))
-    axes.barh(places, [1.0] * len(ranked), height=0.62, color=GRID.light, alpha=0.45)
-    colours = [look_of(label).colour for label, _ in ranked]
-    axes.barh(places, [probability for _, probability in ranked], height=0.62, color=colours)
-    for place, (_, probability) in enumerate(ranked):
-        axes.text(1.03, place, percent(probability), va="center", color=MUTED.light, fontsize=SMALL_PT)
-    axes.set_yticks(places, [plain(label, longest=14) for label, _ in ranked])
-    axes.tick_params(axis="y", labelcolor=INK.light, labelsize=TEXT_PT)
-    axes.set_xticks([])
-    axes.set_xlim(0, 1.16)
-    axes.set_ylim(max(2, len(ranked)) - 0.4, -0.6)

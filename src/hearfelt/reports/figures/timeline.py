@@ -19,7 +19,7 @@ from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, new_figure, perce
 from hearfelt.reports.looks import GRID, INK, MUTED, SURFACE, contrast, mixed
 from hearfelt.timeline_formats.clock import time_words
 
-__all__ = ["COLUMNS", "draw_timeline"]
+__all__ = ["COLUMNS", "draw_outline", "draw_ribbon", "draw_time_axis", "draw_timeline", "peak_of"]
 
 COLUMNS: Final = 1_600
 """How many stretches of an outline this picture has room for."""
@@ -66,14 +66,14 @@ def draw_timeline(
     heights = [height for _ in timelines for height in _HEIGHTS]
     rows = figure.subplots(3 * lanes, 1, sharex=True, height_ratios=heights)
     until_s = max([*(one.duration_s for one in timelines), *(one.duration_s for one in outlines)])
-    peak = max([_SOFTEST_PEAK, *(float(np.abs(end).max(initial=0)) for one in outlines for end in _ends(one))])
+    peak = max(map(peak_of, outlines))
     for lane, (timeline, outline) in enumerate(zip(timelines, outlines, strict=True)):
         wave, ribbon, sureness = rows[3 * lane : 3 * lane + 3]
-        _draw_wave(wave, timeline, outline, peak)
+        draw_outline(wave, timeline, outline, peak)
         wave.set_ylabel(plain(sides[lane]) if sides else "waveform")
-        _draw_ribbon(ribbon, timeline, until_s)
+        draw_ribbon(ribbon, timeline, until_s)
         _draw_confidence(sureness, timeline)
-    _time_axis(rows[-1], until_s)
+    draw_time_axis(rows[-1], until_s)
     figure.align_ylabels()
     letters = _legend(figure, timelines)
     if title:
@@ -82,11 +82,20 @@ def draw_timeline(
     return figure
 
 
-def _ends(outline: Outline) -> tuple[np.ndarray, np.ndarray]:
-    return outline.lowest, outline.highest
+def peak_of(outline: Outline) -> float:
+    """Give how far a wave swings that is drawn at its full height."""
+    return max([_SOFTEST_PEAK, *(float(np.abs(end).max(initial=0)) for end in (outline.lowest, outline.highest))])
 
 
-def _draw_wave(axes: Axes, timeline: Timeline, outline: Outline, peak: float) -> None:
+def draw_outline(axes: Axes, timeline: Timeline, outline: Outline, peak: float) -> None:
+    """Draw a waveform into axes that stand among others, in the colours of what is heard.
+
+    Args:
+        axes: where to draw.
+        timeline: of the sound.
+        outline: of the sound.
+        peak: what fills the height.
+    """
     quiet(axes)
     columns = len(outline.lowest)
     lefts = np.arange(columns) * outline.column_s
@@ -109,10 +118,18 @@ def _draw_wave(axes: Axes, timeline: Timeline, outline: Outline, peak: float) ->
 _SILENT: Final = mixed(MUTED.light, SURFACE.light, 0.55)
 
 
-def _draw_ribbon(axes: Axes, timeline: Timeline, until_s: float) -> None:
+def draw_ribbon(axes: Axes, timeline: Timeline, until_s: float, *, width: float = 0.9 * _WIDTH) -> None:
+    """Draw what is heard when as a ribbon, into axes that stand among others.
+
+    Args:
+        axes: where to draw.
+        timeline: of the sound.
+        until_s: end of the time axis.
+        width: of the axes in inches, about: how much room there is for words.
+    """
     quiet(axes)
     axes.axhline(0.5, color=GRID.light, linewidth=1.2, zorder=0)
-    inches = _WIDTH * 0.9 / until_s  # for each second
+    inches = width / until_s  # for each second
     runs = _runs(timeline.moments)
     hatched = {
         id(first) for first, last in runs if first.is_unsure and (last.end_s - first.start_s) * inches > _HATCHABLE
@@ -210,8 +227,9 @@ def _draw_mean_confidence(axes: Axes, timeline: Timeline) -> None:
     axes.step(edges, levels, where="post", color=INK.light, linewidth=0.9)
 
 
-def _time_axis(axes: Axes, until_s: float) -> None:
-    step_s = next((step for step in _STEPS_S if until_s / step <= _MOST_TICKS), _STEPS_S[-1])
+def draw_time_axis(axes: Axes, until_s: float, *, most_ticks: int = _MOST_TICKS) -> None:
+    """Label a time axis in steps that people count in."""
+    step_s = next((step for step in _STEPS_S if until_s / step <= most_ticks), _STEPS_S[-1])
     axes.set_xlim(0, until_s)
     axes.xaxis.set_major_locator(MultipleLocator(step_s))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: time_words(time_s, step_s=step_s, until_s=until_s)))
