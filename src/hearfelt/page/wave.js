@@ -41,6 +41,7 @@ class Player {
     [this.button, this.place, this.clock, this.audio] = [".play", ".place", ".clock", "audio"].map(find);
     this.button.onclick = () => (this.audio.paused ? this.audio.play() : this.audio.pause());
     this.place.oninput = () => this.seek(Number(this.place.value));
+    this.place.onkeydown = (event) => this.press(event);
     this.lanes.onpointerdown = (event) => this.point(event);
     this.lanes.onpointermove = (event) => event.buttons === 1 && this.point(event);
     for (const name of ["play", "pause", "ended", "timeupdate", "seeked"]) this.audio.addEventListener(name, () => this.show());
@@ -70,6 +71,16 @@ class Player {
     this.seek((this.data.duration_s * (event.clientX - box.left)) / box.width);
   }
 
+  press(event) {
+    const whole_s = this.data.duration_s;
+    const step_s = (whole_s <= 10 ? 0.1 : whole_s <= 60 ? 1 : 5) / (event.shiftKey ? 10 : 1);
+    const page_s = whole_s / 10;
+    const moves = { ArrowRight: step_s, ArrowUp: step_s, PageUp: page_s, ArrowLeft: -step_s, ArrowDown: -step_s, PageDown: -page_s };
+    if (!(event.key in moves) || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    this.seek(this.audio.currentTime + moves[event.key]);
+  }
+
   seek(seconds) {
     this.audio.currentTime = Math.min(Math.max(0, seconds), this.data.duration_s);
     this.show();
@@ -83,7 +94,7 @@ class Player {
     this.cursor.style.left = `${(100 * now_s) / whole_s}%`;
     this.place.value = now_s;
     this.place.style.setProperty("--done", `${(100 * now_s) / whole_s}%`);
-    this.place.setAttribute("aria-valuetext", `${now_s.toFixed(1)} of ${whole_s.toFixed(1)} seconds`);
+    this.place.setAttribute("aria-valuetext", `${Number(now_s.toFixed(2))} of ${Number(whole_s.toFixed(1))} seconds`);
     this.clock.textContent = `${clock(now_s)} / ${clock(whole_s)}`;
     if (this.button.dataset.playing !== String(isPlaying)) {
       this.button.dataset.playing = isPlaying;
