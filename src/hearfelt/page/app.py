@@ -17,10 +17,16 @@ __all__ = ["main"]
 
 View = Callable[[PageSettings], None]
 
+_MARK_CURRENT = """\
+export default function ({ data }) {
+  for (const link of document.querySelectorAll(".st-key-hf-nav a"))
+    link.ariaCurrent = link.textContent.trim() === data.view ? "page" : null;
+}
+"""
+
 
 def main() -> None:
     """Show the page; Streamlit runs this anew whenever a visitor does something."""
-    st.set_page_config(page_title="hearfelt", page_icon=str(files("hearfelt.page").joinpath("icon.svg")), layout="wide")
     keep_uploads_in_memory()
     settings = page_settings()
     views = [
@@ -29,6 +35,8 @@ def main() -> None:
         _view("Model", "model", partial(model_view.show, settings)),
     ]
     chosen = st.navigation(views, position="hidden")
+    icon = str(files("hearfelt.page").joinpath("icon.svg"))
+    st.set_page_config(page_title=f"hearfelt · {chosen.title}", page_icon=icon, layout="wide")
     put_style()
     _put_header(views, chosen.title)
     chosen.run()
@@ -41,6 +49,8 @@ def _view(title: str, path: str, show: Callable[[], None], *, is_first: bool = F
 def _put_header(views: list[st.Page], chosen: str) -> None:
     with st.container(horizontal=True, key="hf-header", vertical_alignment="center"):
         st.html('<p class="hf-brand">hearfelt</p>')
-        with st.container(horizontal=True, key=f"hf-nav-{chosen.casefold()}"):
+        with st.container(horizontal=True, key="hf-nav"):
             for view in views:
                 st.page_link(view, label=view.title)
+    mark_current = st.components.v2.component("hearfelt_current", js=_MARK_CURRENT, isolate_styles=False)
+    mark_current(key="hf-current", data={"view": chosen})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+import math
+from collections.abc import Sequence
 from html import escape
 from typing import Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from hearfelt.emotions import look_of
 from hearfelt.errors import AudioError
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
@@ -19,6 +20,7 @@ from hearfelt.page.listen_inputs import put_inputs
 from hearfelt.page.playing import read_playable
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.sounds import Arrived, OneSound, Visit, this_visit
+from hearfelt.page.telling import tell
 from hearfelt.timeline_formats.clock import time_words
 
 __all__ = ["show"]
@@ -37,17 +39,20 @@ def show(settings: PageSettings) -> None:
         settings: how large and how long a sound may be.
     """
     visit = this_visit()
+    telling = st.container(key="hf-telling")
     stage = st.container(key="hf-stage")
     with st.container(key="hf-inputs"):
         put_inputs(visit, settings)
     with stage:
-        _read_waiting(visit, settings)
-        for sentence in visit.refused:
-            st.html(answer_markup.notice(sentence, title="This can't be heard"))
+        with st.container(key="hf-arriving"):  # so that what follows keeps its place, and is not drawn anew
+            _read_waiting(visit, settings)
+            for sentence in visit.refused:
+                st.html(answer_markup.notice(sentence, title="This can't be heard"))
         if visit.sounds:
-            _show_sounds(visit)
+            _show_sounds(visit, telling)
         else:
             st.html(_GREETING)
+            _tell(visit, telling, [] if visit.refused or not visit.round else ["Every sound is forgotten."])
             recognizer_of(DEFAULT_MODEL)  # so that it is ready when the first sound comes
 
 
@@ -67,9 +72,9 @@ def _read_waiting(visit: Visit, settings: PageSettings) -> None:
 
 
 def _read(file: Arrived, settings: PageSettings) -> OneSound:
-    size = len(file.data) / 1e6
+    size = math.ceil(10 * len(file.data) / 2**20) / 10  # in MB as Streamlit counts them; no limit looks like itself
     if size > settings.upload_mb:
-        raise AudioError(f"{file.name}: {size:.0f} MB; this page takes files of up to {settings.upload_mb} MB")
+        raise AudioError(f"{file.name}: {size:.1f} MB; this page takes files of up to {settings.upload_mb} MB")
     told = st.empty()
 
     def tell(seconds: float) -> None:
@@ -80,13 +85,22 @@ def _read(file: Arrived, settings: PageSettings) -> OneSound:
     return OneSound(file, playable)
 
 
-def _show_sounds(visit: Visit) -> None:
+def _tell(visit: Visit, place: DeltaGenerator, answers: Sequence[str]) -> None:
+    """Tell what cannot be heard, and the answers."""
+    with place:
+        tell([*(f"{sentence}." for sentence in visit.refused), *answers], about=f"{visit.round} {visit.chosen}")
+
+
+def _show_sounds(visit: Visit, telling: DeltaGenerator) -> None:
     heading, place, choices = st.container(), st.container(), st.container(key="hf-choices")
     with heading:
         sound = _chosen(visit)
     with choices:
         models = _chosen_models(visit)
     with place:
+        with st.spinner(f"Listening to {time_words(sound.duration_s)} of sound …"):
+            answers = [answered_by(model, sound).prediction for model in models]
+        _tell(visit, telling, [f"{sound.file.name}, {one.model}: {answer_markup.said_of(one)}." for one in answers])
         show_answers(sound, models)
     if len(visit.sounds) > 1:
         with st.container(key="hf-others"):
@@ -102,7 +116,7 @@ def _chosen(visit: Visit) -> OneSound:
             "Sounds",
             keys,
             default=visit.chosen,
-            format_func=partial(_label, visit),
+            format_func=lambda key: visit.sounds[key].file.name,
             label_visibility="collapsed",
             required=True,
             key=widget,
@@ -113,12 +127,6 @@ def _chosen(visit: Visit) -> OneSound:
     lasts = f"{sound.duration_s:.1f} s" if sound.duration_s < 60 else time_words(sound.duration_s)
     st.html(f'<div class="hf-title"><h1>{escape(sound.file.name)}</h1><p>{lasts}{note}</p></div>')
     return sound
-
-
-def _label(visit: Visit, key: str) -> str:
-    sound = visit.sounds[key]
-    first = next(iter(sound.answers.values()), None)
-    return f"{look_of(first.prediction.emotion).emoji} {sound.file.name}" if first else sound.file.name
 
 
 def _chosen_models(visit: Visit) -> list[str]:
@@ -147,7 +155,7 @@ def _show_overview(visit: Visit, model: str) -> None:
         )
         st.download_button(
             "All as JSON lines",
-            lambda: taking_away.as_json(pairs),
+            lambda: taking_away.as_json_lines(pairs),
             "answers.jsonl",
             "application/jsonl",
             on_click="ignore",

@@ -1,0 +1,223 @@
+"""An answer on the page in a real browser: told, fitted to every width, followed by keys, explained, compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from hearfelt.audio import audio_files, read_audio
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.page.answer_markup import said_of
+
+PATIENCE_MS = 60_000
+CLIPS = audio_files(Path(__file__).parents[2] / "src" / "hearfelt" / "examples")
+BESIDE: Final = "classic"
+FOCUSED: Final = "document.activeElement.textContent"
+
+
+@pytest.fixture(scope="module")
+def browser(start_browser: Any) -> Iterator[Browser]:
+    with start_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, page_address: str) -> Iterator[Page]:
+    with browser.new_context(viewport={"width": 1_280, "height": 800}, reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.goto(page_address)
+        page.locator("input[type=file]").first.wait_for(state="attached")
+        calm(page)
+        yield page
+
+
+def calm(page: Page) -> None:
+    """Wait until the page has nothing more to do."""
+    page.wait_for_timeout(300)
+    page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
+
+
+def send(page: Page, *files: Path) -> None:
+    page.locator("input[type=file]").first.set_input_files(files)
+    expect(page.locator(".hf-title h1, .hf-notice").filter(has_text=files[0].name).first).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    calm(page)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    box = page.get_by_role("combobox", name=re.compile(label))
+    box.scroll_into_view_if_needed()  # a list that has to scroll for its opening closes again
+    page.wait_for_timeout(300)
+    box.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    calm(page)
+
+
+def told(page: Page) -> Locator:
+    return page.locator(".st-key-hf-telling").get_by_role("status")
+
+
+def sentence(clip: Path, model: str | None = None) -> str:
+    prediction = Recognizer.load(model).recognize(clip) if model else Recognizer.load().recognize(clip)
+    return f"{clip.name}, {prediction.model}: {said_of(prediction)}."
+
+
+def scrolled_down(page: Page) -> None:
+    page.get_by_test_id("stMain").evaluate("it => it.scrollTo(0, it.scrollHeight)")
+    expect(page.locator(".hf-title h1")).not_to_be_in_viewport()
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somewhat more than six seconds of a voice: long enough to be explained only when somebody asks."""
+    audio = read_audio(CLIPS[0])
+    path = tmp_path_factory.mktemp("long") / "long.wav"
+    soundfile.write(path, np.resize(audio.samples, 61 * audio.rate_hz // 10), audio.rate_hz)
+    return path
+
+
+def test_an_answer_is_told_in_a_region_that_was_there_before(page: Page) -> None:
+    region = told(page)
+    expect(region).to_have_text("")
+    region.evaluate("it => { it.wasThere = true }")
+    send(page, CLIPS[0])
+    expect(region).to_have_text(sentence(CLIPS[0]))
+    assert region.evaluate("it => it.wasThere")
+
+
+def test_a_second_sound_comes_into_view_and_has_the_focus_that_its_input_lost(page: Page) -> None:
+    send(page, CLIPS[0])
+    scrolled_down(page)
+    send(page, CLIPS[1])
+    expect(page.locator(".hf-title h1")).to_be_in_viewport()
+    expect(page.locator(".hf-answer")).to_be_in_viewport()
+    expect(told(page)).to_have_text(sentence(CLIPS[1]))
+    assert page.evaluate(FOCUSED) == CLIPS[1].name
+
+
+def test_a_refusal_comes_into_view_and_has_the_focus_and_is_told_alone(page: Page, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no sound")
+    send(page, CLIPS[0])
+    scrolled_down(page)
+    send(page, broken)
+    expect(page.locator(".hf-notice")).to_be_in_viewport()
+    expect(told(page)).to_have_text(re.compile(r"^broken\.wav: ((?!flac).)*$"))
+    assert page.evaluate(FOCUSED).startswith("This can't be heard")
+
+
+def test_another_model_is_told_and_moves_neither_the_view_nor_the_focus(page: Page) -> None:
+    send(page, CLIPS[0])
+    scrolled_down(page)
+    choose(page, "Who answers", BESIDE)
+    expect(told(page)).to_have_text(sentence(CLIPS[0], BESIDE))
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "combobox"
+    expect(page.locator(".hf-title h1")).not_to_be_in_viewport()
+
+
+def test_one_of_several_sounds_is_told_when_it_is_chosen_and_keeps_the_focus_where_it_is(page: Page) -> None:
+    send(page, CLIPS[0], CLIPS[1])
+    page.get_by_role("radio", name=re.compile(CLIPS[1].name)).click()
+    expect(told(page)).to_have_text(sentence(CLIPS[1]))
+    calm(page)
+    assert CLIPS[1].name in page.evaluate(FOCUSED)
+    assert page.evaluate("document.activeElement.tagName") != "H1"
+
+
+def test_the_view_is_named_by_its_link_and_by_the_title(page: Page) -> None:
+    for view in ("Model", "Listen"):
+        page.get_by_role("link", name=view, exact=True).click()
+        expect(page).to_have_title(f"hearfelt · {view}")
+        expect(page.locator(".st-key-hf-nav a[aria-current=page]")).to_have_text(view)
+
+
+def ends(one: Locator) -> tuple[float, float]:
+    left, right = one.evaluate("it => [it.getBoundingClientRect().left, it.getBoundingClientRect().right]")
+    return round(left), round(right)
+
+
+@pytest.mark.parametrize("width", [360, 640, 700, 768, 1_280])
+def test_an_answer_and_its_sound_use_the_width_and_no_more(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    send(page, CLIPS[0])
+    stage, columns = page.locator(".st-key-hf-stage"), page.locator(".st-key-hf-hero").get_by_test_id("stColumn")
+    expect(columns).to_have_count(2)
+    first, second = (ends(one) for one in columns.all())
+    assert (first, second) == (ends(stage),) * 2 if width <= 768 else (first[0], second[1]) == ends(stage)
+    for one in (*columns.all(), page.get_by_test_id("stMain")):
+        assert one.evaluate("it => it.scrollWidth <= it.clientWidth")
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "keys", "place_s"),
+    [
+        (3, ["ArrowRight"] * 3 + ["ArrowLeft"], 0.2),
+        (3, ["ArrowUp", "Shift+ArrowUp", "Shift+ArrowDown", "Shift+ArrowRight"], 0.11),
+        (20, ["PageUp", "PageUp", "PageDown", "ArrowRight"], 3.0),
+        (20, ["End", "ArrowLeft", "Shift+ArrowLeft"], 18.9),
+        (90, ["ArrowRight", "ArrowRight", "Shift+ArrowLeft"], 9.5),
+        (3, ["End", "ArrowRight", "Home", "ArrowLeft"], 0.0),
+    ],
+)
+def test_keys_move_the_player_in_steps_that_suit_the_sound(
+    page: Page, tmp_path: Path, duration_s: int, keys: list[str], place_s: float
+) -> None:
+    audio = read_audio(CLIPS[0])
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, np.resize(audio.samples, duration_s * audio.rate_hz), audio.rate_hz)
+    send(page, path)
+    place = page.get_by_label("Position in seconds")
+    place.focus()
+    for key in keys:
+        place.press(key)
+    assert float(place.input_value()) == pytest.approx(place_s, abs=0.005)
+    assert place.get_attribute("aria-valuetext") == f"{place_s:g} of {duration_s} seconds"
+
+
+def test_a_long_sound_is_explained_when_somebody_asks(page: Page, long_clip: Path) -> None:
+    send(page, long_clip)
+    expect(page.locator(".hf-said")).to_have_count(0)
+    page.get_by_role("button", name="Find out why").click()
+    emotion = Recognizer.load().recognize(long_clip).emotion
+    expect(page.locator(".hf-said")).to_contain_text(emotion, timeout=PATIENCE_MS)
+    expect(page.locator(".hf-curve-of-time")).to_be_visible()
+    expect(page.get_by_role("button", name="Find out why")).to_have_count(0)
+
+
+def test_starting_over_leaves_nothing_and_says_so(page: Page) -> None:
+    send(page, CLIPS[0], CLIPS[1])
+    page.get_by_role("button", name="Start over").click()
+    expect(page.locator(".hf-greeting")).to_be_visible()
+    calm(page)
+    expect(told(page)).to_have_text("Every sound is forgotten.")
+    assert page.evaluate(FOCUSED) == page.locator(".hf-greeting h1").text_content()
+    for clip in CLIPS[:2]:
+        expect(page.get_by_text(clip.name)).to_have_count(0)
+    send(page, CLIPS[2])
+    expect(page.locator(".hf-overview")).to_have_count(0)
+
+
+def test_two_models_answer_side_by_side_each_for_itself(page: Page) -> None:
+    send(page, CLIPS[0])
+    choose(page, "Compared with", BESIDE)
+    answers = page.locator(".hf-answer")
+    expect(answers).to_have_count(2)
+    tops = answers.evaluate_all("all => all.map((one) => one.getBoundingClientRect().top)")
+    assert tops[0] == tops[1]
+    predictions = [Recognizer.load().recognize(CLIPS[0]), Recognizer.load(BESIDE).recognize(CLIPS[0])]
+    for shown, prediction in zip(answers.all(), predictions, strict=True):
+        expect(shown).to_contain_text(f"{prediction.model} hears")
+        expect(shown).to_contain_text(prediction.emotion)
+        expect(page.get_by_role("list", name=f"What {prediction.model} hears when")).to_be_visible()
+    expect(told(page)).to_contain_text(sentence(CLIPS[0], BESIDE))
+    choose(page, "Compared with", "no other")
+    expect(answers).to_have_count(1)
