@@ -92,22 +92,50 @@ def test_every_style_sheet_arrives(page: Page, page_address: str) -> None:
     assert page.evaluate("getComputedStyle(document.querySelector('.hf-scale-dot')).width") == "18px"
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_view_asks_nothing_of_anybody_else(context: BrowserContext, page_address: str, view: str) -> None:
-    asked: list[str] = []
+@pytest.fixture
+def asked(context: BrowserContext, page: Page) -> list[str]:
+    """Whom the page asked, by WebSocket too; only this computer answers."""
+    urls: list[str] = []
 
     def only_here(route: Route) -> None:
-        asked.append(route.request.url)
-        if urlsplit(route.request.url).hostname in ("localhost", "127.0.0.1"):
-            route.continue_()
-        else:
+        urls.append(route.request.url)
+        if is_elsewhere(route.request.url):
             route.abort()
+        else:
+            route.continue_()
 
     context.route("**/*", only_here)
-    opened(context.new_page(), page_address, view)
-    elsewhere = [url for url in asked if urlsplit(url).hostname not in ("localhost", "127.0.0.1", None)]
-    assert asked
-    assert elsewhere == []
+    page.on("websocket", lambda socket: urls.append(socket.url))
+    return urls
+
+
+def is_elsewhere(url: str) -> bool:
+    return urlsplit(url).hostname not in ("localhost", "127.0.0.1", None)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_asks_nothing_of_anybody_else(page: Page, page_address: str, asked: list[str], view: str) -> None:
+    opened(page, page_address, view)
+    assert {"http", "ws"} <= {urlsplit(url).scheme for url in asked}
+    assert [url for url in asked if is_elsewhere(url)] == []
+
+
+def test_a_sound_that_is_sent_explained_recorded_and_heard_live_goes_to_nobody_else(
+    page: Page, page_address: str, asked: list[str]
+) -> None:
+    opened(page, page_address, "listen")
+    send(page, audio_files(EXAMPLES)[0])
+    expect(page.locator(".hf-said")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(2_500)
+    page.get_by_role("button", name=re.compile("Stop", re.IGNORECASE)).click()
+    expect(page.locator(".hf-title h1")).to_have_text("your voice", timeout=PATIENCE_MS)
+    settled(page, "listen")
+    opened(page, page_address, "live")
+    page.frame_locator(".hf-live").locator("#start").click()
+    expect(page.frame_locator(".hf-live").locator("#moments li").first).to_be_visible(timeout=PATIENCE_MS)
+    assert any(urlsplit(url).path == "/v1/stream" for url in asked)
+    assert [url for url in asked if is_elsewhere(url)] == []
 
 
 @pytest.mark.parametrize("view", VIEWS)
