@@ -1,0 +1,118 @@
+"""Pictures of an answer: how sure it is, all emotions ranked, and beside them the sound with what is heard when."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from hearfelt.emotions import look_of
+from hearfelt.features.outline import Outline
+from hearfelt.inference.moments import Timeline
+from hearfelt.inference.prediction import Prediction
+from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
+from hearfelt.reports.figures.timeline import draw_outline, draw_ribbon, draw_time_axis, peak_of
+from hearfelt.reports.looks import GRID, INK, MUTED
+from hearfelt.reports.numbers import share_words
+
+__all__ = ["answer_halves", "answer_picture", "draw_answer"]
+
+_SIZE: Final = (10.5, 5.0)  # inches
+_LEFT: Final = 1.55  # of the half with the sound; the other is 1
+_RIBBON: Final = 5.5  # inches, about
+_MOST_TICKS: Final = 7
+
+
+def answer_picture(
+    prediction: Prediction,
+    timeline: Timeline,
+    outline: Outline,
+    *,
+    levels: NDArray[np.uint8] | None = None,
+    note: str = "",
+) -> Figure:
+    """Draw an answer, and the sound with what is heard when, from little enough to draw hours of it.
+
+    Args:
+        prediction: the answer for the whole sound.
+        timeline: what is heard when; its source stands above.
+        outline: of the sound.
+        levels: ``(bands, frames)``, 0 for what is not heard and 255 for the loudest, low tones first.
+        note: stands below, small: where the sound comes from.
+
+    Example:
+        >>> silent = Outline(np.zeros(2, np.float32), np.zeros(2, np.float32), 1.0, 2.0)
+        >>> sad = Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "toy")
+        >>> figure = answer_picture(sad, Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy"), silent)
+        >>> figure.axes[0].get_title(loc="left")
+        'a.wav'
+    """
+    figure, left, right = answer_halves(" ".join([f"Answered by the model {prediction.model}.", note]).strip())
+    heights = (1.0, 0.2) if levels is None else (1.0, 0.2, 1.2)
+    rows: NDArray[np.object_] = np.atleast_1d(left.subplots(len(heights), 1, sharex=True, height_ratios=heights))
+    draw_outline(rows[0], timeline, outline, peak_of(outline))
+    rows[0].set_ylabel("wave")
+    draw_ribbon(rows[1], timeline, outline.duration_s, width=_RIBBON)
+    if levels is not None:
+        _draw_levels(rows[2], levels, outline.duration_s)
+    draw_time_axis(rows[-1], outline.duration_s, most_ticks=_MOST_TICKS)
+    left.align_ylabels()
+    headline(rows[0], timeline.source)
+    draw_answer(right, prediction)
+    return figure
+
+
+def answer_halves(note: str) -> tuple[Figure, SubFigure, SubFigure]:
+    """Make the figure of an answer, a half for the sound and one for what is heard; a note stands below, small."""
+    figure = new_figure(*_SIZE)
+    halves: NDArray[np.object_] = np.asarray(figure.subfigures(1, 2, width_ratios=(_LEFT, 1), wspace=0.03))
+    for part in halves:
+        part.set_facecolor("none")
+    if note:
+        figure.supxlabel(plain(note, longest=140), x=0.012, ha="left", fontsize=SMALL_PT - 1, color=MUTED.light)
+    return figure, halves[0], halves[1]
+
+
+def draw_answer(part: SubFigure, prediction: Prediction) -> None:
+    """Draw an answer in the words of the page, and below it all emotions ranked."""
+    answer, bars = part.subplots(2, 1, height_ratios=(1, 3.1))
+    quiet(answer).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+    colour = look_of(prediction.emotion).colour
+    answer.add_patch(Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0))
+    perhaps, little = ("perhaps ", ": too little to rely on") if prediction.is_unsure else ("", "")
+    answer.text(
+        0.055, 0.62, perhaps + plain(prediction.emotion), fontsize=27, weight="bold", color=INK.light, va="center"
+    )
+    sure = f"{prediction.in_words}, {share_words(prediction.confidence)}{little}"
+    answer.text(0.055, 0.14, sure[0].upper() + sure[1:], fontsize=TEXT_PT + 1, color=MUTED.light, va="center")
+    _draw_ranking(bars, prediction)
+
+
+def _draw_levels(axes: Axes, levels: NDArray[np.uint8], duration_s: float) -> None:
+    quiet(axes)
+    axes.imshow(
+        levels, origin="lower", aspect="auto", cmap="magma", interpolation="bilinear", rasterized=True,
+        extent=(0, duration_s, 0, len(levels)), vmin=0, vmax=255,
+    )  # fmt: skip
+    axes.set_yticks([])
+    axes.set_ylabel("tones, low to high")
+
+
+def _draw_ranking(axes: Axes, prediction: Prediction) -> None:
+    quiet(axes)
+    ranked = prediction.ranked()
+    places = range(len(ranked))
+    axes.barh(places, [1.0] * len(ranked), height=0.62, color=GRID.light, alpha=0.45)
+    colours = [look_of(label).colour for label, _ in ranked]
+    axes.barh(places, [probability for _, probability in ranked], height=0.62, color=colours)
+    for place, (_, probability) in enumerate(ranked):
+        axes.text(1.03, place, share_words(probability), va="center", color=MUTED.light, fontsize=SMALL_PT)
+    axes.set_yticks(places, [plain(label, longest=14) for label, _ in ranked])
+    axes.tick_params(axis="y", labelcolor=INK.light, labelsize=TEXT_PT)
+    axes.set_xticks([])
+    axes.set_xlim(0, 1.3)
+    axes.set_ylim(max(2, len(ranked)) - 0.4, -0.6)
