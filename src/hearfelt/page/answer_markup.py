@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Final
 
 from hearfelt.emotions import look_of
-from hearfelt.inference.prediction import SURE_WORDS, UNSURE_WORD, Prediction
+from hearfelt.inference.prediction import UNSURE_WORD, Prediction
 from hearfelt.page.style import mark_of
+from hearfelt.reports.numbers import share_words
 
-__all__ = ["answer", "bars", "notice", "overview", "said_of", "share_words", "what_sure_means"]
-
-_LEAST_SHOWN: Final = 0.01
-
-
-def share_words(share: float) -> str:
-    """Write a probability for people, in whole per cent.
-
-    Example:
-        >>> share_words(0.784), share_words(0.004), share_words(0.999)
-        ('78 %', 'under 1 %', 'over 99 %')
-    """
-    if share < _LEAST_SHOWN:
-        return "under 1 %"
-    return "over 99 %" if share > 0.995 else f"{100 * share:.0f} %"
+__all__ = ["answer", "bars", "notice", "overview", "said_of"]
 
 
 def said_of(prediction: Prediction) -> str:
@@ -40,23 +26,6 @@ def said_of(prediction: Prediction) -> str:
     if prediction.is_unsure:
         return f"{UNSURE_WORD}, perhaps {prediction.emotion}, {share}"
     return f"{prediction.emotion}, {prediction.in_words}, {share}"
-
-
-def what_sure_means(prediction: Prediction) -> str:
-    """Say what the word for the confidence is worth.
-
-    Example:
-        >>> what_sure_means(Prediction("sad", 0.75, {"calm": 0.25, "sad": 0.75}, False, 2.0, "classic"))
-        'Of answers it calls fairly sure, 7 to 9 in 10 are right, on recordings like those it was tested with.'
-    """
-    if prediction.is_unsure:
-        return "This is too little to rely on: it heard something of several emotions, or of none it knows."
-    least, word = next((pair for pair in SURE_WORDS if prediction.confidence >= pair[0]), SURE_WORDS[-1])
-    high = min([1.0, *(other for other, _ in SURE_WORDS if other > least)])
-    if word == SURE_WORDS[-1][1]:
-        return "The other emotions together are more probable than this one: take it for a guess."
-    often = f"more than {10 * least:.0f} in 10" if high == 1 else f"{10 * least:.0f} to {10 * high:.0f} in 10"
-    return f"Of answers it calls {word}, {often} are right, on recordings like those it was tested with."
 
 
 def answer(prediction: Prediction, *, who: str = "", is_small: bool = False) -> str:
@@ -97,10 +66,7 @@ def bars(prediction: Prediction) -> str:
 
 def notice(text: str, *, title: str) -> str:
     """Set something calm that a reader should know: why a sound has no answer."""
-    return (
-        f'<div class="hf-notice" role="status"><p class="hf-notice-title">{escape(title)}</p>'
-        f"<p>{escape(text)}</p></div>"
-    )
+    return f'<div class="hf-notice"><p class="hf-notice-title">{escape(title)}</p><p>{escape(text)}</p></div>'
 
 
 def overview(rows: Sequence[tuple[str, Prediction | None]]) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
 
 from hearfelt.errors import HearfeltError
+from hearfelt.features.classic import SEED_WINDOW
+from hearfelt.inference.card import ModelCard
 from hearfelt.inference.explain import Explanation
 from hearfelt.inference.moments import Timeline
 from hearfelt.inference.occlusion import Occlusion
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.page.sounds import Answered, OneSound
 
-__all__ = ["answered_by", "is_quickly_explained", "recognizer_of", "timeline_by", "why_of"]
+__all__ = ["answered_by", "heard_part", "is_quickly_explained", "recognizer_of", "timeline_by", "why_of"]
 
 _QUICK_S: Final = 6.0  # a longer sound takes a model that hears it dozens of times too long to explain unasked
 
@@ -23,6 +26,23 @@ _QUICK_S: Final = 6.0  # a longer sound takes a model that hears it dozens of ti
 def recognizer_of(model: str) -> Recognizer:
     """Load a shipped model; nothing of a visitor is in it."""
     return Recognizer.load(model)
+
+
+def heard_part(card: ModelCard, duration_s: float = math.inf) -> str:
+    """Say which part of a sound a model hears, or nothing if it hears all of it.
+
+    Args:
+        card: of the model.
+        duration_s: how long the sound is.
+
+    Example:
+        >>> heard_part(ModelCard("classic", "1.0", ("calm", "sad"), "classic-162"))
+        '0.6 to 3.1 s of it'
+        >>> heard_part(ModelCard("tiny", "1.0", ("calm", "sad"), "sound"))
+        ''
+    """
+    hears_all = card.input == "sound" or duration_s <= SEED_WINDOW.end_s
+    return "" if hears_all else f"{SEED_WINDOW.offset_s:g} to {SEED_WINDOW.end_s:g} s of it"
 
 
 def answered_by(model: str, sound: OneSound) -> Answered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Final
 
@@ -12,11 +13,20 @@ from hearfelt.errors import HearfeltError
 from hearfelt.inference.moments import Timeline
 from hearfelt.page import answer_markup, taking_away
 from hearfelt.page.drawing import put_drawing
-from hearfelt.page.hearing import answered_by, is_quickly_explained, timeline_by, why_of
+from hearfelt.page.hearing import (
+    answered_by,
+    heard_part,
+    is_quickly_explained,
+    recognizer_of,
+    timeline_by,
+    why_of,
+)
 from hearfelt.page.playing import SHORT_S
 from hearfelt.page.sounds import Answered, OneSound
+from hearfelt.page.trust import what_sure_means
 from hearfelt.page.wave import put_player
 from hearfelt.page.why_markup import reasons
+from hearfelt.reports.measured import read_measured
 from hearfelt.timeline_formats.clock import time_words
 
 __all__ = ["show_answers"]
@@ -77,7 +87,10 @@ def _show_answer(sound: OneSound, model: str, *, who: str = "") -> Answered:
     prediction = answered.prediction
     st.html(answer_markup.answer(prediction, who=who))
     st.html(answer_markup.bars(prediction))
-    st.html(f'<p class="hf-small-print">{answer_markup.what_sure_means(prediction)}</p>')
+    part = heard_part(recognizer_of(model).card, sound.duration_s)
+    hears = f"{model} hears {part}; the ribbon goes on to its end. " if part else ""
+    means = what_sure_means(prediction, read_measured().for_strangers(model))
+    st.html(f'<p class="hf-small-print">{hears}{means}</p>')
     return answered
 
 
@@ -97,13 +110,19 @@ def _find_timelines(
 def _put_downloads(sound: OneSound, answers: Mapping[str, Answered]) -> None:
     stem = PurePath(sound.file.name).stem
     pairs = [(sound, one) for one in answers.values()]
-    first = pairs[0][1]
+    of_each = [
+        (one, f" of {model}", f"{stem}-{model}") if len(answers) > 1 else (one, "", stem)
+        for model, one in answers.items()
+    ]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html('<p class="hf-take">Take it with you</p>')
-        _button("Picture", lambda: taking_away.picture(sound, first), f"{stem}.png", "image/png")
+        for one, whose, name in of_each:
+            _button(f"Picture{whose}", partial(taking_away.picture, sound, one), f"{name}.png", "image/png")
         _button("JSON", lambda: taking_away.as_json(pairs), f"{stem}.json", "application/json")
-        _button("CSV", lambda: taking_away.as_csv(pairs[:1]), f"{stem}.csv", "text/csv")
-        _button("Moments as CSV", lambda: taking_away.moments_csv(first), f"{stem}-moments.csv", "text/csv")
+        _button("CSV", lambda: taking_away.as_csv(pairs), f"{stem}.csv", "text/csv")
+        for one, whose, name in of_each:
+            make = partial(taking_away.moments_csv, one)
+            _button(f"Moments{whose} as CSV", make, f"{name}-moments.csv", "text/csv")
 
 
 def _button(label: str, make: object, file_name: str, kind: str) -> None:

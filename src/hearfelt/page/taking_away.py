@@ -7,38 +7,50 @@ import io
 import json
 from collections.abc import Sequence
 
-from hearfelt.audio import read_audio
 from hearfelt.inference.explain import Explanation
+from hearfelt.inference.moments import Timeline
 from hearfelt.inference.occlusion import Occlusion
 from hearfelt.page.sounds import Answered, OneSound
 from hearfelt.reports.answers import answer_columns, answer_object, answer_row
 from hearfelt.timeline_formats.formats import write
 
-__all__ = ["as_csv", "as_json", "moments_csv", "picture"]
+__all__ = ["as_csv", "as_json", "as_json_lines", "moments_csv", "picture"]
 
 Pair = tuple[OneSound, Answered]
 
 
 def as_json(pairs: Sequence[Pair]) -> str:
-    """Write answers as ``hearfelt recognize --format json`` prints them: one object a line.
+    """Write one answer as ``hearfelt recognize --format json`` prints it, an object; several as an array of them.
 
     Args:
         pairs: sounds, each with an answer to it.
     """
-    objects = (answer_object(sound.file.name, one.prediction, _known(one)) for sound, one in pairs)
-    return "".join(json.dumps(value, allow_nan=False) + "\n" for value in objects)
+    objects = _objects(pairs)
+    return json.dumps(objects if len(objects) > 1 else objects[0], allow_nan=False) + "\n"
+
+
+def as_json_lines(pairs: Sequence[Pair]) -> str:
+    """Write answers as ``hearfelt recognize --format json`` prints several: one object a line.
+
+    Args:
+        pairs: sounds, each with an answer to it.
+    """
+    return "".join(json.dumps(value, allow_nan=False) + "\n" for value in _objects(pairs))
 
 
 def as_csv(pairs: Sequence[Pair]) -> str:
-    """Write the answers of one model as ``hearfelt recognize --format csv`` prints them, without reasons.
+    """Write answers as ``hearfelt recognize --format csv`` prints them, without reasons; each names its model.
 
     Args:
-        pairs: one or more.
+        pairs: one or more; an emotion that only one of two models knows is left empty for the other.
     """
-    lines: list[Sequence[object]] = [answer_columns(list(pairs[0][1].prediction.probabilities))]
-    lines += [answer_row(sound.file.name, one.prediction) for sound, one in pairs]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
+    labels = dict.fromkeys(label for _, one in pairs for label in one.prediction.probabilities)
+    table = csv.DictWriter(text, answer_columns(list(labels)), lineterminator="\n")
+    table.writeheader()
+    for sound, one in pairs:
+        columns = answer_columns(list(one.prediction.probabilities))
+        table.writerow(dict(zip(columns, answer_row(sound.file.name, one.prediction), strict=True)))
     return text.getvalue()
 
 
@@ -48,13 +60,19 @@ def moments_csv(answered: Answered) -> str:
 
 
 def picture(sound: OneSound, answered: Answered) -> bytes:
-    """Draw a sound and its answer as PNG."""
+    """Draw a sound and its answer as PNG, from what the player has of it: its length costs nothing."""
+    from hearfelt.reports.figures.answers import answer_picture
     from hearfelt.reports.figures.canvas import figure_png
-    from hearfelt.reports.figures.sounds import demo_picture
 
-    with sound.opened() as file:
-        audio = read_audio(file)
-    return figure_png(demo_picture(audio, answered.prediction, note=sound.file.note))
+    seen, prediction = sound.playable, answered.prediction
+    timeline = answered.timeline or Timeline(
+        sound.file.name, None, sound.duration_s, (), tuple(prediction.probabilities), prediction.model
+    )
+    return figure_png(answer_picture(prediction, timeline, seen.outline, levels=seen.levels, note=sound.file.note))
+
+
+def _objects(pairs: Sequence[Pair]) -> list[dict[str, object]]:
+    return [answer_object(sound.file.name, one.prediction, _known(one)) for sound, one in pairs]
 
 
 def _known(answered: Answered) -> Explanation | Occlusion | None:

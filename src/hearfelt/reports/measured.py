@@ -117,6 +117,11 @@ class Measured:
         own = [one for one in self.measurements if one.model == model]
         return tuple(sorted(own, key=lambda one: (one.leaky, rank.get(one.protocol, len(rank)))))
 
+    def for_strangers(self, model: str) -> Measurement | None:
+        """Give what an answer about a new voice is believed by: the very file's measurement, else its recipe's."""
+        honest = [one for one in self.of(model) if not one.leaky]
+        return next((one for one in honest if one.very_file), honest[0] if honest else None)
+
 
 def measured(results: Sequence[Results], models: Collection[str]) -> Measured:
     """Gather what results say of some models.

@@ -1,0 +1,87 @@
+"""The page's answers are the recognizer's own, for every shipped model, and it says what a model did not hear."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+import soundfile
+from streamlit.testing.v1 import AppTest
+
+from hearfelt.audio import read_audio
+from hearfelt.inference.recognizer import Recognizer, shipped_models
+from hearfelt.page.sounds import Arrived, Visit, example_names, example_sound
+from hearfelt.page.trust import what_sure_means
+from hearfelt.reports.measured import read_measured
+from hearfelt.reports.numbers import share_words
+
+
+def view() -> None:
+    from hearfelt.page.listen_view import show
+    from hearfelt.page.settings import PageSettings
+
+    show(PageSettings(upload_mb=1))
+
+
+def shown(model: str, *files: Arrived) -> AppTest:
+    app = AppTest.from_function(view, default_timeout=60)
+    app.session_state["hearfelt-visit"] = Visit(waiting=list(files), round=1)
+    app.session_state["hf-model"] = model
+    app.run()
+    assert not app.exception
+    return app
+
+
+def markup(app: AppTest) -> str:
+    return "\n".join(str(one.proto.body) for one in app.get("html"))
+
+
+def stereo(seconds: float) -> Arrived:
+    """A voice at 44.1 kHz in two channels, quiet and off the middle, again and again."""
+    voice, file = read_audio(example_sound("slow and low").data), io.BytesIO()
+    samples = 0.2 * np.resize(voice.samples, round(seconds * 44_100)) + 0.01
+    soundfile.write(file, np.stack([samples, 0.5 * samples], axis=1), 44_100, format="WAV")
+    return Arrived("stereo.wav", file.getvalue())
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_the_answers_of_the_page_are_those_of_the_recognizer(model: str) -> None:
+    recognizer = Recognizer.load(model)
+    files = [*map(example_sound, example_names()), stereo(4.0)]
+    app = shown(model, *files)
+    visit: Visit = app.session_state["hearfelt-visit"]
+    assert [sound.file.name for sound in visit.sounds.values()] == [file.name for file in files]
+    for sound in visit.sounds.values():
+        own = recognizer.recognize(sound.file.data)
+        answered = sound.answers[model].prediction
+        assert answered.emotion == own.emotion
+        assert answered.is_unsure == own.is_unsure
+        assert answered.probabilities == pytest.approx(own.probabilities, abs=1e-6)
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_what_is_shown_is_what_the_recognizer_says(model: str) -> None:
+    file = example_sound("even")
+    own = Recognizer.load(model).recognize(file.data)
+    said = markup(shown(model, file))
+    shown_bars = re.findall(r'hf-label">(\w+)</span>.*?hf-share">([^<]+)<', said.split("hf-bars")[1].split("</ol>")[0])
+    assert shown_bars == [(name, share_words(share)) for name, share in own.ranked()]
+    assert f'hf-sure">{own.in_words}, {share_words(own.confidence)}<' in said
+    assert what_sure_means(own, read_measured().for_strangers(model)) in said
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "says_so"),
+    [("classic", 4.0, True), ("svm", 4.0, True), ("classic", 3.0, False), ("tiny", 4.0, False)],
+)
+def test_a_model_that_does_not_hear_all_of_a_sound_says_so(model: str, seconds: float, says_so: bool) -> None:
+    assert (f"{model} hears 0.6 to 3.1 s of it" in markup(shown(model, stereo(seconds)))) == says_so
+
+
+@pytest.mark.parametrize(("size", "words"), [(2**20 + 1, "1.1 MB"), (2**20 + 300_000, "1.3 MB"), (2**20, "")])
+def test_a_file_that_is_too_large_never_looks_as_large_as_the_limit(size: int, words: str) -> None:
+    said = markup(shown("tiny", Arrived("large.wav", bytes(size))))
+    assert (f"large.wav: {words}; this page takes files of up to 1 MB" in said) == bool(words)
+    assert ("no sound that can be read" in said) != bool(words)
