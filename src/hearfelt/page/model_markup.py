@@ -125,7 +125,10 @@ def figures(measurements: Sequence[Measurement]) -> str:
             f'<td class="hf-number">{bare(one.accuracy)}</td><td class="hf-number">{bare(one.calibration_error)}</td>'
             f'<td class="hf-number">{one.clips:,}</td><td class="hf-number">{one.speakers}</td></tr>'
         )
-    names = ("UAR %", "accuracy %", "calibration error %", "clips", "people")
+    names = (
+        "right, each emotion counting as much (UAR) %", "right, each clip counting as much (accuracy) %",
+        "confidence off by (calibration error) %", "clips", "people",
+    )  # fmt: skip
     head = "".join(f'<th scope="col" class="hf-number">{name}</th>' for name in names)
     return (
         '<div class="hf-scroll" tabindex="0" role="region" aria-label="Every measurement of this model">'

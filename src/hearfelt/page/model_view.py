@@ -9,19 +9,31 @@ import streamlit as st
 
 from hearfelt.corpora.catalog import FORMS
 from hearfelt.inference.card import ModelCard
+from hearfelt.inference.prediction import SURE_WORDS
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
 from hearfelt.page import model_drawing, model_markup
 from hearfelt.page.drawing import put_drawing
+from hearfelt.page.hearing import heard_part
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import read_asset
+from hearfelt.page.trust import sure_span
 from hearfelt.reports.measured import Ladder, Measured, Measurement, read_measured
 from hearfelt.reports.numbers import interval, many, percent
 
 __all__ = ["show"]
 
 _CONFUSIONS: Final = 3  # told in words
-_SURE: Final = (0.7, 0.9)  # "fairly sure"
 
+_TERMS: Final = (
+    "UAR is the share of right answers, taken for each emotion by itself and then averaged, so that a rare emotion"
+    " counts as much as a common one. The calibration error is how far, on average, the confidence was from the share"
+    " that was right: 0 would be perfect."
+)
+_LEAKS: Final = (
+    "A voice is easier to know again than an emotion. Where the same speakers are learned from and tested, scores rise,"
+    " and say nothing about a new voice. Such figures are common, so ours are here as well, marked <em>leaky</em>, to"
+    " be compared with those and not to be believed."
+)
 _NOT_FOR: Final = (
     "It judges nobody: it is not for hiring, teaching, policing, border control, insurance, medicine or lie detection."
     " In the European Union, inferring emotions at work and in education is prohibited with few exceptions"
@@ -73,20 +85,32 @@ def _show_worth(one: Measurement, very_file: Measurement | None) -> None:
         " it was right.</p></div></div>"
     )
     st.header("Whether its confidence can be believed", anchor=False)
-    count, share = one.right_between(*_SURE)
-    words = (
-        "It says how sure it is, and that was compared with how often it was right: ideally the two are the same."
-        f" Of the {many(count, 'answer')} that it called fairly sure, {percent(share)} were right; on average it was"
-        f" off by {percent(one.calibration_error)}. On sounds unlike these, such as other languages or noisy rooms, it"
-        " may be far too sure."
-    )
-    st.html(f'<p class="hf-prose">{words}</p>{model_markup.sureness(one)}')
+    st.html(f'<p class="hf-prose">{_believed(one, very_file)}</p>{model_markup.sureness(one)}')
     with st.expander("The same as a diagram"):
         put_drawing(model_drawing.reliability(one), key="reliability")
         st.html(
             "<p class='hf-prose'>On the dashed line it is exactly as sure as it is right; above it, it is too modest,"
             " below it too sure. A larger point stands for more answers.</p>"
         )
+
+
+def _believed(one: Measurement, very_file: Measurement | None) -> str:
+    """Say what the table of words shows, whose answers these were, and how far off confidence was."""
+    counted = [(word, *one.right_between(*sure_span(least))) for least, word in SURE_WORDS]
+    word, count, share = max(counted, key=lambda each: each[1])
+    said = (
+        "It says how sure it is, and that was compared with how often it was right: ideally the two are the same. Of"
+        f" the {many(count, 'answer')} called {word}, {percent(share)} were right; on average, confidence was off by"
+        f" {percent(one.calibration_error)}, which is called the calibration error."
+    )
+    if not one.very_file:
+        said += " These are answers of the models that were trained for the parts of this test."
+        if very_file:
+            said += (
+                f" The very file that answers here was off by {percent(very_file.calibration_error)}, on the"
+                f" {very_file.speakers} people that it has not heard."
+            )
+    return said + " On sounds unlike these, such as other languages or noisy rooms, it may be far too sure."
 
 
 def _how(one: Measurement, very_file: Measurement | None) -> str:
@@ -97,7 +121,8 @@ def _how(one: Measurement, very_file: Measurement | None) -> str:
     if very_file:
         said += (
             f" The very file that answers here was trained on more people; on the {very_file.speakers} it has not"
-            f" heard, it reaches {percent(very_file.uar)} ({interval(very_file.uar_ends)})."
+            f" heard, it reaches {percent(very_file.uar)} ({interval(very_file.uar_ends)}), and its confidence is off"
+            f" by {percent(very_file.calibration_error)} on average."
         )
     return said
 
@@ -113,13 +138,11 @@ def _show_limits(card: ModelCard) -> None:
 
 
 def _show_leaks(own: tuple[Measurement, ...], known: Measured) -> None:
-    st.header("Why other figures are higher", anchor=False)
-    st.html(
-        '<p class="hf-prose">A voice is easier to know again than an emotion. Where the same speakers are learned from'
-        " and tested, scores rise, and say nothing about a new voice. Such figures are common, so ours are here as"
-        " well, marked <em>leaky</em>, to be compared with those and not to be believed.</p>"
-        + model_markup.figures(own)
-    )
+    if own:
+        has_leaks = any(one.leaky for one in own)
+        st.header("Why other figures are higher" if has_leaks else "Every measurement", anchor=False)
+        words = f"{_LEAKS} {_TERMS}" if has_leaks else _TERMS
+        st.html(f'<p class="hf-prose">{words}</p>{model_markup.figures(own)}')
     if known.ladder:
         _show_ladder(known.ladder)
 
@@ -147,7 +170,9 @@ def _facts(card: ModelCard, size: int) -> list[tuple[str, str]]:
     heard = (
         f"{_title(name)} ({one.get('clips', 0):,} clips, {one.get('licence')})" for name, one in card.corpora.items()
     )
+    part = heard_part(card)
     takes = "the sound itself" if card.input == "sound" else "162 numbers taken from the sound"
+    takes += f", from {part}" if part else ""
     rows = [
         ("answers", ", ".join(card.labels)),
         ("listens to", takes + (f", {card.window_s:g} s at once" if card.window_s else "")),
