@@ -87,11 +87,15 @@ def _show_answer(sound: OneSound, model: str, *, who: str = "") -> Answered:
     prediction = answered.prediction
     st.html(answer_markup.answer(prediction, who=who))
     st.html(answer_markup.bars(prediction))
-    part = heard_part(recognizer_of(model).card, sound.duration_s)
+    part = _part(model, sound)
     hears = f"{model} hears {part}; the ribbon goes on to its end. " if part else ""
     means = what_sure_means(prediction, read_measured().for_strangers(model))
     st.html(f'<p class="hf-small-print">{hears}{means}</p>')
     return answered
+
+
+def _part(model: str, sound: OneSound) -> str:
+    return heard_part(recognizer_of(model).card, sound.duration_s)
 
 
 def _find_timelines(
@@ -117,7 +121,8 @@ def _put_downloads(sound: OneSound, answers: Mapping[str, Answered]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html('<p class="hf-take">Take it with you</p>')
         for one, whose, name in of_each:
-            _button(f"Picture{whose}", partial(taking_away.picture, sound, one), f"{name}.png", "image/png")
+            part = _part(one.prediction.model, sound)
+            _button(f"Picture{whose}", partial(taking_away.picture, sound, one, part), f"{name}.png", "image/png")
         _button("JSON", lambda: taking_away.as_json(pairs), f"{stem}.json", "application/json")
         _button("CSV", lambda: taking_away.as_csv(pairs), f"{stem}.csv", "text/csv")
         for one, whose, name in of_each:

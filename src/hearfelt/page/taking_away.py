@@ -59,8 +59,14 @@ def moments_csv(answered: Answered) -> str:
     return str(write([answered.timeline] if answered.timeline else [], "csv"))
 
 
-def picture(sound: OneSound, answered: Answered) -> bytes:
-    """Draw a sound and its answer as PNG, from what the player has of it: its length costs nothing."""
+def picture(sound: OneSound, answered: Answered, part: str = "") -> bytes:
+    """Draw a sound and its answer as PNG, from what the player has of it: its length costs nothing.
+
+    Args:
+        sound: the sound.
+        answered: the answer of one model.
+        part: which part of the sound the model hears, if not all of it.
+    """
     from hearfelt.reports.figures.answers import answer_picture
     from hearfelt.reports.figures.canvas import figure_png
 
@@ -68,7 +74,8 @@ def picture(sound: OneSound, answered: Answered) -> bytes:
     timeline = answered.timeline or Timeline(
         sound.file.name, None, sound.duration_s, (), tuple(prediction.probabilities), prediction.model
     )
-    return figure_png(answer_picture(prediction, timeline, seen.outline, levels=seen.levels, note=sound.file.note))
+    note = " ".join(filter(None, (f"The answer is for {part}." if part else "", sound.file.note)))
+    return figure_png(answer_picture(prediction, timeline, seen.outline, levels=seen.levels, note=note))
 
 
 def _objects(pairs: Sequence[Pair]) -> list[dict[str, object]]:

@@ -33,6 +33,14 @@ def test_the_answer_is_said_in_the_words_of_the_page(prediction: Prediction, wor
     assert len(ranking.get_yticklabels()) == len(prediction.probabilities)
 
 
+@pytest.mark.parametrize("emotion", ["sad", "surprised", "pleasantly surprised by it"])
+def test_the_answer_fits_into_its_half_however_long_its_name(emotion: str) -> None:
+    figure = answer_picture(Prediction(emotion, 0.3, {emotion: 0.3, "sad": 0.2}, True, 2.0, "toy"), HEARD, SWING)
+    figure_png(figure, dpi=50)
+    said = figure.axes[-2].texts[0].get_window_extent()
+    assert said.x1 <= figure.bbox.x1
+
+
 def test_a_small_share_is_not_called_nothing() -> None:
     ranking = answer_picture(SURE, HEARD, SWING).axes[-1]
     assert [text.get_text() for text in ranking.texts] == ["over 99 %", "under 1 %"]

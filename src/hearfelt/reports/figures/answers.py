@@ -25,6 +25,8 @@ _SIZE: Final = (10.5, 5.0)  # inches
 _LEFT: Final = 1.55  # of the half with the sound; the other is 1
 _RIBBON: Final = 5.5  # inches, about
 _MOST_TICKS: Final = 7
+_LARGE_PT: Final = 27
+_LARGE_LETTERS: Final = 11  # in the large type; more are set smaller
 
 
 def answer_picture(
@@ -84,9 +86,9 @@ def draw_answer(part: SubFigure, prediction: Prediction) -> None:
     colour = look_of(prediction.emotion).colour
     answer.add_patch(Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0))
     perhaps, little = ("perhaps ", ": too little to rely on") if prediction.is_unsure else ("", "")
-    answer.text(
-        0.055, 0.62, perhaps + plain(prediction.emotion), fontsize=27, weight="bold", color=INK.light, va="center"
-    )
+    said = perhaps + plain(prediction.emotion)
+    large_pt = _LARGE_PT * min(1.0, _LARGE_LETTERS / len(said))
+    answer.text(0.055, 0.62, said, fontsize=large_pt, weight="bold", color=INK.light, va="center")
     sure = f"{prediction.in_words}, {share_words(prediction.confidence)}{little}"
     answer.text(0.055, 0.14, sure[0].upper() + sure[1:], fontsize=TEXT_PT + 1, color=MUTED.light, va="center")
     _draw_ranking(bars, prediction)
