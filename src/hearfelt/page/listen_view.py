@@ -104,7 +104,7 @@ def _show_sounds(visit: Visit, telling: DeltaGenerator) -> None:
         show_answers(sound, models)
     if len(visit.sounds) > 1:
         with st.container(key="hf-others"):
-            _show_overview(visit, models[0])
+            _show_overview(visit, models)
 
 
 def _chosen(visit: Visit) -> OneSound:
@@ -139,8 +139,9 @@ def _chosen_models(visit: Visit) -> list[str]:
     return [model] if beside == _NOBODY else [model, beside]
 
 
-def _show_overview(visit: Visit, model: str) -> None:
-    st.html("<h2>All sounds</h2>")
+def _show_overview(visit: Visit, models: Sequence[str]) -> None:
+    model = models[0]
+    st.html(f"<h2>All sounds{f', heard by {model}' if len(models) > 1 else ''}</h2>")
     place = st.empty()
     sounds = list(visit.sounds.values())
     for sound in sounds:

@@ -85,3 +85,10 @@ def test_a_file_that_is_too_large_never_looks_as_large_as_the_limit(size: int, w
     said = markup(shown("tiny", Arrived("large.wav", bytes(size))))
     assert (f"large.wav: {words}; this page takes files of up to 1 MB" in said) == bool(words)
     assert ("no sound that can be read" in said) != bool(words)
+
+
+def test_the_files_of_all_sounds_say_whose_answers_they_hold_where_two_models_answer() -> None:
+    app = shown("tiny", example_sound("even"), example_sound("slow and low"))
+    assert "<h2>All sounds</h2>" in markup(app)
+    app.selectbox(key="hf-beside-tiny").set_value("svm").run()
+    assert "<h2>All sounds, heard by tiny</h2>" in markup(app)
