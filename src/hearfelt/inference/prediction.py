@@ -9,8 +9,9 @@ from typing import Final
 __all__ = ["SURE_WORDS", "UNSURE_WORD", "Prediction"]
 
 SURE_WORDS: Final = ((0.9, "very sure"), (0.7, "fairly sure"), (0.5, "not very sure"), (0.0, "a guess"))
-"""Confidence for people: from which probability on each word is said, the highest first. Confidence is calibrated, so
-"fairly sure" is right in 7 to 9 of 10 cases, and below 0.5 the other emotions together are more probable."""
+"""Confidence for people: from which probability on each word is said, the highest first. Calibration aims at
+"fairly sure" being right in 7 to 9 of 10 cases; how often it is was measured for each model. Below 0.5 the other
+emotions together are more probable."""
 
 UNSURE_WORD: Final = "unsure"
 """What is said instead wherever the model itself is unsure: below its card's own threshold."""
