@@ -98,6 +98,7 @@ def test_moments_come_as_json_captions_and_table(client: httpx.Client) -> None:
         ({"files": {"other": ("a.wav", b"x")}}, 400, "no field file"),
         ({"files": {"file": ("a.wav", b"")}}, 400, "it is empty"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "form cannot be read"),
+        ({"files": {"file": b"x"}, "data": {"note": "a" * 2_000}}, 400, "form cannot be read"),
         ({"content": b"--a\r\nnonsense", "headers": {"Content-Type": "multipart/form-data; boundary=a"}}, 400, "form"),
         ({"files": [("file", ("a.wav", b"x"))] * 1000}, 400, "Too many files"),
         ({"files": {"file": ("a.wav", b"x")}, "params": {"model": "../etc/passwd"}}, 404, "not offered"),
@@ -162,10 +163,16 @@ def test_keys_and_rates_let_in_who_may_come_and_no_oftener() -> None:
         assert 1 <= int(hasty.headers["retry-after"]) <= 60
 
 
-def test_made_up_keys_give_no_more_requests() -> None:
+@pytest.mark.parametrize("header", ["X-API-Key", "X-Forwarded-For"])
+def test_made_up_keys_and_addresses_give_no_more_requests(header: str) -> None:
     with serving(per_minute=2) as service, service.client() as client:
-        paths = [client.get("/v1/models", headers={"X-API-Key": f"made up {number}"}) for number in range(3)]
-        assert [one.status_code for one in paths] == [200, 200, 429]
+        answers = [client.get("/v1/models", headers={header: f"10.0.0.{number}"}) for number in range(3)]
+        assert [one.status_code for one in answers] == [200, 200, 429]
+
+
+def test_a_page_whose_origin_is_no_address_is_refused_in_words() -> None:
+    with serving() as service, service.client() as client:
+        assert is_problem(client.get("/health/live", headers={"Origin": "http://[x"}), 403, "may not ask here")
 
 
 def test_the_default_model_answers_as_the_recognizer_does() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hearfelt.errors import HearfeltError
-from hearfelt.service.keys import Rates, read_keys
+from hearfelt.service.keys import Keys, Rates, read_keys
 
 
 def test_keys_are_lines_without_comments(tmp_path: Path) -> None:
@@ -14,7 +14,10 @@ def test_keys_are_lines_without_comments(tmp_path: Path) -> None:
     assert read_keys(file) == ("one-key-of-enough-letters", "another-key-of-letters")
 
 
-@pytest.mark.parametrize(("text", "words"), [("# none\n", "no key in it"), ("short\n", "5 characters")])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("# none\n", "no key in it"), ("short\n", "5 characters"), ("schlüssel-mit-genug-buchstaben\n", "ASCII")],
+)
 def test_a_file_without_a_good_key_is_refused(tmp_path: Path, text: str, words: str) -> None:
     file = tmp_path / "keys.txt"
     file.write_text(text)
@@ -22,6 +25,10 @@ def test_a_file_without_a_good_key_is_refused(tmp_path: Path, text: str, words: 
         read_keys(file)
     with pytest.raises(HearfeltError, match="no keys can be read"):
         read_keys(tmp_path / "absent.txt")
+
+
+def test_no_text_is_too_odd_to_be_compared() -> None:
+    assert not Keys(["one-key-of-enough-letters"]).allow("\ud800")
 
 
 def test_a_bucket_fills_again_with_time() -> None:

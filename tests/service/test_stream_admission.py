@@ -19,6 +19,8 @@ from hearfelt.service.stream_admission import StreamPlaces, is_loopback, is_welc
         ("null", "localhost:8000", True, False),
         ("file://", "", True, False),
         ("", "", True, False),
+        ("http://[x", "localhost:8000", True, False),
+        ("http://[secret]", "localhost:8000", False, False),
         ("http://127.0.0.1:8000.evil.example", "127.0.0.1:8000", True, False),
     ],
 )

@@ -20,6 +20,7 @@ from hearfelt.service.settings import ServiceSettings
 __all__ = ["Bodies", "Upload"]
 
 _RAW: Final = ("audio/", "video/", "application/octet-stream", "application/ogg")
+_FIELD_BYTES: Final = 1_024  # of a field that is no file; nobody reads it, and its charset may be slow to decode
 _NAME: Final = 200  # characters of a file's name that are kept
 _WANTED: Final = "send the sound as multipart/form-data in the field file, or as the body with a type such as audio/wav"
 
@@ -139,7 +140,9 @@ class _Receiving:
 
     async def _parts(self) -> list[Upload]:
         most = self._settings.files
-        parser = _InMemory(self._request.headers, self._stream(), max_files=most, max_fields=most)
+        parser = _InMemory(
+            self._request.headers, self._stream(), max_files=most, max_fields=most, max_part_size=_FIELD_BYTES
+        )
         parser.spool_max_size = self._settings.body_bytes + 1
         try:
             form = await parser.parse()

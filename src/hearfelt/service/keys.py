@@ -46,7 +46,7 @@ class Keys:
         found = [hmac.compare_digest(given, known) for known in self._digests]
         return not self._digests or (key is not None and any(found))
 
-    def refuse_stranger(self, request: Request) -> None:
+    async def refuse_stranger(self, request: Request) -> None:
         """Turn away who brings no key that is known.
 
         Raises:
@@ -90,7 +90,7 @@ class Rates:
             self._left.popitem(last=False)
         return 0 if may else max(1, math.ceil((1 - left) * 60 / self._per_minute))
 
-    def refuse_hasty(self, request: Request) -> None:
+    async def refuse_hasty(self, request: Request) -> None:
         """Turn away who asks too often.
 
         Raises:
@@ -146,10 +146,12 @@ def split_keys(text: str, source: str) -> tuple[str, ...]:
 
 
 def _long_enough(keys: tuple[str, ...], source: str) -> tuple[str, ...]:
+    if not all(key.isascii() for key in keys):
+        raise HearfeltError(f"{source}: a key with letters beyond ASCII, which no header can carry; choose another")
     if short := [key for key in keys if len(key) < _SHORTEST]:
         raise HearfeltError(f"{source}: a key of {len(short[0])} characters; {_SHORTEST} or more are wanted")
     return keys
 
 
 def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

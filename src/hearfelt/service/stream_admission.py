@@ -61,7 +61,10 @@ def is_welcome(origin: str | None, host: str, *, allowed: Collection[str] = (), 
     """
     if origin is None or origin in allowed or "*" in allowed:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # no browser sends such a one
+        return False
     if parts.scheme not in ("http", "https") or parts.netloc.casefold() != host.casefold():
         return False
     return not is_local or is_loopback(parts.hostname or "")

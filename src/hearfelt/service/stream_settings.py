@@ -18,7 +18,7 @@ class StreamSettings:
         message_bytes: the largest message a client may send.
         opening_s: how long the first message may take.
         idle_s: how long a client may send nothing, or not take what it is sent.
-        ping_s: how often a silent client is asked whether it is still there, and how long it may take to say so.
+        ping_s: how often a ping keeps the connection open. Its answer may come late, behind sound that waits.
         threads: streams that are computed for at the same time; the others wait their turn.
         frame_ancestors: pages that may embed the live page, as in Content-Security-Policy; by default those of
             this computer, such as ``hearfelt app``.
@@ -42,6 +42,7 @@ class StreamSettings:
             "ws": "websockets-sansio",  # stops reading from a client that is ahead
             "ws_max_size": self.message_bytes,
             "ws_ping_interval": self.ping_s,
-            "ws_ping_timeout": self.ping_s,
+            "ws_ping_timeout": None,
             "ws_per_message_deflate": False,
+            "proxy_headers": False,  # anybody could write another address there, and so have another rate
         }

@@ -20,7 +20,7 @@ class Page {
     id("record").addEventListener("click", () => window.parent.postMessage({ type: "hearfelt:record" }, "*"));
     id("key-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.start();
+      if (!this.isRunning && !id("start").disabled) this.start();
     });
     window.addEventListener("pagehide", () => this.letGo());
     this.drawLegend();
