@@ -83,13 +83,18 @@ def test_the_views_are_reached_by_the_keyboard_alone(page: Page, page_address: s
             break
     page.keyboard.press("Enter")
     settled(page, "model")
+    assert urlsplit(page.url).path == "/model"
 
 
 def test_every_style_sheet_arrives(page: Page, page_address: str) -> None:
     opened(page, page_address, "model")
-    ink = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink')")
-    assert ink == INK.light
-    assert page.evaluate("getComputedStyle(document.querySelector('.hf-scale-dot')).width") == "18px"
+    for value, style in (
+        (INK.light, "getComputedStyle(document.documentElement).getPropertyValue('--ink')"),
+        ("18px", "getComputedStyle(document.querySelector('.hf-scale-dot')).width"),
+    ):
+        # Streamlit may add a sheet after all else.
+        page.wait_for_function(f"{style} === '{value}'", timeout=PATIENCE_MS)
+        assert page.evaluate(style) == value
 
 
 @pytest.fixture
@@ -257,6 +262,7 @@ def test_the_live_frame_needs_no_scrolling_of_its_own(page: Page, page_address: 
     frame = page.frames[1]
     frame.wait_for_function("document.documentElement.scrollHeight <= window.innerHeight")
     frame.wait_for_function("document.body.getBoundingClientRect().height >= window.innerHeight - 2")
+    assert frame.evaluate("document.documentElement.scrollHeight <= window.innerHeight")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

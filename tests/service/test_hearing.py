@@ -182,15 +182,17 @@ def test_the_default_model_answers_as_the_recognizer_does() -> None:
     assert answer["probabilities"] == pytest.approx(Recognizer.load().recognize(CLIP).probabilities, abs=1e-6)
 
 
+def first_line(service: Serving, rest: bytes) -> bytes:
+    """Begin a request whose body does not come, or not all of it; gives the first line of the answer."""
+    host, port = service.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: audio/wav\r\n" + rest)
+        return connection.recv(4096).splitlines()[0]
+
+
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None:
     with serving(body_bytes=1000) as service:
-        host, port = service.address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
-            connection.sendall(
-                b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: audio/wav\r\n"
-                b"Content-Length: 60000000\r\n\r\n"
-            )
-            assert b"413" in connection.recv(4096).splitlines()[0]
+        assert b"413" in first_line(service, b"Content-Length: 60000000\r\n\r\n")
 
         def endless() -> Iterator[bytes]:
             for _ in range(200):
@@ -210,13 +212,7 @@ def test_bodies_that_are_too_much_together_are_refused_for_a_moment() -> None:
 
 def test_a_body_that_comes_too_slowly_is_refused_and_counts_no_longer() -> None:
     with serving(arriving_s=0.5) as service:
-        host, port = service.address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=20) as connection:
-            connection.sendall(
-                b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: audio/wav\r\n"
-                b"Content-Length: 1000\r\n\r\nRIFF"
-            )
-            assert b"408" in connection.recv(4096).splitlines()[0]
+        assert b"408" in first_line(service, b"Content-Length: 1000\r\n\r\nRIFF")
         with service.client() as client:
             assert post(client).status_code == 200
 

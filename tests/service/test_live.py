@@ -180,8 +180,8 @@ def test_what_vanishes_leaves_nothing_behind(here: Any, talk: np.ndarray) -> Non
             socket.send(opening())
             socket.send(pcm16(talk[: RATE // 4]))
             socket.socket.shutdown(2)  # no goodbye
-    until(lambda: not here.server.server_state.tasks)
-    until(lambda: not here.server.server_state.connections)
+    until(lambda: not here.server.server_state.tasks and not here.server.server_state.connections)
+    assert told(here.stream, [opening(), '{"type": "end"}']) == ([], 1000)  # and there is room for others
 
 
 @pytest.mark.parametrize("begun", [True, False])

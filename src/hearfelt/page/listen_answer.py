@@ -82,8 +82,7 @@ def _show_hero(sound: OneSound, models: Sequence[str]) -> Mapping[str, Answered]
 
 
 def _show_answer(sound: OneSound, model: str, *, who: str = "") -> Answered:
-    with st.spinner(f"Listening to {time_words(sound.duration_s)} of sound …"):
-        answered = answered_by(model, sound)
+    answered = answered_by(model, sound)
     prediction = answered.prediction
     st.html(answer_markup.answer(prediction, who=who))
     st.html(answer_markup.bars(prediction))
