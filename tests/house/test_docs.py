@@ -15,9 +15,14 @@ import pytest
 import soundfile
 
 from hearfelt.audio import audio_files, read_audio
+from hearfelt.inference.blocks import RATE_HZ
+from hearfelt.inference.follower import HOP_S, LOOK_AHEAD_S, STEP_S, WINDOW_S
+from hearfelt.inference.smoothing import SMOOTHING
+from hearfelt.inference.voice import BEGINS_AT, GOES_ON_AT, MIN_PAUSE, SHORTEST_SPEECH
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+RECORDINGS = ROOT / "docs" / "recordings.md"
 PAGES = [
     *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "MODEL_CARD")),
     *sorted((ROOT / "docs").glob("*.md")),
@@ -66,8 +71,12 @@ def test_a_shell_block_of_the_readme_runs(block: str, workshop: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("block", blocks(README, "python"), ids=lambda block: block.split("\n")[0][:40])
-def test_a_python_block_of_the_readme_runs(block: str, workshop: Path) -> None:
+@pytest.mark.parametrize(
+    "block",
+    [*blocks(README, "python"), *blocks(RECORDINGS, "python")],
+    ids=lambda block: block.split("\n")[0][:40],
+)
+def test_a_python_block_runs(block: str, workshop: Path) -> None:
     done = started([sys.executable, "-W", "error", "-c", block], workshop)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -75,6 +84,23 @@ def test_a_python_block_of_the_readme_runs(block: str, workshop: Path) -> None:
 def test_the_readme_has_blocks_to_run() -> None:
     assert len(blocks(README, "sh")) >= 2
     assert len(blocks(README, "python")) >= 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"never looks more than {LOOK_AHEAD_S:g} s ahead",
+        f"A stretch of speech begins at {BEGINS_AT:g} and goes on while it is at least {GOES_ON_AT:g}",
+        f"a pause of less than {MIN_PAUSE / RATE_HZ:.2f} s",
+        f"less than {SHORTEST_SPEECH / RATE_HZ:.2f} s is no speech",
+        f"the last {WINDOW_S:g} s, first when {LOOK_AHEAD_S:g} s of it were heard, every {HOP_S:g} s after that",
+        f"Every {STEP_S:g} s of a stretch is a step",
+        f"times {SMOOTHING.weight:g}, because",
+        f"{SMOOTHING.stay:g} times as likely to stay",
+    ],
+)
+def test_how_long_recordings_are_heard_is_told_with_the_numbers_of_the_code(said: str) -> None:
+    assert said in " ".join(RECORDINGS.read_text(encoding="utf-8").split())
 
 
 def test_the_page_of_commands_is_fresh() -> None:
