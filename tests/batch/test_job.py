@@ -240,10 +240,77 @@ def test_a_table_that_cannot_be_written_is_refused_before_anything_is_done(
         run_job(Job((str(clips),), str(tmp_path / out), str(sound_model)), workers=1)
 
 
+def _linked(listed: Path) -> Path:
+    link = listed.with_name("link.csv")
+    link.symlink_to(listed)
+    return link
+
+
+def _hard_linked(listed: Path) -> Path:
+    link = listed.with_name("hard.csv")
+    os.link(listed, link)
+    return link
+
+
+def _named_in_it(listed: Path) -> Path:
+    out = listed.with_name("one-of-them.jsonl")
+    out.write_text("precious")
+    listed.write_text(f"{listed.read_text()}\n{out.name}\n")
+    return out
+
+
+@pytest.mark.parametrize("out_of", [lambda listed: listed, _linked, _hard_linked, _named_in_it])
+def test_a_table_that_would_be_written_over_an_input_is_refused_and_the_input_stays(
+    out_of: Callable[[Path], Path], clips: Path, sound_model: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "calls.csv"
+    listed.write_text("\n".join(["source", *map(str, audio_files(clips / "deep"))]))
+    out = out_of(listed)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for inputs in ((str(listed),), (str(clips / "deep"), f"{tmp_path}/call?.csv", str(listed))):
+        with pytest.raises(HearfeltError, match=f"^{out}: this is also one of the inputs"):
+            run_job(Job(inputs, str(out), str(sound_model)), workers=1)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_table_that_would_be_written_over_what_a_pattern_or_a_folder_gives_is_refused(
+    sound_model: Path, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    out = calls / "emotions.csv"
+    out.write_text("precious")
+    shutil.copy(audio_files(EXAMPLES)[0], calls / "a.flac")
+    for inputs in (f"{calls}/*", f"{calls}/emotions.*"):
+        with pytest.raises(HearfeltError, match="this is also one of the inputs"):
+            run_job(Job((inputs,), str(out), str(sound_model)), workers=1)
+    (calls / "b.wav").symlink_to(out)
+    with pytest.raises(HearfeltError, match="this is also one of the inputs"):
+        run_job(Job((str(calls),), str(out), str(sound_model)), workers=1)
+    assert out.read_text() == "precious"
+    assert sorted(path.name for path in calls.iterdir()) == ["a.flac", "b.wav", "emotions.csv"]
+
+
+def test_a_table_that_would_be_written_over_the_model_is_refused(
+    clips: Path, sound_model: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copy(sound_model, tmp_path / "model.csv"))
+    with pytest.raises(HearfeltError, match=r"model\.csv: this is also the model"):
+        run_job(Job((str(clips / "deep"),), str(model), str(model)), workers=1)
+    assert model.read_bytes() == sound_model.read_bytes()
+
+
+def test_an_old_table_that_is_no_input_is_written_over(clips: Path, sound_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "emotions.csv"
+    out.write_text("old")
+    assert run_job(Job((str(clips / "deep"),), str(out), str(sound_model)), workers=1).rows == len(rows(out))
+
+
 def test_nothing_to_answer_is_refused(tmp_path: Path, sound_model: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(HearfeltError, match="empty: no sound is there"):
         run_job(Job((str(tmp_path / "empty"),), str(tmp_path / "a.csv"), str(sound_model)), workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
 def test_a_model_that_cannot_be_loaded_is_refused(clips: Path, tmp_path: Path) -> None:

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.batch.places import absolute, is_folder, names_in, open_place, read_place, remove_place, write_place
+from hearfelt.batch.places import (
+    absolute,
+    is_folder,
+    names_in,
+    open_place,
+    read_place,
+    remove_place,
+    same_as,
+    write_place,
+)
 from hearfelt.errors import HearfeltError
 
 
@@ -62,3 +71,23 @@ def test_what_a_killed_run_left_of_a_file_is_gone_when_it_is_written(tmp_path: P
     with write_place(str(tmp_path / "table.csv")) as file:
         file.write(b"whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".other.csv.0123abcd.part", "table.csv"]
+
+
+def test_a_place_is_known_again_by_whatever_name(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    assert not same_as(str(table))(str(table))  # what is not there yet cannot be lost
+    table.write_text("a")
+    (tmp_path / "copy.csv").write_text("a")
+    (tmp_path / "link.csv").symlink_to(table)
+    os.link(table, tmp_path / "hard.csv")
+    is_it = same_as(str(table))
+    assert all(is_it(f"{tmp_path}/{name}") for name in ("a.csv", "./a.csv", "link.csv", "hard.csv"))
+    assert not any(is_it(place) for place in (f"{tmp_path}/copy.csv", f"{tmp_path}/no", "a\0b", "s3://calls/a.csv"))
+
+
+def test_an_address_is_known_again_whatever_its_store_is_called() -> None:
+    is_it = same_as("s3://calls/a.csv")
+    assert is_it("s3a://calls/a.csv")
+    assert not is_it("gs://calls/a.csv")
+    assert not is_it("s3://calls/b.csv")
+    assert not is_it("/calls/a.csv")

@@ -128,6 +128,51 @@ def test_where_nothing_can_be_heard_the_old_file_stays(here, sound_model: Path, 
     assert old.read_text() == "precious"
 
 
+@pytest.mark.parametrize("form", ["json", "csv", "parquet", "elan"])
+def test_a_sound_is_never_written_over(here, call: Path, sound_model: Path, tmp_path: Path, form: str) -> None:
+    sound, other = (Path(shutil.copy(call, tmp_path / name)) for name in ("sound", "other"))
+    (tmp_path / "link").symlink_to(sound)
+    os.link(sound, tmp_path / "hard")
+    for out in (sound, tmp_path / "link", tmp_path / "hard", tmp_path / "." / "sound"):
+        inputs = [sound] if form == "elan" else [other, sound]
+        code, said, err = here("timeline", *inputs, "--format", form, "--out", out, "--model", sound_model)
+        sentence = f"hearfelt: {out}: this is also the sound {sound}, which would be written over; name another file\n"
+        assert (code, said, err) == (1, "", sentence)
+    assert sound.read_bytes() == other.read_bytes() == call.read_bytes()
+
+
+def test_no_sound_is_written_over_in_a_folder_or_by_a_picture(
+    here, call: Path, sound_model: Path, tmp_path: Path
+) -> None:
+    sounds = [Path(shutil.copy(call, tmp_path / name)) for name in ("a.wav", "b.wav", "b.vtt", "c.png")]
+    into_folder = [sounds[0], sounds[2], "--format", "vtt", "--out", tmp_path]  # a.vtt and b.vtt would come of it
+    for words in (into_folder, [sounds[3], "--plot", sounds[3]]):
+        code, said, err = here("timeline", *words, "--model", sound_model)
+        assert (code, said) == (1, "")
+        assert "which would be written over; name another file" in err
+    assert all(sound.read_bytes() == call.read_bytes() for sound in sounds)
+    assert len(list(tmp_path.iterdir())) == len(sounds)
+
+
+def test_what_is_piped_in_from_a_file_is_not_written_over(call: Path, sound_model: Path, tmp_path: Path) -> None:
+    sound = Path(shutil.copy(call, tmp_path / "sound"))
+    words = ["timeline", "-", "--format", "csv", "--out", str(sound), "--model", str(sound_model)]
+    with sound.open("rb") as file:
+        done = subprocess.run([sys.executable, "-m", "hearfelt", *words], stdin=file, capture_output=True, timeout=120)
+    assert done.returncode == 1
+    assert "this is also the sound on standard input, which would be written over" in done.stderr.decode()
+    assert sound.read_bytes() == call.read_bytes()
+
+
+def test_the_model_is_not_written_over(here, call: Path, sound_model: Path, tmp_path: Path) -> None:
+    model = Path(shutil.copy(sound_model, tmp_path / "mine.onnx"))
+    code, _, err = here("timeline", call, "--format", "csv", "--out", model, "--model", model)
+    assert (code, err) == (
+        1, f"hearfelt: {model}: this is also the model {model}, which would be written over; name another file\n",
+    )  # fmt: skip
+    assert model.read_bytes() == sound_model.read_bytes()
+
+
 def test_silence_is_said_and_is_no_error(here, sound_model: Path, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silent.wav", np.zeros(32_000), 16_000)
     assert here("timeline", tmp_path / "silent.wav", "--model", sound_model) == (

@@ -12,7 +12,7 @@ from praatio import textgrid as praat
 from hearfelt.errors import HearfeltError
 from hearfelt.timeline_formats.formats import FORMATS, write
 from hearfelt.timeline_formats.heard import heard_in
-from hearfelt.timeline_formats.writing import Gathering, Writing
+from hearfelt.timeline_formats.writing import Gathering, Writing, refuse_to_write_over
 
 GROWING = [name for name, form in FORMATS.items() if form.entry is not None]
 WHOLE = [name for name, form in FORMATS.items() if form.document is not None]
@@ -109,6 +109,19 @@ def test_silence_makes_a_file_too(form: str, mixed, tmp_path: Path) -> None:
 def test_a_folder_is_refused_before_anything_is_heard(mixed, tmp_path: Path) -> None:
     with pytest.raises(HearfeltError, match=r": this is a folder; the name of a file is wanted here$"):
         Writing(FORMATS["csv"], mixed.labels, tmp_path)
+
+
+def test_what_is_listened_to_is_not_written_over_under_any_name(tmp_path: Path) -> None:
+    sound, copy = tmp_path / "a.wav", tmp_path / "b.wav"
+    sound.write_bytes(b"a")
+    copy.write_bytes(b"a")
+    (tmp_path / "link").symlink_to(sound)
+    os.link(sound, tmp_path / "hard")
+    for path in (sound, tmp_path / "link", tmp_path / "hard"):
+        with pytest.raises(HearfeltError, match=r"a\.wav, which would be written over; name another file$"):
+            refuse_to_write_over(path, [str(copy), str(sound)])
+    for path in (copy, tmp_path / "not there yet", tmp_path, Path("/dev/null")):
+        refuse_to_write_over(path, [str(sound), "no such.wav", "a\0b", str(tmp_path), "/dev/null"])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

@@ -14,9 +14,9 @@ from typing import Any, Final
 from hearfelt.batch.local import answer_here, usable_cores
 from hearfelt.batch.manifest import is_manifest, manifest_digest
 from hearfelt.batch.parts import FINISHED, alone_in, clear, finish, folder_of, merged, sweep
-from hearfelt.batch.places import absolute, is_folder, names_in, shown, write_place
+from hearfelt.batch.places import absolute, is_folder, names_in, same_as, shown, write_place
 from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, read_parts, read_plan, write_parts, write_plan
-from hearfelt.batch.sources import find_sources
+from hearfelt.batch.sources import Source, find_sources
 from hearfelt.batch.tables import columns, table_format, write_table
 from hearfelt.batch.task import Channels, Task
 from hearfelt.batch.watching import Watcher
@@ -90,6 +90,8 @@ def run_job(
     form = table_format(out)
     if is_folder(out):
         raise HearfeltError(f"{job.out}: this is a folder; name a file in it that ends in .{form}")
+    task = Task(str(model_path(job.model or DEFAULT_MODEL).absolute()), job.timeline, job.channels)
+    _refuse_to_write_over(job, task, out)
     folder = folder_of(out)
     with _told(job.out), alone_in(folder, out):
         sweep(folder)
@@ -98,7 +100,6 @@ def run_job(
             return _finished(folder)
         if fresh or PLAN not in names:
             clear(folder)
-        task = Task(str(model_path(job.model or DEFAULT_MODEL).absolute()), job.timeline, job.channels)
         crew = _Crew(task, workers, ray)
         with closing(crew):
             plan = _planned(job, crew, folder, watcher)
@@ -149,13 +150,36 @@ def _planned(job: Job, crew: _Crew, folder: str, watcher: Watcher) -> Plan:
         _refuse_another(job, plan.identity, identity)
         return plan
     first = crew.first()  # it loads the model while the sounds are listed
-    size = write_parts(folder, find_sources(job.inputs, watcher.remark), watcher.listed)
+    size = write_parts(folder, _unlike(job, find_sources(job.inputs, watcher.remark)), watcher.listed)
     if not size.sources:
         inputs = shown(", ".join(job.inputs))
         raise HearfeltError(f"{inputs}: no sound is there; WAV, FLAC, OGG or MP3 files are wanted")
     plan = Plan(identity, first.model, first.labels, size)
     write_plan(folder, plan)
     return plan
+
+
+def _refuse_to_write_over(job: Job, task: Task, out: str) -> None:
+    is_out = same_as(out)
+    if is_out(task.model):
+        raise HearfeltError(f"{job.out}: this is also the model; name another table")
+    if any(is_out(absolute(given)) for given in job.inputs):
+        raise _own_input(job)
+
+
+def _unlike(job: Job, sources: Iterator[Source]) -> Iterator[Source]:
+    """Pass on what was listed, and refuse what the table would be written over; links may lead to it."""
+    is_out = same_as(absolute(job.out))
+    for source in sources:
+        if is_out(source.location):
+            raise _own_input(job)
+        yield source
+
+
+def _own_input(job: Job) -> HearfeltError:
+    return HearfeltError(
+        f"{job.out}: this is also one of the inputs, and the table would be written over it; name another table"
+    )
 
 
 def _identity(job: Job, task: Task) -> dict[str, Any]:

@@ -12,7 +12,18 @@ from typing import IO, Any, Final
 
 from hearfelt.errors import ExtraMissingError, HearfeltError, require
 
-__all__ = ["Entry", "is_url", "look", "matches", "open_object", "remove_objects", "sound_of", "within", "write_object"]
+__all__ = [
+    "Entry",
+    "is_same",
+    "is_url",
+    "look",
+    "matches",
+    "open_object",
+    "remove_objects",
+    "sound_of",
+    "within",
+    "write_object",
+]
 
 _URL: Final = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://\S")
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # the extra that brings a protocol's package
@@ -42,6 +53,18 @@ def is_url(place: str) -> bool:
         (True, False)
     """
     return _URL.match(place) is not None
+
+
+def is_same(url: str, other: str) -> bool:
+    """Tell whether two addresses mean one thing.
+
+    Example:
+        >>> is_same("s3://calls/a.wav", "s3a://calls/a.wav"), is_same("s3://calls/a.wav", "gs://calls/a.wav")
+        (True, False)
+    """
+    (scheme, _, path), (other_scheme, _, other_path) = url.partition("://"), other.partition("://")
+    is_same_store = _EXTRAS.get(scheme, scheme) == _EXTRAS.get(other_scheme, other_scheme)
+    return is_same_store and path.strip("/") == other_path.strip("/")
 
 
 def look(url: str) -> Entry | None:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -38,8 +38,8 @@ def folder_of(table: str) -> str:
 def alone_in(folder: str, table: str) -> Iterator[None]:
     """Make a folder, and keep two processes of one machine from filling it at once, where the system can tell.
 
-    The lock goes with the process, however that ends. A store has none: there, two jobs that write one table do all
-    the work twice and still write the same.
+    The lock goes with the process, however that ends; the folder goes if nothing is in it at the end. A store has no
+    lock: there, two jobs that write one table do all the work twice and still write the same.
 
     Raises:
         HearfeltError: if another process holds the folder.
@@ -51,6 +51,16 @@ def alone_in(folder: str, table: str) -> Iterator[None]:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise HearfeltError(f"{folder}: this is a file; a folder for the parts of {table} has to be there") from None
+    with _locked(folder, table):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # parts are in it, or it is gone already
+                Path(folder).rmdir()
+
+
+@contextmanager
+def _locked(folder: str, table: str) -> Iterator[None]:
     if sys.platform == "win32":
         yield  # folders cannot be locked there
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -14,7 +14,17 @@ from hearfelt.batch import objects
 from hearfelt.errors import HearfeltError
 from hearfelt.files import atomic_write
 
-__all__ = ["absolute", "is_folder", "names_in", "open_place", "read_place", "remove_place", "shown", "write_place"]
+__all__ = [
+    "absolute",
+    "is_folder",
+    "names_in",
+    "open_place",
+    "read_place",
+    "remove_place",
+    "same_as",
+    "shown",
+    "write_place",
+]
 
 
 def absolute(place: str) -> str:
@@ -50,6 +60,31 @@ def is_folder(place: str) -> bool:
         found = objects.look(place)
         return found is not None and found.is_folder
     return os.path.isdir(place)  # noqa: PTH112 -- no answer, whatever the name, is no
+
+
+def same_as(place: str) -> Callable[[str], bool]:
+    """Give a function that tells whether another place is this one, whatever links lead there.
+
+    Of a place on a disk where nothing is yet there is no other name.
+
+    Example:
+        >>> same_as("s3://calls/a.csv")("s3a://calls/a.csv")
+        True
+    """
+    if objects.is_url(place):
+        return lambda other: objects.is_url(other) and objects.is_same(place, other)
+    try:
+        own = os.stat(place)  # noqa: PTH116 -- any name may come
+    except (OSError, ValueError):
+        return lambda other: False
+
+    def is_it(other: str) -> bool:
+        try:
+            return not objects.is_url(other) and os.path.samestat(own, os.stat(other))  # noqa: PTH116
+        except (OSError, ValueError):
+            return False
+
+    return is_it
 
 
 @contextmanager

@@ -89,6 +89,7 @@ def _timeline(
     samples, form = parse_raw(raw), _form(format, out)
     check_standard_input(files)
     targets = _targets(files, form, out)
+    _keep_what_is_read([*(path for path, _ in targets), plot], files, model)
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
@@ -136,6 +137,16 @@ def _targets(files: list[str], form: Format | None, out: Path | None) -> list[tu
     if twice := next((path for path in paths if paths.count(path) > 1), None):
         raise typer.BadParameter(f"two sounds would be written to {twice}; give them one by one", param_hint="--out")
     return [(path, [source]) for path, source in zip(paths, files, strict=True)]
+
+
+def _keep_what_is_read(paths: list[Path | None], files: list[str], model: str | None) -> None:
+    """Refuse to write over a sound or the model, before anything is written."""
+    from hearfelt.timeline_formats.writing import refuse_to_write_over
+
+    for path in paths:
+        if path is not None:
+            refuse_to_write_over(path, files)
+            refuse_to_write_over(path, [model] if model else [], what="model")
 
 
 def _view(

@@ -6,9 +6,11 @@ written anew from time to time, and whenever the hearing ends, also by Ctrl-C; a
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -21,9 +23,39 @@ from hearfelt.inference.moments import Moment, Timeline
 from hearfelt.timeline_formats.formats import Format
 from hearfelt.timeline_formats.heard import Heard
 
-__all__ = ["Gathering", "Writing"]
+__all__ = ["Gathering", "Writing", "refuse_to_write_over"]
 
 _EVERY_S: Final = 10.0  # between two writings of a file that is written as a whole
+
+
+def refuse_to_write_over(path: Path, sources: Iterable[str], *, what: str = "sound") -> None:
+    """Refuse a file that would be written over what is read, whatever links lead there.
+
+    Args:
+        path: the file to write.
+        sources: the sounds as they were given; ``-`` is standard input, which may be a file, too.
+        what: what messages call one of them.
+
+    Raises:
+        HearfeltError: if it is one of them.
+    """
+    if (own := _file_at(path)) is None:
+        return
+    for source in sources:
+        read = _file_at(0 if source == "-" else Path(source))
+        if read is not None and os.path.samestat(own, read):
+            called = "on standard input" if source == "-" else source
+            raise HearfeltError(
+                f"{path}: this is also the {what} {called}, which would be written over; name another file"
+            )
+
+
+def _file_at(place: Path | int) -> os.stat_result | None:
+    try:
+        found = os.fstat(place) if isinstance(place, int) else place.expanduser().stat()
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None  # what is sent to a device is not lost with it
 
 
 class Gathering:
