@@ -11,6 +11,7 @@ import pytest
 from hearfelt.batch import tables
 from hearfelt.batch.tables import columns, table_format, write_table
 from hearfelt.errors import ExtraMissingError, HearfeltError
+from hearfelt.timeline_formats.heard import FACTS, column_names
 
 NAMES = columns(["calm", "sad"], timeline=False)
 ROWS = [
@@ -23,6 +24,34 @@ def written(form: str) -> bytes:
     file = io.BytesIO()
     write_table(ROWS, NAMES, file, form, facts={"model": "mine"})
     return file.getvalue()
+
+
+TAKEN = [name for name in columns(["calm", "sad"], timeline=True) if name not in ("calm", "sad")]
+
+
+@pytest.mark.parametrize("is_of_moments", [False, True])
+def test_labels_that_are_called_as_a_column_have_columns_of_their_own(is_of_moments: bool) -> None:
+    names = columns(TAKEN, timeline=is_of_moments)
+    assert len(set(names)) == len(names)
+    facts = len(TAKEN) if is_of_moments else len(TAKEN) - 3
+    assert [name for name in names if name.startswith("p_")] == [f"p_{name}" for name in TAKEN]
+    assert len(names) == facts + len(TAKEN)
+    said = {"source": "a.wav", "emotion": "error", "unsure": False, "model": "mine", "error": None}
+    row = [said.get(name, 0) for name in names]
+    tables = {}
+    for form in ("parquet", "csv", "jsonl"):
+        file = io.BytesIO()
+        write_table([row], names, file, form, facts={})
+        tables[form] = file.getvalue()
+    table = pyarrow.parquet.read_table(io.BytesIO(tables["parquet"]))
+    assert {str(table.schema.field(f"p_{name}").type) for name in TAKEN} == {"double"}
+    assert list(json.loads(tables["jsonl"])) == table.column_names == names
+    assert next(csv.DictReader(io.StringIO(tables["csv"].decode())))["emotion"] == "error"
+
+
+def test_a_label_is_called_the_same_in_every_table() -> None:
+    labels = [*TAKEN, "calm", "p_error"]
+    assert set(columns(labels, timeline=False)) >= set(column_names(labels)) - set(FACTS)
 
 
 def test_csv_comes_back() -> None:

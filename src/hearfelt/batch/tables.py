@@ -10,6 +10,7 @@ from itertools import islice
 from typing import IO, Any, Final
 
 from hearfelt.errors import HearfeltError, require
+from hearfelt.timeline_formats.label_columns import label_columns
 
 __all__ = ["FORMATS", "columns", "table_format", "write_table"]
 
@@ -19,7 +20,7 @@ _TEXTS: Final = frozenset(("source", "emotion", "model", "error"))
 
 
 def columns(labels: Sequence[str], *, timeline: bool) -> list[str]:
-    """Name the columns.
+    """Name the columns; a label that is called as another column is written ``p_label``.
 
     Args:
         labels: the model's emotions, in its order.
@@ -32,7 +33,7 @@ def columns(labels: Sequence[str], *, timeline: bool) -> list[str]:
         ['source', 'channel', 'start_s', 'end_s', 'emotion']
     """
     where = ["channel", "start_s", "end_s"] if timeline else []
-    return ["source", *where, "emotion", "confidence", *labels, "unsure", "model", "duration_s", "error"]
+    return ["source", *where, "emotion", "confidence", *label_columns(labels), "unsure", "model", "duration_s", "error"]
 
 
 def table_format(place: str) -> str:

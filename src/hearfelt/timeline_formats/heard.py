@@ -9,6 +9,7 @@ from typing import Final
 
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.moments import Moment, Timeline
+from hearfelt.timeline_formats.label_columns import label_columns
 
 __all__ = [
     "FACTS",
@@ -113,13 +114,13 @@ def json_row(heard: Heard) -> dict[str, object]:
 
 
 def column_names(labels: Sequence[str]) -> list[str]:
-    """Name a table's columns; a label that is called as a fact is written ``p_label``.
+    """Name a table's columns; a label that is called as another column is written ``p_label``.
 
     Example:
         >>> column_names(["calm", "source"])[-2:]
         ['calm', 'p_source']
     """
-    return [*FACTS, *(f"p_{label}" if label in FACTS else label for label in labels)]
+    return [*FACTS, *label_columns(labels)]
 
 
 def row_values(heard: Heard) -> list[object]:
