@@ -18,6 +18,7 @@ import httpx
 import pytest
 import soundfile
 from tests.service.http_server import CLIP
+from tests.service.raw_socket import fill, opened
 
 from hearfelt.audio import read_audio
 
@@ -62,6 +63,13 @@ def test_sigterm_lets_what_is_running_be_finished() -> None:
         assert answers[0].status_code == 200
         assert running.wait(20) is not None
         assert not Path(f"/proc/{children[0]}").exists()
+
+
+def test_sigterm_does_not_wait_for_a_client_that_reads_nothing() -> None:
+    with program() as (running, address), opened(int(address.rpartition(":")[2])) as connection:
+        fill(connection)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(20) is not None  # 30 s are for requests that run
 
 
 def test_workers_end_when_the_service_is_killed() -> None:
