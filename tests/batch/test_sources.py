@@ -50,6 +50,27 @@ def test_a_pattern_gives_what_a_shell_would_give(tmp_path: Path) -> None:
     assert names(f"{tmp_path}/**") == [f"{tmp_path}/a/1.wav", f"{tmp_path}/b/2.wav", f"{tmp_path}/b/c/3.flac"]
 
 
+def test_a_pattern_with_two_stars_gives_what_its_folder_gives(tmp_path: Path) -> None:
+    made(tmp_path, "a/1.wav", "b/2.wav", "b/c/3.flac", "b/notes.txt", "b/.hidden/4.wav")
+    (tmp_path / "b" / "loop").symlink_to(tmp_path)
+    (tmp_path / "b" / "again").symlink_to(tmp_path / "a")
+    (tmp_path / "b" / "self.wav").symlink_to("self.wav")
+    said: list[str] = []
+    wanted = list(find_sources([str(tmp_path)]))
+    for pattern in ("**", "**/*", "*", "**/", "**/**"):
+        assert list(find_sources([f"{tmp_path}/{pattern}"], said.append)) == wanted
+    assert names(f"{tmp_path}/**/b") == names(tmp_path / "b")
+    assert said == []
+
+
+def test_a_pattern_that_fits_only_what_is_no_sound_gives_nothing(tmp_path: Path) -> None:
+    made(tmp_path, "a/notes.txt")
+    assert names(f"{tmp_path}/**") == names(f"{tmp_path}/*") == []
+    assert names(f"{tmp_path}/a/*") == [f"{tmp_path}/a/notes.txt"]  # as a shell would give it
+    with pytest.raises(HearfeltError, match="nothing fits this pattern"):
+        names(f"{tmp_path}/**/*.wav")
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
     made(tmp_path, "take[1].wav", "take1.wav")
     assert names(tmp_path / "take[1].wav") == [f"{tmp_path}/take[1].wav"]
@@ -123,10 +144,11 @@ def test_a_name_that_is_not_utf_8_is_listed_and_can_be_opened(tmp_path: Path) ->
 def test_a_folder_without_permission_is_a_row_with_an_error(tmp_path: Path) -> None:
     made(tmp_path, "a/1.wav", "b/2.wav")
     (tmp_path / "a").chmod(0)
-    first, second = find_sources([str(tmp_path)])
+    found = [list(find_sources([f"{tmp_path}{pattern}"])) for pattern in ("", "/*", "/**", "/**/*.wav")]
     (tmp_path / "a").chmod(0o700)
-    assert "no permission" in str(first.error)
-    assert second.name.endswith("2.wav")
+    for first, second in found:
+        assert "no permission" in str(first.error)
+        assert second.name.endswith("2.wav")
 
 
 def test_ten_thousand_levels_of_folders_cost_one_row(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
 import stat
@@ -13,8 +12,10 @@ from typing import Final
 
 from hearfelt.audio import AUDIO_SUFFIXES
 from hearfelt.batch import objects
+from hearfelt.batch.folders import entries
 from hearfelt.batch.manifest import is_manifest, read_manifest
 from hearfelt.batch.objects import Entry
+from hearfelt.batch.patterns import fitting, is_pattern
 from hearfelt.batch.places import absolute, shown
 from hearfelt.errors import HearfeltError
 
@@ -26,7 +27,6 @@ _COMPRESSED_BYTES_A_SECOND: Final = 8_000
 UNKNOWN_S: Final = (
     60.0  # for a sound in a store that a table names: asking for each size would take longer than it helps
 )
-_MAGIC: Final = frozenset("*?[")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Source:
 def find_sources(inputs: Sequence[str], remark: Callable[[str], None] = lambda sentence: None) -> Iterator[Source]:
     """List every sound that is meant, in the order of the inputs; those of a folder or pattern sorted by path.
 
-    A sound that is named twice is listed once. Links to folders below a folder are not followed, so that no loop
-    can catch the listing. What cannot be listed below a folder becomes a source with an ``error``.
+    A sound that is named twice is listed once. Links to folders below a folder are not followed, nor by ``**``, so
+    that no loop can catch the listing. What cannot be listed there becomes a source with an ``error``.
 
     Args:
         inputs: files, folders, patterns, tables with a column ``source``, or addresses such as ``s3://calls/``.
@@ -97,21 +97,22 @@ def _of(given: str) -> Iterator[Source]:
         kind = os.stat(location).st_mode  # noqa: PTH116 -- any name may come, also one that is too long
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not os.path.lexists(location):
-            return _fitting(name) if _MAGIC & set(name) else _nothing(name)
+            return _fitting(name) if is_pattern(name) else _nothing(name)
         return iter([_source(name, location, None)])  # such as a link loop: told in its row
     except ValueError as error:
         raise HearfeltError(f"{shown(name)!r}: no path can be like this ({error})") from None
     if stat.S_ISDIR(kind):
-        return _below(name, location, _entries)
+        return _below(name, location, entries)
     return _listed(location) if is_manifest(location) else iter([_source(name, location, None)])
 
 
 def _in_store(url: str) -> Iterator[Source]:
-    if _MAGIC & set(url):
+    if is_pattern(url):
         found = objects.matches(url)
         if not found:
             raise HearfeltError(f"{url}: nothing in the store fits this pattern")
-        return iter([_source(one, one, size) for one, size in found])
+        wanted = ((one, size) for one, size in found if "**" not in url or _is_named_like_sound(one))
+        return (_source(one, one, size) for one, size in wanted)
     entry = objects.look(url)
     if entry is None:
         raise HearfeltError(f"{url}: there is nothing at this address; check it")
@@ -125,16 +126,25 @@ def _nothing(name: str) -> Iterator[Source]:
 
 
 def _fitting(pattern: str) -> Iterator[Source]:
-    found = sorted(glob.glob(os.path.expanduser(pattern), recursive=True))  # noqa: PTH111, PTH207 -- names stay as given
-    if not found:
+    is_empty = True
+    for fit in fitting(os.path.expanduser(pattern)):  # noqa: PTH111 -- names stay as given
+        is_empty = False
+        location = absolute(fit.name)
+        if fit.error is not None:
+            yield Source(fit.name, location, error=fit.error)
+        elif fit.is_folder:
+            yield from _all_in(fit.name, location)
+        elif "**" not in pattern or _is_named_like_sound(fit.name):
+            yield _source(fit.name, location, None)
+    if is_empty:
         raise HearfeltError(f"{shown(pattern)}: nothing fits this pattern")
-    for name in found:
-        location = absolute(name)
-        if os.path.isdir(location):  # noqa: PTH112
-            # With "**" the folder's own files come by themselves.
-            yield from () if "**" in pattern else _below(name, location, _entries)
-        elif PurePosixPath(name).suffix.casefold() in AUDIO_SUFFIXES or "**" not in pattern:
-            yield _source(name, location, None)
+
+
+def _all_in(name: str, location: str) -> Iterator[Source]:
+    try:
+        yield from _below(name, location, entries)
+    except HearfeltError as error:  # nobody named this very folder, so it is no reason to stop
+        yield Source(name, location, error=str(error))
 
 
 def _listed(table: str) -> Iterator[Source]:
@@ -151,9 +161,9 @@ def _listed(table: str) -> Iterator[Source]:
             yield _source(name, absolute(os.path.join(beside, os.path.expanduser(name))), None)  # noqa: PTH111, PTH118
 
 
-def _below(name: str, location: str, entries: Callable[[str], list[Entry]]) -> Iterator[Source]:
+def _below(name: str, location: str, within: Callable[[str], list[Entry]]) -> Iterator[Source]:
     """Walk through a folder without recursion, however deep it is, with one folder's names in memory for each level."""
-    stack = [(name, location, iter(_sorted(entries(location))))]
+    stack = [(name, location, iter(_sorted(within(location))))]
     while stack:
         folder_name, folder, rest = stack[-1]
         entry = next(rest, None)
@@ -165,44 +175,19 @@ def _below(name: str, location: str, entries: Callable[[str], list[Entry]]) -> I
         below_name, below = f"{folder_name.rstrip('/')}/{entry.name}", f"{folder.rstrip('/')}/{entry.name}"
         if entry.is_folder:
             try:
-                stack.append((below_name, below, iter(_sorted(entries(below)))))
+                stack.append((below_name, below, iter(_sorted(within(below)))))
             except HearfeltError as error:
                 yield Source(below_name, below, error=str(error))
-        elif PurePosixPath(entry.name).suffix.casefold() in AUDIO_SUFFIXES:
+        elif _is_named_like_sound(entry.name):
             yield _source(below_name, below, entry.size)
 
 
-def _entries(folder: str) -> list[Entry]:
-    try:
-        with os.scandir(folder) as found:
-            return [
-                Entry(one.name, one.is_dir(follow_symlinks=False), _size(one))
-                for one in found
-                if not (one.is_symlink() and _leads_to_folder(one))
-            ]
-    except PermissionError:
-        raise HearfeltError(f"{shown(folder)}: no permission to read this folder; make it readable first") from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise HearfeltError(f"{_short(folder)}: this folder cannot be listed ({reason})") from None
+def _is_named_like_sound(name: str) -> bool:
+    return PurePosixPath(name).suffix.casefold() in AUDIO_SUFFIXES
 
 
 def _sorted(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: f"{entry.name}/" if entry.is_folder else entry.name)  # as whole paths sort
-
-
-def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a loop: if it is named like a sound, its row says so
-        return False
-
-
-def _size(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat().st_size
-    except OSError:
-        return 0
 
 
 def _source(name: str, location: str, size: int | None) -> Source:
@@ -213,8 +198,3 @@ def _source(name: str, location: str, size: int | None) -> Source:
             size = 0
     suffix = PurePosixPath(location).suffix.casefold()
     return Source(name, location, round(size / _BYTES_A_SECOND.get(suffix, _COMPRESSED_BYTES_A_SECOND), 2))
-
-
-def _short(path: str) -> str:
-    text = shown(path)
-    return text if len(text) <= 200 else f"{text[:100]} … {text[-60:]}"
