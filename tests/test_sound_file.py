@@ -5,13 +5,16 @@ import random
 import struct
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 
-from hearfelt.audio import open_audio, read_audio
+from hearfelt.audio import Samples, open_audio, read_audio
 from hearfelt.errors import AudioError
+from hearfelt.mp3_headers import frame_lengths, kind_of
 
 RATE = 16_000
 KINDS = [
@@ -112,3 +115,119 @@ def test_a_file_that_is_no_sound_is_told_what_can_be_read_here(monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "av", None)  # Python's own way of saying that a module is not there
     with pytest.raises(AudioError, match=r"MP3 and AIFF can$"):
         read_audio(b"no sound at all")
+
+
+def voice(seconds: float, rate_hz: int, seed: int, channels: int = 1) -> npt.NDArray[np.float32]:
+    """A tone that glides and swells, and is like itself at no other time."""
+    time_s = np.arange(round(seconds * rate_hz)) / rate_hz
+    pitch_hz = 300 + 150 * np.sin(2 * np.pi * (0.7 + 0.3 * seed) * time_s)
+    tone = 0.3 * np.sin(2 * np.pi * np.cumsum(pitch_hz) / rate_hz) * (0.6 + 0.4 * np.sin(7 * time_s + seed))
+    return np.repeat(tone.astype(np.float32)[:, None], channels, axis=1)
+
+
+def mp3(sound: npt.NDArray[np.float32], rate_hz: int, *, mode: str = "VARIABLE", is_bare: bool = False) -> bytes:
+    """Store sound as an MP3; a bare one says nowhere how many frames it has, as of a live stream."""
+    file = io.BytesIO()
+    kind = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": mode, "compression_level": 0.5}
+    with soundfile.SoundFile(file, "w", rate_hz, sound.shape[1], **kind) as opened:
+        opened.write(sound)
+    data = file.getvalue()
+    kind_found = kind_of(data)
+    assert kind_found is not None
+    return data[frame_lengths(kind_found)[data[1] << 8 | data[2]] :] if is_bare else data
+
+
+def starts_at(heard: Samples, sound: npt.NDArray[np.float32]) -> int:
+    """Tell where in what is heard a sound begins, if it is there."""
+    wanted = sound.mean(axis=1)
+    size = len(heard) + len(wanted)
+    alike = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(wanted, size)), size)
+    place = int(np.argmax(alike))
+    there = heard[place : place + len(wanted)]
+    assert np.corrcoef(there, wanted[: len(there)])[0, 1] > 0.97
+    assert len(there) > 0.98 * len(wanted)
+    return place
+
+
+@pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT"])
+@pytest.mark.parametrize("rate_hz", [44_100, 16_000])
+def test_an_mp3_that_says_no_length_is_heard_to_its_end(mode: str, rate_hz: int) -> None:
+    sound = voice(5, rate_hz, 1)
+    with open_audio(mp3(sound, rate_hz, mode=mode, is_bare=True)) as reader:
+        promised_s = reader.duration_s
+        heard = reader.whole()
+    assert heard.duration_s == promised_s == pytest.approx(5, abs=0.08)  # an encoder adds up to two frames
+    assert starts_at(heard.samples, sound) < 0.08 * rate_hz
+
+
+@pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT"])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("is_bare", "off_s"), [(False, 0.0), (True, 0.15)])
+def test_joined_mp3_files_are_heard_one_after_another(mode: str, channels: int, is_bare: bool, off_s: float) -> None:
+    sounds = [voice(seconds, 44_100, seed, channels) for seconds, seed in ((2.0, 1), (3.0, 2), (1.5, 3))]
+    joined = b"".join(mp3(sound, 44_100, mode=mode, is_bare=is_bare) for sound in sounds)
+    with open_audio(joined) as reader:
+        promised_s = reader.duration_s
+        heard = reader.whole()
+    assert heard.channels == channels
+    assert heard.duration_s == promised_s == pytest.approx(6.5, abs=off_s + 1e-9)
+    for sound, begin_s in zip(sounds, (0, 2, 5), strict=True):
+        assert starts_at(heard.samples, sound) / 44_100 == pytest.approx(begin_s, abs=off_s + 1e-3)
+
+
+def test_joined_mp3_files_may_have_tags_and_come_through_a_path(tmp_path: Path) -> None:
+    tag, behind = b"ID3\x04\0\0" + bytes([0, 0, 32, 0]) + bytes(4_096), b"TAG" + bytes(125)
+    one, other = voice(2, 44_100, 1), voice(3, 44_100, 2)
+    path = tmp_path / "joined.mp3"
+    path.write_bytes(tag + mp3(one, 44_100) + behind + tag + mp3(other, 44_100) + behind)
+    heard = read_audio(path)
+    assert heard.duration_s == 5
+    assert starts_at(heard.samples, other) == pytest.approx(2 * 44_100, abs=50)
+
+
+def test_an_mp3_that_changes_in_its_middle_is_told_with_the_time() -> None:
+    one, slow, wide = mp3(voice(2, 44_100, 1), 44_100), voice(2, 16_000, 2), voice(2, 44_100, 2, channels=2)
+    with pytest.raises(AudioError, match=r"after 2\.04 s it changes from 44100 Hz, one channel to 16000 Hz, one chan"):
+        read_audio(one + mp3(slow, 16_000))
+    with pytest.raises(AudioError, match=r"to 44100 Hz, 2 channels; cut it there into two files"):
+        read_audio(one + mp3(wide, 44_100))
+
+
+def test_an_mp3_that_breaks_off_in_a_frame_is_told_wherever_it_stands() -> None:
+    one, other = mp3(voice(2, 44_100, 1), 44_100), mp3(voice(2, 44_100, 2), 44_100)
+    bare = mp3(voice(2, 44_100, 1), 44_100, is_bare=True)
+    for cut in (one[:-150], bare[:-150], one + other[:-150], one[: len(one) // 2] + other, bare + other[:-150]):
+        with pytest.raises(AudioError, match="cut short"):
+            read_audio(cut)
+
+
+def test_a_recorded_mp3_stream_is_heard_from_frame_to_frame() -> None:
+    sound = voice(3, 44_100, 1)
+    recorded = mp3(sound, 44_100, is_bare=True)[150:-150]
+    assert read_audio(recorded).duration_s == pytest.approx(3, abs=0.08)
+
+
+def test_the_elder_layers_are_heard_to_their_end() -> None:
+    av = pytest.importorskip("av")
+    sound = voice(3, 44_100, 1)
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp2") as container:
+        stream = container.add_stream("mp2", rate=44_100)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray((32_000 * sound.T).astype(np.int16), format="s16", layout="mono")
+        frame.sample_rate = 44_100
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    heard = read_audio(2 * file.getvalue())
+    assert heard.duration_s == pytest.approx(6, abs=0.08)
+    assert starts_at(heard.samples, sound) % (3 * 44_100) < 0.04 * 44_100
+
+
+def test_a_long_mp3_without_a_length_takes_no_more_memory_than_its_parts() -> None:
+    file = mp3(voice(5, 16_000, 1), 16_000, is_bare=True) * 40  # 13 MB of float32
+    tracemalloc.start()
+    with open_audio(file) as reader:
+        heard = sum(len(part) for part in reader.parts())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert heard / 16_000 == pytest.approx(40 * 5.05, abs=2)
+    assert peak < 5e6

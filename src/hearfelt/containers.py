@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 from hearfelt.errors import AudioError
 from hearfelt.mp4_tables import declared_in_fragment, declared_too_many
 
-__all__ = ["id3_length", "refuse_cut_short"]
+__all__ = ["changed", "id3_length", "refuse_cut_short"]
 
 # Programs that write to a pipe cannot know the length and leave one of these, and a file size to match.
 _UNKNOWN_LENGTHS: Final = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFFFFF - 36})
@@ -81,6 +81,27 @@ def id3_length(head: bytes) -> int:
     for byte in head[6:10]:  # seven bits of each count
         length = length << 7 | byte
     return 10 + length
+
+
+def changed(name: str, after_s: float, before: tuple[int, int], now: tuple[int, int]) -> AudioError:
+    """Say that a stream's form changes in its middle.
+
+    Args:
+        name: what the message calls the file.
+        after_s: when.
+        before: the rate in Hz and the number of channels.
+        now: the same from there on.
+
+    Example:
+        >>> str(changed("a.mp3", 2, (8000, 1), (8000, 2)))
+        'a.mp3: after 2.00 s it changes from 8000 Hz, one channel to 8000 Hz, 2 channels; cut it there into two files'
+    """
+    forms = (
+        f"{rate} Hz, {'one channel' if channels == 1 else f'{channels} channels'}" for rate, channels in (before, now)
+    )
+    return AudioError(
+        f"{name}: after {after_s:.2f} s it changes from {' to '.join(forms)}; cut it there into two files"
+    )
 
 
 def _check_wave(file: BinaryIO, size: int, name: str) -> None:

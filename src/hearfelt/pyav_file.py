@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
-from hearfelt.containers import id3_length
+from hearfelt.containers import changed, id3_length
 from hearfelt.errors import AudioError, ExtraMissingError, require
 from hearfelt.sample_arrays import MOST_CHANNELS
 from hearfelt.sound_file import BLOCK, Block, Decoded
@@ -224,10 +224,7 @@ def _blocks(first: AudioFrame, frames: Iterator[AudioFrame], name: str) -> Itera
     for frame in frames:
         now = frame.sample_rate, len(frame.layout.channels)
         if now != (rate_hz, channels):
-            raise AudioError(
-                f"{name}: after {heard / rate_hz:.2f} s it changes from {_spoken(rate_hz, channels)} to"
-                f" {_spoken(*now)}; cut it there into two files"
-            )
+            raise changed(name, heard / rate_hz, (rate_hz, channels), now)
         held.append(_samples(frame, name))
         size += frame.samples
         heard += frame.samples
@@ -236,10 +233,6 @@ def _blocks(first: AudioFrame, frames: Iterator[AudioFrame], name: str) -> Itera
             held, size = [], 0
     if held:
         yield _joined(held)
-
-
-def _spoken(rate_hz: int, channels: int) -> str:
-    return f"{rate_hz} Hz, {'one channel' if channels == 1 else f'{channels} channels'}"
 
 
 def _joined(held: list[Block]) -> Block:
