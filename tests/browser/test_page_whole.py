@@ -182,6 +182,27 @@ def test_a_view_fits_every_width(page: Page, page_address: str, view: str, width
     assert wide <= width
 
 
+@pytest.mark.parametrize("width", [360, 1_280])
+def test_no_table_of_the_model_view_scrolls_sideways_and_each_number_has_its_name(
+    page: Page, page_address: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    opened(page, page_address, "model")
+    tables = page.locator(".hf-scroll")
+    expect(tables).to_have_count(3)
+    fits = "[...document.querySelectorAll('.hf-scroll')].every((it) => it.scrollWidth <= it.clientWidth)"
+    page.wait_for_function(fits)  # Streamlit may add a sheet after all else
+    assert page.evaluate(fits)
+    figures = page.get_by_role("table").filter(has=page.get_by_role("columnheader", name="measured on"))
+    row = figures.get_by_role("row").nth(1)
+    if width == 360:
+        tops = row.get_by_role("cell").evaluate_all("all => all.map((one) => one.getBoundingClientRect().top)")
+        assert tops == sorted(set(tops))
+        expect(row).to_contain_text("confidence off by (calibration error) %", use_inner_text=True)
+    else:
+        expect(row).not_to_contain_text("calibration error", use_inner_text=True)
+
+
 def test_two_visitors_each_see_their_own_sound(browser: Browser, page_address: str) -> None:
     recognizer = Recognizer.load()
     said = {clip: recognizer.recognize(clip).emotion for clip in audio_files(EXAMPLES)}

@@ -115,23 +115,35 @@ def sureness(one: Measurement) -> str:
 
 
 def figures(measurements: Sequence[Measurement]) -> str:
-    """Set every measurement of a model in a row of its own, and say which of them hold for nobody new."""
-    rows = []
-    for one in measurements:
-        kind = '<span class="hf-tag hf-leaky">leaky</span>' if one.leaky else '<span class="hf-tag">strangers</span>'
-        rows.append(
-            f'<tr><th scope="row">{escape(one.title)}<br><small>{escape(one.protocol)}</small></th><td>{kind}</td>'
-            f'<td class="hf-number"><b>{bare(one.uar)}</b><br><small>{interval(one.uar_ends)}</small></td>'
-            f'<td class="hf-number">{bare(one.accuracy)}</td><td class="hf-number">{bare(one.calibration_error)}</td>'
-            f'<td class="hf-number">{one.clips:,}</td><td class="hf-number">{one.speakers}</td></tr>'
-        )
+    """Set every measurement of a model in a row of its own, and say which of them hold for nobody new.
+
+    Small screens stand a row's cells one below the other, each beside the name of its column. Roles are written out,
+    because some browsers take such a table for none.
+    """
     names = (
         "right, each emotion counting as much (UAR) %", "right, each clip counting as much (accuracy) %",
         "confidence off by (calibration error) %", "clips", "people",
     )  # fmt: skip
-    head = "".join(f'<th scope="col" class="hf-number">{name}</th>' for name in names)
+    rows = []
+    for one in measurements:
+        kind = '<span class="hf-tag hf-leaky">leaky</span>' if one.leaky else '<span class="hf-tag">strangers</span>'
+        texts = (
+            f"<b>{bare(one.uar)}</b><br><small>{interval(one.uar_ends)}</small>", bare(one.accuracy),
+            bare(one.calibration_error), f"{one.clips:,}", str(one.speakers),
+        )  # fmt: skip
+        cells = "".join(
+            f'<td role="cell" class="hf-number"><span class="hf-column" aria-hidden="true">{name}</span>'
+            f"<span>{text}</span></td>"
+            for name, text in zip(names, texts, strict=True)
+        )
+        rows.append(
+            f'<tr role="row"><th scope="row" role="rowheader">{escape(one.title)}<br>'
+            f'<small>{escape(one.protocol)}</small></th><td role="cell">{kind}</td>{cells}</tr>'
+        )
+    columns = (("measured on", ""), ("voices", ""), *((name, ' class="hf-number"') for name in names))
+    head = "".join(f'<th scope="col" role="columnheader"{kind}>{name}</th>' for name, kind in columns)
     return (
         '<div class="hf-scroll" tabindex="0" role="region" aria-label="Every measurement of this model">'
-        '<table class="hf-table hf-figures"><thead><tr><th scope="col">measured on</th><th scope="col">voices</th>'
-        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f'<table role="table" class="hf-table hf-figures"><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{"".join(rows)}</tbody></table></div>'
     )
