@@ -52,7 +52,7 @@ def test_a_loop_of_links_is_told_in_its_row(recognizer: Recognizer, tmp_path: Pa
     ("error", "sentence"),
     [
         (AudioError("a.wav: only silence"), "b.wav: only silence"),
-        (MemoryError(), "b.wav: there is not enough memory for it; fewer workers need less"),
+        (MemoryError(), "b.wav: there is not enough memory for it, even for one worker by itself"),
         (KeyError("x"), "b.wav: a fault in hearfelt itself (KeyError: 'x')"),
     ],
 )

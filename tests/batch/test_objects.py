@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from hearfelt.batch import objects
 from hearfelt.batch.objects import Entry
 from hearfelt.batch.sources import UNKNOWN_S, Source, find_sources
+from hearfelt.batch.surroundings import SurroundingsError
 from hearfelt.errors import HearfeltError
 
 fsspec = pytest.importorskip("fsspec")
@@ -72,18 +72,6 @@ def test_what_is_removed_is_gone_and_removing_nothing_is_no_fault() -> None:
     assert objects.look("memory://calls/a.wav") is None
 
 
-def test_a_small_sound_comes_as_bytes_and_a_large_one_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    put("memory://calls/a.wav", b"s" * 100)
-    with objects.sound_of("memory://calls/a.wav") as sound:
-        assert sound == b"s" * 100
-    monkeypatch.setattr(objects, "_HELD_BYTES", 30)
-    with objects.sound_of("memory://calls/a.wav") as sound:
-        assert isinstance(sound, Path)
-        assert sound.suffix == ".wav"
-        assert sound.read_bytes() == b"s" * 100
-    assert not sound.exists()
-
-
 def test_a_folder_and_a_pattern_of_a_store_are_listed_with_their_lengths() -> None:
     for name in ("b/2.wav", "a.mp3", "notes.txt"):
         put(f"memory://calls/{name}", bytes(16_000))
@@ -108,6 +96,42 @@ def test_a_table_in_a_store_names_sounds_beside_it() -> None:
 def test_what_cannot_be_read_is_told_in_a_sentence(url: str, sentence: str) -> None:
     with pytest.raises(HearfeltError, match=sentence), objects.open_object(url):
         pass
+
+
+def test_a_store_that_answers_is_known_by_that_it_says_no() -> None:
+    objects.check_answers("memory://calls/a.wav")
+
+
+def test_what_a_store_fails_with_while_a_file_is_read_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ClosedError(Exception):
+        """Of a store's own."""
+
+    def closed(*arguments: object) -> bytes:
+        raise ClosedError("the connection was closed")
+
+    put("memory://calls/list.csv", b"source\na.wav\n")
+    with objects.open_object("memory://calls/list.csv") as file:
+        assert file.readline() == b"source\n"
+        assert file.seek(0) == 0
+        assert file.read() == b"source\na.wav\n"
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFile.read", closed)
+    with pytest.raises(SurroundingsError, match=r"list\.csv: cannot be read \(the connection was closed\)"):
+        list(find_sources(["memory://calls/list.csv"]))
+
+
+def test_a_folder_of_a_store_that_is_lost_while_it_is_listed_is_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("memory://calls/a/1.wav")
+    put("memory://calls/b/2.wav")
+    listing = fsspec.implementations.memory.MemoryFileSystem.ls
+
+    def lost(store: object, path: str, **options: object) -> object:
+        if path.endswith("b"):
+            raise ConnectionResetError("reset")
+        return listing(store, path, **options)
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.ls", lost)
+    with pytest.raises(SurroundingsError, match="b: cannot be listed"):
+        list(find_sources(["memory://calls"]))
 
 
 def test_a_path_of_a_disk_is_no_address() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import os
 import re
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -66,11 +67,14 @@ class Bucket:
         return re.findall("<Key>([^<]*)</Key>", listed)
 
 
-@pytest.fixture(scope="module")
-def bucket(started: Started) -> Iterator[Bucket]:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving(port: int, started: Started) -> Iterator[tuple[Bucket, subprocess.Popen[str]]]:
     with started(sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)) as server:
         bucket = Bucket(f"http://127.0.0.1:{port}")
         for _ in range(600):
@@ -79,8 +83,14 @@ def bucket(started: Started) -> Iterator[Bucket]:
                 break
             except URLError:
                 time.sleep(0.1)
-        yield bucket
+        yield bucket, server
         server.kill()
+
+
+@pytest.fixture(scope="module")
+def bucket(started: Started) -> Iterator[Bucket]:
+    with serving(free_port(), started) as (bucket, _):
+        yield bucket
 
 
 def emotions(table: str) -> list[list[str]]:
@@ -105,8 +115,92 @@ def test_from_a_bucket_into_a_bucket_the_rows_are_those_of_a_disk(
     assert bucket.keys("out/") == ["out/few.csv"]
 
 
+# Ends itself after some answers, as Ctrl-C would, or ends the server before the first.
+INTERRUPTED = """
+import os, signal, sys
+from hearfelt.batch.job import Job, run_job
+from hearfelt.batch.watching import Watcher
+from hearfelt.errors import HearfeltError
+
+table, model, server, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+
+class Interrupting(Watcher):
+    left = after
+    def begin(self, sources, seconds, *, done, done_seconds):
+        if server:
+            os.kill(server, signal.SIGKILL)
+    def answered(self, sources, seconds):
+        self.left -= sources
+        if not self.left:
+            raise KeyboardInterrupt
+
+try:
+    run_job(Job(("s3://calls/some",), table, model), workers=1, watcher=Interrupting())
+except HearfeltError as error:
+    print(error)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@needs("moto", "s3fs")
+def test_a_store_that_is_lost_stops_the_job_and_the_same_command_goes_on(
+    clips: Path,
+    sound_model: Path,
+    program: Program,
+    tmp_path: Path,
+    started: Started,
+) -> None:
+    port, table = free_port(), tmp_path / "some.csv"
+
+    def run(bucket: Bucket, server: int, after: int) -> str:
+        command = [sys.executable, "-c", INTERRUPTED, str(table), str(sound_model), str(server), str(after)]
+        quick = {"AWS_MAX_ATTEMPTS": "1"}  # the tries of S3's own package would take half a minute
+        environment = {**os.environ, **bucket.variables, **quick}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def fill(bucket: Bucket) -> None:
+        for path in audio_files(clips):
+            bucket.put(f"/some/{path.relative_to(clips)}", path.read_bytes())
+
+    with serving(port, started) as (bucket, server):
+        fill(bucket)
+        assert run(bucket, 0, after=8) == "interrupted\n"
+        parts = sorted(Path(f"{table}.parts").glob("part-*"))
+        assert len(parts) >= 6
+        said = run(bucket, server.pid, after=1_000)
+    assert said.startswith("s3://calls/some/")
+    assert "cannot be read (" in said
+    assert said.endswith("; what is done stays, and the same command goes on\n")
+    assert sorted(Path(f"{table}.parts").glob("part-*")) == parts
+    assert not table.exists()
+    with serving(port, started) as (bucket, _):
+        fill(bucket)
+        done = program("s3://calls/some", "-o", table, "-m", sound_model, "-w", 1, **bucket.variables)
+    assert done.returncode == 0, done.stderr
+    assert "of them before; 2 with an error" in done.stdout
+    run_job(Job((str(clips),), str(tmp_path / "here.csv"), str(sound_model)), workers=1)
+    assert emotions(table.read_text()) == emotions((tmp_path / "here.csv").read_text())
+
+
 @needs("ray", "moto", "s3fs")
-def test_a_cluster_that_loses_a_node_gives_the_same_rows(
+def test_a_cluster_whose_store_is_lost_says_so_in_a_sentence(
+    clips: Path, sound_model: Path, program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / "calls.csv").write_text("source\ns3://calls/a.wav\n")
+    lost = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}", "AWS_ACCESS_KEY_ID": "nobody"}
+    more = {"AWS_SECRET_ACCESS_KEY": "nothing", "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1"}
+    done = program("calls.csv", "-o", "a.csv", "-m", sound_model, "--ray", "local", "-w", 1, **lost, **more)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("hearfelt: s3://calls/a.wav: cannot be read (")
+    assert last.endswith("; what is done stays, and the same command goes on")
+
+
+@needs("ray", "moto", "s3fs")
+def test_a_cluster_that_that_loses_a_node_gives_the_same_rows(
     bucket: Bucket, clips: Path, sound_model: Path, tmp_path: Path, started: Started, nodes_with: NodesWith
 ) -> None:
     folder = tmp_path / "many"

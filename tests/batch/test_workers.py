@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 
 from hearfelt.audio import audio_files
 from hearfelt.batch.sources import Source
+from hearfelt.batch.surroundings import SurroundingsError
 from hearfelt.batch.task import Task
 from hearfelt.batch.workers import Turns, Worker
 from hearfelt.errors import ModelError
@@ -25,6 +27,16 @@ def deadly(event, arguments):
             os.mkdir({once!r}) if {once!r} else None
             os.kill(os.getpid(), signal.{how})
 sys.addaudithook(deadly)
+"""
+
+
+# Put on the path of a worker, this lets files be opened only to fail as something around them would fail.
+FAILING = """
+import errno, os, sys
+def failing(event, arguments):
+    if event == "open" and str(arguments[0]).endswith({ends!r}) and not os.path.exists({unless!r}):
+        raise {error}
+sys.addaudithook(failing)
 """
 
 
@@ -87,6 +99,80 @@ def test_a_worker_that_is_lost_once_costs_nothing(
     assert (tmp_path / "died").is_dir()
     assert all(row[-1] is None for row in found.values())
     assert list(found) == [source.name for source in sources(some)]
+
+
+def failing(folder: Path, monkeypatch: pytest.MonkeyPatch, ends: tuple[str, ...], error: str, unless: str = "") -> None:
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(FAILING.format(ends=ends, error=error, unless=unless))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+def test_a_file_that_wants_too_much_memory_costs_that_file(
+    some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(tmp_path / "path", monkeypatch, ("deadly.wav",), "MemoryError")
+    with Worker(Task(str(sound_model))) as worker:
+        found = answers(worker, some)
+    assert list(found) == [source.name for source in sources(some)]
+    assert found.pop("deadly.wav")[-1] == (
+        "deadly.wav: there is not enough memory for it, even for one worker by itself"
+    )
+    assert all(row[-1] is None for row in found.values())
+
+
+def test_a_want_of_memory_that_passes_costs_nothing(
+    some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = f"os.mkdir({str(tmp_path / 'once')!r}) or MemoryError"
+    failing(tmp_path / "path", monkeypatch, ("deadly.wav",), error, unless=str(tmp_path / "once"))
+    with Worker(Task(str(sound_model))) as worker:
+        found = answers(worker, some)
+    assert (tmp_path / "once").is_dir()
+    assert all(row[-1] is None for row in found.values())
+
+
+def test_when_no_sound_at_all_can_be_answered_for_want_of_memory_the_job_stops(
+    some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(tmp_path / "path", monkeypatch, (".wav", ".flac"), "MemoryError")
+    with Worker(Task(str(sound_model))) as worker, pytest.raises(SurroundingsError) as stopped:
+        answers(worker, some)
+    assert str(stopped.value) == (
+        f"{sources(some)[0].name}: there is not enough memory for it, even for one worker by itself, and no other sound"
+        " can be answered either; make room in memory, or let fewer work; what is done stays, and the same command"
+        " goes on"
+    )
+
+
+def test_a_process_that_dies_at_every_sound_stops_the_job(
+    some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(tmp_path / "path", monkeypatch, (".wav", ".flac"), "SystemExit(os.kill(os.getpid(), 9))")
+    with Worker(Task(str(sound_model))) as worker, pytest.raises(SurroundingsError, match="no other sound"):
+        answers(worker, some)
+
+
+@pytest.mark.parametrize("number", ["ENOSPC", "EMFILE", "ESTALE", "ENOTCONN"])
+def test_what_is_not_the_fault_of_a_file_stops_the_job_and_makes_no_row(
+    number: str, some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(tmp_path / "path", monkeypatch, ("deadly.wav",), f"OSError(errno.{number}, os.strerror(errno.{number}))")
+    with Worker(Task(str(sound_model))) as worker, pytest.raises(SurroundingsError) as stopped:
+        answers(worker, some)
+    reason = os.strerror(getattr(errno, number))
+    assert str(stopped.value) == (
+        f"deadly.wav: cannot be read ({reason}); what is done stays, and the same command goes on"
+    )
+
+
+def test_a_file_on_a_bad_sector_costs_that_file(
+    some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(tmp_path / "path", monkeypatch, ("deadly.wav",), "OSError(errno.EIO, 'Input/output error')")
+    with Worker(Task(str(sound_model))) as worker:
+        found = answers(worker, some)
+    assert found.pop("deadly.wav")[-1] == "deadly.wav: cannot be read (Input/output error)"
+    assert all(row[-1] is None for row in found.values())
 
 
 def test_a_file_is_tried_again_when_no_other_worker_is_busy() -> None:

@@ -1,5 +1,7 @@
 """A worker: a process that loads the model once and answers one sound after another, as lines of JSON.
 
+A list is the rows of a sound. An object says why there are none: what ``failed`` when the model was loaded, what
+``stopped`` the job, or a want of ``memory``, for which the sound may be answered by itself in another process.
 Started by :mod:`hearfelt.batch.workers`; ``python -m hearfelt.batch.answering`` speaks with it through pipes. It ends
 with the process that started it, and writes no file.
 """
@@ -15,12 +17,15 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import resources
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from hearfelt.audio import open_audio
 from hearfelt.batch import objects
+from hearfelt.batch.fetching import fetched
 from hearfelt.batch.places import shown
+from hearfelt.batch.surroundings import SurroundingsError, is_of_surroundings, is_want_of_memory
 from hearfelt.batch.tables import columns
 from hearfelt.batch.task import Task
 from hearfelt.errors import AudioError, HearfeltError
@@ -30,6 +35,8 @@ from hearfelt.inference.recognizer import Recognizer
 __all__ = ["Row", "answer", "main", "sound_at", "told"]
 
 Row = list[Any]
+
+_EXAMPLE: Final = "synthetic-even.flac"  # of hearfelt's own: a worker that cannot answer it can answer nothing
 
 
 def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list[Row]:
@@ -44,6 +51,10 @@ def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list
     Returns:
         The rows of the table, each in the order of :func:`hearfelt.batch.tables.columns`. Of moments there may be
         many; a sound in which nobody speaks, or that breaks off, has a row with an error, after what was heard.
+
+    Raises:
+        SurroundingsError: if something failed that is not the sound's fault, such as its store or a disk.
+        MemoryError: if there was too little memory, which may be the sound's fault or not.
     """
     rows: list[Row] = []
     opened = location
@@ -58,7 +69,12 @@ def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list
         if not rows:
             raise AudioError(f"{opened}: nobody speaks in it; there are no moments")
     except Exception as error:
-        rows.append(_error_row(recognizer, name, told(error, name, (location, opened)), task))
+        sentence = told(error, name, (location, opened))
+        if is_want_of_memory(error):
+            raise MemoryError(sentence) from error
+        if is_of_surroundings(error):
+            raise SurroundingsError(sentence) from error
+        rows.append(_error_row(recognizer, name, sentence, task))
     return rows
 
 
@@ -69,7 +85,7 @@ def sound_at(location: str) -> AbstractContextManager[Path | bytes]:
         AudioError: for what is no ordinary file: reading a pipe could take for ever.
     """
     if objects.is_url(location):
-        return objects.sound_of(location)
+        return fetched(location)
     try:
         kind = os.stat(location).st_mode  # noqa: PTH116
     except (OSError, ValueError):
@@ -92,7 +108,7 @@ def told(error: Exception, name: str, opened: Iterable[str] = ()) -> str:
         'a.wav: the file is empty'
     """
     if isinstance(error, MemoryError):
-        return shown(f"{name}: there is not enough memory for it; fewer workers need less")
+        return shown(f"{name}: there is not enough memory for it, even for one worker by itself")
     if not isinstance(error, HearfeltError):
         return shown(f"{name}: a fault in hearfelt itself ({type(error).__name__}: {error})")
     reason = str(error)
@@ -139,10 +155,23 @@ def main() -> None:
         return
     _say(out, {"model": recognizer.card.name, "labels": recognizer.labels})
     while True:
-        name, location, wrong = json.loads(lines.get())
-        known = wrong is not None  # what is wrong with it showed when it was listed
-        rows = [_error_row(recognizer, name, wrong, task)] if known else answer(recognizer, name, location, task)
-        _say(out, rows)
+        asked = json.loads(lines.get())
+        try:
+            _say(out, _answered(recognizer, asked, task))
+        except SurroundingsError as error:
+            _say(out, {"stopped": str(error)})
+        except MemoryError as error:
+            _say(out, {"memory": str(error)})
+
+
+def _answered(recognizer: Recognizer, asked: list[Any] | None, task: Task) -> list[Row]:
+    if asked is None:  # whether anything can be answered
+        with resources.as_file(resources.files("hearfelt.examples") / _EXAMPLE) as example:
+            return answer(recognizer, _EXAMPLE, str(example), Task(task.model))
+    name, location, wrong = asked
+    if wrong is not None:  # it showed when it was listed
+        return [_error_row(recognizer, name, wrong, task)]
+    return answer(recognizer, name, location, task)
 
 
 def _listen(lines: queue.SimpleQueue[bytes]) -> None:

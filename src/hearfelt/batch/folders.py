@@ -6,6 +6,7 @@ import os
 
 from hearfelt.batch.objects import Entry
 from hearfelt.batch.places import shown
+from hearfelt.batch.surroundings import SurroundingsError, is_of_surroundings
 from hearfelt.errors import HearfeltError
 
 __all__ = ["entries", "is_link_to_folder", "listed"]
@@ -16,6 +17,7 @@ def listed(folder: str) -> list[os.DirEntry[str]]:
 
     Raises:
         HearfeltError: if it cannot be listed.
+        SurroundingsError: if that says nothing about this folder, such as too many open files.
     """
     try:
         with os.scandir(folder) as found:
@@ -24,7 +26,8 @@ def listed(folder: str) -> list[os.DirEntry[str]]:
         raise HearfeltError(f"{shown(folder)}: no permission to read this folder; make it readable first") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise HearfeltError(f"{_short(folder)}: this folder cannot be listed ({reason})") from None
+        kind = SurroundingsError if is_of_surroundings(error) else HearfeltError
+        raise kind(f"{_short(folder)}: this folder cannot be listed ({reason})") from error
 
 
 def entries(folder: str) -> list[Entry]:

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Final
 
+from hearfelt.batch.surroundings import SurroundingsError
 from hearfelt.errors import ExtraMissingError, HearfeltError, require
 
 __all__ = [
     "Entry",
+    "UnreachedError",
+    "check_answers",
     "is_same",
     "is_url",
     "look",
     "matches",
     "open_object",
     "remove_objects",
-    "sound_of",
     "within",
     "write_object",
 ]
 
 _URL: Final = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://\S")
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # the extra that brings a protocol's package
-_HELD_BYTES: Final = 32 << 20  # a larger sound waits on disk and not in memory
+_NOT_THERE: Final = ".hearfelt-asks-whether-you-answer"
+# What a store says that has understood what was asked for, and gives no such thing.
+_REFUSALS: Final = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError)
+_WRONG: Final = frozenset((errno.EINVAL, errno.ENAMETOOLONG, errno.EPERM, errno.ENOSYS))
+_LOST_RIGHTS: Final = frozenset(  # what S3 says when keys are of no use any more, for this object or any other
+    (
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    )
+)
+
+
+class UnreachedError(SurroundingsError):
+    """A store failed in a way that need not have to do with what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +137,7 @@ def open_object(url: str) -> Iterator[IO[bytes]]:
     """Open what lies in a store, for reading.
 
     Raises:
-        HearfeltError: if there is nothing, or it cannot be read.
+        HearfeltError: if there is nothing, or it cannot be read; also later, from its methods.
     """
     with _told(url, "cannot be read"):
         store, path = _store(url)
@@ -125,8 +145,34 @@ def open_object(url: str) -> Iterator[IO[bytes]]:
             file = store.open(path, "rb")
         except FileNotFoundError:
             raise HearfeltError(f"{url}: there is nothing at this address; check it") from None
-    with file:
-        yield file
+        except OSError:
+            _say_why(store, path)
+            raise
+    with file, io.BufferedReader(_Reading(file, url)) as reading:
+        yield reading
+
+
+class _Reading(io.RawIOBase):
+    """A file of a store, of which every read may fail in the store's own way."""
+
+    def __init__(self, file: IO[bytes], url: str) -> None:
+        super().__init__()
+        self._file, self._url = file, url
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        with _told(self._url, "cannot be read"):
+            data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 @contextmanager
@@ -161,26 +207,26 @@ def remove_objects(url: str, *, folder: bool = False) -> None:
             return
 
 
-@contextmanager
-def sound_of(url: str) -> Iterator[bytes | Path]:
-    """Fetch a sound: a small one into memory, a large one into a file that goes away afterwards.
+def check_answers(url: str) -> None:
+    """Ask a store for something that is not there; whatever it says of that, it answers.
 
     Raises:
-        HearfeltError: if there is nothing, or it cannot be read.
+        SurroundingsError: if it does not.
     """
-    with open_object(url) as file:
+    try:
         with _told(url, "cannot be read"):
-            start = file.read(_HELD_BYTES + 1)
-        if len(start) <= _HELD_BYTES:
-            yield start
-            return
-        with tempfile.TemporaryDirectory(prefix="hearfelt-") as folder:
-            kept = Path(folder) / f"sound{Path(url).suffix}"
-            with _told(url, "cannot be read"), kept.open("wb") as copy:
-                while start:
-                    copy.write(start)
-                    start = file.read(_HELD_BYTES)
-            yield kept
+            store, path = _store(url)
+            store.info(f"{path}{_NOT_THERE}")
+    except SurroundingsError:
+        raise
+    except HearfeltError:
+        return
+
+
+def _say_why(store: Any, path: str) -> None:
+    """Ask for a byte: to what opens a file S3 answers without a word, to this with its reason, which is raised."""
+    with suppress(FileNotFoundError, NotImplementedError):
+        store.cat_file(path, start=0, end=1)
 
 
 def _store(url: str) -> tuple[Any, str]:
@@ -211,4 +257,13 @@ def _told(url: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:  # each store has classes of its own, with no common one
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise HearfeltError(f"{url}: {what} ({reason})") from error
+        raise _kind_of(error)(f"{url}: {what} ({reason})") from error
+
+
+def _kind_of(error: Exception) -> type[HearfeltError]:
+    said = getattr(error.__cause__ or error, "response", None)
+    if isinstance(said, dict) and said.get("Error", {}).get("Code") in _LOST_RIGHTS:
+        return SurroundingsError
+    is_wrong = isinstance(error, OSError) and error.errno in _WRONG
+    is_refused = is_wrong or isinstance(error, _REFUSALS) or type(error).__name__ == "ParamValidationError"
+    return HearfeltError if is_refused else UnreachedError

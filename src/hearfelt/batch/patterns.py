@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from typing import Final
 
 from hearfelt.batch.folders import is_link_to_folder, listed
+from hearfelt.batch.surroundings import SurroundingsError
 from hearfelt.errors import HearfeltError
 
 __all__ = ["Fit", "fitting", "is_pattern"]
@@ -63,6 +64,8 @@ def fitting(pattern: str) -> Iterator[Fit]:
         elif child.is_folder:
             try:
                 stack.append(iter(walk.below(child.path, f"{child.path}/", child.states)))
+            except SurroundingsError:
+                raise
             except HearfeltError as error:
                 yield Fit(child.path, is_folder=True, error=str(error))
 

@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 
 from hearfelt.batch.places import open_place, write_place
 from hearfelt.batch.sources import Source
+from hearfelt.batch.surroundings import temporary_disk
 from hearfelt.errors import HearfeltError
 
 __all__ = ["FORMAT", "PLAN", "Part", "Plan", "Size", "read_parts", "read_plan", "write_parts", "write_plan"]
@@ -113,17 +114,21 @@ def write_parts(folder: str, sources: Iterable[Source], listed: Callable[[int], 
     Returns:
         How much there is to do; nothing if there are no sources, and then nothing is written.
     """
-    with tempfile.TemporaryFile() as listing:
+    with temporary_disk():
+        held = tempfile.TemporaryFile()  # noqa: SIM115 -- closed below
+    with held as listing:
         count, seconds = 0, 0.0
         for source in sources:
-            listing.write(json.dumps(list(asdict(source).values())).encode() + b"\n")
+            with temporary_disk():
+                listing.write(json.dumps(list(asdict(source).values())).encode() + b"\n")
             count, seconds = count + 1, seconds + source.seconds
             if count % MOST_SOURCES == 0:
                 listed(count)
         if not count:
             return Size(0, 0, 0.0)
         listed(count)
-        listing.seek(0)
+        with temporary_disk():
+            listing.seek(0)
         parts = 0
         with write_place(f"{folder}/{PARTS}") as file:
             for part in _divided(listing, count, seconds):

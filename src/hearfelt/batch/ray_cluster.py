@@ -71,6 +71,8 @@ def answer_on_ray(
             num_cpus=1,
         )
         for row in answered.iter_rows():
+            if row["stopped"]:
+                raise HearfeltError(row["stopped"])
             part_left = left.pop(int(row["number"]))
             if not objects.is_url(folder):
                 with write_place(f"{folder}/{part_left.name}") as file:
@@ -101,14 +103,16 @@ class _Answering:
         self._worker = Worker(replace(Task.from_json(task), model=str(path)))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        part = Part.from_json(row["part"])
-        if objects.is_url(self._folder):
-            with open_part(self._folder, part) as file:
-                self._answer(part, file)
-            return {"number": part.number, "answers": b""}
-        held = io.BytesIO()
-        self._answer(part, PartFile(part, held))
-        return {"number": part.number, "answers": held.getvalue()}
+        part, held = Part.from_json(row["part"]), io.BytesIO()
+        try:
+            if objects.is_url(self._folder):
+                with open_part(self._folder, part) as file:
+                    self._answer(part, file)
+            else:
+                self._answer(part, PartFile(part, held))
+        except HearfeltError as error:  # travels as a sentence, and not inside an error of Ray's own
+            return {"number": part.number, "answers": b"", "stopped": str(error)}
+        return {"number": part.number, "answers": held.getvalue(), "stopped": ""}
 
     def __del__(self) -> None:
         if hasattr(self, "_worker"):

@@ -17,6 +17,7 @@ from hearfelt.batch.manifest import is_manifest, read_manifest
 from hearfelt.batch.objects import Entry
 from hearfelt.batch.patterns import fitting, is_pattern
 from hearfelt.batch.places import absolute, shown
+from hearfelt.batch.surroundings import SurroundingsError
 from hearfelt.errors import HearfeltError
 
 __all__ = ["Source", "find_sources"]
@@ -61,6 +62,7 @@ def find_sources(inputs: Sequence[str], remark: Callable[[str], None] = lambda s
 
     Raises:
         HearfeltError: if there is nothing at an input.
+        SurroundingsError: if a store or a disk is lost meanwhile.
 
     Example:
         >>> import tempfile
@@ -143,6 +145,8 @@ def _fitting(pattern: str) -> Iterator[Source]:
 def _all_in(name: str, location: str) -> Iterator[Source]:
     try:
         yield from _below(name, location, entries)
+    except SurroundingsError:
+        raise
     except HearfeltError as error:  # nobody named this very folder, so it is no reason to stop
         yield Source(name, location, error=str(error))
 
@@ -176,6 +180,8 @@ def _below(name: str, location: str, within: Callable[[str], list[Entry]]) -> It
         if entry.is_folder:
             try:
                 stack.append((below_name, below, iter(_sorted(within(below)))))
+            except SurroundingsError:
+                raise
             except HearfeltError as error:
                 yield Source(below_name, below, error=str(error))
         elif _is_named_like_sound(entry.name):

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from hearfelt.batch.places import shown
 from hearfelt.batch.sources import Source
+from hearfelt.batch.surroundings import SurroundingsError
 from hearfelt.batch.tables import columns
 from hearfelt.batch.task import Task
 from hearfelt.errors import HearfeltError, ModelError
@@ -74,8 +75,9 @@ class Turns:
 class Worker:
     """One process, begun at once; what it answers can be asked for when it has loaded the model.
 
-    A file at which the process dies is tried once more, in a fresh process and with the other workers at rest. If it
-    dies again, the file gets a row with an error, and the work goes on.
+    A file at which the process dies, or for which it has too little memory, is tried once more, in a fresh process and
+    with the other workers at rest. If that ends likewise, and a third process can answer a sound that is surely whole,
+    the file gets a row with an error, and the work goes on.
 
     Args:
         task: what is to be done with every sound.
@@ -85,6 +87,7 @@ class Worker:
     def __init__(self, task: Task, turns: Turns | None = None) -> None:
         self._task, self._turns = task, turns or Turns()
         self._about: dict[str, Any] = {}
+        self._wanted_memory = ""
         self._lock, self._is_closed = threading.Lock(), False
         self._start()
 
@@ -114,6 +117,7 @@ class Worker:
 
         Raises:
             ModelError: if the model cannot be loaded.
+            SurroundingsError: if something fails that is not the fault of a sound, and would meet the next one.
             HearfeltError: if processes cannot be started any more.
         """
         coming = iter(sources)
@@ -201,8 +205,16 @@ class Worker:
                 self._process.stdin.flush()
 
     def _take(self) -> bytes | None:
+        """Take an answer; None if there is none, and the process is of no more use."""
         self._told_about()
-        return self._line()
+        line = self._line()
+        if line is None or not line.startswith(b"{"):
+            return line
+        said: dict[str, str] = json.loads(line)
+        if "stopped" in said:
+            raise SurroundingsError(f"{said['stopped']}; what is done stays, and the same command goes on")
+        self._wanted_memory = said["memory"]
+        return None
 
     def _line(self) -> bytes | None:
         line = self._process.stdout.readline() if self._process.stdout is not None else b""
@@ -215,15 +227,28 @@ class Worker:
             line = self._take()
         if line is not None:
             return line
-        how = self._ending()
+        error = self._wanted_memory or f"{source.name}: the worker that answered it ended twice ({self._ending()})"
         self._restart()
-        return self._error_row(source, f"{source.name}: the worker that answered it ended twice ({how})")
+        self._check(error)
+        return self._error_row(source, error)
+
+    def _check(self, error: str) -> None:
+        """Make sure that it is the sound's fault: a fresh process has to answer another one."""
+        with self._turns.alone():
+            self._write(json.dumps(None))
+            is_well = self._take() is not None
+        if not is_well:
+            raise SurroundingsError(
+                f"{error}, and no other sound can be answered either; make room in memory, or let fewer work; what is"
+                " done stays, and the same command goes on"
+            )
 
     def _restart(self) -> None:
         with self._lock:
             if self._is_closed:
                 raise HearfeltError("the worker was ended")
             self._end()
+            self._wanted_memory = ""
             self._start()
 
     def _end(self) -> None:

@@ -1,0 +1,90 @@
+"""What fails around the sounds and not with one of them: a store, a disk, memory. It must not become an answer."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from hearfelt.errors import AudioError, HearfeltError
+
+__all__ = ["SurroundingsError", "is_of_surroundings", "is_want_of_memory", "temporary_disk"]
+
+_FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
+# A full disk, too many open files, a store or a shared disk that is lost or busy: never the fault of one sound.
+_OUTSIDE: Final = _FULL | {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EBUSY,
+    errno.ESTALE,
+    errno.ENOTCONN,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ETIMEDOUT,
+}
+_NO_MEMORY: Final = ("bad_alloc", "Failed to allocate memory", "failed to map segment")  # where it is no MemoryError
+
+
+class SurroundingsError(HearfeltError):
+    """A failure that would meet the next sound as well: the job stops, and the same command goes on."""
+
+
+def is_of_surroundings(error: BaseException) -> bool:
+    """Tell whether an error says nothing about the sound that was being answered.
+
+    Example:
+        >>> is_of_surroundings(OSError(errno.ENOSPC, "no space")), is_of_surroundings(FileNotFoundError())
+        (True, False)
+    """
+    return isinstance(error, SurroundingsError) or any(
+        isinstance(one, ConnectionError | TimeoutError) or (isinstance(one, OSError) and one.errno in _OUTSIDE)
+        for one in _chain(error)
+    )
+
+
+def is_want_of_memory(error: BaseException) -> bool:
+    """Tell whether an error came of too little memory, which a large sound or anything else may have taken.
+
+    Example:
+        >>> is_want_of_memory(MemoryError()), is_want_of_memory(OSError())
+        (True, False)
+    """
+    return any(
+        isinstance(one, MemoryError)
+        or (isinstance(one, OSError) and one.errno == errno.ENOMEM)
+        or (not isinstance(one, AudioError) and any(words in str(one) for words in _NO_MEMORY))
+        for one in _chain(error)
+    )
+
+
+@contextmanager
+def temporary_disk() -> Iterator[None]:
+    """Say of what cannot be kept for a while that it is the disk's fault.
+
+    Raises:
+        SurroundingsError: for whatever the system says while something is written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, HearfeltError):
+            raise
+        reason = "the disk is full; make room" if error.errno in _FULL else (error.strerror or str(error)).lower()
+        try:
+            folder = tempfile.gettempdir()
+        except OSError:
+            folder = "the folder for temporary files"
+        raise SurroundingsError(f"{folder}: nothing can be kept there for a while ({reason})") from error
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    following: BaseException | None = error
+    seen = set()
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__ or following.__context__
