@@ -6,6 +6,7 @@ import struct
 import sys
 import tracemalloc
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -300,3 +301,140 @@ def test_whatever_is_broken_in_a_file_it_is_heard_or_refused(name: str) -> None:
         except AudioError as error:
             outcomes.add("\n" not in str(error))
     assert outcomes == {True}
+
+
+@cache
+def with_gaps(kind: Kind, *stretches: tuple[float, float], pictures: tuple[float, float] = (0, 0)) -> bytes:
+    """Make a file whose sound is there only in some stretches: a tone of 440 Hz, and stamped times in between.
+
+    Args:
+        kind: what it is made of.
+        stretches: when each begins and ends, in seconds.
+        pictures: the same of a video's pictures.
+    """
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind.container, options=dict(kind.options)) as out:
+        packets = []
+        if kind.video:
+            video = out.add_stream(kind.video, rate=10)
+            video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        sound = out.add_stream(kind.codec, rate=kind.rate_hz, layout="mono")
+        if kind.video:
+            for number in range(round(10 * pictures[0]), round(10 * pictures[1])):
+                picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), number % 255, np.uint8), format="rgb24")
+                picture.pts, picture.time_base = number, Fraction(1, 10)
+                packets += video.encode(picture)
+            packets += video.encode(None)
+        out.start_encoding()
+        for start_s, end_s in stretches:
+            for packet in encoded_tone(kind, sound.codec_context.format, end_s - start_s):
+                packet.pts = packet.dts = packet.pts + round(start_s * kind.rate_hz)
+                packet.stream = sound
+                packets.append(packet)
+        for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):
+            out.mux(packet)
+    return file.getvalue()
+
+
+def encoded_tone(kind: Kind, form: av.AudioFormat, seconds: float) -> list[av.Packet]:
+    context = av.CodecContext.create(kind.codec, "w")
+    context.sample_rate, context.layout, context.format = kind.rate_hz, "mono", form
+    context.time_base = Fraction(1, kind.rate_hz)
+    context.open()
+    tone = 0.3 * 32_767 * np.sin(2 * np.pi * TONE_HZ * np.arange(round(seconds * kind.rate_hz)) / kind.rate_hz)
+    frame = av.AudioFrame.from_ndarray(tone.astype(np.int16)[None], format="s16", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = kind.rate_hz, 0, Fraction(1, kind.rate_hz)
+    waiting = av.AudioFifo()
+    for part in av.AudioResampler(format=form, layout="mono", rate=kind.rate_hz).resample(frame):
+        waiting.write(part)
+    packets = []
+    while part := waiting.read(context.frame_size or 1_024) or waiting.read():
+        packets += context.encode(part)
+    packets += context.encode(None)
+    for packet in packets:
+        packet.time_base = Fraction(1, kind.rate_hz)
+    return packets
+
+
+def heard_between(samples: np.ndarray, rate_hz: int) -> list[float]:
+    """Tell when something begins and stops to be heard; what breaks off for less than 40 ms goes on."""
+    step = rate_hz // 50
+    loud = np.abs(samples[: len(samples) // step * step]).reshape(-1, step).max(axis=1) > 0.1
+    loud[1:-1] |= loud[:-2] & loud[2:]
+    return (np.flatnonzero(np.diff(np.concatenate([[0], loud.astype(int), [0]]))) * step / rate_hz).tolist()
+
+
+TIMED = {
+    "webm": Kind("webm", "libopus", 48_000),
+    "video.webm": Kind("webm", "libopus", 48_000, video="libvpx"),
+    "m4a": Kind("mp4", "aac", 44_100),
+    "mp4": Kind("mp4", "aac", 44_100, video="mpeg4"),
+    "mov": Kind("mov", "aac", 44_100, video="mpeg4"),
+    "mkv": Kind("matroska", "aac", 44_100, video="mpeg4"),
+    "flac.mkv": Kind("matroska", "flac", 16_000, video="mpeg4"),
+    "flv": Kind("flv", "aac", 44_100, video="flv1"),
+    "ts": Kind("mpegts", "aac", 48_000, video="mpeg2video"),
+    "mpg": Kind("mpeg", "mp2", 48_000, video="mpeg2video"),
+}
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_a_gap_in_the_sound_is_silence_as_long(name: str) -> None:
+    with open_audio(with_gaps(TIMED[name], (0, 2), (5, 6), pictures=(0, 6))) as reader:
+        promised_s = reader.duration_s
+        heard = reader.whole()
+    assert promised_s == pytest.approx(6, abs=0.1)
+    assert heard.duration_s == pytest.approx(6, abs=0.06)
+    assert heard_between(heard.samples, heard.rate_hz) == pytest.approx([0, 2, 5, 6], abs=0.06)
+    assert not heard.samples[round(2.2 * heard.rate_hz) : round(4.8 * heard.rate_hz)].any()
+
+
+@pytest.mark.parametrize("name", [name for name, kind in TIMED.items() if kind.video])
+def test_sound_that_begins_after_the_pictures_begins_with_silence(name: str) -> None:
+    with open_audio(with_gaps(TIMED[name], (1.5, 3.5), pictures=(0, 3.5))) as reader:
+        promised_s = reader.duration_s
+        heard = reader.whole()
+    assert promised_s == pytest.approx(3.5, abs=0.1)
+    assert heard_between(heard.samples, heard.rate_hz) == pytest.approx([1.5, 3.5], abs=0.06)
+    assert not heard.samples[: round(1.4 * heard.rate_hz)].any()
+
+
+@pytest.mark.parametrize("name", ["webm", "m4a"])
+def test_time_counts_from_where_the_container_begins(name: str) -> None:
+    with open_audio(with_gaps(TIMED[name], (1.5, 3.5))) as reader:
+        assert reader.duration_s == pytest.approx(2, abs=0.1)
+        assert reader.whole().duration_s == pytest.approx(2, abs=0.06)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_sound_without_gaps_gets_no_silence(name: str) -> None:
+    heard = read_audio(encoded(KINDS[name], 4.0))
+    start, end = heard_between(heard.samples, heard.rate_hz)  # one stretch: encoders begin it with less than 100 ms
+    assert (start, end) == pytest.approx((0, 4), abs=0.11)
+
+
+@pytest.mark.parametrize("name", ["ts", "mpg"])
+def test_joined_broadcasts_are_heard_one_after_another(name: str) -> None:
+    one = with_gaps(TIMED[name], (0, 2), pictures=(0, 2))
+    later = with_gaps(TIMED[name], (4_000, 4_001), pictures=(4_000, 4_001))
+    for joined, seconds in ((one + one, 4), (one + later, 3), (later + one, 3)):
+        with open_audio(joined) as reader:
+            assert reader.duration_s == pytest.approx(seconds, abs=0.1)
+            assert reader.whole().duration_s == pytest.approx(seconds, abs=0.1)
+
+
+def test_hours_of_silence_take_no_memory() -> None:
+    file = with_gaps(TIMED["webm"], (0, 1), (7_200, 7_201))
+    tracemalloc.start()
+    with open_audio(file) as reader:
+        heard = sum(len(part) for part in reader.parts())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert heard / 48_000 == pytest.approx(7_201, abs=0.1)
+    assert peak < 8e6
+
+
+def test_a_time_stamp_that_cannot_be_right_is_refused() -> None:
+    assert "a time stamp that cannot be right" in refusal(with_gaps(TIMED["webm"], (0, 1), (3.6e9, 3.6e9 + 1)))
+    late = with_gaps(TIMED["mkv"], (3.6e9, 3.6e9 + 1), pictures=(0, 1))
+    assert "a time stamp that cannot be right" in refusal(late)

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from hearfelt.containers import changed, id3_length
 from hearfelt.errors import AudioError, ExtraMissingError, require
+from hearfelt.gaps import Gaps
 from hearfelt.sample_arrays import MOST_CHANNELS
 from hearfelt.sound_file import BLOCK, Block, Decoded
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
 
 __all__ = ["SUFFIXES", "Container", "container_of", "is_installed", "open_pyav_file"]
 
@@ -42,24 +45,28 @@ class Container:
         demuxer: what FFmpeg calls it.
         says: what messages call it.
         has_length: whether its header says how long it lasts.
+        is_timed: whether its sound has time stamps that can be relied on, instead of following on.
+        restarts: whether these begin anew when what is broadcast changes.
     """
 
     demuxer: str
     says: str
     has_length: bool = True
+    is_timed: bool = False
+    restarts: bool = False
 
 
-_MP4: Final = Container("mov", "an MP4, M4A or QuickTime file")
+_MP4: Final = Container("mov", "an MP4, M4A or QuickTime file", is_timed=True)
 _AAC: Final = Container("aac", "an AAC stream", has_length=False)
 _AC3: Final = Container("ac3", "an AC-3 stream", has_length=False)
 _EAC3: Final = Container("eac3", "an E-AC-3 stream", has_length=False)
-_TRANSPORT: Final = Container("mpegts", "an MPEG transport stream", has_length=False)
+_TRANSPORT: Final = Container("mpegts", "an MPEG transport stream", has_length=False, is_timed=True, restarts=True)
 _BY_FIRST_BYTES: Final = {
-    b"\x1a\x45\xdf\xa3": Container("matroska", "a Matroska or WebM file"),
+    b"\x1a\x45\xdf\xa3": Container("matroska", "a Matroska or WebM file", is_timed=True),
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": Container("asf", "a Windows Media file"),
     b"#!AMR": Container("amr", "an AMR file", has_length=False),
-    b"FLV\x01": Container("flv", "a Flash video"),
-    b"\0\0\x01\xba": Container("mpeg", "an MPEG program stream", has_length=False),
+    b"FLV\x01": Container("flv", "a Flash video", is_timed=True),
+    b"\0\0\x01\xba": Container("mpeg", "an MPEG program stream", has_length=False, is_timed=True, restarts=True),
 }
 _BOXES: Final = frozenset((b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"))  # an MP4 file begins with one
 _PACKET: Final = 188  # bytes of a transport stream, each beginning with 0x47
@@ -120,7 +127,8 @@ def open_pyav_file(file: BinaryIO, container: Container, name: str) -> Iterator[
     """Open the first audio stream of a file with FFmpeg.
 
     The rate and the channels are those of the first frame that is decoded, since headers of AAC say half the rate of
-    what comes out. Gaps between frames are closed up. A damaged packet is an error, not a click.
+    what comes out. Time counts from where the container begins, as players show it: a late start and gaps of 50 ms and
+    more are silence. A damaged packet is an error, not a click.
 
     Args:
         file: seekable.
@@ -138,8 +146,8 @@ def open_pyav_file(file: BinaryIO, container: Container, name: str) -> Iterator[
             " pip install 'hearfelt[formats]'"
         ) from error
     with _demuxed(av, file, container, name) as (source, stream):
-        length_s = _promised(av, source, stream) if container.has_length else 0.0
-        length_s = length_s or _counted(av, source, stream, name)
+        length_s = _promised(av, source, stream, container) if container.has_length else 0.0
+        length_s = length_s or _counted(av, source, stream, container, name)
     with _demuxed(av, file, container, name) as (source, stream):
         frames = _frames(av, source, stream, name)
         first = next(frames, None)
@@ -148,7 +156,8 @@ def open_pyav_file(file: BinaryIO, container: Container, name: str) -> Iterator[
         rate_hz, channels = first.sample_rate, len(first.layout.channels)
         if not 1 <= channels <= MOST_CHANNELS:
             raise AudioError(f"{name}: {channels} channels; 1 to {MOST_CHANNELS} are wanted")
-        yield Decoded(rate_hz, channels, round(length_s * rate_hz), _blocks(first, frames, name))
+        gaps = _gaps(av, source, container, name)
+        yield Decoded(rate_hz, channels, round(length_s * rate_hz), _blocks(first, frames, gaps, container, name))
 
 
 @contextmanager
@@ -184,17 +193,28 @@ def _open_nothing(url: str, flags: int, options: dict[str, str]) -> Any:
     raise PermissionError(f"no other file is opened, such as {url[:80]}")
 
 
-def _promised(av: Any, source: InputContainer, stream: AudioStream) -> float:
+def _promised(av: Any, source: InputContainer, stream: AudioStream, container: Container) -> float:
+    start_s = (source.start_time or 0) / float(av.time_base) if container.is_timed else 0.0
     if stream.duration is not None and stream.time_base is not None:
-        return max(0.0, float(stream.duration * stream.time_base))
-    return max(0.0, (source.duration or 0) / float(av.time_base))
+        starts_at = (stream.start_time or 0) if container.is_timed else 0
+        late_s = max(0.0, float(starts_at * stream.time_base) - start_s)
+        return max(0.0, late_s + float(stream.duration * stream.time_base))
+    return max(0.0, (source.duration or 0) / float(av.time_base) - max(0.0, start_s))
 
 
-def _counted(av: Any, source: InputContainer, stream: AudioStream, name: str) -> float:
+def _counted(av: Any, source: InputContainer, stream: AudioStream, container: Container, name: str) -> float:
     """Sum up how long all packets last: where no header says it that is the only way, and it is fast."""
+    gaps = _gaps(av, source, container, name)
     with _words(av, name, "damaged"):
-        ticks = sum(packet.duration or 0 for packet in source.demux(stream))
-        return max(0.0, float(ticks * stream.time_base)) if stream.time_base else 0.0
+        for packet in source.demux(stream):
+            if packet.duration and packet.time_base:
+                gaps.before(_time_of(packet, container), float(packet.duration * packet.time_base))
+        return max(0.0, gaps.total_s)
+
+
+def _gaps(av: Any, source: InputContainer, container: Container, name: str) -> Gaps:
+    start_s = None if source.start_time is None else source.start_time / float(av.time_base)
+    return Gaps(start_s, restarts=container.restarts, name=name)
 
 
 def _frames(av: Any, source: InputContainer, stream: AudioStream, name: str) -> Iterator[AudioFrame]:
@@ -218,21 +238,31 @@ def _frames(av: Any, source: InputContainer, stream: AudioStream, name: str) -> 
         yield frame
 
 
-def _blocks(first: AudioFrame, frames: Iterator[AudioFrame], name: str) -> Iterator[Block]:
+def _blocks(
+    first: AudioFrame, frames: Iterator[AudioFrame], gaps: Gaps, container: Container, name: str
+) -> Iterator[Block]:
     rate_hz, channels = first.sample_rate, len(first.layout.channels)
-    held, size, heard = [_samples(first, name)], first.samples, first.samples
-    for frame in frames:
+    held: list[Block] = []
+    size = 0
+    for frame in chain([first], frames):
         now = frame.sample_rate, len(frame.layout.channels)
         if now != (rate_hz, channels):
-            raise changed(name, heard / rate_hz, (rate_hz, channels), now)
-        held.append(_samples(frame, name))
-        size += frame.samples
-        heard += frame.samples
-        if size >= BLOCK:
+            raise changed(name, gaps.total_s, (rate_hz, channels), now)
+        silent = round(gaps.before(_time_of(frame, container), frame.samples / rate_hz) * rate_hz)
+        if held and (silent or size >= BLOCK):
             yield _joined(held)
             held, size = [], 0
-    if held:
-        yield _joined(held)
+        for start in range(0, silent, BLOCK):
+            yield np.zeros((min(BLOCK, silent - start), channels), np.int16)
+        held.append(_samples(frame, name))
+        size += frame.samples
+    yield _joined(held)
+
+
+def _time_of(stamped: AudioFrame | Packet[AudioStream], container: Container) -> float | None:
+    if not container.is_timed or stamped.pts is None or not stamped.time_base:
+        return None
+    return float(stamped.pts * stamped.time_base)
 
 
 def _joined(held: list[Block]) -> Block:
