@@ -8,6 +8,7 @@ const MARKUP = `
   <div class="ticks" aria-hidden="true"></div>
   <div class="cursor" aria-hidden="true"></div>
 </div>
+<div class="sums"></div>
 <div class="bar">
   <button class="play" type="button"></button>
   <input class="place" type="range" min="0" step="0.01" value="0" aria-label="Position in seconds">
@@ -22,6 +23,8 @@ const BAR_PX = 3;
 const GAP_PX = 2;
 const WORD_PX = 70; // a narrower stretch shows its emoji alone
 const SIGN_PX = 22;
+const DENSE_PX = 8; // where stretches are narrower than that on average, nobody could tell one from the next
+const BIN_PX = 4; // then each piece of the ribbon shows what is heard longest in it
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const clock = (seconds, whole) => {
@@ -35,8 +38,8 @@ class Player {
     this.root = root;
     root.innerHTML = MARKUP;
     const find = (name) => root.querySelector(name);
-    [this.lanes, this.shape, this.ribbons, this.levels, this.ticks, this.cursor] = [
-      ".lanes", ".shape", ".ribbons", ".levels", ".ticks", ".cursor",
+    [this.lanes, this.shape, this.ribbons, this.levels, this.ticks, this.cursor, this.sums] = [
+      ".lanes", ".shape", ".ribbons", ".levels", ".ticks", ".cursor", ".sums",
     ].map(find);
     [this.button, this.place, this.clock, this.audio] = [".play", ".place", ".clock", "audio"].map(find);
     this.button.onclick = () => (this.audio.paused ? this.audio.play() : this.audio.pause());
@@ -94,7 +97,8 @@ class Player {
     this.cursor.style.left = `${(100 * now_s) / whole_s}%`;
     this.place.value = now_s;
     this.place.style.setProperty("--done", `${(100 * now_s) / whole_s}%`);
-    this.place.setAttribute("aria-valuetext", `${Number(now_s.toFixed(2))} of ${Number(whole_s.toFixed(1))} seconds`);
+    const heard = this.showHeard(now_s).map((said) => `; ${said}`).join("");
+    this.place.setAttribute("aria-valuetext", `${Number(now_s.toFixed(2))} of ${Number(whole_s.toFixed(1))} seconds${heard}`);
     this.clock.textContent = `${clock(now_s)} / ${clock(whole_s)}`;
     if (this.button.dataset.playing !== String(isPlaying)) {
       this.button.dataset.playing = isPlaying;
@@ -129,8 +133,7 @@ class Player {
       const end = Math.max(first + 1, Math.floor(((place + 1) * low.length) / count));
       const up = (Math.max(...high.slice(first, end)) / peak) * (height / 2 - 2);
       const down = (-Math.min(...low.slice(first, end)) / peak) * (height / 2 - 2);
-      const middle_s = ((place + 0.5) / count) * whole_s;
-      const moment = moments.find((one) => one.start_s <= middle_s && middle_s < one.end_s);
+      const moment = longestIn(moments, (place / count) * whole_s, ((place + 1) / count) * whole_s);
       pen.fillStyle = this.colour(moment ? moment.mark : "third");
       pen.globalAlpha = moment ? (moment.unsure ? 0.5 : 1) : 0.5;
       pen.beginPath();
@@ -142,24 +145,30 @@ class Player {
 
   drawRibbons() {
     const whole_s = this.data.duration_s;
+    this.lines = [];
+    this.sums.replaceChildren();
     this.ribbons.replaceChildren(
       ...this.data.ribbons.map(({ title, moments }) => {
+        const isDense = moments.length * DENSE_PX > this.root.clientWidth;
         const ribbon = document.createElement("div");
         ribbon.className = "ribbon";
-        ribbon.setAttribute("role", "list");
+        ribbon.setAttribute("role", isDense ? "img" : "list");
         ribbon.setAttribute("aria-label", title ? `What ${title} hears when` : "What is heard when");
         if (title) ribbon.append(Object.assign(document.createElement("p"), { textContent: title, ariaHidden: "true" }));
         const track = ribbon.appendChild(Object.assign(document.createElement("div"), { className: "track" }));
         track.setAttribute("role", "presentation");
-        for (const one of moments) {
+        track.classList.toggle("dense", isDense);
+        if (isDense) this.sumUp(title, moments);
+        for (const one of isDense ? binned(moments, whole_s, Math.ceil(this.root.clientWidth / BIN_PX)) : moments) {
           const part = track.appendChild(document.createElement("div"));
           const width = ((one.end_s - one.start_s) / whole_s) * this.root.clientWidth;
           part.className = one.unsure ? "moment unsure" : "moment";
+          part.style.cssText = `left:${(100 * one.start_s) / whole_s}%;width:${(100 * (one.end_s - one.start_s)) / whole_s}%;--mark:var(--${one.mark})`;
+          part.append(Object.assign(document.createElement("i"), { ariaHidden: "true" }));
+          if (isDense) continue;
           part.setAttribute("role", "listitem");
           part.setAttribute("aria-label", one.said);
           part.title = one.said;
-          part.style.cssText = `left:${(100 * one.start_s) / whole_s}%;width:${(100 * (one.end_s - one.start_s)) / whole_s}%;--mark:var(--${one.mark})`;
-          part.append(Object.assign(document.createElement("i"), { ariaHidden: "true" }));
           const label = part.appendChild(Object.assign(document.createElement("span"), { ariaHidden: "true" }));
           if (width > SIGN_PX) label.append(Object.assign(document.createElement("em"), { textContent: one.emoji }));
           if (width > WORD_PX) label.append(` ${one.emotion}${one.unsure ? "?" : ""}`);
@@ -167,6 +176,32 @@ class Player {
         return ribbon;
       }),
     );
+    this.showHeard(Math.min(this.audio.currentTime, whole_s));
+  }
+
+  /** Say below a ribbon whose stretches are too narrow what is heard where the cursor is, and how long each emotion is. */
+  sumUp(title, moments) {
+    const before = title ? `${title}: ` : "";
+    const line = this.sums.appendChild(Object.assign(document.createElement("p"), { ariaHidden: "true" }));
+    this.lines.push({ line, before, moments });
+    const list = this.sums.appendChild(document.createElement("ul"));
+    list.setAttribute("aria-label", `How long ${title || "it"} hears each emotion`);
+    for (const { moment, long_s } of summed(moments, (one) => (one.unsure ? "" : one.emotion))) {
+      const entry = list.appendChild(document.createElement("li"));
+      entry.className = moment.unsure ? "unsure" : "";
+      entry.style.setProperty("--mark", moment.unsure ? "var(--muted)" : `var(--${moment.mark})`);
+      entry.append(Object.assign(document.createElement("i"), { ariaHidden: "true" }));
+      entry.append(`${moment.unsure ? "unsure" : moment.emotion} ${clock(long_s, true)}`);
+    }
+  }
+
+  showHeard(now_s) {
+    return (this.lines ?? []).map(({ line, before, moments }) => {
+      const moment = moments.find((one) => one.start_s <= now_s && now_s < one.end_s);
+      const said = before + (moment ? moment.said : "nobody speaks here");
+      if (line.textContent !== said) line.textContent = said;
+      return said;
+    });
   }
 
   drawLevels() {
@@ -210,6 +245,37 @@ class Player {
     this.leaveSound();
     this.root.replaceChildren();
   }
+}
+
+/** Add up how long moments of each kind are between two times: the longest first, each with its first moment. */
+function summed(moments, kind, from_s = 0, to_s = Infinity) {
+  const sums = new Map();
+  for (const moment of moments) {
+    const shared_s = Math.min(moment.end_s, to_s) - Math.max(moment.start_s, from_s);
+    if (shared_s <= 0) continue;
+    const sum = sums.get(kind(moment)) ?? sums.set(kind(moment), { moment, long_s: 0 }).get(kind(moment));
+    sum.long_s += shared_s;
+  }
+  return [...sums.values()].sort((one, other) => other.long_s - one.long_s);
+}
+
+/** Give a moment of the kind that is heard longest between two times; nothing where nobody speaks. */
+function longestIn(moments, from_s, to_s) {
+  return summed(moments, (one) => `${one.emotion} ${one.unsure}`, from_s, to_s)[0]?.moment;
+}
+
+/** Divide a sound into equal stretches, each with what is heard longest in it, and join those that are alike. */
+function binned(moments, whole_s, count) {
+  const found = [];
+  for (let place = 0; place < count; place += 1) {
+    const [start_s, end_s] = [(place * whole_s) / count, ((place + 1) * whole_s) / count];
+    const most = longestIn(moments, start_s, end_s);
+    const last = found.at(-1);
+    if (!most) continue;
+    if (last && last.end_s === start_s && last.mark === most.mark && last.unsure === most.unsure) last.end_s = end_s;
+    else found.push({ ...most, start_s, end_s });
+  }
+  return found;
 }
 
 /** Give a canvas as many points as the screen has, and its pen and size in CSS pixels. */

@@ -12,9 +12,10 @@ import streamlit as st
 from hearfelt.emotions import EMOTIONS, look_of
 from hearfelt.inference.moments import Moment, Timeline
 from hearfelt.page.answer_markup import said_of
-from hearfelt.page.playing import Playable
+from hearfelt.page.playing import SHORT_S, Playable
 from hearfelt.page.sounds import OneSound
 from hearfelt.page.style import read_asset
+from hearfelt.timeline_formats.clock import time_words
 
 __all__ = ["player_data", "put_player"]
 
@@ -46,7 +47,7 @@ def player_data(key: str, name: str, playable: Playable, timelines: Mapping[str,
     return {
         "key": key,
         "name": name,
-        "said": f"Waveform of {name}, {found.duration_s:.1f} seconds",
+        "said": f"Waveform of {name}, {_lasting(found.duration_s)}",
         "duration_s": found.duration_s,
         "low": np.round(found.lowest.astype(float), 4).tolist(),
         "high": np.round(found.highest.astype(float), 4).tolist(),
@@ -54,7 +55,7 @@ def player_data(key: str, name: str, playable: Playable, timelines: Mapping[str,
         if levels is None
         else {"bands": levels.shape[0], "frames": levels.shape[1], "values": _text(levels.tobytes())},
         "ribbons": [
-            {"title": model if several else "", "moments": [_moment(one) for one in timeline.moments]}
+            {"title": model if several else "", "moments": [_moment(one, found.duration_s) for one in timeline.moments]}
             for model, timeline in timelines.items()
         ],
         "copy": _text(playable.copy),
@@ -62,7 +63,17 @@ def player_data(key: str, name: str, playable: Playable, timelines: Mapping[str,
     }
 
 
-def _moment(one: Moment) -> dict[str, object]:
+def _lasting(seconds: float) -> str:
+    return f"{seconds:.1f} seconds" if seconds <= SHORT_S else f"{time_words(seconds)} long"
+
+
+def _span(one: Moment, whole_s: float) -> str:
+    if whole_s <= SHORT_S:
+        return f"{one.start_s:.1f} to {one.end_s:.1f} s"
+    return f"{time_words(one.start_s, until_s=whole_s)} to {time_words(one.end_s, until_s=whole_s)}"
+
+
+def _moment(one: Moment, whole_s: float) -> dict[str, object]:
     return {
         "start_s": one.start_s,
         "end_s": one.end_s,
@@ -70,7 +81,7 @@ def _moment(one: Moment) -> dict[str, object]:
         "emoji": look_of(one.emotion).emoji,
         "mark": f"emotion-{one.emotion if one.emotion in EMOTIONS else 'other'}",
         "unsure": one.is_unsure,
-        "said": f"{one.start_s:.1f} to {one.end_s:.1f} s: {said_of(one.prediction)}",
+        "said": f"{_span(one, whole_s)}: {said_of(one.prediction)}",
     }
 
 

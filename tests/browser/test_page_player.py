@@ -1,0 +1,107 @@
+"""The page's player by itself in a real browser, given sounds of any length that nobody has to hear first."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from hearfelt.features.outline import Outline
+from hearfelt.inference.moments import Moment, Timeline
+from hearfelt.inference.prediction import Prediction
+from hearfelt.page.playing import Playable
+from hearfelt.page.style import read_asset
+from hearfelt.page.wave import player_data
+
+HOUR_S: Final = 3_600.0
+LABELS: Final = ("calm", "sad", "angry")
+FLAT: Final = Outline(np.full(900, -0.1, np.float32), np.full(900, 0.1, np.float32), 4.0, HOUR_S)
+SHOW: Final = """async ([script, style, data]) => {
+  const { default: show } = await import(`data:text/javascript;base64,${script}`);
+  document.body.innerHTML = `<style>${style}</style><div class="wave"></div>`;
+  show({ data, parentElement: document.body });
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser(start_browser: Any) -> Iterator[Browser]:
+    with start_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.new_context(viewport={"width": 800, "height": 900}) as context:
+        yield context.new_page()
+
+
+def heard(label: str, *, is_unsure: bool = False) -> Prediction:
+    return Prediction(label, 0.75, {label: 0.75}, is_unsure, 2.0, "toy")
+
+
+def shown(page: Page, moments: list[Moment]) -> None:
+    timeline = Timeline("hour.wav", None, HOUR_S, tuple(moments), LABELS, "toy")
+    data = player_data("k", "hour.wav", Playable(FLAT, b"", "audio/mpeg", None), {"toy": timeline})
+    script = base64.b64encode(read_asset("wave.js").encode()).decode()
+    page.evaluate(SHOW, [script, read_asset("wave.css"), data])
+
+
+def hour() -> list[Moment]:
+    """Sad for the first half and angry for the rest, each broken off every three seconds by one of calm; a pause."""
+    found = [Moment(at, at + 3.0, heard("sad" if at < HOUR_S / 2 else "angry")) for at in np.arange(0, 3_000, 4.0)]
+    found += [Moment(at + 3.0, at + 4.0, heard("calm", is_unsure=True)) for at in np.arange(0, 3_000, 4.0)]
+    return sorted(found, key=lambda one: one.start_s)
+
+
+def test_an_hour_of_short_moments_is_a_ribbon_of_what_is_heard_longest_in_each_piece(page: Page) -> None:
+    shown(page, hour())
+    parts = page.locator(".moment")
+    expect(parts).to_have_count(2)
+    marks = parts.evaluate_all("all => all.map((one) => one.style.getPropertyValue('--mark'))")
+    assert marks == ["var(--emotion-sad)", "var(--emotion-angry)"]
+    first, second = parts.evaluate_all("all => all.map((one) => one.getBoundingClientRect().right)")
+    lanes = page.locator(".lanes").evaluate("it => [it.getBoundingClientRect().left, it.getBoundingClientRect().width]")
+    assert first == pytest.approx(lanes[0] + lanes[1] / 2, abs=5)
+    assert second == pytest.approx(lanes[0] + lanes[1] * 3_000 / HOUR_S, abs=5)
+
+
+def test_an_hour_of_short_moments_is_summed_up_in_words_and_no_list_without_end(page: Page) -> None:
+    shown(page, hour())
+    sums = page.get_by_role("list", name="How long it hears each emotion")
+    expect(sums.get_by_role("listitem")).to_have_text(["sad 22:30", "angry 15:00", "unsure 12:30"])
+    expect(page.get_by_role("img", name="What is heard when")).to_be_visible()
+    expect(page.get_by_role("listitem")).to_have_count(3)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (["ArrowRight"], "0:00:04 to 0:00:07: sad, fairly sure, 75 %"),
+        (["PageUp"] * 6, "0:36:00 to 0:36:03: angry, fairly sure, 75 %"),
+        (["End"], "nobody speaks here"),
+    ],
+)
+def test_where_the_cursor_is_in_an_hour_it_is_said_what_is_heard(page: Page, keys: list[str], said: str) -> None:
+    shown(page, hour())
+    page.evaluate("""() => {
+      const audio = document.querySelector("audio"); // plays nothing here, and so would go nowhere
+      Object.defineProperty(audio, "currentTime", { writable: true, value: 0 });
+    }""")
+    place = page.get_by_label("Position in seconds")
+    for key in keys:
+        place.press(key)
+    if keys == ["End"]:
+        place.evaluate("it => { it.value = it.max; it.dispatchEvent(new Event('input')); }")
+    expect(page.locator(".sums p")).to_have_text(said)
+    assert (place.get_attribute("aria-valuetext") or "").endswith(f"seconds; {said}")
+
+
+def test_few_moments_of_an_hour_are_a_list_with_their_names(page: Page) -> None:
+    shown(page, [Moment(0.0, 1_800.0, heard("sad")), Moment(2_000.0, 2_100.0, heard("calm"))])
+    expect(page.get_by_role("list", name="What is heard when").get_by_role("listitem")).to_have_count(2)
+    expect(page.locator(".moment").first).to_contain_text("sad")
+    expect(page.locator(".sums")).to_be_empty()
