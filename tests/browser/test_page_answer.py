@@ -186,11 +186,25 @@ def test_keys_move_the_player_in_steps_that_suit_the_sound(
 def test_a_long_sound_is_explained_when_somebody_asks(page: Page, long_clip: Path) -> None:
     send(page, long_clip)
     expect(page.locator(".hf-said")).to_have_count(0)
-    page.get_by_role("button", name="Find out why").click()
+    page.get_by_role("button", name="Find out why").press("Enter")
     emotion = Recognizer.load().recognize(long_clip).emotion
     expect(page.locator(".hf-said")).to_contain_text(emotion, timeout=PATIENCE_MS)
     expect(page.locator(".hf-curve-of-time")).to_be_visible()
     expect(page.get_by_role("button", name="Find out why")).to_have_count(0)
+
+
+def test_reasons_that_somebody_asked_for_are_told_once_and_have_the_focus_that_the_button_lost(
+    page: Page, long_clip: Path
+) -> None:
+    send(page, long_clip)
+    page.get_by_role("button", name="Find out why").press("Enter")
+    expect(page.locator(".hf-said")).to_be_visible(timeout=PATIENCE_MS)
+    expect(told(page)).to_have_text(page.locator(".hf-said").inner_text())
+    heading = page.get_by_role("heading", name="Why", exact=True)
+    expect(heading).to_be_focused()
+    expect(heading).to_be_in_viewport()
+    choose(page, "Compared with", BESIDE)
+    expect(told(page)).to_have_text(sentence(long_clip, BESIDE))
 
 
 def test_starting_over_leaves_nothing_and_says_so(page: Page) -> None:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from hearfelt.audio import read_audio
 from hearfelt.inference.recognizer import Recognizer, shipped_models
+from hearfelt.page.hearing import EXPLAINED_S
 from hearfelt.page.sounds import Arrived, Visit, example_names, example_sound
 from hearfelt.page.trust import what_sure_means
 from hearfelt.reports.measured import read_measured
@@ -92,3 +93,24 @@ def test_the_files_of_all_sounds_say_whose_answers_they_hold_where_two_models_an
     assert "<h2>All sounds</h2>" in markup(app)
     app.selectbox(key="hf-beside-tiny").set_value("svm").run()
     assert "<h2>All sounds, heard by tiny</h2>" in markup(app)
+
+
+@pytest.mark.parametrize(("model", "is_explained"), [("tiny", False), ("classic", True)])
+def test_a_model_is_not_asked_to_hear_minutes_a_dozen_times_over(model: str, is_explained: bool) -> None:
+    app = shown(model, long(EXPLAINED_S + 1))
+    said = markup(app)
+    assert (
+        "to listen to all of this a dozen times over, so that is done for up to 2:00 of sound" in said
+    ) != is_explained
+    [sound] = app.session_state["hearfelt-visit"].sounds.values()
+    assert (sound.answers[model].why is not None) == is_explained
+    assert "Find out why" not in [button.label for button in app.button]
+
+
+def long(seconds: float) -> Arrived:
+    """One short word in a long silence: much to hear, and little to follow."""
+    samples, file = np.zeros(round(seconds * 16_000), np.float32), io.BytesIO()
+    voice = read_audio(example_sound("even").data).samples
+    samples[: len(voice)] = voice
+    soundfile.write(file, samples, 16_000, format="FLAC")
+    return Arrived("long.flac", file.getvalue())

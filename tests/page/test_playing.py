@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from hearfelt.audio import open_audio
 from hearfelt.errors import AudioError
-from hearfelt.page.playing import Playable, read_playable
+from hearfelt.page import playing
+from hearfelt.page.playing import NamedSound, Playable, read_playable
 
 RATE_HZ = 16_000
 
@@ -61,3 +63,21 @@ def test_what_cannot_be_heard_is_refused_in_a_sentence_with_its_name(data: bytes
     with pytest.raises(AudioError, match=words) as caught:
         read(data, longest_s)
     assert str(caught.value).startswith("a.wav: ")
+
+
+def test_while_a_sound_is_read_it_is_told_how_far_and_how_far_it_goes() -> None:
+    told: list[tuple[float, float]] = []
+    read_playable(tone(61), "a.wav", longest_s=600, progress=lambda *seconds: told.append(seconds))
+    assert len(told) > 2
+    assert told == sorted(told)
+    assert told[-1] == (61, 61)
+
+
+def test_a_sound_tells_which_share_of_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(playing, "_TOLD_EVERY_S", 0.0)
+    shares: list[float] = []
+    with open_audio(NamedSound(tone(61), "a.wav", shares.append)) as reader:
+        shares.clear()
+        for _ in reader.parts():
+            assert shares[-1] == pytest.approx(reader.heard / reader.frames, abs=0.01)
+    assert shares[-1] == 1

@@ -17,7 +17,19 @@ from hearfelt.inference.occlusion import Occlusion
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.page.sounds import Answered, OneSound
 
-__all__ = ["answered_by", "heard_part", "is_quickly_explained", "recognizer_of", "timeline_by", "why_of"]
+__all__ = [
+    "EXPLAINED_S",
+    "answered_by",
+    "heard_part",
+    "is_quickly_explained",
+    "is_too_long_to_explain",
+    "recognizer_of",
+    "timeline_by",
+    "why_of",
+]
+
+EXPLAINED_S: Final = 120.0
+"""A model that hears a sound dozens of times is not asked to explain a longer one: that may take half an hour."""
 
 _QUICK_S: Final = 6.0  # a longer sound takes a model that hears it dozens of times too long to explain unasked
 
@@ -45,15 +57,16 @@ def heard_part(card: ModelCard, duration_s: float = math.inf) -> str:
     return "" if hears_all else f"{SEED_WINDOW.offset_s:g} to {SEED_WINDOW.end_s:g} s of it"
 
 
-def answered_by(model: str, sound: OneSound) -> Answered:
+def answered_by(model: str, sound: OneSound, progress: Callable[[float], None] | None = None) -> Answered:
     """Give a model's answer to a sound.
 
     Args:
         model: name of a shipped one.
         sound: keeps the answer.
+        progress: is called now and then with the share of the sound that was heard so far.
     """
     if model not in sound.answers:
-        sound.answers[model] = Answered(recognizer_of(model).recognize(sound.opened()))
+        sound.answers[model] = Answered(recognizer_of(model).recognize(sound.opened(progress)))
     return sound.answers[model]
 
 
@@ -74,6 +87,11 @@ def timeline_by(model: str, sound: OneSound, progress: Callable[[float], None]) 
 def is_quickly_explained(model: str, sound: OneSound) -> bool:
     """Tell whether an explanation may be found without asking the visitor for patience."""
     return recognizer_of(model).card.input != "sound" or sound.duration_s <= _QUICK_S
+
+
+def is_too_long_to_explain(model: str, sound: OneSound) -> bool:
+    """Tell whether finding an explanation would take too long, and other visitors too much of the computer."""
+    return recognizer_of(model).card.input == "sound" and sound.duration_s > EXPLAINED_S
 
 
 def why_of(model: str, sound: OneSound) -> Explanation | Occlusion | HearfeltError:

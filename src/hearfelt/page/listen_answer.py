@@ -10,13 +10,17 @@ from typing import Final
 import streamlit as st
 
 from hearfelt.errors import HearfeltError
+from hearfelt.inference.explain import Explanation
 from hearfelt.inference.moments import Timeline
+from hearfelt.inference.occlusion import Occlusion
 from hearfelt.page import answer_markup, taking_away
 from hearfelt.page.drawing import put_drawing
 from hearfelt.page.hearing import (
+    EXPLAINED_S,
     answered_by,
     heard_part,
     is_quickly_explained,
+    is_too_long_to_explain,
     recognizer_of,
     timeline_by,
     why_of,
@@ -27,10 +31,15 @@ from hearfelt.page.trust import what_sure_means
 from hearfelt.page.wave import put_player
 from hearfelt.page.why_markup import reasons
 from hearfelt.reports.measured import read_measured
+from hearfelt.reports.reasons import occlusion_sentence, why_sentence
 from hearfelt.timeline_formats.clock import time_words
 
-__all__ = ["show_answers"]
+__all__ = ["reasons_asked_for", "show_answers"]
 
+_TOO_LONG: Final = (
+    "To say why, {model} would have to listen to all of this a dozen times over, so that is done for up to {most} of"
+    " sound. Send a part that you wonder about."
+)
 _NO_SPEECH: Final = "No speech was found in it, so nothing is marked over time. The answer is for the sound as a whole."
 
 
@@ -50,6 +59,18 @@ def show_answers(sound: OneSound, models: Sequence[str]) -> None:
         _put_downloads(sound, answers)
     with reasons_place:
         _show_reasons(sound, answers)
+
+
+def reasons_asked_for(sound: OneSound, models: Sequence[str]) -> dict[str, str]:
+    """Say, by model, what was found out because the visitor asked why."""
+    asked = {model: sound.answers[model].why for model in models if not is_quickly_explained(model, sound)}
+    return {model: _in_a_sentence(why) for model, why in asked.items() if why is not None}
+
+
+def _in_a_sentence(why: Explanation | Occlusion | HearfeltError) -> str:
+    if isinstance(why, Explanation):
+        return why_sentence(why)
+    return occlusion_sentence(why) if isinstance(why, Occlusion) else f"{why}."
 
 
 def _show_hero(sound: OneSound, models: Sequence[str]) -> Mapping[str, Answered]:
@@ -139,19 +160,22 @@ def _show_reasons(sound: OneSound, answers: Mapping[str, Answered]) -> None:
         if len(answers) > 1:
             st.html(f'<h3 class="hf-who">{model}</h3>')
         place = st.empty()
-        if answered.why is None and not is_quickly_explained(model, sound):
-            wants = place.button(
-                "Find out why", key=f"why-{model}", help="The model listens again, dozens of times: this takes a while."
-            )
-            if not wants:
-                continue
+        if answered.why is None and is_too_long_to_explain(model, sound):
+            most = time_words(EXPLAINED_S)
+            place.html(f'<p class="hf-prose">{_TOO_LONG.format(model=model, most=most)}</p>')
+            continue
+        is_asked = answered.why is None and not is_quickly_explained(model, sound)
+        if is_asked and not place.button(
+            "Find out why", key=f"why-{model}", help="The model listens again, dozens of times: this takes a while."
+        ):
+            continue
         if answered.why is None:
             with place, st.spinner("Listening again without parts of it …"):
-                found = why_of(model, sound)
-        else:
-            found = answered.why
+                why_of(model, sound)
+        if is_asked:
+            st.rerun()  # so that it is told, and has the focus that the button lost
         with place:
-            if isinstance(found, HearfeltError):
-                st.html(answer_markup.notice(str(found), title="This can't be explained"))
+            if isinstance(answered.why, Explanation | Occlusion):
+                put_drawing(reasons(answered.why), key=f"reasons-{model}")
             else:
-                put_drawing(reasons(found), key=f"reasons-{model}")
+                st.html(answer_markup.notice(str(answered.why), title="This can't be explained"))

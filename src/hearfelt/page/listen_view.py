@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
@@ -15,9 +15,9 @@ from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
 from hearfelt.page import answer_markup, taking_away
 from hearfelt.page.hearing import answered_by, recognizer_of
-from hearfelt.page.listen_answer import show_answers
+from hearfelt.page.listen_answer import reasons_asked_for, show_answers
 from hearfelt.page.listen_inputs import put_inputs
-from hearfelt.page.playing import read_playable
+from hearfelt.page.playing import SHORT_S, read_playable
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.sounds import Arrived, OneSound, Visit, this_visit
 from hearfelt.page.telling import tell
@@ -77,18 +77,25 @@ def _read(file: Arrived, settings: PageSettings) -> OneSound:
         raise AudioError(f"{file.name}: {size:.1f} MB; this page takes files of up to {settings.upload_mb} MB")
     told = st.empty()
 
-    def tell(seconds: float) -> None:
-        told.caption(f"{time_words(seconds)} read")
+    def tell(seconds: float, of_s: float) -> None:
+        if of_s > SHORT_S:
+            told.progress(min(1.0, seconds / of_s), f"{time_words(seconds)} of {time_words(of_s)} read")
+        elif seconds > SHORT_S:
+            told.caption(f"{time_words(seconds)} read")
 
     playable = read_playable(file.data, file.name, longest_s=settings.longest_s, progress=tell)
     told.empty()
     return OneSound(file, playable)
 
 
-def _tell(visit: Visit, place: DeltaGenerator, answers: Sequence[str]) -> None:
-    """Tell what cannot be heard, and the answers."""
+def _tell(
+    visit: Visit, place: DeltaGenerator, answers: Sequence[str], explained: Mapping[str, str] | None = None
+) -> None:
+    """Tell what cannot be heard, the answers, and what was found out about them, by model."""
+    found = explained or {}
+    said = [*(f"{sentence}." for sentence in visit.refused), *answers, *found.values()]
     with place:
-        tell([*(f"{sentence}." for sentence in visit.refused), *answers], about=f"{visit.round} {visit.chosen}")
+        tell(said, about=f"{visit.round} {visit.chosen}", explained=" ".join(found))
 
 
 def _show_sounds(visit: Visit, telling: DeltaGenerator) -> None:
@@ -98,13 +105,27 @@ def _show_sounds(visit: Visit, telling: DeltaGenerator) -> None:
     with choices:
         models = _chosen_models(visit)
     with place:
-        with st.spinner(f"Listening to {time_words(sound.duration_s)} of sound …"):
-            answers = [answered_by(model, sound).prediction for model in models]
-        _tell(visit, telling, [f"{sound.file.name}, {one.model}: {answer_markup.said_of(one)}." for one in answers])
+        answers = [_heard_by(model, sound) for model in models]
+        said = [f"{sound.file.name}, {one.model}: {answer_markup.said_of(one)}." for one in answers]
+        _tell(visit, telling, said, explained=reasons_asked_for(sound, models))
         show_answers(sound, models)
     if len(visit.sounds) > 1:
         with st.container(key="hf-others"):
             _show_overview(visit, models)
+
+
+def _heard_by(model: str, sound: OneSound) -> Prediction:
+    told = st.empty()
+
+    def tell(share: float) -> None:
+        if sound.duration_s > SHORT_S:
+            heard, whole = time_words(share * sound.duration_s), time_words(sound.duration_s)
+            told.progress(share, f"{model} listens: {heard} of {whole}")
+
+    with st.spinner(f"Listening to {time_words(sound.duration_s)} of sound …"):
+        prediction = answered_by(model, sound, tell).prediction
+    told.empty()
+    return prediction
 
 
 def _chosen(visit: Visit) -> OneSound:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import soundfile
@@ -18,6 +19,9 @@ from hearfelt.features.display import mel_spectrogram
 from hearfelt.features.outline import Outline, outline
 from hearfelt.timeline_formats.clock import time_words
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 __all__ = ["SHORT_S", "NamedSound", "Playable", "read_playable"]
 
 SHORT_S: Final = 60.0
@@ -26,6 +30,7 @@ SHORT_S: Final = 60.0
 _COLUMNS: Final = 900
 _FRAMES: Final = 640
 _LONG_HZ: Final = 24_000
+_TOLD_EVERY_S: Final = 0.5
 _RANGE_DB: Final = 70.0  # below the loudest; what is softer is drawn as nothing
 
 
@@ -35,11 +40,33 @@ class NamedSound(io.BytesIO):
     Args:
         data: the whole file.
         name: what its owner calls it.
+        progress: is called now and then with the share of the file that lies before where it is read; not at first,
+            when decoders look around in it.
     """
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes, name: str, progress: Callable[[float], None] | None = None) -> None:
         super().__init__(data)
         self.name = name
+        self._progress = progress
+        self._size = max(1, len(data))
+        self._told_at_s = time.monotonic()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read on, and tell how far."""
+        found = super().read(size)
+        self._tell()
+        return found
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read on into a buffer, and tell how far."""
+        count = super().readinto(buffer)
+        self._tell()
+        return count
+
+    def _tell(self) -> None:
+        if self._progress is not None and time.monotonic() - self._told_at_s >= _TOLD_EVERY_S:
+            self._told_at_s = time.monotonic()
+            self._progress(min(1.0, self.tell() / self._size))
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +87,7 @@ class Playable:
 
 
 def read_playable(
-    data: bytes, name: str, *, longest_s: float, progress: Callable[[float], None] | None = None
+    data: bytes, name: str, *, longest_s: float, progress: Callable[[float, float], None] | None = None
 ) -> Playable:
     """Read a sound from beginning to end.
 
@@ -68,7 +95,7 @@ def read_playable(
         data: the whole file.
         name: what messages call it.
         longest_s: how long it may last, in seconds.
-        progress: is called with the seconds that were read so far.
+        progress: is called with the seconds that were read so far, and those that there are; 0 if nobody knows.
 
     Raises:
         AudioError: if it cannot be read, is too short, too long, or only silence.
@@ -89,12 +116,14 @@ def read_playable(
     return Playable(found, copy, "audio/mpeg" if is_long else "audio/wav", levels)
 
 
-def _watched(reader: AudioReader, longest_s: float, progress: Callable[[float], None] | None) -> Iterator[Samples]:
+def _watched(
+    reader: AudioReader, longest_s: float, progress: Callable[[float, float], None] | None
+) -> Iterator[Samples]:
     for part in reader.parts():
         heard_s = reader.heard / reader.rate_hz
         _refuse_length(heard_s, longest_s, reader.name)
         if progress is not None:
-            progress(heard_s)
+            progress(heard_s, reader.frames / reader.rate_hz)
         yield part
 
 

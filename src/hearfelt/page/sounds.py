@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -67,9 +68,13 @@ class OneSound:
         """How long it is, in seconds."""
         return self.playable.outline.duration_s
 
-    def opened(self) -> NamedSound:
-        """Open it from its beginning."""
-        return NamedSound(self.file.data, self.file.name)
+    def opened(self, progress: Callable[[float], None] | None = None) -> NamedSound:
+        """Open it from its beginning.
+
+        Args:
+            progress: is called now and then with the share of it that was read so far.
+        """
+        return NamedSound(self.file.data, self.file.name, progress)
 
 
 @dataclass(eq=False)
