@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from tests.service.http_server import CLIP, Serving, serving
 
 from hearfelt.service.app import create_app
-from hearfelt.service.measures import LOG, JsonLines
+from hearfelt.service.logs import LOG, JsonLines
 from hearfelt.service.settings import ServiceSettings
 
 
@@ -69,8 +69,10 @@ def test_a_fault_of_its_own_is_a_problem_counted_and_logged_without_its_words(ca
         answer = asked_without_start(app, "/fault")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
-    assert "RuntimeError" in answer.json()["detail"]
-    assert 'hearfelt_requests_total{route="/fault",status="500"} 1.0' in asked_without_start(app, "/metrics").text
+    assert answer.json()["detail"] == "a fault in hearfelt itself; its log says where"
+    counts = asked_without_start(app, "/metrics").text
+    assert 'hearfelt_requests_total{route="/fault",status="500"} 1.0' in counts
+    assert "hearfelt_faults_total 1.0" in counts
     lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == LOG.name]
     assert lines[0]["fault"] == "RuntimeError"
     assert lines[0]["at"][-1].startswith("test_about.py:")

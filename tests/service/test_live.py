@@ -197,7 +197,9 @@ def test_one_stream_too_many_is_told_so_and_may_come_back(talk: np.ndarray) -> N
     with running(Settings(streams=StreamSettings(most=1))) as service:
         with client.connect(service.stream) as first:
             first.send(opening())
-            events, code = told(service.stream, [])
+            first.send(pcm16(talk[:RATE]))
+            assert first.recv(timeout=30)  # it is heard, and so has its place
+            events, code = told(service.stream, [opening()])
             assert events[0]["detail"] == "1 streams are open, as many as may be; try again in a moment"
             assert code == 1013
         until(lambda: not service.server.server_state.tasks)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import pytest
 from starlette.websockets import WebSocket
 
 from hearfelt.inference.recognizer import Recognizer
@@ -134,3 +135,24 @@ def test_a_socket_that_the_server_closed_meanwhile_is_left_alone() -> None:
 
     with ThreadPoolExecutor(1) as threads:
         assert asyncio.run(run()) == ["websocket.accept", "websocket.close"]
+
+
+def test_what_nobody_foresaw_closes_the_socket_and_says_nothing_of_itself() -> None:
+    def broken(_: Opening) -> Stream:
+        raise RuntimeError("my secret")
+
+    async def run() -> list[dict[str, Any]]:
+        ends = Ends(text(rate_hz=RATE, encoding="pcm16"))
+        socket = WebSocket({"type": "websocket", "headers": []}, ends.receive, ends.send)  # type: ignore[arg-type]
+        await socket.accept()
+        session = StreamSession(socket, broken, threads, StreamSettings())
+        with pytest.raises(RuntimeError):
+            await session.run()
+        assert session.code == 1011
+        return ends.sent
+
+    with ThreadPoolExecutor(1) as threads:
+        sent = asyncio.run(run())
+    assert json.loads(sent[1]["text"])["detail"] == "a fault in hearfelt itself; its log says where"
+    assert sent[2]["code"] == 1011
+    assert "secret" not in str(sent)

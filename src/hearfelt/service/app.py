@@ -16,7 +16,7 @@ from hearfelt.service.about import cards_router, docs_router, health_router
 from hearfelt.service.hearing import hearing_router
 from hearfelt.service.keys import Keys, Rates
 from hearfelt.service.live import add_live
-from hearfelt.service.measures import LOG, Measures
+from hearfelt.service.measures import Measures
 from hearfelt.service.problems import RefusedError, add_problems, of_error, of_fault
 from hearfelt.service.schemas import ErrorDocument
 from hearfelt.service.settings import ServiceSettings
@@ -62,7 +62,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.include_router(cards_router(settings), dependencies=known)
     app.include_router(health_router(workers))
     app.include_router(docs_router(app, measures))
-    add_live(app, settings, allows=keys.allow if keys else None)
+    add_live(app, settings, allows=keys.allow if keys else None, rates=rates, measures=measures)
     _describe_problems(app)
     return app
 
@@ -80,8 +80,8 @@ def _add_way(app: FastAPI, settings: ServiceSettings, measures: Measures) -> Non
             try:
                 response = await go_on(request)
             except Exception as fault:  # it is answered and told of like everything else
-                LOG.exception("fault")
-                response = of_fault(fault)
+                measures.note_fault(fault)
+                response = of_fault()
         else:
             whose = f"pages of {str(origin)[:100]} may not ask here"
             response = of_error(RefusedError(403, f"{whose}; whoever runs this service can allow their origin"))

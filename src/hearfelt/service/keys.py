@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from hearfelt.errors import HearfeltError
 from hearfelt.service.problems import RefusedError
@@ -96,17 +96,23 @@ class Rates:
         Raises:
             RefusedError: 429.
         """
-        key = key_of(request) if self._by_key else None
-        asker = key or (request.client.host if request.client else "")
-        if wait_s := self.wait_s(_digest(asker).hex()):
-            sentence = f"more than {self._per_minute} requests in a minute; try again in {wait_s} s"
-            raise RefusedError(429, sentence, {"Retry-After": str(wait_s)})
+        if wait_s := self.wait_s(self.asker(request, key_of(request))):
+            raise RefusedError(429, self.sentence(wait_s), {"Retry-After": str(wait_s)})
+
+    def asker(self, connection: HTTPConnection, key: str | None) -> str:
+        """Tell whose bucket a connection with this key takes from."""
+        address = connection.client.host if connection.client else ""
+        return _digest((key if self._by_key else None) or address).hex()
+
+    def sentence(self, wait_s: int) -> str:
+        """Say to somebody that it was too often."""
+        return f"more than {self._per_minute} requests in a minute; try again in {wait_s} s"
 
 
-def key_of(request: Request) -> str | None:
-    """Find the key that a request brings."""
-    kind, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if kind.casefold() == "bearer" else request.headers.get("x-api-key")
+def key_of(connection: HTTPConnection) -> str | None:
+    """Find the key that a request or a socket brings in its head."""
+    kind, _, key = connection.headers.get("authorization", "").partition(" ")
+    return key.strip() if kind.casefold() == "bearer" else connection.headers.get("x-api-key")
 
 
 def read_keys(path: Path) -> tuple[str, ...]:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+import time
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from typing import Protocol
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final, Protocol
 
 from fastapi import APIRouter, FastAPI, WebSocket
 from starlette.responses import JSONResponse
 
 from hearfelt.inference.stream import Stream
-from hearfelt.service.stream_admission import StreamPlaces, is_loopback, is_welcome
+from hearfelt.service.keys import Rates
+from hearfelt.service.measures import Measures
+from hearfelt.service.problems import problem
+from hearfelt.service.stream_admission import is_loopback, is_welcome
+from hearfelt.service.stream_door import KeyCheck, StreamDoor
 from hearfelt.service.stream_models import StreamModels
 from hearfelt.service.stream_page import page_router
-from hearfelt.service.stream_protocol import BUSY, NOT_ALLOWED, Opening, StreamError, error_text
-from hearfelt.service.stream_session import StreamSession, close_with
+from hearfelt.service.stream_protocol import Opening
+from hearfelt.service.stream_session import StreamSession
 from hearfelt.service.stream_settings import StreamSettings
 
 __all__ = ["LiveSettings", "add_live"]
 
-KeyCheck = Callable[[str | None], bool]
+_ROUTE: Final = "/v1/stream"
 
 
 class LiveSettings(Protocol):
@@ -43,22 +48,31 @@ class LiveSettings(Protocol):
         """Limits on live streams."""
 
 
-def add_live(app: FastAPI, settings: LiveSettings, *, allows: KeyCheck | None = None) -> None:
+def add_live(
+    app: FastAPI,
+    settings: LiveSettings,
+    *,
+    allows: KeyCheck | None = None,
+    rates: Rates | None = None,
+    measures: Measures | None = None,
+) -> None:
     """Give a service the live page and the socket that it speaks through.
 
     Args:
         app: the service.
         settings: its settings.
         allows: tells whether a key, or none, is good enough; left out, everybody is welcome.
+        rates: how often each may come.
+        measures: count and tell of streams; left out, there is the log alone.
     """
     models = StreamModels(settings.models)
+    door = StreamDoor(settings.streams.most, allows=allows, rates=rates)
     app.include_router(page_router(models, settings.streams.frame_ancestors, needs_key=allows is not None))
-    app.include_router(_stream_router(models, settings, allows))
+    app.include_router(_stream_router(models, settings, door, measures or Measures()))
 
 
-def _stream_router(models: StreamModels, settings: LiveSettings, allows: KeyCheck | None) -> APIRouter:
+def _stream_router(models: StreamModels, settings: LiveSettings, door: StreamDoor, measures: Measures) -> APIRouter:
     limits = settings.streams
-    places = StreamPlaces(limits.most)
     threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="stream")
 
     @asynccontextmanager
@@ -68,9 +82,12 @@ def _stream_router(models: StreamModels, settings: LiveSettings, allows: KeyChec
 
     router = APIRouter(lifespan=lifespan)
 
-    @router.websocket("/v1/stream")
+    def begin(opening: Opening) -> Stream:
+        return models.load(opening.model).stream(opening.rate_hz)
+
+    @router.websocket(_ROUTE)
     async def stream(websocket: WebSocket) -> None:
-        headers = websocket.headers
+        begun, headers = time.monotonic(), websocket.headers
         if not is_welcome(
             headers.get("origin"),
             headers.get("host", ""),
@@ -78,36 +95,26 @@ def _stream_router(models: StreamModels, settings: LiveSettings, allows: KeyChec
             is_local=is_loopback(settings.host),
         ):
             await websocket.send_denial_response(_foreign(headers["origin"]))
+            measures.note(_ROUTE, "GET", 403, begun)
             return
 
-        def begin(opening: Opening) -> Stream:
-            key = opening.key if opening.key is not None else _key_in_headers(websocket)
-            if allows is not None and not allows(key):
-                wanted = "send one as the header Authorization: Bearer KEY, or as key in the first message"
-                raise StreamError(f"{'no key came' if key is None else 'this key is not known'}; {wanted}", NOT_ALLOWED)
-            return models.load(opening.model).stream(opening.rate_hz)
+        @contextmanager
+        def admitted(opening: Opening) -> Iterator[None]:
+            with door.entered(websocket, opening.key), measures.hearing_stream():
+                yield
 
-        with places.taken() as is_taken:
-            await websocket.accept()
-            if is_taken:
-                await StreamSession(websocket, begin, threads, limits).run()
-            else:
-                await _refuse(websocket, f"{limits.most} streams are open, as many as may be; try again in a moment")
+        await websocket.accept()
+        session = StreamSession(websocket, begin, threads, limits, admit=admitted)
+        try:
+            await session.run()
+        except Exception as fault:  # told of like those of requests
+            measures.note_fault(fault)
+        finally:
+            measures.note_stream(session.code, session.heard_s, begun)
 
     return router
 
 
-async def _refuse(websocket: WebSocket, detail: str) -> None:
-    await websocket.send_text(error_text(detail))
-    await close_with(websocket, BUSY)
-
-
 def _foreign(origin: str) -> JSONResponse:
     detail = f"pages of {origin[:100]} may not listen here; whoever runs this service can allow their origin"
-    problem = {"type": "about:blank", "title": "Forbidden", "status": 403, "detail": detail}
-    return JSONResponse(problem, 403, media_type="application/problem+json")
-
-
-def _key_in_headers(websocket: WebSocket) -> str | None:
-    kind, _, key = websocket.headers.get("authorization", "").partition(" ")
-    return key.strip() if kind.casefold() == "bearer" else websocket.headers.get("x-api-key")
+    return problem(403, detail)

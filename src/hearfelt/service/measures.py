@@ -1,33 +1,32 @@
-"""What the service tells Prometheus of itself, and one line of its log for each request; never what was heard."""
+"""What the service tells Prometheus of itself, and a line in its log for each request and stream."""
 
 from __future__ import annotations
 
-import json
-import logging
 import time
-import traceback
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from hearfelt.service.logs import LOG
 from hearfelt.service.workers import Workers
 
-__all__ = ["LOG", "JsonLines", "Measures"]
+__all__ = ["Measures"]
 
-LOG: Final = logging.getLogger("hearfelt.service")
 _SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# Close codes that are told apart: a client may send any of thousands, and each would be a count of its own.
+_CODES: Final = (1000, 1001, 1005, 1006, 1007, 1008, 1009, 1011, 1012, 1013, 3000, 3008)
 
 
 class Measures:
     """Counts of one service.
 
     Args:
-        workers: whose queue is watched.
+        workers: whose queue is watched; nothing where there are only streams.
     """
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers | None = None) -> None:
         self._registry = CollectorRegistry()
         self.requests = Counter("hearfelt_requests", "Requests answered.", ("route", "status"), registry=self._registry)
         self.seconds = Histogram(
@@ -38,6 +37,15 @@ class Measures:
             registry=self._registry,
         )
         self.sound = Counter("hearfelt_sound_seconds", "Seconds of sound answered.", registry=self._registry)
+        self.faults = Counter("hearfelt_faults", "Errors that nobody foresaw.", registry=self._registry)
+        self.streams = Counter(
+            "hearfelt_streams", "Live streams that ended, by close code.", ("code",), registry=self._registry
+        )
+        self.open = Gauge("hearfelt_streams_open", "Live streams that are heard.", registry=self._registry)
+        if workers is not None:
+            self._watch(workers)
+
+    def _watch(self, workers: Workers) -> None:
         watched: Mapping[str, tuple[str, Callable[[], float]]] = {
             "hearfelt_jobs_waiting": ("Sounds that wait for a process.", lambda: workers.waiting),
             "hearfelt_jobs_running": ("Sounds that are being answered.", lambda: workers.running),
@@ -62,31 +70,31 @@ class Measures:
             "request", extra={"facts": {"method": method, "route": route, "status": status, "s": round(took_s, 4)}}
         )
 
+    @contextmanager
+    def hearing_stream(self) -> Iterator[None]:
+        """Count a live stream that was let in as open until the block ends, and write that it has begun."""
+        LOG.info("stream begun")
+        with self.open.track_inprogress():
+            yield
+
+    def note_stream(self, code: int, heard_s: float, begun: float) -> None:
+        """Count a live stream that has ended, or was not let in, and write its line.
+
+        Args:
+            code: with which its socket closed.
+            heard_s: seconds of sound.
+            begun: when the socket was opened, by ``time.monotonic()``.
+        """
+        self.streams.labels(str(code) if code in _CODES else "other").inc()
+        self.sound.inc(heard_s)
+        facts = {"code": code, "s": round(time.monotonic() - begun, 4), "sound_s": round(heard_s, 4)}
+        LOG.info("stream", extra={"facts": facts})
+
+    def note_fault(self, fault: BaseException) -> None:
+        """Count an error that nobody foresaw, and write where it arose."""
+        self.faults.inc()
+        LOG.error("fault", exc_info=fault)
+
     def text(self) -> bytes:
         """Give all of it as Prometheus reads it."""
         return generate_latest(self._registry)
-
-
-class JsonLines(logging.Formatter):
-    """Writes each record as one JSON object on a line.
-
-    Example:
-        >>> record = logging.LogRecord("a", logging.INFO, "", 0, "started", (), None)
-        >>> sorted(json.loads(JsonLines().format(record)))
-        ['event', 'level', 'time']
-    """
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
-        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        line: dict[str, object] = {"time": f"{at}Z", "level": record.levelname.lower(), "event": record.getMessage()}
-        line |= getattr(record, "facts", {})
-        if record.exc_info and record.exc_info[1]:
-            line |= _place(record.exc_info[1])
-        return json.dumps(line)
-
-
-def _place(fault: BaseException) -> dict[str, object]:
-    """Tell where a fault arose; not its message, which may hold what a visitor sent."""
-    frames = traceback.extract_tb(fault.__traceback__)
-    return {"fault": type(fault).__name__, "at": [f"{Path(one.filename).name}:{one.lineno}" for one in frames[-8:]]}

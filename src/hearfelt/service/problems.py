@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse
 from hearfelt.errors import HearfeltError, http_status
 from hearfelt.service.worker_errors import BusyError
 
-__all__ = ["RETRY_AFTER_S", "RefusedError", "add_problems", "of_error", "of_fault", "problem"]
+__all__ = ["FAULT", "RETRY_AFTER_S", "RefusedError", "add_problems", "of_error", "of_fault", "problem"]
 
+FAULT: Final = "a fault in hearfelt itself; its log says where"
 RETRY_AFTER_S: Final = 2
 _PLAIN: Final = {
     404: "there is nothing at this address; /docs lists what there is",
@@ -56,9 +57,9 @@ def of_error(error: HearfeltError) -> JSONResponse:
     return problem(http_status(error), str(error))
 
 
-def of_fault(fault: Exception) -> JSONResponse:
-    """Make the problem document of an error that nobody foresaw; what it says itself might tell of a visitor."""
-    return problem(500, f"a fault in hearfelt itself ({type(fault).__name__}); its log says where")
+def of_fault() -> JSONResponse:
+    """Make the problem document of an error that nobody foresaw; what it is, only the log says."""
+    return problem(500, FAULT)
 
 
 def add_problems(app: FastAPI) -> None:

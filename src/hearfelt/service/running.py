@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import uvicorn
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.service.app import create_app
-from hearfelt.service.measures import LOG, JsonLines
+from hearfelt.service.logs import log_as_json
 from hearfelt.service.settings import ServiceSettings
 
 __all__ = ["serve"]
@@ -33,10 +32,7 @@ def serve(settings: ServiceSettings, *, told: Callable[[str], None]) -> None:
         Recognizer.load(model, threads=1)
     listening = _listening(settings)
     host, port = listening.getsockname()[:2]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
-    LOG.addHandler(handler)
-    LOG.setLevel(logging.INFO)
+    log_as_json(sys.stderr)
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,

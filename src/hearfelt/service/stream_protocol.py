@@ -16,6 +16,7 @@ __all__ = [
     "BUSY",
     "ENDED",
     "FAILED",
+    "GONE",
     "NOT_ALLOWED",
     "NOT_SOUND",
     "OVER_LIMIT",
@@ -32,6 +33,7 @@ __all__ = [
 
 # Close codes: 1000 to 1013 are those of RFC 6455 and its registry, 3000 and 3008 of the same registry at IANA.
 ENDED: Final = 1000
+GONE: Final = 1006  # never sent: the other side went without a word, or was cut off
 NOT_SOUND: Final = 1007  # what came is not what was announced
 OVER_LIMIT: Final = 1008
 TOO_LARGE: Final = 1009

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -12,9 +13,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.moments import Moment, Now
 from hearfelt.inference.stream import Stream
+from hearfelt.service.problems import FAULT
 from hearfelt.service.stream_protocol import (
     ENDED,
     FAILED,
+    GONE,
     NOT_SOUND,
     OVER_LIMIT,
     TIMED_OUT,
@@ -34,7 +37,10 @@ __all__ = ["StreamSession", "close_with"]
 _TOGETHER_S: Final = 0.02  # tiny messages are gathered until there is this much
 _AT_ONCE_S: Final = 0.5  # and large ones divided, so that streams take turns
 
+_CLOSING_S: Final = 1.0  # for what was sent before to be taken
+
 Begin = Callable[[Opening], Stream]
+Admit = Callable[[Opening], AbstractContextManager[None]]
 
 
 class StreamSession:
@@ -45,31 +51,77 @@ class StreamSession:
 
     Args:
         websocket: accepted.
-        begin: checks the first message and gives the stream; it is called in a thread.
+        begin: gives the stream that the first message asks for; it is called in a thread.
         threads: where sound is heard.
         settings: the limits.
+        admit: says whether there may be a stream after this first message; it is left when the stream has ended.
+
+    Attributes:
+        code: with which the socket was closed, by either side.
     """
 
-    def __init__(self, websocket: WebSocket, begin: Begin, threads: Executor, settings: StreamSettings) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        begin: Begin,
+        threads: Executor,
+        settings: StreamSettings,
+        *,
+        admit: Admit = lambda _: nullcontext(),
+    ) -> None:
         self._socket, self._begin, self._threads, self._settings = websocket, begin, threads, settings
+        self._admit, self._place = admit, ExitStack()
         self._stream: Stream | None = None
+        self.code = GONE
         self._loop = asyncio.get_running_loop()
         self._must_end_at = self._loop.time() + settings.longest_s
 
+    @property
+    def heard_s(self) -> float:
+        """Seconds of sound that were heard."""
+        return self._stream.heard_s if self._stream is not None else 0.0
+
     async def run(self) -> None:
-        """Hear until the client ends, vanishes, or has to be told why it cannot go on."""
+        """Hear until the client ends, vanishes, or has to be told why it cannot go on.
+
+        Raises:
+            Exception: what nobody foresaw, when the client has been told that there is something.
+        """
+        with self._place:
+            try:
+                await self._hear_or_refuse()
+            except WebSocketDisconnect as gone:
+                self.code = gone.code
+            except TimeoutError:  # it does not take what it is sent
+                return
+            except Exception:
+                with suppress(WebSocketDisconnect, TimeoutError):
+                    await self._refuse(FAULT, FAILED)
+                raise
+
+    async def _hear_or_refuse(self) -> None:
+        """Hear to the end; or send what was heard so far, and why there will be no more."""
         try:
             await self._hear()
-        except (WebSocketDisconnect, TimeoutError):  # it is gone, or does not take what it is sent
-            return
         except HearfeltError as error:
-            await self._end_with(error)
+            if self._stream is not None:
+                await self._tell(await self._loop.run_in_executor(self._threads, self._stream.finish))
+            await self._refuse(str(error), error.code if isinstance(error, StreamError) else NOT_SOUND)
+
+    async def _refuse(self, sentence: str, code: int) -> None:
+        await self._send(error_text(sentence))
+        await self._close(code)
+
+    async def _close(self, code: int) -> None:
+        self.code = code
+        await close_with(self._socket, code)
 
     async def _hear(self) -> None:
         said = await self._received(self._settings.opening_s)
         if not isinstance(said, str):
             raise StreamError("sound came first; the first message is a text with rate_hz and encoding", NOT_SOUND)
         opening = read_opening(said)
+        self._place.enter_context(self._admit(opening))
         stream = self._stream = await self._loop.run_in_executor(self._threads, self._begin, opening)
         sound = SampleBytes(opening.encoding, opening.rate_hz)
         while True:
@@ -88,7 +140,7 @@ class StreamSession:
                 f"the sound ended within a sample, {sound.left} bytes into it; a sample has {wanted}", NOT_SOUND
             )
         await self._tell(await self._loop.run_in_executor(self._threads, stream.finish))
-        await close_with(self._socket, ENDED)
+        await self._close(ENDED)
 
     async def _received(self, patience_s: float) -> str | bytes:
         """Wait for the next message.
@@ -105,7 +157,7 @@ class StreamSession:
                 raise self._too_long() from None
             raise StreamError(f"nothing came for {patience_s:g} s; begin a new stream", TIMED_OUT) from None
         if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", FAILED))
+            raise WebSocketDisconnect(message.get("code", GONE))
         said: str | bytes | None = message.get("text")
         if said is None:
             said = message.get("bytes") or b""
@@ -130,18 +182,7 @@ class StreamSession:
         try:
             await asyncio.wait_for(self._socket.send_text(text), self._settings.idle_s)
         except RuntimeError as error:  # the server has closed the socket by itself, and has not said so yet
-            raise WebSocketDisconnect(FAILED) from error
-
-    async def _end_with(self, error: HearfeltError) -> None:
-        """Send what was heard so far, and why there will be no more."""
-        code = error.code if isinstance(error, StreamError) else NOT_SOUND
-        try:
-            if self._stream is not None:
-                await self._tell(await self._loop.run_in_executor(self._threads, self._stream.finish))
-            await self._send(error_text(str(error)))
-        except (WebSocketDisconnect, TimeoutError):
-            return
-        await close_with(self._socket, code)
+            raise WebSocketDisconnect(GONE) from error
 
     def _too_long(self) -> StreamError:
         return StreamError(f"a stream may last {self._settings.longest_s:g} s; begin a new one", OVER_LIMIT)
@@ -150,6 +191,6 @@ class StreamSession:
 async def close_with(websocket: WebSocket, code: int) -> None:
     """Close a socket, without waiting for a client that takes nothing."""
     try:
-        await asyncio.wait_for(websocket.close(code), 1.0)
+        await asyncio.wait_for(websocket.close(code), _CLOSING_S)
     except (WebSocketDisconnect, TimeoutError, RuntimeError):  # it is closed, or nobody is there
         return

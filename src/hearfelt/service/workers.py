@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -15,6 +14,7 @@ from typing import Any, Final, Literal
 
 from hearfelt import errors
 from hearfelt.errors import HearfeltError
+from hearfelt.service.logs import LOG
 from hearfelt.service.worker_errors import BusyError, CrashedError, TooLongError, TooMuchMemoryError
 from hearfelt.service.worker_settings import WorkerSettings
 from hearfelt.service.working import LENGTH_BYTES, framed
@@ -22,7 +22,6 @@ from hearfelt.service.working import LENGTH_BYTES, framed
 __all__ = ["Job", "Workers"]
 
 _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_LOG: Final = logging.getLogger("hearfelt.service")
 _SECRET: Final = ("HEARFELT_API_KEYS",)  # nothing that reads strangers' files knows them
 _LONGEST_ANSWER: Final = 1 << 28  # 256 MiB; what is longer is no answer of ours
 _LATER_S: Final = 5.0  # how much later than its own alarm a process is ended from here
@@ -208,7 +207,7 @@ class Workers:
                     self._free.put_nowait(process)
                     return
                 await self._ended(process)
-            _LOG.warning("a process that answers did not start", extra={"facts": {"reason": reason}})
+            LOG.warning("a process that answers did not start", extra={"facts": {"reason": reason}})
             await asyncio.sleep(wait_s)  # a machine without memory is not helped by trying at once
             wait_s = min(2 * wait_s, 30.0)
 

@@ -1,0 +1,60 @@
+"""The service's log: one JSON object a line, for what it did and for what went wrong; never what was sent or heard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import traceback
+from pathlib import Path
+from typing import Final, TextIO
+
+__all__ = ["LOG", "JsonLines", "log_as_json", "place_of"]
+
+LOG: Final = logging.getLogger("hearfelt.service")
+_FRAMES: Final = 8  # of a traceback, the innermost
+
+
+class JsonLines(logging.Formatter):
+    """Writes each record as one JSON object on a line.
+
+    Example:
+        >>> record = logging.LogRecord("a", logging.INFO, "", 0, "started", (), None)
+        >>> sorted(json.loads(JsonLines().format(record)))
+        ['event', 'level', 'logger', 'time']
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record; of others' messages the first line, for asyncio's go on with all that was going on."""
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        event = record.getMessage().strip().partition("\n")[0]
+        line: dict[str, object] = {"time": f"{at}Z", "level": record.levelname.lower(), "event": event}
+        if record.name != LOG.name:
+            line["logger"] = record.name
+        line |= getattr(record, "facts", {})
+        if record.exc_info and record.exc_info[1]:
+            line |= place_of(record.exc_info[1])
+        return json.dumps(line)
+
+
+def place_of(fault: BaseException) -> dict[str, object]:
+    """Tell where a fault arose; not its message, which may hold what a visitor sent.
+
+    Example:
+        >>> place_of(ValueError("my secret.wav"))
+        {'fault': 'ValueError', 'at': []}
+    """
+    frames = traceback.extract_tb(fault.__traceback__)[-_FRAMES:]
+    return {"fault": type(fault).__name__, "at": [f"{Path(one.filename).name}:{one.lineno}" for one in frames]}
+
+
+def log_as_json(file: TextIO) -> None:
+    """Write the log of this whole process to a file as JSON lines: the service's, and warnings of everybody else.
+
+    uvicorn and asyncio tell of their troubles through ``logging``, too; without this each would be many lines.
+    """
+    handler = logging.StreamHandler(file)
+    handler.setFormatter(JsonLines())
+    logging.getLogger().addHandler(handler)
+    logging.captureWarnings(True)
+    LOG.setLevel(logging.INFO)
