@@ -176,14 +176,119 @@ def test_a_finished_job_begins_anew(clips: Path, sound_model: Path, tmp_path: Pa
     assert run_job(job, workers=1).rows == (first.rows or 0) + 1
 
 
-def test_a_job_that_was_killed_while_it_tidied_up_is_complete(tmp_path: Path, sound_model: Path) -> None:
-    table = tmp_path / "emotions.csv"
-    folder = Path(folder_of(str(table)))
-    folder.mkdir()
-    for name in ("finished", "plan.json", "part-0000003.jsonl"):
-        (folder / name).write_text("")
-    assert run_job(Job((str(tmp_path),), str(table), str(sound_model))) == Outcome(None, None, None)
+def killed_while_it_tidied_up(job: Job, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Leave the table whole, and beside it the mark of the job with everything that should be gone."""
+
+    def killed(folder: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hearfelt.batch.parts.clear", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_job(job, workers=1)
+    return Path(folder_of(job.out))
+
+
+@pytest.mark.parametrize("gone", ["nothing", "part-*", "p*"])
+def test_a_job_that_was_killed_while_it_tidied_up_is_complete(
+    gone: str, clips: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job((str(clips / "deep"),), str(tmp_path / "emotions.csv"), str(sound_model))
+    folder = killed_while_it_tidied_up(job, monkeypatch)
+    for path in folder.glob(gone):
+        path.unlink()
+    written = Path(job.out).stat()
+    assert run_job(job) == Outcome(None, None, None)
+    assert Path(job.out).stat().st_mtime_ns == written.st_mtime_ns
+    assert [path.name for path in tmp_path.iterdir()] == ["emotions.csv"]
+
+
+@pytest.mark.parametrize("gone", ["nothing", "p*"])
+def test_that_another_job_is_complete_says_nothing_about_this_one(
+    gone: str, clips: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Job((str(clips / "deep"),), str(tmp_path / "emotions.csv"), str(sound_model))
+    others = {
+        "inputs": Job((str(clips / "deep" / "er"),), first.out, first.model),
+        "model": Job(first.inputs, first.out, "classic"),
+        "kind of row": Job(first.inputs, first.out, first.model, timeline=True),
+    }
+    for other in others.values():
+        folder = killed_while_it_tidied_up(first, monkeypatch)
+        for path in folder.glob(gone):
+            path.unlink()
+        assert run_job(other, workers=1).done_before == 0
+        run_job(Job(other.inputs, str(tmp_path / "wanted.csv"), other.model, other.timeline), workers=1)
+        assert Path(first.out).read_bytes() == (tmp_path / "wanted.csv").read_bytes()
+        assert not folder.exists()
+
+
+def test_a_complete_job_whose_table_was_taken_away_writes_it_again(
+    clips: Path,
+    sound_model: Path,
+    one_by_one: dict[str, dict[str, float] | None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = Job((str(clips),), str(tmp_path / "emotions.csv"), str(sound_model))
+    folder = killed_while_it_tidied_up(job, monkeypatch)
+    Path(job.out).unlink()
+    next(folder.glob("part-*")).unlink()
+    assert 0 < run_job(job, workers=1).done_before < CLIPS + BROKEN
+    check(Path(job.out), one_by_one)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("mark", ["0" * 64 + "\n", "\n", ""])
+def test_the_mark_of_another_job_does_not_end_this_one_nor_cost_it_its_parts(
+    mark: str, clips: Path, sound_model: Path, one_by_one: dict[str, dict[str, float] | None], tmp_path: Path
+) -> None:
+    job = Job((str(clips),), str(tmp_path / "emotions.csv"), str(sound_model))
+    begun(job)
+    (Path(folder_of(job.out)) / "finished").write_text(mark)
+    Path(job.out).write_text("another job's table")
+    with pytest.raises(HearfeltError, match="was begun with other inputs"):
+        run_job(Job((str(clips / "deep"),), job.out, job.model), workers=1)
+    (Path(folder_of(job.out)) / "finished").write_text(mark)
+    assert run_job(job, workers=1).done_before >= 7
+    check(Path(job.out), one_by_one)
+
+
+def test_a_complete_job_leaves_the_parts_of_another_that_is_not(
+    clips: Path,
+    sound_model: Path,
+    one_by_one: dict[str, dict[str, float] | None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = Job((str(clips),), str(tmp_path / "emotions.csv"), str(sound_model))
+    begun(other)
+    kept = shutil.move(folder_of(other.out), tmp_path / "kept")
+    complete = Job((str(clips / "deep"),), other.out, other.model)
+    folder = killed_while_it_tidied_up(complete, monkeypatch)
+    for path in folder.glob("p*"):
+        path.unlink()
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
+    assert run_job(complete) == Outcome(None, None, None)
+    assert {path.name for path in folder.iterdir()} == {path.name for path in Path(kept).iterdir()}
+    assert run_job(other, workers=1).done_before >= 7
+    check(Path(other.out), one_by_one)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_what_no_batch_has_written_is_never_removed(
+    fresh: bool, clips: Path, sound_model: Path, tmp_path: Path
+) -> None:
+    job = Job((str(clips / "deep"),), str(tmp_path / "emotions.csv"), str(sound_model))
+    folder = Path(folder_of(job.out))
+    folder.mkdir()
+    (folder / "precious.wav").write_text("sound")
+    (folder / "part-0000000.jsonl").write_text("")
+    with pytest.raises(
+        HearfeltError, match=r"emotions\.csv\.parts: precious\.wav is there, which is no part of a batch"
+    ):
+        run_job(job, workers=1, fresh=fresh)
+    assert sorted(path.name for path in folder.iterdir()) == ["part-0000000.jsonl", "precious.wav"]
 
 
 def test_leftovers_without_a_plan_are_not_taken_for_answers(clips: Path, sound_model: Path, tmp_path: Path) -> None:

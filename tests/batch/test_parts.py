@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.batch.parts import alone_in, finish, merged, open_part, sweep
+from hearfelt.batch.parts import (
+    alone_in,
+    clear,
+    finish,
+    finished_job,
+    merged,
+    open_part,
+    refuse_strangers,
+    sweep,
+)
 from hearfelt.batch.plan import Part, read_parts, write_parts
 from hearfelt.batch.sources import Source
 from hearfelt.errors import HearfeltError
@@ -73,9 +82,28 @@ def test_a_folder_is_held_by_one(tmp_path: Path) -> None:
             alone_in(folder, table),
         ):
             pass
-        finish(folder)
+        finish(folder, "0" * 64)
     with alone_in(folder, table):
         pass
+
+
+def test_a_mark_names_its_job(tmp_path: Path) -> None:
+    (tmp_path / "finished").write_text(f"{'a' * 64}\n")
+    assert finished_job(str(tmp_path)) == "a" * 64
+    (tmp_path / "finished").write_bytes(b"\xff")
+    assert len(finished_job(str(tmp_path))) == 1
+
+
+def test_only_what_a_batch_has_written_is_taken_for_a_part(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    refuse_strangers(folder, {"finished", "plan.json", "plan.jsonl", "part-0000000.jsonl", ".DS_Store"})
+    for name in ("part-0000000.json", "part-1.jsonl", "a.wav", "finished.txt"):
+        with pytest.raises(HearfeltError, match=f"{name} is there, which is no part of a batch"):
+            refuse_strangers(folder, {name, "plan.json"})
+        (tmp_path / name).write_text("")
+    (tmp_path / "plan.json").write_text("")
+    clear(folder)
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:

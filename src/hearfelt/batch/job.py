@@ -13,9 +13,19 @@ from typing import Any, Final
 
 from hearfelt.batch.local import answer_here, usable_cores
 from hearfelt.batch.manifest import is_manifest, manifest_digest
-from hearfelt.batch.parts import FINISHED, alone_in, clear, finish, folder_of, merged, sweep
-from hearfelt.batch.places import absolute, is_folder, names_in, same_as, shown, write_place
-from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, read_parts, read_plan, write_parts, write_plan
+from hearfelt.batch.parts import (
+    FINISHED,
+    alone_in,
+    clear,
+    finish,
+    finished_job,
+    folder_of,
+    merged,
+    refuse_strangers,
+    sweep,
+)
+from hearfelt.batch.places import absolute, is_folder, is_there, names_in, remove_place, same_as, shown, write_place
+from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, fingerprint, read_parts, read_plan, write_parts, write_plan
 from hearfelt.batch.sources import Source, find_sources
 from hearfelt.batch.tables import columns, table_format, write_table
 from hearfelt.batch.task import Channels, Task
@@ -95,10 +105,10 @@ def run_job(
     folder = folder_of(out)
     with _told(job.out), alone_in(folder, out):
         sweep(folder)
-        names = names_in(folder)
-        if FINISHED in names and not fresh:
-            return _finished(folder)
-        if fresh or PLAN not in names:
+        refuse_strangers(folder, names_in(folder))
+        if not fresh and _was_finished(job, task, folder, out):
+            return Outcome(None, None, None)
+        if fresh or PLAN not in names_in(folder):
             clear(folder)
         crew = _Crew(task, workers, ray)
         with closing(crew):
@@ -106,7 +116,7 @@ def run_job(
             before = _answered(plan, crew, folder, watcher)
         watcher.assembling()
         rows, failed = _assembled(plan, folder, out, form)
-        finish(folder)
+        finish(folder, fingerprint(plan.identity))
     return Outcome(plan.size.sources, rows, failed, before)
 
 
@@ -243,10 +253,19 @@ def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def _finished(folder: str) -> Outcome:
-    """Clear away what is left of a job whose table is there."""
-    finish(folder)
-    return Outcome(None, None, None)
+def _was_finished(job: Job, task: Task, folder: str, out: str) -> bool:
+    """Tell whether this very job was complete and only its parts are left, and tidy up after whichever it was."""
+    names = names_in(folder)
+    if FINISHED not in names:
+        return False
+    finished, own = finished_job(folder), fingerprint(_identity(job, task))
+    begun = fingerprint(read_plan(folder).identity) if PLAN in names else finished
+    is_complete = finished == own and is_there(out)
+    if begun == finished and (is_complete or finished != own):
+        clear(folder)
+    else:  # what lies there is still wanted: by another job, or by this one, whose table was taken away
+        remove_place(f"{folder}/{FINISHED}")
+    return is_complete
 
 
 def _has_magic(place: str) -> bool:

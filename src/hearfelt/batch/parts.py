@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,14 +15,27 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from hearfelt.batch import objects
-from hearfelt.batch.places import names_in, open_place, read_place, remove_place, write_place
-from hearfelt.batch.plan import Part, read_parts
+from hearfelt.batch.places import names_in, open_place, read_place, remove_place, shown, write_place
+from hearfelt.batch.plan import PARTS, PLAN, Part, read_parts
 from hearfelt.errors import HearfeltError
 from hearfelt.files import remove_parts
 
-__all__ = ["FINISHED", "PartFile", "alone_in", "clear", "finish", "folder_of", "merged", "open_part", "sweep"]
+__all__ = [
+    "FINISHED",
+    "PartFile",
+    "alone_in",
+    "clear",
+    "finish",
+    "finished_job",
+    "folder_of",
+    "merged",
+    "open_part",
+    "refuse_strangers",
+    "sweep",
+]
 
-FINISHED: Final = "finished"  # the table is written; what is left of the folder may go
+FINISHED: Final = "finished"  # the table of the job named in it is written; what is left of the folder may go
+_PART: Final = re.compile(r"part-[0-9]{7,}\.jsonl")
 
 
 def folder_of(table: str) -> str:
@@ -85,22 +99,47 @@ def sweep(folder: str) -> None:
         remove_parts(Path(folder))
 
 
+def refuse_strangers(folder: str, names: Iterable[str]) -> None:
+    """Refuse a folder that holds what no batch has written, since that would go away with the parts.
+
+    Raises:
+        HearfeltError: if there is such a thing; hidden files are let alone.
+    """
+    for name in sorted(names):
+        if not name.startswith(".") and not _is_own(name):
+            raise HearfeltError(
+                f"{folder}: {shown(name)} is there, which is no part of a batch; move it away, or name another table"
+            )
+
+
 def clear(folder: str) -> None:
     """Empty a folder; its mark goes last, so that nothing is taken for unfinished while it goes."""
     if objects.is_url(folder):
         remove_place(folder, folder=True)
         return
-    for name in sorted(names_in(folder), key=lambda name: name == FINISHED):
+    for name in sorted(filter(_is_own, names_in(folder)), key=lambda name: name == FINISHED):
         remove_place(f"{folder}/{name}")
 
 
-def finish(folder: str) -> None:
-    """Mark a folder as done with, and remove it."""
+def finish(folder: str, job: str) -> None:
+    """Mark a folder as done with, and empty it.
+
+    Args:
+        folder: with the parts.
+        job: fingerprint of the job whose table is written.
+    """
     with write_place(f"{folder}/{FINISHED}") as file:
-        file.write(b"\n")
+        file.write(f"{job}\n".encode())
     clear(folder)
-    if not objects.is_url(folder):
-        Path(folder).rmdir()
+
+
+def finished_job(folder: str) -> str:
+    """Give the fingerprint of the job that a folder's mark is of; a mark that is damaged is of none."""
+    return read_place(f"{folder}/{FINISHED}").decode("ascii", "replace").strip()
+
+
+def _is_own(name: str) -> bool:
+    return name in (FINISHED, PLAN, PARTS) or _PART.fullmatch(name) is not None
 
 
 class PartFile:

@@ -17,6 +17,7 @@ from hearfelt.files import atomic_write
 __all__ = [
     "absolute",
     "is_folder",
+    "is_there",
     "names_in",
     "open_place",
     "read_place",
@@ -60,6 +61,14 @@ def is_folder(place: str) -> bool:
         found = objects.look(place)
         return found is not None and found.is_folder
     return os.path.isdir(place)  # noqa: PTH112 -- no answer, whatever the name, is no
+
+
+def is_there(place: str) -> bool:
+    """Tell whether there is a file."""
+    if objects.is_url(place):
+        found = objects.look(place)
+        return found is not None and not found.is_folder
+    return os.path.isfile(place)  # noqa: PTH113 -- no answer, whatever the name, is no
 
 
 def same_as(place: str) -> Callable[[str], bool]:

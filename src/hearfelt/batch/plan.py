@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import tempfile
@@ -15,10 +16,23 @@ from hearfelt.batch.sources import Source
 from hearfelt.batch.surroundings import temporary_disk
 from hearfelt.errors import HearfeltError
 
-__all__ = ["FORMAT", "PLAN", "Part", "Plan", "Size", "read_parts", "read_plan", "write_parts", "write_plan"]
+__all__ = [
+    "FORMAT",
+    "PARTS",
+    "PLAN",
+    "Part",
+    "Plan",
+    "Size",
+    "fingerprint",
+    "read_parts",
+    "read_plan",
+    "write_parts",
+    "write_plan",
+]
 
 FORMAT: Final = 1  # of the files in a folder of parts
-PLAN, PARTS = "plan.json", "plan.jsonl"
+PLAN: Final = "plan.json"
+PARTS: Final = "plan.jsonl"
 MOST_SOURCES: Final = 1_000  # in a part
 MOST_SECONDS: Final = 7_200.0  # of sound in a part, a minute of work for one core: what an interruption costs at most
 _PARTS_OF_SMALL: Final = 64  # a small job has so many parts, so that its workers end together
@@ -99,6 +113,16 @@ class Plan:
     model: str
     labels: tuple[str, ...]
     size: Size
+
+
+def fingerprint(identity: dict[str, Any]) -> str:
+    """Name a job by its identity: 64 hexadecimal digits.
+
+    Example:
+        >>> fingerprint({"inputs": ["a"], "timeline": False}) == fingerprint({"timeline": False, "inputs": ["a"]})
+        True
+    """
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def write_parts(folder: str, sources: Iterable[Source], listed: Callable[[int], None] = lambda count: None) -> Size:
