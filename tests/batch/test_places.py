@@ -38,6 +38,8 @@ def test_a_path_means_the_same_from_any_folder(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("HOME", "/home/ada")
     assert absolute("a/../b.wav") == f"{tmp_path}/b.wav"
     assert absolute("~/b.wav") == "/home/ada/b.wav"
+    assert absolute("~nobody-of-this-name.wav") == f"{tmp_path}/~nobody-of-this-name.wav"
+    assert absolute("./~/b.wav") == f"{tmp_path}/~/b.wav"
     assert absolute("file:///calls/b.wav") == "/calls/b.wav"
 
 

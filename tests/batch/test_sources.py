@@ -71,6 +71,16 @@ def test_a_pattern_that_fits_only_what_is_no_sound_gives_nothing(tmp_path: Path)
         names(f"{tmp_path}/**/*.wav")
 
 
+def test_a_name_that_begins_with_a_tilde_is_a_name_where_it_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path, "~/1.wav", "~backup.wav")
+    monkeypatch.chdir(tmp_path)
+    wanted = [f"{tmp_path}/~/1.wav", f"{tmp_path}/~backup.wav"]
+    for inputs in (["*"], ["**/*.wav"], ["."], ["./~/1.wav", "~backup.wav"]):
+        assert [source.location for source in find_sources(inputs)] == wanted
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
     made(tmp_path, "take[1].wav", "take1.wav")
     assert names(tmp_path / "take[1].wav") == [f"{tmp_path}/take[1].wav"]

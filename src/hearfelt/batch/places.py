@@ -39,7 +39,8 @@ def absolute(place: str) -> str:
     """
     if objects.is_url(place):
         return place
-    return os.path.abspath(Path(place.removeprefix("file://")).expanduser())  # noqa: PTH100 -- links stay links
+    # Links stay links, and "./~" is no home.
+    return os.path.abspath(os.path.expanduser(place.removeprefix("file://")))  # noqa: PTH100, PTH111
 
 
 def shown(text: str) -> str:

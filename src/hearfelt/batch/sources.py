@@ -131,7 +131,7 @@ def _fitting(pattern: str) -> Iterator[Source]:
     is_empty = True
     for fit in fitting(os.path.expanduser(pattern)):  # noqa: PTH111 -- names stay as given
         is_empty = False
-        location = absolute(fit.name)
+        location = os.path.abspath(fit.name)  # noqa: PTH100 -- what was found is no home, whatever it is called
         if fit.error is not None:
             yield Source(fit.name, location, error=fit.error)
         elif fit.is_folder:
