@@ -53,6 +53,14 @@ def test_want_of_memory_is_seen_through_what_others_make_of_it(error: Exception,
     assert is_want_of_memory(error) is is_it
 
 
+@pytest.mark.parametrize("name", ["MemoryError", "TimeoutError", "ConnectionRefusedError"])
+def test_what_a_decoder_says_of_a_file_is_the_fault_of_that_file(name: str) -> None:
+    av = pytest.importorskip("av")
+    said = getattr(av.error, name)(errno.ENOSPC, "a number in the file that means nothing")
+    assert not is_of_surroundings(caused(AudioError("a.m4a: damaged"), said))
+    assert not is_want_of_memory(caused(AudioError("a.m4a: damaged"), said))
+
+
 def test_a_full_disk_is_told_with_its_folder() -> None:
     def fill() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

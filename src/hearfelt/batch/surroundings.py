@@ -28,6 +28,8 @@ _OUTSIDE: Final = _FULL | {
 }
 _NO_MEMORY: Final = ("bad_alloc", "Failed to allocate memory", "failed to map segment")  # where it is no MemoryError
 
+_DECODER: Final = "av"  # what FFmpeg calls no memory, or late, is a number in a file that makes no sense
+
 
 class SurroundingsError(HearfeltError):
     """A failure that would meet the next sound as well: the job stops, and the same command goes on."""
@@ -86,5 +88,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     seen = set()
     while following is not None and id(following) not in seen:
         seen.add(id(following))
-        yield following
+        if type(following).__module__.partition(".")[0] != _DECODER:
+            yield following
         following = following.__cause__ or following.__context__
