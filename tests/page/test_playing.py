@@ -8,7 +8,6 @@ import soundfile
 
 from hearfelt.audio import open_audio
 from hearfelt.errors import AudioError
-from hearfelt.page import playing
 from hearfelt.page.playing import NamedSound, Playable, read_playable
 
 RATE_HZ = 16_000
@@ -73,11 +72,8 @@ def test_while_a_sound_is_read_it_is_told_how_far_and_how_far_it_goes() -> None:
     assert told[-1] == (61, 61)
 
 
-def test_a_sound_tells_which_share_of_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(playing, "_TOLD_EVERY_S", 0.0)
-    shares: list[float] = []
-    with open_audio(NamedSound(tone(61), "a.wav", shares.append)) as reader:
-        shares.clear()
+def test_a_sound_tells_which_share_of_it_was_read() -> None:
+    file = NamedSound(tone(61), "a.wav")
+    with open_audio(file) as reader:
         for _ in reader.parts():
-            assert shares[-1] == pytest.approx(reader.heard / reader.frames, abs=0.01)
-    assert shares[-1] == 1
+            assert file.share == pytest.approx(reader.heard / reader.frames, abs=0.01)

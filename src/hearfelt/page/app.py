@@ -19,8 +19,14 @@ View = Callable[[PageSettings], None]
 
 _MARK_CURRENT = """\
 export default function ({ data }) {
-  for (const link of document.querySelectorAll(".st-key-hf-nav a"))
-    link.ariaCurrent = link.textContent.trim() === data.view ? "page" : null;
+  const mark = () => {
+    for (const link of document.querySelectorAll(".st-key-hf-nav a"))
+      link.ariaCurrent = link.textContent.trim() === data.view ? "page" : null;
+  };
+  const watcher = new MutationObserver(mark); // links may be drawn anew, and then later than this
+  watcher.observe(document.querySelector(".stMain"), { childList: true, subtree: true });
+  mark();
+  return () => watcher.disconnect();
 }
 """
 

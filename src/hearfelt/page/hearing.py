@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final
 
 import streamlit as st
@@ -31,6 +32,7 @@ __all__ = [
 EXPLAINED_S: Final = 120.0
 """A model that hears a sound dozens of times is not asked to explain a longer one: that may take half an hour."""
 
+_TOLD_EVERY_S: Final = 0.5
 _QUICK_S: Final = 6.0  # a longer sound takes a model that hears it dozens of times too long to explain unasked
 
 
@@ -63,10 +65,23 @@ def answered_by(model: str, sound: OneSound, progress: Callable[[float], None] |
     Args:
         model: name of a shipped one.
         sound: keeps the answer.
-        progress: is called now and then with the share of the sound that was heard so far.
+        progress: is called now and then with the share of the sound that was heard so far; it may end this run of the
+            page, and what was begun is kept nevertheless.
     """
-    if model not in sound.answers:
-        sound.answers[model] = Answered(recognizer_of(model).recognize(sound.opened(progress)))
+    if model in sound.answers:
+        return sound.answers[model]
+    recognizer, file = recognizer_of(model), sound.opened()
+    if progress is None:
+        sound.answers[model] = Answered(recognizer.recognize(file))
+        return sound.answers[model]
+    with ThreadPoolExecutor(1) as beside:  # what a decoder calls must raise nothing, and Streamlit ends runs by raising
+        answering = beside.submit(recognizer.recognize, file)
+        try:
+            progress(0.0)
+            while wait([answering], timeout=_TOLD_EVERY_S).not_done:
+                progress(file.share)
+        finally:
+            sound.answers[model] = Answered(answering.result())
     return sound.answers[model]
 
 

@@ -118,12 +118,14 @@ def _heard_by(model: str, sound: OneSound) -> Prediction:
     told = st.empty()
 
     def tell(share: float) -> None:
-        if sound.duration_s > SHORT_S:
-            heard, whole = time_words(share * sound.duration_s), time_words(sound.duration_s)
-            told.progress(share, f"{model} listens: {heard} of {whole}")
+        heard, whole = time_words(share * sound.duration_s), time_words(sound.duration_s)
+        told.progress(share, f"{model} listens: {heard} of {whole}")
 
-    with st.spinner(f"Listening to {time_words(sound.duration_s)} of sound …"):
+    if sound.duration_s > SHORT_S:
         prediction = answered_by(model, sound, tell).prediction
+    else:
+        with st.spinner(f"Listening to {time_words(sound.duration_s)} of sound …"):
+            prediction = answered_by(model, sound).prediction
     told.empty()
     return prediction
 

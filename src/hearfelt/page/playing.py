@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import soundfile
@@ -19,9 +18,6 @@ from hearfelt.features.display import mel_spectrogram
 from hearfelt.features.outline import Outline, outline
 from hearfelt.timeline_formats.clock import time_words
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 __all__ = ["SHORT_S", "NamedSound", "Playable", "read_playable"]
 
 SHORT_S: Final = 60.0
@@ -30,7 +26,6 @@ SHORT_S: Final = 60.0
 _COLUMNS: Final = 900
 _FRAMES: Final = 640
 _LONG_HZ: Final = 24_000
-_TOLD_EVERY_S: Final = 0.5
 _RANGE_DB: Final = 70.0  # below the loudest; what is softer is drawn as nothing
 
 
@@ -40,33 +35,17 @@ class NamedSound(io.BytesIO):
     Args:
         data: the whole file.
         name: what its owner calls it.
-        progress: is called now and then with the share of the file that lies before where it is read; not at first,
-            when decoders look around in it.
     """
 
-    def __init__(self, data: bytes, name: str, progress: Callable[[float], None] | None = None) -> None:
+    def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
         self.name = name
-        self._progress = progress
         self._size = max(1, len(data))
-        self._told_at_s = time.monotonic()
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read on, and tell how far."""
-        found = super().read(size)
-        self._tell()
-        return found
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Read on into a buffer, and tell how far."""
-        count = super().readinto(buffer)
-        self._tell()
-        return count
-
-    def _tell(self) -> None:
-        if self._progress is not None and time.monotonic() - self._told_at_s >= _TOLD_EVERY_S:
-            self._told_at_s = time.monotonic()
-            self._progress(min(1.0, self.tell() / self._size))
+    @property
+    def share(self) -> float:
+        """Which share of the file lies before where it is read; any thread may ask."""
+        return 1.0 if self.closed else min(1.0, self.tell() / self._size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -68,13 +67,9 @@ class OneSound:
         """How long it is, in seconds."""
         return self.playable.outline.duration_s
 
-    def opened(self, progress: Callable[[float], None] | None = None) -> NamedSound:
-        """Open it from its beginning.
-
-        Args:
-            progress: is called now and then with the share of it that was read so far.
-        """
-        return NamedSound(self.file.data, self.file.name, progress)
+    def opened(self) -> NamedSound:
+        """Open it from its beginning."""
+        return NamedSound(self.file.data, self.file.name)
 
 
 @dataclass(eq=False)

@@ -23,7 +23,7 @@ const BAR_PX = 3;
 const GAP_PX = 2;
 const WORD_PX = 70; // a narrower stretch shows its emoji alone
 const SIGN_PX = 22;
-const DENSE_PX = 8; // where stretches are narrower than that on average, nobody could tell one from the next
+const DENSE_PX = SIGN_PX; // where stretches are narrower than that on average, most of them would have no name
 const BIN_PX = 4; // then each piece of the ribbon shows what is heard longest in it
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
