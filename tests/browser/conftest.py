@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from tests.browser.listen_view import PATIENCE_MS, calm
 
 from hearfelt.audio import audio_files, read_audio, resample
 
@@ -106,6 +107,18 @@ def page_for_small_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     (home / "temporary").mkdir()
     with _page(home, "--upload-mb", "1", "--no-live") as address:
         yield address
+
+
+@pytest.fixture
+def page(browser: Browser, page_address: str) -> Iterator[Page]:
+    """The Listen view, ready, in the ``browser`` that a module starts."""
+    with browser.new_context(viewport={"width": 1_280, "height": 800}, reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.goto(page_address)
+        page.locator("input[type=file]").first.wait_for(state="attached")
+        calm(page)
+        yield page
 
 
 @contextmanager

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import Browser, Locator, Page, expect
+from tests.browser.listen_view import CLIPS, PATIENCE_MS, calm
 
-from hearfelt.audio import audio_files, read_audio
+from hearfelt.audio import read_audio
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.page.answer_markup import said_of
 
-PATIENCE_MS = 60_000
-CLIPS = audio_files(Path(__file__).parents[2] / "src" / "hearfelt" / "examples")
 BESIDE: Final = "classic"
 FOCUSED: Final = "document.activeElement.textContent"
 
@@ -26,23 +25,6 @@ FOCUSED: Final = "document.activeElement.textContent"
 def browser(start_browser: Any) -> Iterator[Browser]:
     with start_browser() as browser:
         yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, page_address: str) -> Iterator[Page]:
-    with browser.new_context(viewport={"width": 1_280, "height": 800}, reduced_motion="reduce") as context:
-        context.set_default_timeout(PATIENCE_MS)
-        page = context.new_page()
-        page.goto(page_address)
-        page.locator("input[type=file]").first.wait_for(state="attached")
-        calm(page)
-        yield page
-
-
-def calm(page: Page) -> None:
-    """Wait until the page has nothing more to do."""
-    page.wait_for_timeout(300)
-    page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
 
 
 def send(page: Page, *files: Path) -> None:
@@ -138,6 +120,13 @@ def test_the_view_is_named_by_its_link_and_by_the_title(page: Page) -> None:
         page.get_by_role("link", name=view, exact=True).click()
         expect(page).to_have_title(f"hearfelt · {view}")
         expect(page.locator(".st-key-hf-nav a[aria-current=page]")).to_have_text(view)
+
+
+def test_the_link_of_the_view_stays_marked_when_it_is_drawn_anew(page: Page) -> None:
+    current = page.locator(".st-key-hf-nav a[aria-current=page]")
+    expect(current).to_have_text("Listen")
+    current.evaluate("it => it.replaceWith(Object.assign(it.cloneNode(true), { ariaCurrent: null }))")
+    expect(current).to_have_text("Listen")
 
 
 def ends(one: Locator) -> tuple[float, float]:

@@ -11,12 +11,11 @@ from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Page, expect
+from tests.browser.listen_view import CLIPS, PATIENCE_MS, calm
 
-from hearfelt.audio import audio_files
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
 
-PATIENCE_MS = 60_000
-CLIP = audio_files(Path(__file__).parents[2] / "src" / "hearfelt" / "examples")[0]
+CLIP: Final = CLIPS[0]
 BOTH: Final = (DEFAULT_MODEL, "classic")
 TALL: Final = {"width": 1_280, "height": 1_600}  # so that nothing scrolls, which would close a list of options
 
@@ -32,11 +31,6 @@ def page(start_browser: Any, page_address: str) -> Iterator[Page]:
         expect(page.locator(".hf-said")).to_be_visible(timeout=PATIENCE_MS)  # the last thing that is found out
         calm(page)
         yield page
-
-
-def calm(page: Page) -> None:
-    page.wait_for_timeout(300)
-    page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
 
 
 def taken(page: Page, label: str, name: str) -> bytes:

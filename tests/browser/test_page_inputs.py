@@ -12,28 +12,18 @@ import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import Browser, Page, expect
+from tests.browser.listen_view import CLIPS, PATIENCE_MS
 
 from hearfelt.audio import audio_files, read_audio, resample
 from hearfelt.inference.recognizer import Recognizer
 
-PATIENCE_MS = 60_000
-CLIP = audio_files(Path(__file__).parents[2] / "src" / "hearfelt" / "examples")[0]
+CLIP = CLIPS[0]
 
 
 @pytest.fixture(scope="module")
 def browser(start_browser: Any, microphone: Any, spoken: Path) -> Iterator[Browser]:
     with start_browser(*microphone(spoken)) as browser:
         yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, page_address: str) -> Iterator[Page]:
-    with browser.new_context(viewport={"width": 1_280, "height": 1_000}, reduced_motion="reduce") as context:
-        context.set_default_timeout(PATIENCE_MS)
-        page = context.new_page()
-        page.goto(page_address)
-        page.locator("input[type=file]").first.wait_for(state="attached")
-        yield page
 
 
 def by_pyav(container: str, codec: str) -> bytes:
@@ -105,5 +95,28 @@ def test_a_file_over_the_limit_is_refused_in_words_and_never_answered(
         page.goto(page_for_small_files)
         large = {"name": "large.wav", "mimeType": "audio/wav", "buffer": CLIP.read_bytes() + bytes(1_500_000)}
         page.locator("input[type=file]").first.set_input_files(large)  # type: ignore[arg-type]
-        expect(page.get_by_text(re.compile("1(.0)? ?MB or smaller"))).to_be_visible(timeout=PATIENCE_MS)
+        why = page.get_by_text(re.compile("1(.0)? ?MB or smaller"))
+        expect(why).to_be_visible(timeout=PATIENCE_MS)
+        assert why.evaluate("it => it.getBoundingClientRect().width") > 100  # for eyes as well
         assert page.locator(".hf-emotion").count() == 0
+
+
+def test_a_microphone_that_is_refused_for_a_recording_is_said_and_nothing_of_it_is_cut_off(
+    browser: Browser, page_address: str
+) -> None:
+    with browser.new_context(viewport={"width": 360, "height": 1_000}, reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.add_init_script(
+            "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+        )
+        page.goto(page_address)
+        page.get_by_role("button", name="Record", exact=True).click()
+        said = page.get_by_text("An error has occurred")
+        expect(said).to_be_visible(timeout=PATIENCE_MS)
+        assert "microphone allowed" in said.evaluate("it => getComputedStyle(it, '::after').content")
+        inside, around = (
+            one.evaluate("it => [it.getBoundingClientRect().top, it.getBoundingClientRect().bottom]")
+            for one in (said, page.locator(".stAudioInput > div").last)
+        )
+        assert around[0] <= inside[0] < inside[1] <= around[1]

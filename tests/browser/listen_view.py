@@ -1,0 +1,21 @@
+"""What tests of the Listen view share: how long they wait, and what for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Page
+
+from hearfelt.audio import audio_files
+
+__all__ = ["CLIPS", "PATIENCE_MS", "calm"]
+
+PATIENCE_MS: Final = 60_000
+CLIPS: Final = audio_files(Path(__file__).parents[2] / "src" / "hearfelt" / "examples")
+
+
+def calm(page: Page) -> None:
+    """Wait until the page has nothing more to do."""
+    page.wait_for_timeout(300)
+    page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
