@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -14,31 +15,34 @@ from hearfelt.service.docs_page import docs_page
 from hearfelt.service.measures import Measures
 from hearfelt.service.problems import RETRY_AFTER_S, RefusedError
 from hearfelt.service.schemas import Card, problems_of
-from hearfelt.service.settings import ServiceSettings
 from hearfelt.service.stream_page import page_headers
 from hearfelt.service.workers import Workers
 
 __all__ = ["cards_router", "docs_router", "health_router"]
 
 
-def cards_router(settings: ServiceSettings) -> APIRouter:
-    """Make the routes of models; cards are read once."""
+def cards_router(offered: Mapping[str, str]) -> APIRouter:
+    """Make the routes of models; cards are read once.
+
+    Args:
+        offered: for each name what is to be loaded.
+    """
     router = APIRouter(prefix="/v1/models", tags=["models"], responses=problems_of(401, 403, 429))
     cards: dict[str, dict[str, Any]] = {}
 
     def read(name: str) -> dict[str, Any]:
         if name not in cards:
-            cards[name] = json.loads(Recognizer.load(name, threads=1).card.to_json())
+            cards[name] = json.loads(Recognizer.load(offered[name], threads=1).card.to_json())
         return cards[name]
 
     @router.get("", responses={200: {"model": dict[str, list[Card]]}}, summary="The models, the default first")
     async def models() -> Response:
-        return JSONResponse({"models": [await run_in_threadpool(read, name) for name in settings.models]})
+        return JSONResponse({"models": [await run_in_threadpool(read, name) for name in offered]})
 
-    @router.get("/{name}", responses={200: {"model": Card}, **problems_of(404)}, summary="The card of a model")
+    @router.get("/{name:path}", responses={200: {"model": Card}, **problems_of(404)}, summary="The card of a model")
     async def model(name: str) -> Response:
-        if name not in settings.models:
-            raise RefusedError(404, f"model {name[:40]!r} is not offered here; there is {', '.join(settings.models)}")
+        if name not in offered:
+            raise RefusedError(404, f"model {name[:40]!r} is not offered here; there is {', '.join(offered)}")
         return JSONResponse(await run_in_threadpool(read, name))
 
     return router

@@ -17,6 +17,7 @@ from hearfelt.service.hearing import hearing_router
 from hearfelt.service.keys import Keys, Rates
 from hearfelt.service.live import add_live
 from hearfelt.service.measures import Measures
+from hearfelt.service.offered import offered_models
 from hearfelt.service.problems import RefusedError, add_problems, of_error, of_fault
 from hearfelt.service.schemas import ErrorDocument
 from hearfelt.service.settings import ServiceSettings
@@ -35,8 +36,12 @@ def create_app(settings: ServiceSettings) -> FastAPI:
 
     Args:
         settings: what it offers, and to whom.
+
+    Raises:
+        ModelError: if a model cannot be loaded, or two have one name.
     """
-    workers = Workers(settings.models, settings=settings.workers)
+    offered = offered_models(settings.models)
+    workers = Workers(list(offered.values()), settings=settings.workers)
     measures, keys = Measures(workers), Keys(settings.keys)
     rates = Rates(settings.per_minute, by_key=bool(keys))
 
@@ -58,8 +63,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     add_problems(app)
     _add_way(app, settings, measures)
     known = [Depends(keys.refuse_stranger), Depends(rates.refuse_hasty)]
-    app.include_router(hearing_router(settings, workers, measures), dependencies=known)
-    app.include_router(cards_router(settings), dependencies=known)
+    app.include_router(hearing_router(settings, offered, workers, measures), dependencies=known)
+    app.include_router(cards_router(offered), dependencies=known)
     app.include_router(health_router(workers))
     app.include_router(docs_router(app, measures))
     add_live(app, settings, allows=keys.allow if keys else None, rates=rates, measures=measures)

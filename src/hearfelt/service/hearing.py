@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -29,20 +29,23 @@ ModelQuery = Annotated[str | None, Query(description="one of those that /v1/mode
 class _Hearing:
     """Turns requests into jobs."""
 
-    def __init__(self, settings: ServiceSettings, workers: Workers, measures: Measures) -> None:
-        self._settings, self._workers, self._measures = settings, workers, measures
+    def __init__(
+        self, settings: ServiceSettings, offered: Mapping[str, str], workers: Workers, measures: Measures
+    ) -> None:
+        self._settings, self._offered, self._workers, self._measures = settings, offered, workers, measures
         self.bodies = Bodies(settings)
 
     def model(self, name: str | None) -> str:
-        """Find the model that was asked for.
+        """Find what is loaded for the model that was asked for.
 
         Raises:
             RefusedError: 404.
         """
-        offered = self._settings.models
-        if name is not None and name not in offered:
-            raise RefusedError(404, f"model {name[:40]!r} is not offered here; there is {', '.join(offered)}")
-        return name or offered[0]
+        if name is None:
+            return next(iter(self._offered.values()))
+        if name not in self._offered:
+            raise RefusedError(404, f"model {name[:40]!r} is not offered here; there is {', '.join(self._offered)}")
+        return self._offered[name]
 
     async def answer(self, job: Job) -> dict[str, Any]:
         answer = await self._workers.answer(job)
@@ -86,15 +89,18 @@ def _refuse_unknown(request: Request) -> None:
             raise RefusedError(400, f"{name[:40]!r} cannot be asked here; there is {', '.join(known)}")
 
 
-def hearing_router(settings: ServiceSettings, workers: Workers, measures: Measures) -> APIRouter:
+def hearing_router(
+    settings: ServiceSettings, offered: Mapping[str, str], workers: Workers, measures: Measures
+) -> APIRouter:
     """Make the routes.
 
     Args:
         settings: limits.
+        offered: for each model's name what the workers have loaded.
         workers: do the jobs.
         measures: count them.
     """
-    hearing = _Hearing(settings, workers, measures)
+    hearing = _Hearing(settings, offered, workers, measures)
 
     def refuse_large(request: Request) -> None:
         hearing.bodies.refuse_large(request)

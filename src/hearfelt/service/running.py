@@ -25,16 +25,17 @@ def serve(settings: ServiceSettings, *, told: Callable[[str], None]) -> None:
         told: is given the address as soon as connections are taken.
 
     Raises:
-        ModelError: if a model cannot be loaded.
+        ModelError: if a model cannot be loaded, or two have one name.
         HearfeltError: if the address cannot be listened at.
     """
     for model in settings.models:
         Recognizer.load(model, threads=1)
+    app = create_app(settings)
     listening = _listening(settings)
     host, port = listening.getsockname()[:2]
     log_as_json(sys.stderr)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=int(settings.grace_s),

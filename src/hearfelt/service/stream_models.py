@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hearfelt.errors import ModelError
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.service.offered import offered_models
 
 __all__ = ["StreamModels"]
 
@@ -19,7 +20,7 @@ class StreamModels:
     """
 
     def __init__(self, offered: Sequence[str]) -> None:
-        self.offered = tuple(offered)
+        self._offered = offered_models(offered)
         self._loaded: dict[str, Recognizer] = {}
         self._lock = threading.Lock()
 
@@ -29,10 +30,10 @@ class StreamModels:
         Raises:
             ModelError: if it is not offered.
         """
-        chosen = self.offered[0] if name is None else name
-        if chosen not in self.offered:
-            raise ModelError(f"model {chosen[:40]!r} is not offered here; there is {', '.join(self.offered)}")
+        chosen = next(iter(self._offered)) if name is None else name
+        if chosen not in self._offered:
+            raise ModelError(f"model {chosen[:40]!r} is not offered here; there is {', '.join(self._offered)}")
         with self._lock:
             if chosen not in self._loaded:
-                self._loaded[chosen] = Recognizer.load(chosen, threads=1)
+                self._loaded[chosen] = Recognizer.load(self._offered[chosen], threads=1)
             return self._loaded[chosen]
