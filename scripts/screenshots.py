@@ -23,8 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import soundfile
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
+
+from hearfelt.audio import read_audio, resample
 
 HERE = Path(__file__).parents[1]
 EXAMPLES = HERE / "src" / "hearfelt" / "examples"
@@ -73,6 +77,51 @@ def broken(page: Page) -> None:
         send(page, file)
 
 
+def too_large(page: Page) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "concert.wav"
+        with file.open("wb") as empty:
+            empty.truncate(51 * 2**20)
+        send(page, file)
+
+
+def conversation(folder: Path) -> Path:
+    """Six minutes in which the bundled voices speak by turns, with pauses."""
+    voices = [read_audio(path) for path in sorted(EXAMPLES.glob("*.flac"))]
+    spoken = [resample(one.samples, one.rate_hz, 16_000) for one in voices]
+    turns = np.random.default_rng(4)
+    parts: list[np.ndarray] = []
+    while sum(map(len, parts)) < 360 * 16_000:
+        voice = spoken[turns.integers(len(spoken))]
+        parts += [voice] * int(turns.integers(1, 5)) + [np.zeros(int(turns.uniform(8_000, 48_000)), np.float32)]
+    path = folder / "conversation.mp3"
+    soundfile.write(path, np.concatenate(parts), 16_000)
+    return path
+
+
+def long_recording(page: Page) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        page.locator("input[type=file]").first.set_input_files(conversation(Path(folder)))
+        page.locator(".hf-answer").first.wait_for(timeout=10 * PATIENCE_MS)
+        page.locator(".moment").first.wait_for(timeout=10 * PATIENCE_MS)
+        calm(page)
+    for key in ("PageUp", "PageUp", "PageUp", "ArrowRight"):
+        page.get_by_label("Position in seconds").press(key)
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur()")
+
+
+def long_reading(page: Page) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        page.locator("input[type=file]").first.set_input_files(conversation(Path(folder)))
+        page.get_by_text(re.compile("hearfelt listens: [1-9]")).wait_for(timeout=10 * PATIENCE_MS)
+
+
+def not_recorded(page: Page) -> None:
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(1_500)
+
+
 def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=re.compile(label)).click()
     page.get_by_role("option", name=option, exact=True).click()
@@ -113,7 +162,7 @@ def away(page: Page) -> None:
 def diagram(page: Page) -> None:
     page.get_by_text("The same as a diagram").click()
     calm(page)
-    page.locator(".hf-drawing").evaluate("element => element.scrollIntoView({block: 'center'})")
+    page.locator(".hf-drawing").first.evaluate("element => element.scrollIntoView({block: 'center'})")
 
 
 States = dict[str, tuple[Look, Callable[[Page], None]]]
@@ -129,7 +178,12 @@ STATES: States = {
     "listen-several": (Look(height=2_100), example("bright", "even", "high", "slow")),
     "listen-compared": (Look(height=1_900), compared),
     "listen-classic": (Look(height=1_500), by_classic),
+    "listen-long-heard": (Look(), long_reading),
+    "listen-long": (Look(height=1_250), long_recording),
+    "listen-long-phone-dark": (Look(size=PHONE, theme="dark", height=1_700), long_recording),
     "listen-broken": (Look(), broken),
+    "listen-too-large": (Look(), too_large),
+    "listen-microphone-refused": (Look(script=REFUSED), not_recorded),
     "live": (Look("live", height=1_050), heard),
     "live-phone-dark": (Look("live", size=PHONE, theme="dark"), heard),
     "live-refused": (Look("live", script=REFUSED), refused),
