@@ -10,7 +10,7 @@ from itertools import islice
 from typing import IO, Any, Final
 
 from hearfelt.errors import HearfeltError, require
-from hearfelt.timeline_formats.label_columns import label_columns
+from hearfelt.inference.label_columns import label_columns
 
 __all__ = ["FORMATS", "columns", "table_format", "write_table"]
 

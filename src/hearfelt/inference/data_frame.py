@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hearfelt.errors import require
+from hearfelt.inference.label_columns import label_columns
 
 if TYPE_CHECKING:
     from hearfelt.inference.moments import Timeline
@@ -18,8 +19,8 @@ def data_frame(timelines: Iterable[Timeline]) -> Any:
 
     The index is a segmented index as https://audeering.github.io/audformat/data-tables.html defines it: ``file`` as
     strings, ``start`` and ``end`` as ``timedelta64[ns]``. The columns are ``channel`` (empty where the channels were
-    mixed), ``emotion``, ``confidence``, ``unsure``, ``model``, and the labels with their probabilities; a label that
-    is called as one of those is written ``p_label``.
+    mixed), ``emotion``, ``confidence``, ``unsure``, ``model``, and the labels with their probabilities, named as
+    :func:`hearfelt.inference.label_columns.label_columns` does.
 
     Args:
         timelines: of any number of sounds.
@@ -45,12 +46,10 @@ def data_frame(timelines: Iterable[Timeline]) -> Any:
         "unsure": pandas.array([moment.is_unsure for _, moment in rows], dtype="bool"),
         "model": pandas.array([one.model for one, _ in rows], dtype="string"),
     }
-    labels = dict.fromkeys(label for one in timelines for label in one.labels)
+    labels = list(dict.fromkeys(label for one in timelines for label in one.labels))
     shares = {
-        f"p_{label}" if label in facts else label: pandas.array(
-            [moment.probabilities.get(label) for _, moment in rows], dtype="float64"
-        )
-        for label in labels
+        name: pandas.array([moment.probabilities.get(label) for _, moment in rows], dtype="float64")
+        for label, name in zip(labels, label_columns(labels), strict=True)
     }
     return pandas.DataFrame({**facts, **shares}, index=index)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from hearfelt.errors import HearfeltError
+from hearfelt.inference.label_columns import label_columns
 from hearfelt.inference.moments import Moment, Timeline
-from hearfelt.timeline_formats.label_columns import label_columns
 
 __all__ = [
     "FACTS",

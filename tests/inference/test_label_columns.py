@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from hearfelt.inference.label_columns import label_columns
 from hearfelt.timeline_formats.heard import FACTS
-from hearfelt.timeline_formats.label_columns import label_columns
 
 
 @pytest.mark.parametrize("label", [*FACTS, "duration_s", "error"])
