@@ -50,6 +50,13 @@ def test_columns_hold_the_answer_and_the_probability_of_each_label() -> None:
     assert frame["unsure"].dtype == bool
 
 
+def test_a_label_that_is_called_as_a_column_of_any_table_is_written_as_there() -> None:
+    answer = Prediction("error", 0.75, {"model": 0.25, "error": 0.75}, False, 1.0, "toy")
+    frame = Timeline("a.wav", None, 9.0, (Moment(0.0, 1.0, answer),), ("model", "error"), "toy").to_frame()
+    assert list(frame.columns)[-2:] == ["p_model", "p_error"]
+    assert frame[["model", "p_model", "p_error"]].to_numpy().tolist() == [["toy", 0.25, 0.75]]
+
+
 def test_without_speech_the_frame_is_empty_and_of_the_same_kinds() -> None:
     empty, full = a_timeline("a.wav", None).to_frame(), a_timeline("a.wav", None, (0.0, 1.0)).to_frame()
     assert len(empty) == 0
