@@ -3,36 +3,23 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-import onnx
 import pytest
 from tests.service.http_server import CLIP, Serving, serving
+from tests.service.small_model import small_model
 from websockets.sync import client
 
 from hearfelt.cli.main import run
 from hearfelt.errors import ModelError
-from hearfelt.inference.card import CARD_KEY
 from hearfelt.inference.recognizer import Recognizer, shipped_models
 from hearfelt.service.offered import offered_models
 
 
-def named(name: str, file: Path) -> str:
-    """Write a small model whose card has a name."""
-    model = onnx.load(str(resources.files("hearfelt.weights") / "tiny.onnx"))
-    card = replace(Recognizer.load("tiny").card, name=name)
-    for one in model.metadata_props:
-        if one.key == CARD_KEY:
-            one.value = card.to_json()
-    onnx.save(model, file)
-    return str(file)
-
-
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    file = named("ours/of today", tmp_path_factory.mktemp("models") / "file.onnx")
+    file = small_model(tmp_path_factory.mktemp("models") / "file.onnx", name="ours/of today")
     with serving(models=(file, "tiny")) as one:
         yield one
 
@@ -80,7 +67,7 @@ def test_two_models_of_one_name_are_refused_in_words(tmp_path: Path, capsys: pyt
 
 def test_a_model_without_a_name_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"file\.onnx: its card has no name"):
-        offered_models([named(" ", tmp_path / "file.onnx")])
+        offered_models([small_model(tmp_path / "file.onnx", name=" ")])
 
 
 def test_one_that_is_given_twice_is_offered_once() -> None:

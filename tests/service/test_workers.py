@@ -93,7 +93,7 @@ def test_a_sound_longer_than_allowed_is_refused() -> None:
     run(steps)
 
 
-def test_a_worker_killed_while_idle_is_replaced_and_nobody_notices() -> None:
+def test_a_worker_killed_while_idle_is_replaced_told_of_and_nobody_notices(caplog: pytest.LogCaptureFixture) -> None:
     async def steps(workers: Workers) -> None:
         await workers.answer(job())
         os.kill(workers.pids[0], signal.SIGKILL)
@@ -102,6 +102,9 @@ def test_a_worker_killed_while_idle_is_replaced_and_nobody_notices() -> None:
         assert workers.replaced == 1
 
     run(steps)
+    (told,) = caplog.records
+    assert told.getMessage() == "a process that answers was replaced"
+    assert told.__dict__["facts"] == {"code": -signal.SIGKILL}
 
 
 def test_a_job_whose_worker_is_killed_is_done_by_another() -> None:

@@ -16,7 +16,7 @@ from hearfelt.service.measures import Measures
 from hearfelt.service.problems import RefusedError
 from hearfelt.service.schemas import BODY, Answer, Answers, Moments, problems_of
 from hearfelt.service.settings import ServiceSettings
-from hearfelt.service.worker_errors import BusyError
+from hearfelt.service.worker_errors import BusyError, WorkerFaultError
 from hearfelt.service.workers import Job, Workers
 
 __all__ = ["hearing_router"]
@@ -48,7 +48,11 @@ class _Hearing:
         return self._offered[name]
 
     async def answer(self, job: Job) -> dict[str, Any]:
-        answer = await self._workers.answer(job)
+        try:
+            answer = await self._workers.answer(job)
+        except WorkerFaultError as fault:
+            self._measures.note_fault(fault)
+            raise
         self._measures.sound.inc(answer["duration_s"])
         return answer
 

@@ -9,7 +9,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from hearfelt.service.logs import LOG
+from hearfelt.service.logs import LOG, place_of
+from hearfelt.service.worker_errors import WorkerFaultError
 from hearfelt.service.workers import Workers
 
 __all__ = ["Measures"]
@@ -93,7 +94,8 @@ class Measures:
     def note_fault(self, fault: BaseException) -> None:
         """Count an error that nobody foresaw, and write where it arose."""
         self.faults.inc()
-        LOG.error("fault", exc_info=fault)
+        place = fault.place if isinstance(fault, WorkerFaultError) else place_of(fault)
+        LOG.error("fault", extra={"facts": place})
 
     def text(self) -> bytes:
         """Give all of it as Prometheus reads it."""

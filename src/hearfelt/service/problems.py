@@ -11,11 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from hearfelt.errors import HearfeltError, http_status
-from hearfelt.service.worker_errors import BusyError
+from hearfelt.service.worker_errors import FAULT, BusyError, WorkerFaultError
 
-__all__ = ["FAULT", "RETRY_AFTER_S", "RefusedError", "add_problems", "of_error", "of_fault", "problem"]
+__all__ = ["RETRY_AFTER_S", "RefusedError", "add_problems", "of_error", "of_fault", "problem"]
 
-FAULT: Final = "a fault in hearfelt itself; its log says where"
 RETRY_AFTER_S: Final = 2
 _PLAIN: Final = {
     404: "there is nothing at this address; /docs lists what there is",
@@ -54,7 +53,7 @@ def of_error(error: HearfeltError) -> JSONResponse:
         return problem(error.status, str(error), error.headers)
     if isinstance(error, BusyError):
         return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
-    return problem(http_status(error), str(error))
+    return of_fault() if isinstance(error, WorkerFaultError) else problem(http_status(error), str(error))
 
 
 def of_fault() -> JSONResponse:

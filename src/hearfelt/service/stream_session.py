@@ -13,7 +13,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.moments import Moment, Now
 from hearfelt.inference.stream import Stream
-from hearfelt.service.problems import FAULT
 from hearfelt.service.stream_protocol import (
     ENDED,
     FAILED,
@@ -31,6 +30,7 @@ from hearfelt.service.stream_protocol import (
     read_opening,
 )
 from hearfelt.service.stream_settings import StreamSettings
+from hearfelt.service.worker_errors import FAULT
 
 __all__ = ["StreamSession", "close_with"]
 

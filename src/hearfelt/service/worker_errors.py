@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from hearfelt.errors import HearfeltError
 
-__all__ = ["BusyError", "CrashedError", "TooLongError", "TooMuchMemoryError"]
+__all__ = ["FAULT", "BusyError", "CrashedError", "TooLongError", "TooMuchMemoryError", "WorkerFaultError"]
+
+FAULT: Final = "a fault in hearfelt itself; its log says where"
 
 
 class BusyError(HearfeltError):
@@ -21,3 +26,15 @@ class TooMuchMemoryError(HearfeltError):
 
 class CrashedError(HearfeltError):
     """Two processes in a row ended while they worked at the same job."""
+
+
+class WorkerFaultError(HearfeltError):
+    """A process met an error that nobody foresaw, and goes on.
+
+    Args:
+        place: what it was and where it arose, for the log alone.
+    """
+
+    def __init__(self, place: Mapping[str, object]) -> None:
+        super().__init__(FAULT)
+        self.place = place

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from hearfelt import errors
 from hearfelt.errors import HearfeltError
 from hearfelt.service.logs import LOG
-from hearfelt.service.worker_errors import BusyError, CrashedError, TooLongError, TooMuchMemoryError
+from hearfelt.service.worker_errors import BusyError, CrashedError, TooLongError, TooMuchMemoryError, WorkerFaultError
 from hearfelt.service.worker_settings import WorkerSettings
 from hearfelt.service.working import LENGTH_BYTES, framed
 
@@ -104,6 +104,7 @@ class Workers:
             TooLongError: if it took longer than a job may.
             TooMuchMemoryError: if it wanted more memory than a job may have.
             CrashedError: if two processes in a row ended at it.
+            WorkerFaultError: if a process met an error that nobody foresaw.
         """
         for _ in range(2):
             process = await self._taken()
@@ -242,6 +243,7 @@ class Workers:
         await self._ended(process)
         if not self._is_closed:
             self.replaced += 1
+            LOG.warning("a process that answers was replaced", extra={"facts": {"code": process.returncode}})
             self._start_one()
 
     async def _ended(self, process: Process) -> None:
@@ -277,6 +279,8 @@ def _error(name: str, answer: dict[str, Any]) -> HearfeltError:
         return TooMuchMemoryError(
             f"{name}: it takes more memory to read than a request may have; a shorter file is wanted"
         )
+    if answer["kind"] == "fault":
+        return WorkerFaultError(answer["place"])
     kind = getattr(errors, answer["kind"], HearfeltError)
     made: HearfeltError = kind(answer["error"])
     return made

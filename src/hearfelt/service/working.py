@@ -20,6 +20,7 @@ from hearfelt.audio import open_audio
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.reports.answers import answer_object
+from hearfelt.service.logs import place_of
 from hearfelt.timeline_formats.following import followed
 from hearfelt.timeline_formats.formats import write
 from hearfelt.timeline_formats.heard import heard_in, json_row
@@ -27,7 +28,7 @@ from hearfelt.timeline_formats.heard import heard_in, json_row
 __all__ = ["LENGTH_BYTES", "framed", "work"]
 
 LENGTH_BYTES: Final = 4
-_MEMORY: Final = "memory"
+_NO_MEMORY: Final = {"error": "", "kind": "memory"}
 _PART: Final = 1 << 16
 
 
@@ -67,7 +68,7 @@ def work(jobs: BinaryIO, answers: BinaryIO) -> None:
     while (job := _read(jobs)) is not None:
         signal.alarm(job["seconds"])  # whoever started this process may be gone, and nobody else would end it
         sound = _sound(jobs, job["bytes"])
-        answers.write(framed(_answered(loaded, job, sound) if sound else {"error": "", "kind": _MEMORY}))
+        answers.write(_reply(loaded, job, sound) if sound else framed(_NO_MEMORY))
         answers.flush()
         signal.alarm(0)
 
@@ -92,6 +93,16 @@ def _sound(jobs: BinaryIO, count: int) -> bytes:
         return b""
 
 
+def _reply(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) -> bytes:
+    """Frame the answer to a job, whatever happens: a process that ends is taken for the sound's doing."""
+    try:
+        return framed(_answered(loaded, job, sound))
+    except MemoryError:
+        return framed(_NO_MEMORY)
+    except Exception as fault:
+        return framed({"error": "", "kind": "fault", "place": place_of(fault)})
+
+
 def _answered(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) -> dict[str, Any]:
     try:
         recognizer = loaded[job["model"]]
@@ -99,8 +110,6 @@ def _answered(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: byte
         if job["kind"] == "timeline":
             return {"answer": _timeline(recognizer, sound, job)}
         return {"answer": _recognized(recognizer, sound, job)}
-    except MemoryError:
-        return {"error": "", "kind": _MEMORY}
     except HearfeltError as error:
         return {"error": str(error), "kind": type(error).__name__}
 
