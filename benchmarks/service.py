@@ -3,9 +3,9 @@
     python benchmarks/service.py --json benchmarks/service.json
 
 First the plain way: as many processes as the service has answer the same 3 s clips with ``recognize_many``. Then 50
-clients post these clips at once, one after another. Then fewer clients post clips, timelines and broken files; in the
-middle one worker is killed. Memory is that of the service and all its workers together. Everything is on loopback and
-bounded in time. Fails if a bar is missed.
+clients post these clips at once, one after another. Then fewer clients post clips, timelines and broken files, ask for
+explanations, and send clips as live streams; in the middle one worker is killed. Memory is that of the service and all
+its workers together. Everything is on loopback and bounded in time. Fails if a bar is missed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,15 @@ from typing import Any, Final
 import httpx
 import numpy as np
 import soundfile
+from websockets import exceptions
+from websockets.asyncio.client import connect
 
 from hearfelt.audio import read_audio
 
 EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 CLIP_S, CLIPS = 3.0, 6
+BLOCK_S: Final = 0.1  # of sound in a message of a stream
+BUSY: Final = 1013  # a stream that is turned away by design
 BY_DESIGN: Final = (200, 429, 503)
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 BARS: Final = {
@@ -133,8 +137,14 @@ async def loaded(options: argparse.Namespace, address: str, pid: int, alone: flo
             if number % 10 == 3:
                 broken = files[0][: 40 + number % 999]
                 return 200 if (await client.post("/v1/recognize", files={"file": broken})).status_code == 422 else 500
+            sound = files[number % len(files)]
             if number % 10 == 7:
-                return (await client.post("/v1/timeline", files={"file": files[number % len(files)]})).status_code
+                return (await client.post("/v1/timeline", files={"file": sound})).status_code
+            if number % 10 == 5:
+                explained = await client.post("/v1/recognize?explain=true", files={"file": sound})
+                return 500 if explained.status_code == 200 and not explained.json()["why"] else explained.status_code
+            if number % 10 == 9:
+                return await streamed(address, sound)
             return await post(number)
 
         statuses, times = await storm(post, options.clients, options.seconds)
@@ -159,6 +169,25 @@ async def loaded(options: argparse.Namespace, address: str, pid: int, alone: flo
     }
 
 
+async def streamed(address: str, sound: bytes) -> int:
+    """Send a clip as a live stream, as fast as it is taken; 200 if it was heard to its end, 503 if turned away."""
+    samples, rate_hz = soundfile.read(io.BytesIO(sound), dtype="int16")
+    step, told = round(BLOCK_S * rate_hz), []
+    async with connect(address.replace("http", "ws", 1) + "/v1/stream", proxy=None) as socket:
+        try:
+            await socket.send(json.dumps({"rate_hz": rate_hz, "encoding": "pcm16"}))
+            for start in range(0, len(samples), step):
+                await socket.send(samples[start : start + step].astype("<i2").tobytes())
+            await socket.send(json.dumps({"type": "end"}))
+            async with asyncio.timeout(60):
+                told = [json.loads(message)["type"] async for message in socket]
+        except exceptions.ConnectionClosed:
+            pass  # the code says why
+    if socket.close_code == BUSY:
+        return 503
+    return 200 if socket.close_code == 1000 and "moment" in told else 500
+
+
 async def storm(ask: Callable[[int], Awaitable[int]], clients: int, seconds: float) -> tuple[Counter[int], list[float]]:
     """Let clients ask one request after another for a while; statuses, and seconds each took."""
     statuses: Counter[int] = Counter()
@@ -170,7 +199,7 @@ async def storm(ask: Callable[[int], Awaitable[int]], clients: int, seconds: flo
             begun = time.monotonic()
             try:
                 status = await ask(number)
-            except httpx.HTTPError:
+            except (httpx.HTTPError, exceptions.WebSocketException, OSError):
                 status = 0
             times.append(time.monotonic() - begun)
             statuses[status] += 1

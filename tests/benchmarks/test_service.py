@@ -12,6 +12,9 @@ from types import ModuleType
 
 import pytest
 import soundfile
+from tests.service.live_server import Settings, running
+
+from hearfelt.service.stream_settings import StreamSettings
 
 ROOT = Path(__file__).parents[2]
 FIGURES = {"throughput_ratio": 0.9, "errors": 0.0, "mixed_errors": 0.0, "memory_growth": 1.02, "p50_s": 1.0}
@@ -73,3 +76,17 @@ def test_a_bar_that_is_missed_fails_it(
     monkeypatch.setattr("sys.argv", ["service.py"])
     assert program.main() == code
     assert capsys.readouterr().out.count("MISSED") == len(changed)
+
+
+@pytest.mark.parametrize(("most", "status"), [(1, 200), (0, 503)])
+def test_a_clip_is_streamed_to_its_end_or_turned_away(program: ModuleType, most: int, status: int) -> None:
+    with running(Settings(streams=StreamSettings(most=most))) as service:
+        address = service.page.removesuffix("/")
+        assert asyncio.run(program.streamed(address, program.clips()[0])) == status
+
+
+def test_a_stream_that_is_not_heard_is_an_error(program: ModuleType) -> None:
+    silence = io.BytesIO()
+    soundfile.write(silence, [0.0] * 16_000, 16_000, format="WAV")
+    with running() as service:
+        assert asyncio.run(program.streamed(service.page.removesuffix("/"), silence.getvalue())) == 500
