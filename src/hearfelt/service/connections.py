@@ -16,9 +16,7 @@ from websockets.frames import Frame
 
 __all__ = ["Patience", "protocols"]
 
-_SENT_BYTES: Final = (
-    1 << 16
-)  # that the system keeps for a client; with more, one that reads slowly seems to read nothing
+_SENT_BYTES: Final = 1 << 16  # kept by the system for a client; with more, one that reads slowly seems to read nothing
 _PARTS: Final = 500  # of a message that are kept apart; joined now and then, parts that hold nothing cost nothing
 
 
