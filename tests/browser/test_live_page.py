@@ -172,9 +172,8 @@ def test_a_service_that_is_gone_is_said_and_found_again_when_embedded_too(page: 
         expect(page.locator("header")).to_be_hidden()
     page.click("#start")
     expect(page.locator("#said")).to_have_text("The service can't be reached", timeout=PATIENCE_MS)
-    page.evaluate("window.addEventListener('message', ({data}) => (window.asked = data))")
+    page.evaluate("() => { window.asked = new Promise(tell => addEventListener('message', ({data}) => tell(data))) }")
     page.click("#record")
-    page.wait_for_function("window.asked")
     assert page.evaluate("window.asked") == {"type": "hearfelt:record"}
 
 

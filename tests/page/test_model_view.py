@@ -35,6 +35,12 @@ def test_the_headline_is_the_honest_figure_of_the_default_model(shown: AppTest) 
     assert f'hf-score-figure">{round(100 * one.uar)}<' in markup(shown)
 
 
+def test_why_there_are_more_answers_than_clips_is_said(shown: AppTest) -> None:
+    one = read_measured().of(DEFAULT_MODEL)[0]
+    assert one.seeds > 1
+    assert f"each clip has {one.seeds} answers" in markup(shown)
+
+
 def test_every_limit_of_the_card_is_said(shown: AppTest) -> None:
     assert all(escape(limit) in markup(shown) for limit in Recognizer.load().card.limits)
 

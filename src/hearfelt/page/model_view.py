@@ -118,6 +118,8 @@ def _how(one: Measurement, very_file: Measurement | None) -> str:
     if one.very_file:
         return said
     said += " The people were divided; for each part of them, the same recipe was trained on the others."
+    if one.seeds > 1:
+        said += f" All of that was done {one.seeds} times, so each clip has {one.seeds} answers."
     if very_file:
         said += (
             f" The very file that answers here was trained on more people; on the {very_file.speakers} it has not"
