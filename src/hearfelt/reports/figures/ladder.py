@@ -73,9 +73,11 @@ def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str) ->
         plain(name), (first, start), (0, -18), textcoords="offset points", ha="center", color=colour, weight="bold",
         fontsize=TEXT_PT,
     )  # fmt: skip
-    for step, score in there:
-        # The line leaves the first point upwards, so its figure stands at the left and not above.
+    for (step, score), (_, reached) in pairwise([*there, there[-1]]):
+        # The line leaves the first point upwards, so its figure stands at the left; where it rises, away from it.
         offset, side, height = ((-9, 0), "right", "center") if step == first else ((0, 9), "center", "baseline")
+        if step != first and reached - score > _NEAR:
+            offset, side = (5, 9), "right"
         axes.annotate(
             f"{score * 100:.1f} %", (step, score), offset, textcoords="offset points", ha=side, va=height,
             color=INK.light, fontsize=SMALL_PT + 0.5, weight="bold",
