@@ -30,7 +30,10 @@ def showing(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def address_of(process: subprocess.Popen[str]) -> str:
@@ -76,6 +79,15 @@ def test_the_page_and_the_live_service_end_cleanly(number: signal.Signals) -> No
     for port in (page, live):
         with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 5):
             pass
+
+
+def test_the_page_ends_also_when_nobody_reads_what_it_prints_any_more() -> None:
+    with showing("--no-browser", "--no-live") as process:
+        assert answers(f"{address_of(process)}/_stcore/health") == b"ok"
+        assert process.stdout is not None
+        process.stdout.close()
+        process.terminate()
+        assert process.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="xdg-open is Linux's way to open a page")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -114,4 +116,6 @@ def run_page(place: Place, *, upload_mb: int, opens_browser: bool) -> None:
     }
     flags = {name.replace(".", "_"): value for name, value in options.items()}
     bootstrap.load_config_options(flags)
-    bootstrap.run(str(_SCRIPT), False, [], flags)
+    # Streamlit says that it stops before it does, and where nobody reads that any more it would never stop.
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        bootstrap.run(str(_SCRIPT), False, [], flags)
