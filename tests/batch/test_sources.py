@@ -161,7 +161,8 @@ def test_a_folder_without_permission_is_a_row_with_an_error(tmp_path: Path) -> N
         assert second.name.endswith("2.wav")
 
 
-def test_ten_thousand_levels_of_folders_cost_one_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pattern", ["", "/**/*.wav"])
+def test_ten_thousand_levels_of_folders_cost_one_row(tmp_path: Path, pattern: str) -> None:
     made(tmp_path, "z.wav")
     top = os.open(tmp_path, os.O_RDONLY)
     handle = top
@@ -172,7 +173,7 @@ def test_ten_thousand_levels_of_folders_cost_one_row(tmp_path: Path) -> None:
         handle = below
     os.close(handle)
     try:
-        found = list(find_sources([str(tmp_path)]))
+        found = list(find_sources([f"{tmp_path}{pattern}"]))
     finally:
         subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True, timeout=120)
     assert len(found) == 2
