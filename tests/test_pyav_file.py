@@ -97,6 +97,16 @@ def pitch_hz(samples: np.ndarray, rate_hz: int) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(samples))) * rate_hz / len(samples))
 
 
+def heard_by_parts(file: bytes) -> tuple[int, int]:
+    """Read a file part by part; gives how many samples there are, and the most memory that it takes, in bytes."""
+    tracemalloc.start()
+    with open_audio(file) as reader:
+        heard = sum(len(part) for part in reader.parts())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return heard, peak
+
+
 def refusal(sound: bytes | Path) -> str:
     with pytest.raises(AudioError) as caught:
         read_audio(sound)
@@ -155,11 +165,7 @@ def test_parts_put_together_are_the_whole_sound(kind: Kind, seconds: float, time
 
 def test_a_long_file_takes_no_more_memory_than_its_parts() -> None:
     file = encoded(KINDS["aac"]) * 150  # 10 MB of float32
-    tracemalloc.start()
-    with open_audio(file) as reader:
-        heard = sum(len(part) for part in reader.parts())
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    heard, peak = heard_by_parts(file)
     assert heard / 16_000 == pytest.approx(163, abs=1)
     assert peak < 4e6
 
@@ -425,11 +431,7 @@ def test_joined_broadcasts_are_heard_one_after_another(name: str) -> None:
 
 def test_hours_of_silence_take_no_memory() -> None:
     file = with_gaps(TIMED["webm"], (0, 1), (7_200, 7_201))
-    tracemalloc.start()
-    with open_audio(file) as reader:
-        heard = sum(len(part) for part in reader.parts())
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    heard, peak = heard_by_parts(file)
     assert heard / 48_000 == pytest.approx(7_201, abs=0.1)
     assert peak < 8e6
 

@@ -45,6 +45,7 @@ def test_a_stream_whose_client_stops_reading_is_given_up(hasty: Running) -> None
     with opened(hasty.port) as connection:
         fill(connection)
         until(lambda: is_gone(hasty))
+        assert hasty.server.server_state.tasks == set()
 
 
 def test_a_client_that_asks_and_reads_nothing_is_not_read_from_without_end() -> None:
@@ -56,7 +57,7 @@ def test_a_client_that_asks_and_reads_nothing_is_not_read_from_without_end() -> 
 def test_who_sends_no_whole_head_is_given_up(hasty: Running, said: bytes) -> None:
     with connected(hasty.port) as connection:
         connection.sendall(said)
-        answer_of(connection)
+        assert answer_of(connection).count(b"HTTP/1.1 200 OK") == said.count(b"css")  # a whole head before is answered
         until(lambda: is_gone(hasty))
 
 
@@ -159,3 +160,4 @@ def test_a_service_ends_in_time_though_a_client_reads_nothing() -> None:
         fill(connection)
         service.server.should_exit = True
         until(lambda: is_gone(service))
+        assert service.server.server_state.tasks == set()
