@@ -11,6 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from multiprocessing import get_context, parent_process
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -51,6 +53,7 @@ _VERSION: Final = 3  # of what is kept; raised when frames change
 _CLIPS_FOR_WHITENING: Final = 600
 _FRAMES_A_CLIP: Final = 80
 _KEPT_AT_ONCE: Final = 64
+_EARS: Final = ("whisper", "moonshine", "whisper-whitening", "moonshine-whitening")  # the parts of a file of ears
 _CLIPS_A_PROCESS: Final = 100  # starting a process takes as long as hearing so many
 
 Array = npt.NDArray[np.float16]
@@ -294,14 +297,13 @@ def _hear_all(
         listener = Listener(encoders, whitenings)
         yield from (_hear_one(listener, *one) for one in wanted)
         return
-    # Tensors would be shared through file handles, of which there are too few; arrays are simply copied.
-    plain = [
-        {name: value.numpy() for name, value in weights.items()} for weights in (encoders.whisper, encoders.moonshine)
-    ]
-    begin = partial(_begin, plain, [(one.mean.numpy(), one.components.numpy()) for one in whitenings])
     try:
-        with ProcessPoolExecutor(processes, get_context("spawn"), begin) as pool:
-            yield from pool.map(_hear_here, wanted, chunksize=8)
+        # Ears travel in a file: in the pipe that starts a process they would wait forever for one that ends at once.
+        with TemporaryDirectory(prefix="hearfelt-") as folder:
+            ears = Path(folder) / "ears.npz"
+            _store(ears, encoders, whitenings)
+            with ProcessPoolExecutor(processes, get_context("spawn"), partial(_begin, ears)) as pool:
+                yield from pool.map(_hear_here, wanted, chunksize=8)
     except BrokenProcessPool as error:
         raise HearfeltError(
             "a process that hears clips was ended from outside; if memory ran out, run it again with fewer processes"
@@ -311,15 +313,27 @@ def _hear_all(
 _here: dict[str, Listener] = {}  # of this process, made when it begins
 
 
-def _begin(weights: Sequence[dict[str, Any]], whitened: Sequence[tuple[Any, Any]]) -> None:
+def _store(path: Path, encoders: Encoders, whitenings: tuple[Whitening, Whitening]) -> None:
+    whitened = [{"mean": one.mean, "components": one.components} for one in whitenings]
+    parts = zip(_EARS, (encoders.whisper, encoders.moonshine, *whitened), strict=True)
+    arrays: dict[str, Any] = {f"{part}/{name}": one.numpy() for part, some in parts for name, one in some.items()}
+    np.savez(path, **arrays)
+
+
+def _begin(ears: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is answered by the first process, which cancels what is left
     torch.set_num_threads(1)
-    tensors = [{name: torch.from_numpy(value) for name, value in some.items()} for some in weights]
+    parts: dict[str, dict[str, Tensor]] = {part: {} for part in _EARS}
+    with np.load(ears, allow_pickle=False) as stored:
+        for key in stored.files:
+            part, _, name = key.partition("/")
+            parts[part][name] = torch.from_numpy(stored[key])
+    whisper, moonshine, *whitened = parts.values()
     whitenings = (Whitening(1536, KEPT[0]), Whitening(864, KEPT[1]))
-    for whitening, (mean, components) in zip(whitenings, whitened, strict=True):
-        whitening.mean.copy_(torch.from_numpy(mean))
-        whitening.components.copy_(torch.from_numpy(components))
-    _here["listener"] = Listener(Encoders(tensors[0], tensors[1]), whitenings)
+    for whitening, tensors in zip(whitenings, whitened, strict=True):
+        whitening.mean.copy_(tensors["mean"])
+        whitening.components.copy_(tensors["components"])
+    _here["listener"] = Listener(Encoders(whisper, moonshine), whitenings)
 
 
 def _hear_here(one: tuple[Clip, View]) -> bytes:
