@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -214,19 +212,6 @@ def test_several_processes_hear_what_one_does(
     for one, other in zip(heard[0].heard, heard[1].heard, strict=True):
         for mine, theirs in zip(one, other, strict=True):
             np.testing.assert_allclose(mine, theirs, atol=0.01)
-
-
-def test_processes_that_end_at_once_are_told_and_not_waited_for(
-    encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = tmp_path / "script.py"  # as a user's that doesn't ask for __main__ and fails where it begins anew
-    script.write_text("raise SystemExit(1)")
-    main = ModuleType("__main__")
-    main.__file__ = str(script)
-    monkeypatch.setitem(sys.modules, "__main__", main)
-    monkeypatch.setattr(hearing, "_CLIPS_A_PROCESS", 1)
-    with pytest.raises(HearfeltError, match="was ended from outside"):
-        keep_frames(encoders, whitenings, [(clip, View(1.1)) for clip in few[:2]], processes=2)
 
 
 def test_without_a_cache_nothing_is_remembered_and_all_is_heard(

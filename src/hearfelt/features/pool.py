@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +12,13 @@ from numpy.typing import NDArray
 
 from hearfelt.audio import read_audio
 from hearfelt.augment import Augmentation
-from hearfelt.errors import AudioError, HearfeltError
+from hearfelt.errors import AudioError
 from hearfelt.features.classic import RATE_HZ, classic_features, measured_part
+from hearfelt.processes import in_processes, processes_for
 
 __all__ = ["Task", "measure_file", "measure_files"]
 
 _SOUNDS_A_PROCESS: Final = 150  # starting a process takes as long as measuring so many
-_MOST_TASKS_A_TRIP: Final = 16
 
 
 @dataclass(frozen=True)
@@ -61,9 +55,8 @@ def measure_file(task: Task) -> NDArray[np.float32] | AudioError:
 def measure_files(tasks: Sequence[Task], processes: int | None = None) -> Iterator[NDArray[np.float32] | AudioError]:
     """Take the features of many files, in the order given.
 
-    Few files are measured right here, because a process takes longer to start. The processes are started
-    anew and not forked, which is safe beside threads; a script that asks for them needs the usual
-    ``if __name__ == "__main__":``.
+    Few files are measured right here, because a process takes longer to start; many by
+    :func:`hearfelt.processes.in_processes`.
 
     Args:
         tasks: the files.
@@ -76,19 +69,5 @@ def measure_files(tasks: Sequence[Task], processes: int | None = None) -> Iterat
     Raises:
         HearfeltError: if a process is ended from outside.
     """
-    if processes is None:
-        processes = 1 if parent_process() else os.cpu_count() or 1
-    processes = min(processes, sum(len(task.changes) for task in tasks) // _SOUNDS_A_PROCESS)
-    if processes < 2:
-        yield from map(measure_file, tasks)
-        return
-    tasks_a_trip = max(1, min(_MOST_TASKS_A_TRIP, len(tasks) // (4 * processes)))
-    # Ctrl-C goes to every process of a terminal; this one alone answers it, by cancelling what is left.
-    leave_to_parent = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    try:
-        with ProcessPoolExecutor(processes, get_context("spawn"), leave_to_parent) as pool:
-            yield from pool.map(measure_file, tasks, chunksize=tasks_a_trip)
-    except BrokenProcessPool as error:
-        raise HearfeltError(
-            "a process that measures clips was ended from outside; if memory ran out, run it again with fewer processes"
-        ) from error
+    processes = processes_for(sum(len(task.changes) for task in tasks), _SOUNDS_A_PROCESS, processes)
+    yield from (map(measure_file, tasks) if processes == 1 else in_processes(measure_file, tasks, processes=processes))

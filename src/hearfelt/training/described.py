@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
-from multiprocessing import get_context, parent_process
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +17,7 @@ from hearfelt.clips import Clip
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.pitch import PitchEar
 from hearfelt.models.tiny import TinyEar, describe
+from hearfelt.processes import Arrays, in_processes, processes_for
 from hearfelt.training.frames import KEPT, Frames, frames_cache, samples_of
 from hearfelt.training.settings import Ear
 from hearfelt.training.student import new_ear
@@ -71,6 +68,7 @@ def hear_described(
 
     Raises:
         AudioError: if a clip cannot be read or is silent.
+        HearfeltError: if a process is ended from outside.
     """
     tell = progress or (lambda _: None)
     cache, keys = frames_cache(), _keys(ear, wanted)
@@ -102,24 +100,23 @@ def _keys(ear: TinyEar, wanted: Wanted) -> list[str]:
 
 
 def _heard(settings: Ear, ear: TinyEar, wanted: Wanted) -> Iterator[bytes]:
-    processes = 1 if parent_process() else min(os.cpu_count() or 1, len(wanted) // _CLIPS_A_PROCESS)
-    if processes < 2:
+    processes = processes_for(len(wanted), _CLIPS_A_PROCESS)
+    if processes == 1:
         listener = SmallListener(ear)
         yield from (_hear_one(listener, *one) for one in wanted)
         return
-    weights = {name: value.numpy() for name, value in ear.state_dict().items()}
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (asdict(settings), weights)) as pool:
-        yield from pool.map(_hear_here, wanted, chunksize=32)
+    arrays = {name: value.numpy() for name, value in ear.state_dict().items()}
+    begin = partial(_begin, settings)
+    yield from in_processes(_hear_here, wanted, processes=processes, begin=begin, arrays=arrays)
 
 
 _here: dict[str, SmallListener] = {}  # of this process, made when it begins
 
 
-def _begin(settings: dict[str, Any], weights: dict[str, Any]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is answered by the first process, which cancels what is left
+def _begin(settings: Ear, arrays: Arrays) -> None:
     torch.set_num_threads(1)
-    ear = new_ear(Ear(**settings))
-    ear.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    ear = new_ear(settings)
+    ear.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
     _here["listener"] = SmallListener(ear)
 
 

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from multiprocessing import get_context, parent_process
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +24,7 @@ from hearfelt.models.moonshine import MoonshineEncoder
 from hearfelt.models.pitch import MELODY, PitchEar, melody
 from hearfelt.models.pooling import halved, statistics
 from hearfelt.models.whisper import WhisperEncoder
+from hearfelt.processes import Arrays, in_processes, processes_for
 from hearfelt.training.views import View, played, worn_always_alike
 
 __all__ = [
@@ -53,7 +48,7 @@ _VERSION: Final = 3  # of what is kept; raised when frames change
 _CLIPS_FOR_WHITENING: Final = 600
 _FRAMES_A_CLIP: Final = 80
 _KEPT_AT_ONCE: Final = 64
-_EARS: Final = ("whisper", "moonshine", "whisper-whitening", "moonshine-whitening")  # the parts of a file of ears
+_EARS: Final = ("whisper", "moonshine", "whisper-whitening", "moonshine-whitening")  # what each process is given
 _CLIPS_A_PROCESS: Final = 100  # starting a process takes as long as hearing so many
 
 Array = npt.NDArray[np.float16]
@@ -290,44 +285,26 @@ def _hear_all(
     wanted: Sequence[tuple[Clip, View]],
     processes: int | None,
 ) -> Iterator[bytes]:
-    if processes is None:
-        processes = 1 if parent_process() else os.cpu_count() or 1
-    processes = min(processes, len(wanted) // _CLIPS_A_PROCESS)
-    if processes < 2:
+    processes = processes_for(len(wanted), _CLIPS_A_PROCESS, processes)
+    if processes == 1:
         listener = Listener(encoders, whitenings)
         yield from (_hear_one(listener, *one) for one in wanted)
         return
-    try:
-        # Ears travel in a file: in the pipe that starts a process they would wait forever for one that ends at once.
-        with TemporaryDirectory(prefix="hearfelt-") as folder:
-            ears = Path(folder) / "ears.npz"
-            _store(ears, encoders, whitenings)
-            with ProcessPoolExecutor(processes, get_context("spawn"), partial(_begin, ears)) as pool:
-                yield from pool.map(_hear_here, wanted, chunksize=8)
-    except BrokenProcessPool as error:
-        raise HearfeltError(
-            "a process that hears clips was ended from outside; if memory ran out, run it again with fewer processes"
-        ) from error
+    whitened = [{"mean": one.mean, "components": one.components} for one in whitenings]
+    parts = zip(_EARS, (encoders.whisper, encoders.moonshine, *whitened), strict=True)
+    arrays = {f"{part}/{name}": one.numpy() for part, tensors in parts for name, one in tensors.items()}
+    yield from in_processes(_hear_here, wanted, processes=processes, begin=_begin, arrays=arrays)
 
 
 _here: dict[str, Listener] = {}  # of this process, made when it begins
 
 
-def _store(path: Path, encoders: Encoders, whitenings: tuple[Whitening, Whitening]) -> None:
-    whitened = [{"mean": one.mean, "components": one.components} for one in whitenings]
-    parts = zip(_EARS, (encoders.whisper, encoders.moonshine, *whitened), strict=True)
-    arrays: dict[str, Any] = {f"{part}/{name}": one.numpy() for part, some in parts for name, one in some.items()}
-    np.savez(path, **arrays)
-
-
-def _begin(ears: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is answered by the first process, which cancels what is left
+def _begin(arrays: Arrays) -> None:
     torch.set_num_threads(1)
     parts: dict[str, dict[str, Tensor]] = {part: {} for part in _EARS}
-    with np.load(ears, allow_pickle=False) as stored:
-        for key in stored.files:
-            part, _, name = key.partition("/")
-            parts[part][name] = torch.from_numpy(stored[key])
+    for key, values in arrays.items():
+        part, _, name = key.partition("/")
+        parts[part][name] = torch.from_numpy(values)
     whisper, moonshine, *whitened = parts.values()
     whitenings = (Whitening(1536, KEPT[0]), Whitening(864, KEPT[1]))
     for whitening, tensors in zip(whitenings, whitened, strict=True):
