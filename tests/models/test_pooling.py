@@ -13,6 +13,7 @@ from hearfelt.models.pooling import (
     AttentiveHead,
     AttentiveStatistics,
     Discriminant,
+    FrameDropout,
     Head,
     HeadSize,
     PlainHead,
@@ -50,6 +51,42 @@ def padded(clips: list[Tensor], filling: float) -> tuple[Tensor, Tensor]:
         frames[row, : clip.shape[1]] = clip
         mask[row, : clip.shape[1]] = 1.0
     return frames, mask
+
+
+# Dropout
+
+
+def test_the_share_of_numbers_is_dropped_and_the_others_make_up_for_it() -> None:
+    torch.manual_seed(3)
+    frames = torch.full((7, 101, 333), 2.0, requires_grad=True)
+    result = FrameDropout(0.2)(frames)
+    dropped = result.detach()
+    assert set(dropped.unique().tolist()) == {0.0, 2.5}
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.2, abs=0.004)
+    assert float(dropped.mean()) == pytest.approx(2.0, abs=0.01)
+    result.sum().backward()  # type: ignore[no-untyped-call]
+    assert frames.grad is not None
+    torch.testing.assert_close(frames.grad, dropped / 2)  # what was dropped teaches nothing
+
+
+def test_numbers_are_dropped_alike_from_the_same_seed_and_never_twice_in_a_row() -> None:
+    frames, dropout = torch.ones(2, 50, 40), FrameDropout(0.5)
+    runs = []
+    for _ in range(2):
+        torch.manual_seed(4)
+        runs.append((dropout(frames), dropout(frames)))
+    torch.testing.assert_close(runs[0], runs[1])
+    assert not torch.equal(*runs[0])
+
+
+@pytest.mark.parametrize(("share", "left"), [(0.0, 1.0), (1.0, 0.0)])
+def test_none_or_all_may_be_dropped(share: float, left: float) -> None:
+    assert FrameDropout(share)(torch.ones(1, 2, 3)).unique().tolist() == [left]
+
+
+def test_who_answers_drops_nothing() -> None:
+    frames = ear(9, 4)
+    assert FrameDropout(0.5).eval()(frames) is frames
 
 
 # Moments

