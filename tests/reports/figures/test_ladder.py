@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 import pytest
 from matplotlib.figure import Figure
 
@@ -38,3 +40,18 @@ def test_a_step_that_was_not_measured_is_left_out_and_its_gain_spans_it() -> Non
 def test_scores_that_do_not_fit_the_steps_are_refused() -> None:
     with pytest.raises(ValueError, match="classic: 2 scores for 4 steps"):
         leak_ladder(STEPS, {"classic": [0.4, 0.5]})
+
+
+@pytest.mark.parametrize("last", [0.992, None])
+def test_no_words_cover_each_other_or_another_models_line(last: float | None) -> None:
+    scores = {"hearfelt": [0.808, 0.898, 0.990, last], "classic": [0.376, 0.622, 0.924, last and 0.931]}
+    figure = leak_ladder(STEPS, scores, guess=0.133, title="Ladder")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    boxes = {text.get_text(): text.get_window_extent().padded(-1) for text in axes.texts}
+    for (one, box), (other, beside) in combinations(boxes.items(), 2):
+        assert not box.overlaps(beside), (one, other)
+    for line in axes.lines[:2]:
+        path = line.get_path().transformed(axes.transData)
+        for word, box in boxes.items():
+            assert not path.intersects_bbox(box, filled=False), (word, line.get_color())

@@ -45,8 +45,11 @@ def leak_ladder(
     axes.axvspan(0.5, len(steps) - 0.4, color=SECOND.light, alpha=0.06, linewidth=0)
     axes.text(0.56, 1.045, "leaky", color=MUTED.light, fontsize=SMALL_PT, va="top")
     axes.text(0.44, 1.045, "honest", color=MUTED.light, fontsize=SMALL_PT, va="top", ha="right")
+    best = max(models, key=lambda name: sum(score or 0.0 for score in models[name]), default=None)
     for place, (name, scores) in enumerate(models.items()):
-        _line(axes, name, scores, _COLOURS[place % len(_COLOURS)])
+        # Words stand away from the other lines: those of the best model above its own, those of others below theirs.
+        heights = (name == best, name == best and len(models) > 1)
+        _line(axes, name, scores, _COLOURS[place % len(_COLOURS)], heights)
     if guess > 0:
         axes.axhline(guess, color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
         axes.text(len(steps) - 0.42, guess + 0.012, "guessing", color=MUTED.light, fontsize=SMALL_PT - 1, ha="right")
@@ -61,7 +64,8 @@ def leak_ladder(
     return figure
 
 
-def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str) -> None:
+def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str, above: tuple[bool, bool]) -> None:
+    """Draw a model's line; ``above`` says whether its figures, and whether its gains, stand above it."""
     there = [(step, score) for step, score in enumerate(scores) if score is not None]
     if not there:
         return
@@ -75,18 +79,26 @@ def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str) ->
     )  # fmt: skip
     for (step, score), (_, reached) in pairwise([*there, there[-1]]):
         # The line leaves the first point upwards, so its figure stands at the left; where it rises, away from it.
-        offset, side, height = ((-9, 0), "right", "center") if step == first else ((0, 9), "center", "baseline")
-        if step != first and reached - score > _NEAR:
-            offset, side = (5, 9), "right"
+        if step == first:
+            offset, side, height = (-9, 0), "right", "center"
+        elif not above[0]:
+            offset, side, height = (3, -8), "left", "top"
+        elif reached - score > _NEAR:
+            offset, side, height = (5, 9), "right", "baseline"
+        else:
+            offset, side, height = (0, 9), "center", "baseline"
         axes.annotate(
             f"{score * 100:.1f} %", (step, score), offset, textcoords="offset points", ha=side, va=height,
             color=INK.light, fontsize=SMALL_PT + 0.5, weight="bold",
         )  # fmt: skip
     for (step, score), (following, reached) in pairwise(there):
         gain = round(reached, 3) - round(score, 3)  # of the figures as they are written
+        away = 1 if above[1] else -1
+        steep = abs(gain) > _NEAR
+        level = 0 if above[0] else 14  # a figure below a line stands at the right of its point
         axes.annotate(
             f"{gain * 100:+.1f} points".replace("-", "−"),
             ((step + following) / 2, (score + reached) / 2),
-            (6 if abs(gain) > _NEAR else 0, -11), textcoords="offset points",
-            ha="left" if abs(gain) > _NEAR else "center", va="center", color=colour, fontsize=SMALL_PT,
+            (-6 * away if steep else level, 11 * away), textcoords="offset points",
+            ha=("right" if above[1] else "left") if steep else "center", va="center", color=colour, fontsize=SMALL_PT,
         )  # fmt: skip
