@@ -188,7 +188,7 @@ STATES: States = {
     "live-phone-dark": (Look("live", size=PHONE, theme="dark"), heard),
     "live-refused": (Look("live", script=REFUSED), refused),
     "live-away": (Look("live"), away),
-    "model": (Look("model", height=3_500), rest),
+    "model": (Look("model", height=3_900), rest),
     "model-phone-dark": (Look("model", size=PHONE, theme="dark", height=2_000), rest),
     "model-diagram": (Look("model"), diagram),
 }

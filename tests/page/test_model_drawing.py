@@ -42,3 +42,11 @@ def test_the_ladder_rises_with_every_leak_and_skips_what_was_not_measured() -> N
     assert len(drawn) == 5
     assert [height for _, height, _ in drawn[:3]] == sorted((height for _, height, _ in drawn[:3]), reverse=True)
     assert "mine from 40.0 % to 90.0 %" in ladder(steps)
+
+
+def test_figures_of_the_best_stand_above_its_line_and_those_of_others_below_theirs() -> None:
+    markup = ladder(Ladder(("honest", "one"), {"other": (0.3, 0.9), "mine": (0.6, 0.99)}, 0.125))
+    heights = {one.text: float(one.get("y", 0)) for one in ElementTree.fromstring(markup).iterfind("text[@class]")}
+    [_, other, _, mine] = (height for _, height, _ in points(markup))
+    assert heights["90.0"] > other + 12
+    assert 8 < heights["99.0"] < mine - 5  # and is seen whole

@@ -11,7 +11,7 @@ from hearfelt.reports.numbers import bare
 __all__ = ["ladder", "reliability"]
 
 _LEFT: Final = 44  # where the axes meet
-_TOP: Final = 14
+_TOP: Final = 30  # so that a figure above the highest point is seen whole
 _SIDE: Final = 300  # of the square between them
 _BOTTOM: Final = _TOP + _SIDE
 _STRENGTHS: Final = (1.0, 0.6, 0.35)  # of the models' lines
@@ -48,17 +48,20 @@ def ladder(steps: Ladder) -> str:
     guess = _up(steps.guess)
     parts.append(f'<line class="hf-diagonal" x1="{_LEFT}" y1="{guess}" x2="{_LEFT + width}" y2="{guess}"/>')
     parts.append(f'<text x="{_LEFT + width}" y="{guess - 6:.1f}" text-anchor="end">guessing</text>')
+    best = max(steps.models, key=lambda name: sum(score or 0.0 for score in steps.models[name]), default=None)
     said = []
     for strength, (name, scores) in zip(_STRENGTHS, steps.models.items(), strict=False):
         there = [(place, score) for place, score in zip(places, scores, strict=True) if score is not None]
         points = " ".join(f"{place:.1f},{_up(score)}" for place, score in there)
         parts.append(f'<polyline class="hf-curve" style="opacity:{strength}" points="{points}"/>')
-        for place, score in there:
+        for number, (place, score) in enumerate(there):
+            # Figures stand away from lines: at the left of where one begins, above the best and below the others.
+            across, up, anchor = (0, -12, "middle") if name == best else (8, 18, "start")
+            if number == 0:
+                across, up, anchor = -11, 4, "end"
+            where = f'x="{place + across:.1f}" y="{_up(score) + up:.1f}" text-anchor="{anchor}"'
             parts.append(f'<circle class="hf-point" cx="{place:.1f}" cy="{_up(score)}" r="5"/>')
-            parts.append(
-                f'<text class="hf-strong" x="{place:.1f}" y="{_up(score) - 12:.1f}" text-anchor="middle">'
-                f"{bare(score)}</text>"
-            )
+            parts.append(f'<text class="hf-strong" {where}>{bare(score)}</text>')
         start, score = there[0]
         parts.append(f'<text x="{start:.1f}" y="{_up(score) + 22:.1f}" text-anchor="middle">{escape(name)}</text>')
         said.append(f"{name} from {bare(there[0][1])} % to {bare(there[-1][1])} %")
