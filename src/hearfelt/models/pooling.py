@@ -77,7 +77,7 @@ def statistics(frames: Tensor) -> Tensor:
 
 
 class FrameDropout(nn.Dropout):
-    """Dropout of single numbers of many frames, four times as fast on a processor as torch's, which draws bit by bit.
+    """Dropout of single numbers of many frames, faster on a processor than torch's, which draws them one by one.
 
     The share that is dropped is rounded to a multiple of 1/65,536. Random numbers come from torch's seed.
 
