@@ -23,6 +23,7 @@ from hearfelt.pyav_file import SUFFIXES
 from hearfelt.raw_pcm import RawSound, decode_raw
 from hearfelt.sample_arrays import Samples, channels_of, from_array
 from hearfelt.sound_file import BLOCK, Decoded
+from hearfelt.sound_warnings import SoundWarning
 from hearfelt.sources import name_of, open_source, open_stream
 
 __all__ = [
@@ -61,12 +62,14 @@ class Audio:
         rate_hz: samples in a second, as stored.
         channels: how many channels the source had before they were mixed.
         name: what messages call it.
+        warnings: what is odd about it; empty for a clean recording.
     """
 
     samples: Samples
     rate_hz: int
     channels: int = 1
     name: str = "sound"
+    warnings: tuple[SoundWarning, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -93,16 +96,32 @@ class AudioReader:
         frames: how many samples are promised or estimated; 0 if nobody knows.
         channels: how many channels the source has.
         name: what messages call it.
+        warnings: what is odd about it; may grow until the last part is given.
 
     Attributes:
         heard: how many samples have gone by.
     """
 
-    def __init__(self, parts: Iterator[Samples], rate_hz: int, frames: int, *, channels: int, name: str) -> None:
+    def __init__(
+        self,
+        parts: Iterator[Samples],
+        rate_hz: int,
+        frames: int,
+        *,
+        channels: int,
+        name: str,
+        warnings: list[SoundWarning] | None = None,
+    ) -> None:
         self.rate_hz, self.frames, self.channels, self.name = rate_hz, frames, channels, name
+        self._warnings = [] if warnings is None else warnings
         self.heard = 0
         self._parts = parts
         self._sum, self._lowest, self._highest = 0.0, math.inf, -math.inf
+
+    @property
+    def warnings(self) -> tuple[SoundWarning, ...]:
+        """What is odd about the sound, as far as it was read; complete after the last part."""
+        return tuple(self._warnings)
 
     @property
     def duration_s(self) -> float:
@@ -144,7 +163,7 @@ class AudioReader:
         """
         parts = list(self._parts)
         samples = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])
-        audio = Audio(samples, self.rate_hz, self.channels, self.name)
+        audio = Audio(samples, self.rate_hz, self.channels, self.name, self.warnings)
         self.heard = len(samples)
         _check_level(samples, audio.name)
         _check_length(audio.duration_s, audio.name)
@@ -225,7 +244,9 @@ def open_audio(
         _check_rate(decoded.rate_hz, label)
         _check_channel(channel, decoded.channels, label)
         parts = one_channel(decoded.blocks, channel)
-        yield AudioReader(parts, decoded.rate_hz, decoded.frames, channels=decoded.channels, name=label)
+        yield AudioReader(
+            parts, decoded.rate_hz, decoded.frames, channels=decoded.channels, name=label, warnings=decoded.warnings
+        )
 
 
 def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:

@@ -7,7 +7,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import accumulate
 from typing import Any, BinaryIO, Final
@@ -17,6 +17,7 @@ import soundfile
 
 from hearfelt.errors import AudioError
 from hearfelt.mp3_frames import Mp3, Part, find_mp3
+from hearfelt.sound_warnings import SoundWarning
 
 __all__ = ["BLOCK", "Block", "Decoded", "open_sound_file"]
 
@@ -36,12 +37,14 @@ class Decoded:
         channels: how many there are.
         frames: how many samples a channel has, as promised or estimated; 0 if nobody knows.
         blocks: ``(n, channels)`` int16 or float32, one after another; the whole numbers are not scaled yet.
+        warnings: what is odd about the file; decoders add to it until the last block is given.
     """
 
     rate_hz: int
     channels: int
     frames: int
     blocks: Iterator[Block]
+    warnings: list[SoundWarning] = field(default_factory=list)
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]

@@ -66,5 +66,7 @@ def timelines_of(
             moments = tuple(moments_of(reader, recognizer.follower(), progress))
             duration_s = reader.heard / reader.rate_hz
             card = recognizer.card
-            timelines.append(Timeline(reader.name, channel, duration_s, moments, card.labels, card.name))
+            timelines.append(
+                Timeline(reader.name, channel, duration_s, moments, card.labels, card.name, reader.warnings)
+            )
     return timelines

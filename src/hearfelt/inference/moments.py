@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hearfelt.inference.prediction import Prediction
+from hearfelt.sound_warnings import SoundWarning
 
 __all__ = ["Moment", "Now", "Timeline"]
 
@@ -81,6 +82,7 @@ class Timeline:
         moments: in their order; they don't overlap. Empty where nobody speaks.
         labels: the model's emotions, in its order.
         model: name of the model that answered.
+        warnings: what is odd about the sound; empty for a clean recording.
 
     Example:
         >>> Timeline("call.wav", None, 12.0, (), ("calm", "sad"), "classic").speech_s
@@ -93,6 +95,7 @@ class Timeline:
     moments: tuple[Moment, ...]
     labels: tuple[str, ...]
     model: str
+    warnings: tuple[SoundWarning, ...] = ()
 
     @property
     def speech_s(self) -> float:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from hearfelt.sound_warnings import SoundWarning
+
 __all__ = ["SURE_WORDS", "UNSURE_WORD", "Prediction"]
 
 SURE_WORDS: Final = ((0.9, "very sure"), (0.7, "fairly sure"), (0.5, "not very sure"), (0.0, "a guess"))
@@ -28,6 +30,7 @@ class Prediction:
         is_unsure: whether the confidence is below the card's threshold.
         duration_s: how long the sound is.
         model: name of the model that answered.
+        warnings: what is odd about the sound; empty for a clean recording of speech.
 
     Example:
         >>> Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "classic").ranked()
@@ -42,6 +45,7 @@ class Prediction:
     is_unsure: bool
     duration_s: float
     model: str
+    warnings: tuple[SoundWarning, ...] = ()
 
     @property
     def in_words(self) -> str:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, overload
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Final, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import Samples, Sound, open_audio, refuse_silence
+from hearfelt.audio import AudioReader, Samples, Sound, open_audio, refuse_silence
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 from hearfelt.inference.fit import EMBEDDING, FEATURES, LOGITS, check_features_fit, check_sound_fit
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.session import Session
+from hearfelt.sound_warnings import SoundWarning
 
 if TYPE_CHECKING:
     from hearfelt.inference.explain import Explanation
@@ -115,8 +116,8 @@ class Recognizer:
         Raises:
             AudioError: if the sound cannot be read, is shorter than 0.1 s or silent.
         """
-        logits, duration_s = self._output(LOGITS, sound, rate_hz)
-        return self._prediction(logits, duration_s)
+        logits, facts = self._output(LOGITS, sound, rate_hz)
+        return self._prediction(logits, facts)
 
     def recognize_many(self, sounds: Iterable[Sound]) -> Iterator[Prediction]:
         """Recognize one sound after another; the answers are those of :meth:`recognize`.
@@ -262,33 +263,33 @@ class Recognizer:
     def __repr__(self) -> str:
         return f"<Recognizer {self.card.name}: {', '.join(self.labels)}>"
 
-    def _output(self, output: str, sound: Sound, rate_hz: int | None) -> tuple[Floats, float]:
-        """Give one output for a whole sound, and how long the sound is."""
+    def _output(self, output: str, sound: Sound, rate_hz: int | None) -> tuple[Floats, _SoundFacts]:
+        """Give one output for a whole sound, and what is known of the sound."""
         if self.card.input != "sound":
-            features, duration_s = self._features(sound, rate_hz)
-            return self._session.run(self._features_output, features[None])[0], duration_s
+            features, facts = self._features(sound, rate_hz)
+            return self._session.run(self._features_output, features[None])[0], facts
         with open_audio(sound, rate_hz) as reader:
             answers = [
                 Answered(self._session.run(output, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
                 for block in blocks_of(reader, self.card.window_s)
             ]
-            return pooled(answers), reader.heard / reader.rate_hz
+            return pooled(answers), _SoundFacts.of(reader)
 
-    def _features(self, sound: Sound, rate_hz: int | None) -> tuple[npt.NDArray[np.float32], float]:
+    def _features(self, sound: Sound, rate_hz: int | None) -> tuple[npt.NDArray[np.float32], _SoundFacts]:
         from hearfelt.features.classic import SEED_WINDOW, classic_features
 
         with open_audio(sound, rate_hz) as reader:
             head = SEED_WINDOW.head(reader.parts(), reader.rate_hz)
             refuse_silence(reader)
-            return classic_features(head, reader.rate_hz), reader.heard / reader.rate_hz
+            return classic_features(head, reader.rate_hz), _SoundFacts.of(reader)
 
     def _shapley(self, sound: Sound, rate_hz: int | None) -> Explanation:
         from hearfelt.inference.explain import Explanation, shapley_values
 
         if self._background is None:
             raise ModelError(f"{self.card.name}: it carries no background of training clips to explain against")
-        features, duration_s = self._features(sound, rate_hz)
-        prediction = self._prediction(self._session.run(self._features_output, features[None])[0], duration_s)
+        features, facts = self._features(sound, rate_hz)
+        prediction = self._prediction(self._session.run(self._features_output, features[None])[0], facts)
 
         def value(batch: npt.NDArray[np.float32]) -> Floats:
             return self._log_odds(self._session.run(self._features_output, batch), prediction.emotion)
@@ -309,8 +310,8 @@ class Recognizer:
                 blocks = list(blocks)
             length_s = reader.duration_s
             runs = occluded(blocks, run, length_s)
-            duration_s = reader.heard / reader.rate_hz
-        prediction = self._prediction(runs.whole, duration_s)
+            facts = _SoundFacts.of(reader)
+        prediction = self._prediction(runs.whole, facts)
         whole = float(self._log_odds(runs.whole[None], prediction.emotion)[0])
         without_time = self._log_odds(runs.without_time, prediction.emotion)
         without_band = self._log_odds(runs.without_band, prediction.emotion)
@@ -347,10 +348,12 @@ class Recognizer:
         scaled -= scaled.max()
         return np.asarray(scaled - np.log(np.exp(scaled).sum()), np.float64)
 
-    def _prediction(self, logits: Floats, duration_s: float) -> Prediction:
+    def _prediction(self, logits: Floats, facts: _SoundFacts) -> Prediction:
         scaled = logits / self.card.temperature
         weights = np.exp(scaled - scaled.max())
-        return self._predicted(weights / weights.sum(), duration_s)
+        prediction = self._predicted(weights / weights.sum(), facts.duration_s)
+        no_speech = any(warning.code == "no_speech" for warning in facts.warnings)
+        return replace(prediction, warnings=facts.warnings, is_unsure=prediction.is_unsure or no_speech)
 
     def _predicted(self, shares: Floats, duration_s: float) -> Prediction:
         probabilities = dict(zip(self.labels, shares.tolist(), strict=True))
@@ -358,6 +361,19 @@ class Recognizer:
         confidence = probabilities[emotion]
         is_unsure = confidence < self.card.unsure_below
         return Prediction(emotion, confidence, probabilities, is_unsure, duration_s, self.card.name)
+
+
+@dataclass(frozen=True)
+class _SoundFacts:
+    """What a prediction says of the sound itself."""
+
+    duration_s: float
+    warnings: tuple[SoundWarning, ...]
+
+    @classmethod
+    def of(cls, reader: AudioReader) -> _SoundFacts:
+        """Take them from a reader that has given its last part."""
+        return cls(reader.heard / reader.rate_hz, reader.warnings)
 
 
 def model_path(model: str | Path) -> Path:

@@ -1,0 +1,68 @@
+"""What is odd about a sound that was answered all the same: one list of codes, said in the same words at every edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+__all__ = ["CODES", "FILE_FAULTS", "SoundWarning", "codes_of"]
+
+CODES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cut_short": "less sound is there than the file promises",
+        "wrong_header": "the file's header contradicts what is in the file",
+        "damaged": "parts of the sound could not be decoded",
+        "format_changes": "the sampling rate or the number of channels changes in the middle",
+        "not_scaled": "floating-point samples go far beyond -1 to 1",
+        "channels_cancel": "mixing the channels would cancel the voice; the loudest channel is used",
+        "other_tracks": "the file has more than one audio track",
+        "clipped": "the recording was too loud for its format and is distorted",
+        "very_quiet": "the recording is very quiet",
+        "no_speech": "no speech was found",
+        "little_speech": "little speech was found",
+    }
+)
+"""Every code, and what it means."""
+
+FILE_FAULTS: Final = frozenset(("cut_short", "wrong_header", "damaged", "format_changes"))
+"""Codes of files that are not what they should be; ``strict`` reading refuses them."""
+
+
+@dataclass(frozen=True)
+class SoundWarning:
+    """One odd thing about a sound.
+
+    Attributes:
+        code: one of :data:`CODES`.
+        text: a sentence for people, without the sound's name.
+        numbers: what was measured, by name with its unit; may be empty.
+
+    Example:
+        >>> warning = SoundWarning("cut_short", "1.00 s of 2.00 s are there", {"there_s": 1.0, "promised_s": 2.0})
+        >>> warning.to_dict()["promised_s"]
+        2.0
+    """
+
+    code: str
+    text: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"no warning has the code {self.code!r}; one of {', '.join(CODES)} is wanted")
+
+    def to_dict(self) -> dict[str, object]:
+        """Give it as plain values for JSON: ``code``, ``text`` and the numbers by their names."""
+        return {"code": self.code, "text": self.text, **self.numbers}
+
+
+def codes_of(warnings: Iterable[SoundWarning]) -> str:
+    """Join the codes with ``;``, as tables have them; empty for none.
+
+    Example:
+        >>> codes_of([SoundWarning("clipped", "clipped"), SoundWarning("very_quiet", "very quiet")])
+        'clipped;very_quiet'
+    """
+    return ";".join(warning.code for warning in warnings)
