@@ -1,4 +1,4 @@
-"""Sound: read it from wherever it is and whatever it is stored as, make one channel of it, refuse what is broken."""
+"""Sound: read it from wherever it is and whatever it is stored as, make one channel of it, and say what is odd."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 
-from hearfelt.decoding import one_channel, open_decoder
+from hearfelt.channels import LOUDEST, in_full_scale, one_channel
+from hearfelt.decoding import open_decoder
 from hearfelt.errors import AudioError
+from hearfelt.levels import LevelMeter, decibels
 from hearfelt.pyav_file import SUFFIXES
 from hearfelt.raw_pcm import RawSound, decode_raw
 from hearfelt.sample_arrays import Samples, channels_of, from_array
 from hearfelt.sound_file import BLOCK, Decoded
-from hearfelt.sound_warnings import SoundWarning
-from hearfelt.sources import name_of, open_source, open_stream
+from hearfelt.sound_warnings import FILE_FAULTS, SoundWarning
+from hearfelt.sources import Source, name_of, open_source, open_stream
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -32,21 +34,21 @@ __all__ = [
     "SHORTEST_S",
     "Audio",
     "AudioReader",
+    "AudioTrack",
     "Samples",
     "Sound",
     "audio_files",
     "open_audio",
     "read_audio",
+    "refuse_faults",
     "refuse_silence",
     "resample",
 ]
 
-Sound = Path | str | bytes | BinaryIO | RawSound | npt.NDArray[np.generic]
 
 SHORTEST_S: Final = 0.1
 SILENCE_DB: Final = -80.0  # a peak below this is under three steps of 16-bit sound: nothing was recorded
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000
-LOUDEST = 100.0  # 40 dB above full scale; beyond it somebody forgot to divide 16-bit numbers by 32,768
 
 AUDIO_SUFFIXES: Final = SUFFIXES | frozenset(
     (".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".rf64", ".snd", ".w64", ".wav")
@@ -79,12 +81,32 @@ class Audio:
     @property
     def peak_db(self) -> float:
         """Largest deviation from the mean, in dB of full scale; -200 for digital silence."""
-        swing = float(np.max(np.abs(self.samples - self.samples.mean(dtype=np.float64))))
-        return _decibels(swing)
+        return decibels(float(np.max(np.abs(self.samples - self.samples.mean(dtype=np.float64)))))
 
     def digest(self) -> str:
         """Name the sound by what is heard, whatever container it came in: 64 hexadecimal digits."""
         return hashlib.sha256(self.rate_hz.to_bytes(4, "little") + self.samples.astype("<f4").tobytes()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class AudioTrack:
+    """One of several audio tracks of a file, as films have them; it stands wherever a sound may stand.
+
+    Attributes:
+        source: a path, bytes or an open binary file.
+        number: which audio track, counted from 0; None for the default one, or the first in which there is sound.
+    """
+
+    source: Source
+    number: int | None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return name_of(self.source)
+
+
+Sound = Source | AudioTrack | RawSound | Audio | npt.NDArray[np.generic]
 
 
 class AudioReader:
@@ -98,8 +120,6 @@ class AudioReader:
         name: what messages call it.
         warnings: what is odd about it; may grow until the last part is given.
 
-    Attributes:
-        heard: how many samples have gone by.
     """
 
     def __init__(
@@ -114,14 +134,18 @@ class AudioReader:
     ) -> None:
         self.rate_hz, self.frames, self.channels, self.name = rate_hz, frames, channels, name
         self._warnings = [] if warnings is None else warnings
-        self.heard = 0
         self._parts = parts
-        self._sum, self._lowest, self._highest = 0.0, math.inf, -math.inf
+        self._meter = LevelMeter()
 
     @property
     def warnings(self) -> tuple[SoundWarning, ...]:
         """What is odd about the sound, as far as it was read; complete after the last part."""
         return tuple(self._warnings)
+
+    @property
+    def heard(self) -> int:
+        """How many samples have gone by."""
+        return self._meter.samples
 
     @property
     def duration_s(self) -> float:
@@ -131,8 +155,7 @@ class AudioReader:
     @property
     def peak_db(self) -> float:
         """Largest deviation from the mean of what has gone by, in dB of full scale."""
-        mean = self._sum / max(1, self.heard)
-        return _decibels(max(self._highest - mean, mean - self._lowest))
+        return self._meter.peak_db
 
     def lasts_longer_than(self, seconds: float) -> bool:
         """Tell whether there is more sound than this, by hearing it instead of trusting a promise.
@@ -163,11 +186,10 @@ class AudioReader:
         """
         parts = list(self._parts)
         samples = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])
-        audio = Audio(samples, self.rate_hz, self.channels, self.name, self.warnings)
-        self.heard = len(samples)
-        _check_level(samples, audio.name)
-        _check_length(audio.duration_s, audio.name)
-        return audio
+        _check_level(samples, self.name)
+        self._meter.add(samples)
+        self._finish()
+        return Audio(samples, self.rate_hz, self.channels, self.name, self.warnings)
 
     def parts(self) -> Iterator[Samples]:
         """Give the sound in parts of some seconds.
@@ -180,29 +202,38 @@ class AudioReader:
         """
         for part in self._parts:
             _check_level(part, self.name, before=self.heard)
-            self._lowest = min(self._lowest, float(part.min(initial=math.inf)))
-            self._highest = max(self._highest, float(part.max(initial=-math.inf)))
-            self._sum += float(part.sum(dtype=np.float64))
-            self.heard += len(part)
+            self._meter.add(part)
             yield part
+        self._finish()
+
+    def _finish(self) -> None:
         _check_length(self.heard / self.rate_hz, self.name)
+        known = {warning.code for warning in self._warnings}
+        self._warnings += [warning for warning in self._meter.warnings() if warning.code not in known]
 
 
 def read_audio(
-    sound: Sound, rate_hz: int | None = None, *, name: str | None = None, channel: int | None = None
+    sound: Sound,
+    rate_hz: int | None = None,
+    *,
+    name: str | None = None,
+    channel: int | None = None,
+    strict: bool = False,
 ) -> Audio:
     """Read a sound from wherever it is, as one channel at its own sampling rate.
 
     Args:
-        sound: a path, the bytes of a file, an open binary file or a pipe, a :class:`RawSound`, or samples: ``(n,)`` or
-            ``(channels, n)``, int16, int32, float32 or float64.
+        sound: a path, the bytes of a file, an open binary file or a pipe, a :class:`RawSound`, an :class:`AudioTrack`,
+            an :class:`Audio`, or samples: ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64.
         rate_hz: the rate of samples; must be left out for files, which say it themselves.
         name: what messages call the sound; by default the path.
         channel: the one that is taken, counted from 0; by default all are mixed.
+        strict: refuse a file that is cut short, damaged, or has a wrong header, instead of reading what is there.
 
     Raises:
-        AudioError: if there is no such file, it is no sound, was cut short, holds NaN or infinite samples, or
-            lasts less than 0.1 s, or there is no such channel.
+        AudioError: if nothing can be decoded, samples are NaN or infinite, it lasts less than 0.1 s, there is no such
+            channel or track, or the file is faulty and ``strict`` is set. For a missing file it is also a
+            FileNotFoundError.
 
     Example:
         >>> read_audio(np.zeros((2, 8000), np.int16), 16000).duration_s
@@ -211,7 +242,10 @@ def read_audio(
         [0.0, 0.5]
     """
     with open_audio(sound, rate_hz, name=name, channel=channel) as reader:
-        return reader.whole()
+        audio = reader.whole()
+    if strict:
+        refuse_faults(audio)
+    return audio
 
 
 @contextmanager
@@ -227,8 +261,7 @@ def open_audio(
         channel: the one that is taken, counted from 0; by default all are mixed.
 
     Raises:
-        AudioError: if there is no such file, it is no sound, a WAV or Ogg file was cut short, or there is no such
-            channel.
+        AudioError: if there is no such file, it is no sound, or there is no such channel or track.
 
     Example:
         >>> with open_audio(np.zeros((2, 8000), np.int16), 16000) as reader:
@@ -236,14 +269,23 @@ def open_audio(
         8000
     """
     label = name or ("samples" if isinstance(sound, np.ndarray) else name_of(sound))
-    source = sound.source if isinstance(sound, RawSound) else sound
-    if not isinstance(source, str | Path | bytes | np.ndarray) and not hasattr(source, "read"):
+    if isinstance(sound, Audio):
+        if rate_hz is not None and rate_hz != sound.rate_hz:
+            raise AudioError(f"{label}: a rate of {rate_hz} Hz for sound at {sound.rate_hz} Hz; leave the rate out")
+        yield _reader_of(sound, channel, label)
+        return
+    source = sound.source if isinstance(sound, RawSound | AudioTrack) else sound
+    if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray) and not hasattr(
+        source, "read"
+    ):
         kind = type(source).__name__
         raise AudioError(f"{label}: a {kind}; a path, bytes, an open file or a numpy array is wanted")
     with _decoded(sound, rate_hz, label, channel) as decoded:
         _check_rate(decoded.rate_hz, label)
         _check_channel(channel, decoded.channels, label)
-        parts = one_channel(decoded.blocks, channel)
+        # in a file nobody can mend it; whoever gives an array can
+        blocks = decoded.blocks if isinstance(sound, np.ndarray) else in_full_scale(decoded.blocks, decoded.warnings)
+        parts = one_channel(blocks, channel, decoded.rate_hz, decoded.warnings)
         yield AudioReader(
             parts, decoded.rate_hz, decoded.frames, channels=decoded.channels, name=label, warnings=decoded.warnings
         )
@@ -270,6 +312,20 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
     changed = soxr.resample(samples, from_hz, to_hz, quality="HQ").astype(np.float32, copy=False)
     # soxr rounds the last sample up or down
     return np.pad(changed[:length], (0, max(0, length - len(changed))))
+
+
+def refuse_faults(audio: Audio | AudioReader) -> None:
+    """Raise an error for a file that is not what it promises, which reading otherwise only warns about.
+
+    Args:
+        audio: a sound, or one that has been read to its end.
+
+    Raises:
+        AudioError: if one of its warnings has a code in :data:`hearfelt.sound_warnings.FILE_FAULTS`.
+    """
+    fault = next((warning for warning in audio.warnings if warning.code in FILE_FAULTS), None)
+    if fault is not None:
+        raise AudioError(f"{audio.name}: {fault.text}; copy or record the file again")
 
 
 def refuse_silence(audio: Audio | AudioReader) -> None:
@@ -317,15 +373,18 @@ def audio_files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _decoded(sound: Sound, rate_hz: int | None, name: str, channel: int | None) -> Iterator[Decoded]:
+def _decoded(
+    sound: Source | AudioTrack | RawSound | npt.NDArray[np.generic], rate_hz: int | None, name: str, channel: int | None
+) -> Iterator[Decoded]:
     if isinstance(sound, np.ndarray):
         if rate_hz is None:
             raise AudioError(f"{name}: samples come without a rate; give it as the second argument, in Hz")
+        rate_hz = _whole_rate(rate_hz, name)
         channels = channels_of(sound, name)
         _check_channel(channel, channels, name)
-        mono = from_array(sound, name, channel)
-        slices = (mono[start : start + BLOCK, None] for start in range(0, len(mono), BLOCK))  # (n, 1)
-        yield Decoded(rate_hz, channels, len(mono), slices)
+        samples = from_array(sound, name)
+        slices = (samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK))  # (n, channels)
+        yield Decoded(rate_hz, channels, len(samples), slices)
         return
     if rate_hz is not None:
         raise AudioError(f"{name}: a file says its own rate; give a rate with samples only")
@@ -333,8 +392,16 @@ def _decoded(sound: Sound, rate_hz: int | None, name: str, channel: int | None) 
         with open_stream(sound.source, name) as file:
             yield decode_raw(file, sound.format, name)
         return
-    with open_source(sound, name) as file, open_decoder(file, name) as decoded:
+    opened = sound if isinstance(sound, AudioTrack) else AudioTrack(sound, None)
+    with open_source(opened.source, name) as file, open_decoder(file, name, opened.number) as decoded:
         yield decoded
+
+
+def _reader_of(audio: Audio, channel: int | None, name: str) -> AudioReader:
+    _check_channel(channel, 1, name)
+    parts = (audio.samples[start : start + BLOCK] for start in range(0, len(audio.samples), BLOCK))
+    known = list(audio.warnings)
+    return AudioReader(parts, audio.rate_hz, len(audio.samples), channels=audio.channels, name=name, warnings=known)
 
 
 def _too_deep(folder: Path) -> AudioError:
@@ -345,9 +412,16 @@ def _too_deep(folder: Path) -> AudioError:
     )
 
 
-def _check_rate(rate_hz: int, name: str) -> None:
-    if not isinstance(rate_hz, int | np.integer):
+def _whole_rate(rate_hz: object, name: str) -> int:
+    """Take a rate such as 22050 or 22050.0."""
+    if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float | np.integer | np.floating):
         raise AudioError(f"{name}: a rate of {rate_hz!r}; a whole number in Hz is wanted")
+    if not math.isfinite(rate_hz) or rate_hz != int(rate_hz):
+        raise AudioError(f"{name}: a rate of {rate_hz!r}; a whole number in Hz is wanted")
+    return int(rate_hz)
+
+
+def _check_rate(rate_hz: int, name: str) -> None:
     if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
         raise AudioError(f"{name}: a rate of {rate_hz} Hz; {LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,} Hz is wanted")
 
@@ -370,8 +444,5 @@ def _check_level(samples: Samples, name: str, *, before: int = 0) -> None:
 
 def _check_length(duration_s: float, name: str) -> None:
     if duration_s < SHORTEST_S:
-        raise AudioError(f"{name}: {duration_s:.2f} s of sound; a clip needs at least {SHORTEST_S} s")
-
-
-def _decibels(swing: float) -> float:
-    return 20 * math.log10(max(swing, 1e-10))
+        shown = math.floor(duration_s * 10_000) / 10_000  # 1,599 samples at 16 kHz must not read as 0.1 s
+        raise AudioError(f"{name}: {shown:g} s of sound; a clip needs at least {SHORTEST_S} s")

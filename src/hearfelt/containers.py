@@ -1,25 +1,29 @@
-"""What a file's container promises, so that sound which was cut short is not taken for whole.
+"""What a file's container promises, so that a decoder gets all there is and a cut file is not taken for a whole one.
 
-libsndfile and FFmpeg repair lengths silently: half of a WAV file reads as a shorter recording. A recognizer that
-answers for half a clip without a word is wrong in a way nobody sees.
+libsndfile and FFmpeg repair lengths silently: half of a WAV file reads as a shorter recording. What is there is
+answered; what is missing is said.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO, Final
 
 from hearfelt.errors import AudioError
 from hearfelt.mp4_tables import declared_in_fragment, declared_too_many
+from hearfelt.riff import find_wave, is_wave
+from hearfelt.sources import pieces_of
 
-__all__ = ["changed", "id3_length", "refuse_cut_short"]
+__all__ = ["Contents", "id3_length", "look_into"]
 
-# Programs that write to a pipe cannot know the length and leave one of these, and a file size to match.
+# Programs that write to a pipe cannot know the length and leave one of these.
 _UNKNOWN_LENGTHS: Final = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFFFFF - 36})
-_PLAIN: Final = (1, 3)  # format tags of whole numbers and of floats, whose frames have a size that must be so
-_OGG_LAST_PAGE = 65_536 + 512  # bytes; one Ogg page is at most 65,307
+_OGG_LAST_PAGE: Final = 65_536 + 512  # bytes; one Ogg page is at most 65,307
+_LONGEST_PAGE_S: Final = 30.0  # where the first page with sound ends later, a stream was joined in its middle
 _OGG_FIRST, _OGG_LAST = 0x02, 0x04  # flags of a stream's first and last page (RFC 3533, section 6)
 _MOST_PARTS: Final = 1_000_000  # pages or boxes that are looked at, a week of sound; more are no recording
 _SEGMENT: Final = b"\x18\x53\x80\x67"  # of Matroska (RFC 9559, section 5.1)
@@ -36,36 +40,49 @@ _ASF_ENCRYPTED: Final = (
 )
 
 
-def refuse_cut_short(file: BinaryIO, name: str) -> None:
-    """Raise an error if a file promises more than it holds: most kinds but MP3 and bare streams say it.
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """A file as decoders should see it.
 
-    A WAV file that promises less is refused too, and so are an Ogg file of several streams, one after another, of which
-    only the first would be heard, and an MP4 or Windows Media file that says it is encrypted.
+    Attributes:
+        streams: what is decoded one after another; one, but for Ogg streams that were joined.
+        is_cut: whether the end of what is promised is missing.
+        share: how much of what is promised is there, 0 to 1; 0 if nobody knows how much is missing.
+        fault: what is wrong with the header, if that makes a difference; else empty.
+        length_s: how long the sound is by its time stamps; 0 if nobody knows.
+    """
+
+    streams: tuple[BinaryIO, ...]
+    is_cut: bool = False
+    share: float = 1.0
+    fault: str = ""
+    length_s: float = 0.0
+
+
+def look_into(file: BinaryIO, name: str) -> Contents:
+    """Find out what a file promises and what it holds: most kinds but MP3 and bare streams say it.
 
     Args:
         file: open at its beginning and seekable; it is left anywhere.
-        name: what the message calls it.
+        name: what messages call it.
 
     Raises:
-        AudioError: with what was promised and what is there.
+        AudioError: if nothing in it can be decoded: it is encrypted, its table of contents is missing or lies.
     """
     head = file.read(12)
     size = file.seek(0, os.SEEK_END)
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        _check_wave(file, size, name)
-    elif head[:4] == b"OggS":
-        _check_ogg(file, size, name)
-    elif head[:4] in _WHOLE_SIZES:
-        file.seek(0)
-        _check_whole_size(file.read(40), size, name)
-    elif head[:4] == b"caff":
-        _check_caf(file, size, name)
-    elif head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
-        _check_mp4(file, size, name)
-    elif head[:4] == b"\x1a\x45\xdf\xa3":
-        _check_matroska(file, size, name)
-    elif head[:8] == b"\x30\x26\xb2\x75\x8e\x66\xcf\x11":
-        _check_asf(file, size, name)
+    if is_wave(head):
+        wave = find_wave(file, size, name)
+        there = wave.end - wave.start
+        stream = pieces_of(file, [wave.header, (wave.start, wave.end)])
+        return Contents((stream,), wave.promised > there, there / wave.promised, wave.fault)
+    whole = pieces_of(file, [(0, size)])
+    if head[:4] == b"OggS":
+        return _ogg(file, size)
+    if head[:4] == b".snd" and _whole_size(file, size, name) > size:  # libsndfile takes it for empty
+        whole = pieces_of(file, [head[:8], b"\xff" * 4, (12, size)])
+    promised = next((find_promise(file, size, name) for matches, find_promise in _PROMISES if matches(head)), size)
+    return Contents((whole,), promised > size, size / max(size, promised, 1))
 
 
 def id3_length(head: bytes) -> int:
@@ -83,109 +100,80 @@ def id3_length(head: bytes) -> int:
     return 10 + length
 
 
-def changed(name: str, after_s: float, before: tuple[int, int], now: tuple[int, int]) -> AudioError:
-    """Say that a stream's form changes in its middle.
-
-    Args:
-        name: what the message calls the file.
-        after_s: when.
-        before: the rate in Hz and the number of channels.
-        now: the same from there on.
-
-    Example:
-        >>> str(changed("a.mp3", 2, (8000, 1), (8000, 2)))
-        'a.mp3: after 2.00 s it changes from 8000 Hz, one channel to 8000 Hz, 2 channels; cut it there into two files'
-    """
-    forms = (
-        f"{rate} Hz, {'one channel' if channels == 1 else f'{channels} channels'}" for rate, channels in (before, now)
-    )
-    return AudioError(
-        f"{name}: after {after_s:.2f} s it changes from {' to '.join(forms)}; cut it there into two files"
-    )
-
-
-def _check_wave(file: BinaryIO, size: int, name: str) -> None:
-    file.seek(4)
-    end = 8 + struct.unpack("<I", file.read(4))[0]  # where the file says that it ends
-    place = 12
-    while place + 8 <= size:
-        file.seek(place)
-        kind, length = struct.unpack("<4sI", file.read(8))
-        if kind == b"fmt ":
-            _check_frames(file.read(min(length, 16)), name)
-        if kind == b"data":
-            held = size - place - 8
-            nobody_knew = length in _UNKNOWN_LENGTHS and (end == 8 or end > size)
-            if length > held and not nobody_knew:
-                raise AudioError(
-                    f"{name}: cut short or a wrong header, {length:,} bytes of sound are promised and {held:,} are"
-                    " there; copy or record the file again"
-                )
-            if not nobody_knew:
-                _check_rest(file, place + 8 + length, min(end, size), name)
-            return
-        place += 8 + length + length % 2  # chunks begin at even places
-    raise AudioError(f"{name}: a WAV file without sound in it (no data chunk); copy or record the file again")
-
-
-def _check_frames(header: bytes, name: str) -> None:
-    if len(header) < 16:
-        return  # libsndfile says what is wrong with it
-    kind, channels, _, _, frame, bits = struct.unpack("<HHIIHH", header)
-    if kind in _PLAIN and channels and frame != channels * ((bits + 7) // 8):
-        raise AudioError(
-            f"{name}: a header that contradicts itself, {channels} × {bits} bits in frames of {frame} bytes;"
-            " copy or record the file again"
-        )
-
-
-def _check_rest(file: BinaryIO, place: int, end: int, name: str) -> None:
-    # What follows the sound must be another chunk, with or without the byte that makes its place even, or nothing.
-    file.seek(place)
-    rest = file.read(max(0, min(end - place, 16)))
-    if len(rest) < 9 or not any(rest):
-        return
-    if not any(all(32 <= byte < 127 for byte in rest[skip : skip + 4]) for skip in (0, 1)):
-        raise AudioError(
-            f"{name}: a wrong header, {end - place:,} bytes follow the sound and are no part of it;"
-            " copy or record the file again"
-        )
-
-
-def _check_ogg(file: BinaryIO, size: int, name: str) -> None:
+def _ogg(file: BinaryIO, size: int) -> Contents:
     file.seek(max(0, size - _OGG_LAST_PAGE))
     tail = file.read()
     start = tail.rfind(b"OggS")
-    page = tail[start:]
-    whole = False
-    if start >= 0 and len(page) >= 27:
-        segments = page[26]
-        whole = len(page) >= 27 + segments + sum(page[27 : 27 + segments])
-    if not whole or not page[5] & _OGG_LAST:
-        raise AudioError(f"{name}: cut short, the end of the Ogg stream is missing; copy or record the file again")
-    _refuse_chain(file, name)
+    page = tail[max(start, 0) :]
+    is_whole = start >= 0 and len(page) >= _page_length(page)
+    is_cut = not is_whole or not page[5] & _OGG_LAST
+    # libsndfile looks for the last page at the end, and finds no length if half a page is there
+    end = size if is_whole or start < 0 else size - len(page)
+    begins = [*_joins(file), end]
+    streams = tuple(pieces_of(file, [(begin, stop)]) for begin, stop in pairwise(begins) if begin < stop)
+    length_s = _ogg_length_s(file, page) if not is_cut and len(streams) == 1 else 0.0
+    return Contents(streams or (pieces_of(file, [(0, size)]),), is_cut, 0.0 if is_cut else 1.0, length_s=length_s)
 
 
-def _refuse_chain(file: BinaryIO, name: str) -> None:
-    # Streams side by side begin together; one that begins later follows another, and libsndfile would not read it.
-    place, begun = 0, False
+def _ogg_length_s(file: BinaryIO, last_page: bytes) -> float:
+    """Read from the last page how long Vorbis or Opus is; 0 if it does not begin at 0, or is another kind."""
+    file.seek(0)
+    head = file.read(1 << 16)
+    first = head[27 + head[26] :]
+    if first[:7] == b"\x01vorbis":
+        skipped, rate_hz = 0, int.from_bytes(first[12:16], "little")
+    elif first[:8] == b"OpusHead":
+        skipped, rate_hz = int.from_bytes(first[10:12], "little"), 48_000
+    else:
+        return 0.0
+    granules = (_granule(head[found.start() :]) for found in re.finditer(b"OggS", head))
+    begins = next((granule for granule in granules if granule), 0)
+    if not rate_hz or begins > _LONGEST_PAGE_S * rate_hz:
+        return 0.0
+    return max(0, _granule(last_page) - skipped) / rate_hz
+
+
+def _granule(page: bytes) -> int:
+    """Read how many samples end with a page (RFC 3533, section 6); 0 if none does."""
+    return max(0, int.from_bytes(page[6:14], "little", signed=True))
+
+
+def _page_length(head: bytes) -> int:
+    """Tell how many bytes a page has, by its beginning; more than any file has if it is not all there."""
+    if len(head) < 27 or len(head) < 27 + head[26]:
+        return 1 << 62
+    return 27 + head[26] + sum(head[27 : 27 + head[26]])
+
+
+def _joins(file: BinaryIO) -> list[int]:
+    """Find where Ogg streams begin that follow each other.
+
+    Streams side by side begin together; one that begins later follows another, and libsndfile would not read it.
+    """
+    begins, place, begun = [0], 0, False
     for _ in range(_MOST_PARTS):
         file.seek(place)
         head = file.read(27 + 255)
-        if len(head) < 27 or head[:4] != b"OggS":
-            return
+        if head[:4] != b"OggS" or len(head) < 27:
+            break
         if begun and head[5] & _OGG_FIRST:
-            raise AudioError(
-                f"{name}: several Ogg streams, one after another; their rates may differ, so cut it into one file each"
-            )
+            begins.append(place)
+            begun = False
         begun = begun or not head[5] & _OGG_FIRST
-        place += 27 + head[26] + sum(head[27 : 27 + head[26]])
+        place += _page_length(head)
+    return begins
 
 
-def _check_whole_size(head: bytes, size: int, name: str) -> None:
-    promised = _WHOLE_SIZES[head[:4]](head)
-    if promised > size:
-        raise _cut_short(name, promised, size)
+def _avi(file: BinaryIO, size: int, name: str) -> int:
+    file.seek(4)
+    length = int.from_bytes(file.read(4), "little")
+    return size if length in _UNKNOWN_LENGTHS else 8 + length
+
+
+def _whole_size(file: BinaryIO, size: int, name: str) -> int:
+    file.seek(0)
+    head = file.read(40)
+    return _WHOLE_SIZES[head[:4]](head)
 
 
 def _size_of_aiff(head: bytes) -> int:
@@ -196,10 +184,6 @@ def _size_of_au(head: bytes) -> int:
     return _or_unknown(int.from_bytes(head[8:12]), int.from_bytes(head[4:8]))
 
 
-def _size_of_rf64(head: bytes) -> int:
-    return _or_unknown(int.from_bytes(head[20:28], "little") if head[12:16] == b"ds64" else 0, 8)
-
-
 def _size_of_w64(head: bytes) -> int:
     return _or_unknown(int.from_bytes(head[16:24], "little"), 0)
 
@@ -208,24 +192,23 @@ def _or_unknown(length: int, before: int) -> int:
     return 0 if length in _UNKNOWN_LENGTHS else before + length
 
 
-_WHOLE_SIZES: Final = {b"FORM": _size_of_aiff, b".snd": _size_of_au, b"RF64": _size_of_rf64, b"riff": _size_of_w64}
-"""How many bytes the headers of AIFF, AU, RF64 and Wave64 say that the whole file has."""
+_WHOLE_SIZES: Final = {b"FORM": _size_of_aiff, b".snd": _size_of_au, b"riff": _size_of_w64}
+"""How many bytes the headers of AIFF, AU and Wave64 say that the whole file has."""
 
 
-def _check_caf(file: BinaryIO, size: int, name: str) -> None:
+def _caf(file: BinaryIO, size: int, name: str) -> int:
     place = 8
     for _ in range(_MOST_PARTS):
         file.seek(place)
         head = file.read(12)
         length = int.from_bytes(head[4:12], signed=True)
         if len(head) < 12 or length < 0:  # -1: to the end of the file
-            return
+            break
         place += 12 + length
-        if place > size:
-            raise _cut_short(name, place, size)
+    return place
 
 
-def _check_mp4(file: BinaryIO, size: int, name: str) -> None:
+def _mp4(file: BinaryIO, size: int, name: str) -> int:
     place, kinds, declared = 0, set(), 0
     for _ in range(_MOST_PARTS):
         file.seek(place)
@@ -251,40 +234,40 @@ def _check_mp4(file: BinaryIO, size: int, name: str) -> None:
         if length == 0:  # to the end of the file
             break
         if length < 8:
-            return  # FFmpeg says what is wrong with it
-        if place + length > size:
-            raise _cut_short(name, place + length, size)
+            return size  # FFmpeg says what is wrong with it
         place += length
+        if place > size:
+            break
     if b"moov" not in kinds:
         raise AudioError(
             f"{name}: cut short, its table of contents (moov) is missing, as after a recording that was broken off;"
             " copy or record the file again"
         )
+    return place
 
 
-def _check_matroska(file: BinaryIO, size: int, name: str) -> None:
+def _matroska(file: BinaryIO, size: int, name: str) -> int:
     place = 0
     for _ in range(8):  # the header, perhaps some padding, and the segment that holds everything
         file.seek(place)
         head = file.read(12)
         if len(head) < 12:
-            return
+            break
         kind_bytes = 9 - head[0].bit_length()  # as many as zeros lead the first byte, and one
         rest = head[kind_bytes:]
         if kind_bytes > 4 or not rest[0]:
-            return  # FFmpeg says what is wrong with it
+            break  # FFmpeg says what is wrong with it
         length_bytes = 9 - rest[0].bit_length()
         mask = (1 << 7 * length_bytes) - 1
         length = int.from_bytes(rest[:length_bytes]) & mask
         end = place + kind_bytes + length_bytes + length
         if head[:kind_bytes] == _SEGMENT:
-            if length != mask and end > size:  # all ones: a live recording, whose length nobody knew
-                raise _cut_short(name, end, size)
-            return
+            return size if length == mask else end  # all ones: a live recording, whose length nobody knew
         place = end
+    return size
 
 
-def _check_asf(file: BinaryIO, size: int, name: str) -> None:
+def _asf(file: BinaryIO, size: int, name: str) -> int:
     file.seek(0)
     header = file.read(_ASF_HEADER)
     header = header[: int.from_bytes(header[16:24], "little")]
@@ -292,11 +275,10 @@ def _check_asf(file: BinaryIO, size: int, name: str) -> None:
         raise _encrypted(name)
     start = header.find(_ASF_PROPERTIES)
     if start < 0 or len(header) < start + 92:
-        return  # FFmpeg says what is wrong with it
+        return size  # FFmpeg says what is wrong with it
     promised = int.from_bytes(header[start + 40 : start + 48], "little")
     is_live = header[start + 88] & 1
-    if not is_live and promised > size:
-        raise _cut_short(name, promised, size)
+    return size if is_live else promised
 
 
 def _encrypted(name: str) -> AudioError:
@@ -310,8 +292,12 @@ def _too_many_samples(name: str) -> AudioError:
     )
 
 
-def _cut_short(name: str, promised: int, held: int) -> AudioError:
-    return AudioError(
-        f"{name}: cut short or a wrong header, {promised:,} bytes are promised and {held:,} are there;"
-        " copy or record the file again"
-    )
+_PROMISES: Final[tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO, int, str], int]], ...]] = (
+    (lambda head: head[:4] in _WHOLE_SIZES, _whole_size),
+    (lambda head: head[:4] == b"caff", _caf),
+    (lambda head: head[:4] == b"RIFF" and head[8:12] == b"AVI ", _avi),
+    (lambda head: head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"), _mp4),
+    (lambda head: head[:4] == b"\x1a\x45\xdf\xa3", _matroska),
+    (lambda head: head[:8] == b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _asf),
+)
+"""By its first bytes: how many bytes a file says that it has."""

@@ -9,6 +9,7 @@ from typing import Final
 __all__ = [
     "EXIT_CODES",
     "AudioError",
+    "AudioNotFoundError",
     "CorpusError",
     "DownloadError",
     "ExtraMissingError",
@@ -27,6 +28,10 @@ class HearfeltError(Exception):
 
 class AudioError(HearfeltError, ValueError):
     """A sound that cannot be read, or in which nothing can be heard."""
+
+
+class AudioNotFoundError(AudioError, FileNotFoundError):
+    """A sound file that is not there."""
 
 
 class CorpusError(HearfeltError, ValueError):

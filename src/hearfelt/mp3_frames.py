@@ -12,9 +12,9 @@ import re
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from hearfelt.containers import changed
 from hearfelt.errors import AudioError
 from hearfelt.mp3_headers import LAYER_3, Kind, frame_lengths, is_free, kind_of, promised_frames, tag_length
+from hearfelt.sound_warnings import SoundWarning, cut_short, damaged, format_changes
 
 __all__ = ["Mp3", "Part", "find_mp3"]
 
@@ -33,11 +33,13 @@ class Part:
     """Frames that follow each other: a whole file, or one of several that were joined.
 
     Attributes:
+        kind: what these frames have in common.
         pieces: from which byte to which they lie, without what is between them.
         frames: how many there are, without the one that only says how many.
         is_counted: whether that one stands before them, and is right.
     """
 
+    kind: Kind
     pieces: list[tuple[int, int]] = field(default_factory=list)
     frames: int = 0
     is_counted: bool = False
@@ -54,12 +56,12 @@ class Mp3:
     """A stream of MPEG audio.
 
     Attributes:
-        kind: what all frames have in common.
         parts: what was joined.
+        warnings: what is odd about it.
     """
 
-    kind: Kind
     parts: list[Part]
+    warnings: list[SoundWarning]
 
     @property
     def is_plain(self) -> bool:
@@ -71,7 +73,7 @@ def find_mp3(file: BinaryIO, name: str, *, search: bool = False) -> Mp3 | None:
     """Find the frames of an MP3, or of its elder layers; give None for anything else.
 
     Tags are passed over wherever they stand, and so is up to 8 KiB of anything else: joined files may break off in the
-    middle of a frame.
+    middle of a frame. What is missing or damaged is left out and said in the warnings.
 
     Args:
         file: seekable; it is left anywhere.
@@ -80,8 +82,7 @@ def find_mp3(file: BinaryIO, name: str, *, search: bool = False) -> Mp3 | None:
             end so.
 
     Raises:
-        AudioError: if less is there than is promised, the last frame is not whole, the rate or the number of channels
-            changes, or much that is no sound lies between frames.
+        AudioError: if it becomes shorter while it is read.
         OSError: if it cannot be read.
     """
     return _Walk(file, name, search).walk()
@@ -94,27 +95,36 @@ class _Walk:
         self._data, self._base = b"", 0  # what is held, and where in the file it begins
         self._tries = self._joined = 0
         self._free = 0  # bytes of a frame whose header says no bit rate
-        self._before = 0  # frames of earlier parts
+        self._before_s = 0.0  # length of earlier parts
         self._parts: list[Part] = []
-        self._part = Part()
+        self._warnings: dict[str, SoundWarning] = {}  # by code, the first of each
         self._promised: int | None = None
         self._excess = 1  # so many more than there are may be promised: some encoders count the frame that says it
 
     def walk(self) -> Mp3 | None:
-        place = self._after_tags(0)
-        self._free = self._free_length(place)
-        if not self._is_run(place, 2):
-            found = self._beginning(place, 4) if self._search else None
-            if found is None:
-                return None
-            place = self._after_tags(found)
-        kind = kind_of(self._look(place))
-        if kind is None:
+        try:
+            place = self._first_frame()
+        except _TooManyTriesError:
+            return None
+        kind = None if place is None else kind_of(self._look(place))
+        if place is None or kind is None:
             return None
         self._kind, self._lengths = kind, frame_lengths(kind, self._free)
-        self._follow(place)
+        self._part = Part(kind)
+        try:
+            self._follow(place)
+        except _TooManyTriesError:
+            self._warn(damaged(self._seconds()))
         self._end_part()
-        return Mp3(kind, self._parts) if self._parts else None
+        return Mp3(self._parts, list(self._warnings.values())) if self._parts else None
+
+    def _first_frame(self) -> int | None:
+        place = self._after_tags(0)
+        self._free = self._free_length(place)
+        if self._is_run(place, 2):
+            return place
+        found = self._beginning(place, 4) if self._search else None
+        return None if found is None else self._after_tags(found)
 
     def _follow(self, place: int) -> None:
         last = place  # the beginning of the last frame, which may turn out not to be whole
@@ -122,16 +132,14 @@ class _Walk:
             head = self._look(place)
             if tag_length(head):
                 last = place = self._after_tags(place)
-                if place > self._size:
-                    raise self._broken_off("a tag")
                 continue
             length = self._length(head) if kind_of(head) == self._kind else 0
             if not length:
                 last = place = self._resume(place, last)
             elif place + length > self._size:
-                if self._search or self._is_fulfilled():
-                    return
-                raise self._broken_off("a frame")
+                if not (self._search or self._is_fulfilled() or self._promised):  # else the promise says how much
+                    self._warn(cut_short(self._seconds()))
+                return
             elif (promise := promised_frames(head, 0, self._kind)) is not None:
                 self._end_part()
                 self._promised, self._part.is_counted = promise
@@ -170,15 +178,8 @@ class _Walk:
         """Find where frames go on. The last one may not have been whole, so that another begins inside it."""
         self._count_try()
         found = self._beginning(min(place, last + 4), 3)
-        beyond = place
-        while found is None and self._is_fulfilled() and beyond < place + _MOST_BEYOND:
-            beyond += _MOST_JUNK - 8
-            found = self._beginning(beyond, 3)
         if found is None:
-            raise AudioError(
-                f"{self._name}: damaged after {self._seconds():.2f} s, something else than sound follows;"
-                " copy or record the file again"
-            )
+            found = self._beginning_far_from(place)
         if found < place:
             start, _ = self._part.pieces.pop()
             if last > start:
@@ -187,9 +188,28 @@ class _Walk:
             self._excess = 0
         now = kind_of(self._look(found))
         if now is not None and now != self._kind:
-            before = self._kind.rate_hz, self._kind.channels
-            raise changed(self._name, self._seconds(), before, (now.rate_hz, now.channels))
+            self._change_to(now)
         return found
+
+    def _beginning_far_from(self, place: int) -> int:
+        if self._is_fulfilled():
+            end = min(self._size, place + _MOST_BEYOND)
+        else:
+            self._warn(damaged(self._seconds()))
+            end = self._size
+        for near in range(place, end, _MOST_JUNK - 8):
+            if (found := self._beginning(near, 4)) is not None:
+                return found
+        return self._size
+
+    def _change_to(self, kind: Kind) -> None:
+        before = self._kind
+        if (before.rate_hz, before.channels) != (kind.rate_hz, kind.channels):
+            forms = [(one.rate_hz, one.channels) for one in (before, kind)]
+            self._warn(format_changes(self._seconds(), forms[0], forms[1]))
+        self._end_part(is_changing=True)
+        self._kind, self._lengths = kind, frame_lengths(kind, self._free)
+        self._part = Part(kind)
 
     def _beginning(self, place: int, wanted: int) -> int | None:
         """Find the next tag, or the next place at which several frames follow each other, or the end; None if far."""
@@ -256,15 +276,12 @@ class _Walk:
         self._file.seek(place)
         return self._file.read(length)
 
-    def _end_part(self) -> None:
+    def _end_part(self, *, is_changing: bool = False) -> None:
         part, promised = self._part, self._promised
         if promised is not None:
-            if promised > part.frames + self._excess:
-                promised_s = (self._before + promised) * self._kind.samples / self._kind.rate_hz
-                raise AudioError(
-                    f"{self._name}: cut short, {self._seconds():.2f} s of {promised_s:.2f} s are there;"
-                    " copy or record the file again"
-                )
+            if promised > part.frames + self._excess and not is_changing:
+                promised_s = self._before_s + promised * self._kind.samples / self._kind.rate_hz
+                self._warn(cut_short(self._seconds(), promised_s))
             if promised != part.frames or not part.is_counted:
                 part.is_counted = False
                 start, end = part.pieces[0]
@@ -275,22 +292,23 @@ class _Walk:
         self._joined += 1
         if self._joined > _MOST_PARTS:
             raise AudioError(f"{self._name}: more than {_MOST_PARTS:,} MP3 files in one; cut it into several")
-        self._before += part.frames
-        self._part, self._promised, self._excess = Part(), None, 1
+        self._before_s = self._seconds()
+        self._part, self._promised, self._excess = Part(self._kind), None, 1
 
     def _is_fulfilled(self) -> bool:
         return self._promised == self._part.frames
 
     def _seconds(self) -> float:
-        return (self._before + self._part.frames) * self._kind.samples / self._kind.rate_hz
+        return self._before_s + self._part.frames * self._kind.samples / self._kind.rate_hz
 
     def _count_try(self) -> None:
         self._tries += 1
         if self._tries > _MOST_TRIES:
-            raise AudioError(f"{self._name}: damaged, hardly any sound in it; copy or record the file again")
+            raise _TooManyTriesError
 
-    def _broken_off(self, where: str) -> AudioError:
-        return AudioError(
-            f"{self._name}: cut short after {self._seconds():.2f} s, in the middle of {where};"
-            " copy or record the file again"
-        )
+    def _warn(self, warning: SoundWarning) -> None:
+        self._warnings.setdefault(warning.code, warning)
+
+
+class _TooManyTriesError(Exception):
+    """The rest of a file holds hardly any sound."""

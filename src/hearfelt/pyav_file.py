@@ -10,17 +10,19 @@ import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
-from hearfelt.containers import changed, id3_length
+from hearfelt.channels import converted
+from hearfelt.containers import id3_length
 from hearfelt.errors import AudioError, ExtraMissingError, require
 from hearfelt.gaps import Gaps
 from hearfelt.sample_arrays import MOST_CHANNELS
 from hearfelt.sound_file import BLOCK, Block, Decoded
+from hearfelt.sound_warnings import SoundWarning, cut_short, damaged
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -47,6 +49,8 @@ class Container:
         has_length: whether its header says how long it lasts.
         is_timed: whether its sound has time stamps that can be relied on, instead of following on.
         restarts: whether these begin anew when what is broadcast changes.
+        is_fallback: whether libsndfile reads it too, and is asked first.
+        is_exact: whether its length is exact, so that less is a loss.
     """
 
     demuxer: str
@@ -54,6 +58,8 @@ class Container:
     has_length: bool = True
     is_timed: bool = False
     restarts: bool = False
+    is_fallback: bool = False
+    is_exact: bool = False
 
 
 _MP4: Final = Container("mov", "an MP4, M4A or QuickTime file", is_timed=True)
@@ -70,18 +76,30 @@ _BY_FIRST_BYTES: Final = {
 }
 _BOXES: Final = frozenset((b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"))  # an MP4 file begins with one
 _PACKET: Final = 188  # bytes of a transport stream, each beginning with 0x47
-# libsndfile reads these too; what it does not know in them, such as Speex in Ogg or AAC in CAF, FFmpeg may.
-_SHARED: Final = {b"OggS": Container("ogg", "an Ogg file"), b"caff": Container("caf", "a CAF file")}
+# libsndfile reads these too; what it does not know in them, such as Speex in Ogg or AAC in WAV, FFmpeg may.
+_WAV: Final = Container("wav", "a WAV file", is_fallback=True)
+_MP3: Final = Container("mp3", "an MP3", has_length=False, is_fallback=True)
+_SHARED: Final = {
+    b"RIFF": _WAV,
+    b"RF64": _WAV,
+    b"BW64": _WAV,
+    b"riff": Container("w64", "a Wave64 file", is_fallback=True),
+    b"OggS": Container("ogg", "an Ogg file", is_fallback=True, is_exact=True),
+    b"caff": Container("caf", "a CAF file", is_fallback=True),
+    b"fLaC": Container("flac", "a FLAC file", is_timed=True, is_fallback=True, is_exact=True),
+    b"FORM": Container("aiff", "an AIFF file", is_fallback=True),
+    b".snd": Container("au", "an AU file", is_fallback=True),
+}
 _FAULTS: Final = (OSError, RuntimeError, ValueError, MemoryError)  # what PyAV raises beside its own errors
-_MOST_SILENT: Final = 10_000  # frames without a sample in a row, after which a file is given up
+_MOST_EMPTY: Final = 10_000  # packets in a row without a sample, after which a file is given up
+_AUDIBLE: Final = 1e-4  # of full scale, -80 dB
 
 
-def container_of(file: BinaryIO, *, shared: bool = False) -> Container | None:
-    """Tell by its first bytes what PyAV is for, or give None.
+def container_of(file: BinaryIO) -> Container | None:
+    """Tell by its first bytes what PyAV reads, or give None.
 
     Args:
         file: at its beginning, where it is left.
-        shared: ask about what libsndfile reads as well.
 
     Example:
         >>> import io
@@ -89,28 +107,43 @@ def container_of(file: BinaryIO, *, shared: bool = False) -> Container | None:
         'an MP4, M4A or QuickTime file'
     """
     head = file.read(2 * _PACKET + 1)
-    if length := id3_length(head):
-        file.seek(length)
+    is_tagged = id3_length(head) > 0
+    if is_tagged:
+        file.seek(id3_length(head))
         head = file.read(2 * _PACKET + 1)
-        tagged = True
-    else:
-        tagged = False
-    file.seek(0)
-    if shared:
-        return _SHARED.get(head[:4])
-    if head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0:  # ADTS; MP3 has a layer in these bits
+    if _is_adts(head) and _is_adts(_at(file, file.tell() - len(head) + _adts_length(head))):
+        file.seek(0)
         return _AAC
-    if tagged:
-        return None
+    file.seek(0)
+    if is_tagged:
+        return _SHARED[b"fLaC"] if head[:4] == b"fLaC" else _MP3
+    if head[:2] != b"\xff\xff" and head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE6 > 0xE0:
+        return _MP3
     if head[4:8] in _BOXES:
         return _MP4
     if head[:2] == b"\x0b\x77" and len(head) > 5:
         return _EAC3 if head[5] >> 3 > 10 else _AC3
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return Container("avi", "an AVI file")
+    if head[:4] in _SHARED:
+        return _SHARED[head[:4]]
     if len(head) > 2 * _PACKET and head[0] == head[_PACKET] == head[2 * _PACKET] == 0x47:
         return _TRANSPORT
     return next((kind for mark, kind in _BY_FIRST_BYTES.items() if head.startswith(mark)), None)
+
+
+def _at(file: BinaryIO, place: int) -> bytes:
+    file.seek(place)
+    return file.read(7)
+
+
+def _is_adts(head: bytes) -> bool:
+    """Tell whether a frame of AAC begins here (ISO 13818-7, section 6.2); MP3 has a layer in two of these bits."""
+    return len(head) >= 7 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and _adts_length(head) >= 7
+
+
+def _adts_length(head: bytes) -> int:
+    return (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
 
 
 def is_installed() -> bool:
@@ -123,20 +156,21 @@ def is_installed() -> bool:
 
 
 @contextmanager
-def open_pyav_file(file: BinaryIO, container: Container, name: str) -> Iterator[Decoded]:
-    """Open the first audio stream of a file with FFmpeg.
+def open_pyav_file(file: BinaryIO, container: Container, name: str, track: int | None = None) -> Iterator[Decoded]:
+    """Open an audio track of a file with FFmpeg: the one asked for, else the default one, else the first with sound.
 
     The rate and the channels are those of the first frame that is decoded, since headers of AAC say half the rate of
     what comes out. Time counts from where the container begins, as players show it: a late start and gaps of 50 ms and
-    more are silence. A damaged packet is an error, not a click.
+    more are silence. A damaged packet is left out, and said in the warnings.
 
     Args:
         file: seekable.
         container: which kind it is.
         name: what messages call it.
+        track: which audio track, counted from 0; None to choose one.
 
     Raises:
-        AudioError: if PyAV is missing, there is no sound in it, it is encrypted or damaged.
+        AudioError: if PyAV is missing, there is no such track, no sound in it, or it is encrypted.
     """
     try:
         av: Any = require("av", "formats")
@@ -145,11 +179,13 @@ def open_pyav_file(file: BinaryIO, container: Container, name: str) -> Iterator[
             f"{name}: this is {container.says}, which PyAV reads and which is not installed;"
             " pip install 'hearfelt[formats]'"
         ) from error
-    with _demuxed(av, file, container, name) as (source, stream):
+    warnings: list[SoundWarning] = []
+    track = _chosen(av, file, container, name, track, warnings)
+    with _demuxed(av, file, container, name, track) as (source, stream):
         length_s = _promised(av, source, stream, container) if container.has_length else 0.0
         length_s = length_s or _counted(av, source, stream, container, name)
-    with _demuxed(av, file, container, name) as (source, stream):
-        frames = _frames(av, source, stream, name)
+    with _demuxed(av, file, container, name, track) as (source, stream):
+        frames = _frames(av, source, stream, warnings, length_s if container.has_length else 0.0)
         first = next(frames, None)
         if first is None:
             raise AudioError(f"{name}: no sound in it; its audio track is empty")
@@ -157,29 +193,68 @@ def open_pyav_file(file: BinaryIO, container: Container, name: str) -> Iterator[
         if not 1 <= channels <= MOST_CHANNELS:
             raise AudioError(f"{name}: {channels} channels; 1 to {MOST_CHANNELS} are wanted")
         gaps = _gaps(av, source, container, name)
-        yield Decoded(rate_hz, channels, round(length_s * rate_hz), _blocks(first, frames, gaps, container, name))
+        blocks = _in_one_form(_blocks(first, frames, gaps, container, name), (rate_hz, channels), warnings)
+        length = round(length_s * rate_hz)
+        yield Decoded(rate_hz, channels, length, blocks, length if container.is_exact else 0, warnings)
+
+
+def _chosen(
+    av: Any, file: BinaryIO, container: Container, name: str, track: int | None, warnings: list[SoundWarning]
+) -> int:
+    """Choose a track, and say so if there are others."""
+    with _demuxed(av, file, container, name, 0) as (source, _):
+        tracks = len(source.streams.audio)
+        default = av.stream.Disposition.default
+        flagged = [number for number, one in enumerate(source.streams.audio) if one.disposition & default]
+    if track is not None and not 0 <= track < tracks:
+        there = "one, track 0" if tracks == 1 else f"{tracks}, tracks 0 to {tracks - 1}"
+        raise AudioError(f"{name}: there is no track {track}; this file has {there}")
+    if tracks == 1:
+        return 0
+    if track is None:
+        others = (number for number in range(tracks) if number not in flagged)
+        ordered = [*flagged, *others]
+        track = next((one for one in ordered if _has_sound(av, file, container, name, one)), ordered[0])
+        text = f"the file has {tracks} audio tracks, 0 to {tracks - 1}; track {track} is used"
+        warnings.append(SoundWarning("other_tracks", text, {"tracks": tracks, "track": track}))
+    return track
+
+
+def _has_sound(av: Any, file: BinaryIO, container: Container, name: str, track: int) -> bool:
+    try:
+        with _demuxed(av, file, container, name, track) as (source, stream):
+            for frame in _frames(av, source, stream, [], 0.0):
+                samples = _samples(frame, name)
+                loudest = np.abs(_as_float(samples)).max(initial=0.0)
+                if loudest > _AUDIBLE:
+                    return True
+    except AudioError:
+        return False
+    return False
 
 
 @contextmanager
-def _demuxed(av: Any, file: BinaryIO, container: Container, name: str) -> Iterator[tuple[InputContainer, AudioStream]]:
+def _demuxed(
+    av: Any, file: BinaryIO, container: Container, name: str, track: int
+) -> Iterator[tuple[InputContainer, AudioStream]]:
     file.seek(0)
     # Not the file itself: PyAV would take its name for an address, and fail over one that is not UTF-8.
     plain = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell)
     with _words(av, name, "this is no sound that can be read"):
         source = av.open(plain, "r", format=container.demuxer, metadata_errors="replace", io_open=_open_nothing)
     try:
-        stream = _audio_stream(source, container, name)
+        stream = _audio_stream(source, container, name, track)
         yield source, stream
     finally:
         with contextlib.suppress(av.FFmpegError, ValueError):
             source.close()
 
 
-def _audio_stream(source: InputContainer, container: Container, name: str) -> AudioStream:
+def _audio_stream(source: InputContainer, container: Container, name: str, track: int) -> AudioStream:
     if not source.streams.audio:
         seen = "a video without sound" if source.streams.video else f"{container.says} without sound"
         raise AudioError(f"{name}: {seen}; a file with an audio track is wanted")
-    stream = source.streams.audio[0]
+    stream = source.streams.audio[track]
     context: Any = stream.codec_context  # None if there is no decoder
     if "enc_key_id" in stream.metadata:  # Matroska's way of saying so; the others are told by their bytes
         raise AudioError(f"{name}: encrypted (DRM); a copy without protection is wanted")
@@ -217,46 +292,67 @@ def _gaps(av: Any, source: InputContainer, container: Container, name: str) -> G
     return Gaps(start_s, restarts=container.restarts, name=name)
 
 
-def _frames(av: Any, source: InputContainer, stream: AudioStream, name: str) -> Iterator[AudioFrame]:
-    """Decode, and make one error of all that PyAV raises."""
-    decoded = source.decode(stream)
-    heard, empty = 0.0, 0
-    while True:
+def _frames(
+    av: Any, source: InputContainer, stream: AudioStream, warnings: list[SoundWarning], promised_s: float
+) -> Iterator[AudioFrame]:
+    """Decode packet by packet; those that are damaged are left out, and said when the last one was decoded."""
+    read_s, empty, bad = 0.0, 0, 0
+    damaged_s: float | None = None  # where the first damaged packet is that others follow
+    for packet in _packets(av, source, stream):
         try:
-            frame = next(decoded, None)
-        except (av.FFmpegError, *_FAULTS) as error:
-            raise _refused(error, name, f"cut short or damaged after {heard:.2f} s") from error
-        if frame is None:
-            return
-        if not frame.samples or not frame.sample_rate:
-            empty += 1
-            if empty > _MOST_SILENT:
-                raise AudioError(f"{name}: damaged after {heard:.2f} s; copy or record the file again")
-            continue
-        empty = 0
-        heard += frame.samples / frame.sample_rate
-        yield frame
+            frames = [frame for frame in packet.decode() if frame.samples and frame.sample_rate]
+        except (av.FFmpegError, *_FAULTS):
+            bad, frames = bad + 1, []
+        empty = 0 if frames else empty + 1
+        if empty > _MOST_EMPTY:
+            break
+        for frame in frames:
+            damaged_s = read_s if bad and damaged_s is None else damaged_s
+            bad = 0
+            read_s += frame.samples / frame.sample_rate
+            yield frame
+    if damaged_s is not None:
+        warnings.append(damaged(damaged_s))
+    elif bad and read_s:
+        warnings.append(cut_short(read_s, promised_s if promised_s > read_s else 0.0))
+
+
+def _packets(av: Any, source: InputContainer, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
+    packets = source.demux(stream)
+    with contextlib.suppress(av.FFmpegError, *_FAULTS):  # the end of what can be read
+        yield from packets
+
+
+def _in_one_form(
+    blocks: Iterator[tuple[Block, int]], form: tuple[int, int], warnings: list[SoundWarning]
+) -> Iterator[Block]:
+    """Bring what follows a change of the rate or the channels to the form of the beginning."""
+    frames = 0
+    for now, alike in groupby(blocks, key=lambda each: (each[1], each[0].shape[1])):
+        for block in converted((block for block, _ in alike), now, form, warnings, after_s=frames / form[0]):
+            frames += len(block)
+            yield block
 
 
 def _blocks(
     first: AudioFrame, frames: Iterator[AudioFrame], gaps: Gaps, container: Container, name: str
-) -> Iterator[Block]:
-    rate_hz, channels = first.sample_rate, len(first.layout.channels)
+) -> Iterator[tuple[Block, int]]:
+    """Put frames together to blocks of one form, with their rate; gaps become silence."""
+    form = first.sample_rate, len(first.layout.channels)
     held: list[Block] = []
     size = 0
     for frame in chain([first], frames):
         now = frame.sample_rate, len(frame.layout.channels)
-        if now != (rate_hz, channels):
-            raise changed(name, gaps.total_s, (rate_hz, channels), now)
-        silent = round(gaps.before(_time_of(frame, container), frame.samples / rate_hz) * rate_hz)
-        if held and (silent or size >= BLOCK):
-            yield _joined(held)
-            held, size = [], 0
+        silent = round(gaps.before(_time_of(frame, container), frame.samples / now[0]) * now[0])
+        if held and (silent or size >= BLOCK or now != form):
+            joined, held, size = _joined(held), [], 0
+            yield joined, form[0]
+        form = now
         for start in range(0, silent, BLOCK):
-            yield np.zeros((min(BLOCK, silent - start), channels), np.int16)
+            yield np.zeros((min(BLOCK, silent - start), now[1]), np.int16), now[0]
         held.append(_samples(frame, name))
         size += frame.samples
-    yield _joined(held)
+    yield _joined(held), form[0]
 
 
 def _time_of(stamped: AudioFrame | Packet[AudioStream], container: Container) -> float | None:

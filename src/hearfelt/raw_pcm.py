@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hearfelt.errors import AudioError
 from hearfelt.sample_arrays import MOST_CHANNELS
 from hearfelt.sound_file import BLOCK, Block, Decoded
+from hearfelt.sound_warnings import SoundWarning
 from hearfelt.sources import name_of
 
 __all__ = ["ENCODINGS", "RawFormat", "RawSound", "decode_raw"]
@@ -130,12 +131,13 @@ def decode_raw(file: BinaryIO, format: RawFormat, name: str) -> Decoded:
         name: what messages call it.
 
     Raises:
-        AudioError: if the file begins like one that says its own format; while blocks are taken also if it ends within
-            a sample, or cannot be read.
+        AudioError: while blocks are taken, if the file begins like one that says its own format, or cannot be read.
     """
     size = _bytes_left(file)
     frames = 0 if size is None else size // format.frame_bytes
-    return Decoded(format.rate_hz, format.channels, frames, _blocks(file, format, name, size))
+    warnings: list[SoundWarning] = []
+    blocks = _blocks(file, format, name, warnings)
+    return Decoded(format.rate_hz, format.channels, frames, blocks, warnings=warnings)
 
 
 def _bytes_left(file: BinaryIO) -> int | None:
@@ -148,7 +150,8 @@ def _bytes_left(file: BinaryIO) -> int | None:
     return max(0, size)
 
 
-def _blocks(file: BinaryIO, format: RawFormat, name: str, size: int | None) -> Iterator[Block]:
+def _blocks(file: BinaryIO, format: RawFormat, name: str, warnings: list[SoundWarning]) -> Iterator[Block]:
+    size = _bytes_left(file)
     rest, heard = b"", 0
     while True:
         wanted = BLOCK * format.frame_bytes if size is None else min(BLOCK * format.frame_bytes, size - heard)
@@ -164,10 +167,8 @@ def _blocks(file: BinaryIO, format: RawFormat, name: str, size: int | None) -> I
         if not part:
             break
     if rest:
-        raise AudioError(
-            f"{name}: {heard:,} bytes, which is no whole number of samples of {format.frame_bytes} bytes; check that"
-            f" {format} is how they are stored, and that nothing is missing"
-        )
+        text = f"its {heard:,} bytes are no whole number of samples of {format.frame_bytes} bytes; is {format} right?"
+        warnings.append(SoundWarning("cut_short", text))
 
 
 def _part(file: BinaryIO, wanted: int, name: str) -> bytes:

@@ -1,8 +1,8 @@
-"""Samples in memory, of whatever kind they are, as one channel of float32."""
+"""Samples in memory, of whatever kind they are, as float32."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -45,33 +45,28 @@ def channels_of(samples: npt.NDArray[np.generic], name: str) -> int:
     return shape[0]
 
 
-def from_array(samples: npt.NDArray[np.generic], name: str, channel: int | None) -> Samples:
-    """Scale samples to -1 to 1 and make one channel of them.
+def from_array(samples: npt.NDArray[np.generic], name: str) -> Samples:
+    """Scale samples to -1 to 1.
 
     Args:
         samples: ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64.
         name: what messages call them.
-        channel: the one that is taken; None mixes all.
 
     Returns:
-        ``(n,)`` float32.
+        ``(n, channels)`` float32.
 
     Raises:
         AudioError: if they are of another kind.
 
     Example:
-        >>> from_array(np.array([[0, 16384], [0, 0]], np.int16), "call", None).tolist()
-        [0.0, 0.25]
+        >>> from_array(np.array([[0, 16384], [0, 0]], np.int16), "call").tolist()
+        [[0.0, 0.0], [0.5, 0.0]]
     """
-    if samples.ndim == 2 and channel is not None:
-        samples = samples[channel]  # (channels, n) -> (n,)
     kind = samples.dtype.newbyteorder("=")
+    sides: npt.NDArray[Any] = samples[:, None] if samples.ndim == 1 else samples.T  # (n, channels)
     if kind in (np.int16, np.int32):
-        scaled = samples.astype(np.float64) / (2.0 ** (8 * kind.itemsize - 1))
-    elif kind in (np.float32, np.float64):
-        scaled = samples.astype(np.float64)
-    else:
+        sides = sides / (2.0 ** (8 * kind.itemsize - 1))
+    elif kind not in (np.float32, np.float64):
         raise AudioError(f"{name}: samples of type {samples.dtype}; int16, int32, float32 or float64 is wanted")
-    mono = scaled.mean(axis=0) if scaled.ndim == 2 else scaled  # (channels, n) -> (n,)
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused when it is read
-        return mono.astype(np.float32)
+        return np.ascontiguousarray(sides, np.float32)

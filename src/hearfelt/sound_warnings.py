@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["CODES", "FILE_FAULTS", "SoundWarning", "codes_of"]
+__all__ = ["CODES", "FILE_FAULTS", "SoundWarning", "codes_of", "cut_short", "damaged", "format_changes"]
 
 CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -56,6 +56,47 @@ class SoundWarning:
     def to_dict(self) -> dict[str, object]:
         """Give it as plain values for JSON: ``code``, ``text`` and the numbers by their names."""
         return {"code": self.code, "text": self.text, **self.numbers}
+
+
+def cut_short(there_s: float, promised_s: float = 0.0) -> SoundWarning:
+    """Say that the end of a sound is missing.
+
+    Args:
+        there_s: how many seconds are there.
+        promised_s: how many were promised; 0 if nobody knows.
+
+    Example:
+        >>> cut_short(1.0, 2.0).text
+        'cut short: 1.00 s of 2.00 s are there'
+    """
+    if not promised_s:
+        text = f"cut short: {there_s:.2f} s are there, and the end is missing"
+        return SoundWarning("cut_short", text, {"there_s": round(there_s, 3)})
+    text = f"cut short: {there_s:.2f} s of {promised_s:.2f} s are there"
+    return SoundWarning("cut_short", text, {"there_s": round(there_s, 3), "promised_s": round(promised_s, 3)})
+
+
+def damaged(after_s: float) -> SoundWarning:
+    """Say that parts of a sound could not be decoded.
+
+    Args:
+        after_s: where the first of them is.
+    """
+    text = f"damaged after {after_s:.2f} s; what could not be decoded was left out"
+    return SoundWarning("damaged", text, {"after_s": round(after_s, 3)})
+
+
+def format_changes(after_s: float, before: tuple[int, int], after: tuple[int, int]) -> SoundWarning:
+    """Say that a sound changes its form.
+
+    Args:
+        after_s: where.
+        before: the rate in Hz and the number of channels.
+        after: the same from there on.
+    """
+    old, new = (f"{rate} Hz with {channels} channel{'s' * (channels > 1)}" for rate, channels in (before, after))
+    text = f"after {after_s:.2f} s the format changes from {old} to {new}"
+    return SoundWarning("format_changes", text, {"after_s": round(after_s, 3)})
 
 
 def codes_of(warnings: Iterable[SoundWarning]) -> str:

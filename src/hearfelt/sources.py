@@ -9,14 +9,18 @@ import io
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
-from hearfelt.errors import AudioError
+from hearfelt.errors import AudioError, AudioNotFoundError
 
-__all__ = ["MOST_PIPED_BYTES", "name_of", "open_source", "open_stream", "saved"]
+__all__ = ["MOST_PIPED_BYTES", "Source", "name_of", "open_source", "open_stream", "pieces_of", "saved"]
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 MOST_PIPED_BYTES: Final = 4 << 30  # 4 GiB, two days of a call: a pipe that never ends must not fill the disk
 _IN_MEMORY: Final = 16 << 20  # 16 MiB of a pipe are held in memory, the rest in a file that nobody sees
@@ -36,12 +40,68 @@ def name_of(source: object) -> str:
         >>> name_of("clip.wav"), name_of(b"RIFF")
         ('clip.wav', 'sound')
     """
-    if isinstance(source, str | Path):
-        return str(source)
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
     name = getattr(source, "name", None)
     if not isinstance(name, str):
         return "sound"
     return "standard input" if name == "<stdin>" else name
+
+
+def pieces_of(file: BinaryIO, pieces: Sequence[bytes | tuple[int, int]], *, claimed: int | None = None) -> BinaryIO:
+    """Give parts of a file, and bytes in between, as one file.
+
+    It has no name: decoders would take a name for a format or an address.
+
+    Args:
+        file: holds the parts.
+        pieces: bytes, or from which byte to which of the file.
+        claimed: the length that is claimed to whoever seeks the end; the true one by default.
+
+    Example:
+        >>> pieces_of(io.BytesIO(b"abcdef"), [b"x", (2, 4)]).read()
+        b'xcd'
+    """
+    return cast(BinaryIO, _Pieces(file, pieces, claimed))
+
+
+class _Pieces(io.RawIOBase):
+    def __init__(self, file: BinaryIO, pieces: Sequence[bytes | tuple[int, int]], claimed: int | None) -> None:
+        super().__init__()
+        self._file, self._pieces, self._place = file, pieces, 0
+        lengths = (len(piece) if isinstance(piece, bytes) else piece[1] - piece[0] for piece in pieces)
+        self._ends = list(accumulate(lengths))
+        self._length = claimed or (self._ends[-1] if self._ends else 0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._place = max(0, (0, self._place, self._length)[whence] + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        view, done = memoryview(buffer).cast("B"), 0
+        while done < len(view) and (read := self._next(len(view) - done)):
+            view[done : done + len(read)] = read
+            done += len(read)
+            self._place += len(read)
+        return done
+
+    def _next(self, wanted: int) -> bytes:
+        number = bisect_right(self._ends, self._place)
+        if number < len(self._pieces):
+            piece, left = self._pieces[number], self._ends[number] - self._place
+            if isinstance(piece, bytes):
+                return piece[len(piece) - left :][:wanted]
+            self._file.seek(piece[1] - left)
+            return self._file.read(min(wanted, left))
+        # at a claimed end a tag is looked for, which is not there
+        is_near_end = self._length - 128 <= self._place < self._length
+        return bytes(wanted) if is_near_end else b""
 
 
 class _Saved(tempfile.SpooledTemporaryFile[bytes]):
@@ -55,11 +115,11 @@ class _Saved(tempfile.SpooledTemporaryFile[bytes]):
 
 
 @contextmanager
-def open_source(source: Path | str | bytes | BinaryIO, name: str) -> Iterator[BinaryIO]:
+def open_source(source: Source, name: str) -> Iterator[BinaryIO]:
     """Give a file that is at its beginning and can be sought in.
 
-    A path is opened, and closed again. An open file is used as it is if it is at its beginning, and put back there;
-    what stands elsewhere or is a pipe is saved aside first, from where it stands.
+    A path is opened, and closed again. An open file is used as it is if it is at its beginning or at its end, and put
+    back to the beginning; what stands elsewhere or is a pipe is saved aside first, from where it stands.
 
     Args:
         source: a path, the bytes of a file, or an open binary file.
@@ -68,9 +128,9 @@ def open_source(source: Path | str | bytes | BinaryIO, name: str) -> Iterator[Bi
     Raises:
         AudioError: if it is not there, not a file, not readable, or empty.
     """
-    if isinstance(source, bytes):
+    if isinstance(source, bytes | bytearray | memoryview):
         yield _not_empty(io.BytesIO(source), name)
-    elif isinstance(source, str | Path):
+    elif isinstance(source, str | os.PathLike):
         with _opened(source, name) as file:
             yield _not_empty(file, name)
     elif _is_at_its_beginning(source, name):
@@ -79,13 +139,16 @@ def open_source(source: Path | str | bytes | BinaryIO, name: str) -> Iterator[Bi
         finally:
             with suppress(OSError, ValueError):
                 source.seek(0)
+    elif _is_at_its_end(source):
+        source.seek(0)  # somebody wrote into it and did not go back
+        yield _not_empty(source, name)
     else:
         with saved(source, name) as file:
             yield _not_empty(file, name)
 
 
 @contextmanager
-def open_stream(source: Path | str | bytes | BinaryIO, name: str) -> Iterator[BinaryIO]:
+def open_stream(source: Source, name: str) -> Iterator[BinaryIO]:
     """Give a file that is read once from where it stands, and need not be sought in; a pipe is not saved.
 
     An open file that can be sought in is put back to where it stood.
@@ -97,9 +160,9 @@ def open_stream(source: Path | str | bytes | BinaryIO, name: str) -> Iterator[Bi
     Raises:
         AudioError: if it is not there, not a file or not readable.
     """
-    if isinstance(source, bytes):
+    if isinstance(source, bytes | bytearray | memoryview):
         yield io.BytesIO(source)
-    elif isinstance(source, str | Path):
+    elif isinstance(source, str | os.PathLike):
         with _opened(source, name) as file:
             yield file
     else:
@@ -142,8 +205,8 @@ def saved(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
         yield file
 
 
-def _opened(path: Path | str, name: str) -> BinaryIO:
-    if not str(path):
+def _opened(path: str | os.PathLike[str], name: str) -> BinaryIO:
+    if not os.fspath(path):
         raise AudioError("an empty path; the path of a sound file is wanted")
     try:
         place = Path(path).expanduser()
@@ -153,7 +216,7 @@ def _opened(path: Path | str, name: str) -> BinaryIO:
                 raise AudioError(f"{name}: this is {kind}; a sound file is wanted, or - for what is piped in")
         return place.open("rb")
     except FileNotFoundError:
-        raise AudioError(f"{name}: there is no such file; check the path") from None
+        raise AudioNotFoundError(f"{name}: there is no such file; check the path") from None
     except IsADirectoryError:
         raise AudioError(f"{name}: this is a folder; a sound file is wanted here") from None
     except PermissionError:
@@ -169,6 +232,15 @@ def _is_at_its_beginning(file: BinaryIO, name: str) -> bool:
         return bool(getattr(file, "seekable", bool)()) and file.tell() == 0
     except (OSError, TypeError, ValueError) as error:
         raise error if isinstance(error, AudioError) else _unread(name, error) from error
+
+
+def _is_at_its_end(file: BinaryIO) -> bool:
+    place = _place_of(file)
+    if not place:
+        return False
+    end = file.seek(0, os.SEEK_END)
+    file.seek(place)
+    return place == end
 
 
 def _place_of(file: BinaryIO) -> int | None:

@@ -18,7 +18,7 @@ from hearfelt.errors import AudioError
 
 __all__ = ["SoundFacts", "survey"]
 
-_VERSION = 1  # of what is remembered; raised when the facts change
+_VERSION = 2  # of what is remembered; raised when the facts change
 CLIPPED_AT = 0.999  # of full scale; 16-bit sound ends at 0.99997
 
 
@@ -93,7 +93,7 @@ def _key(path: Path) -> str:
 
 def _facts(path: Path) -> SoundFacts:
     try:
-        audio = read_audio(path)
+        audio = read_audio(path, strict=True)
     except AudioError as error:
         return SoundFacts(error=str(error))
     rms = math.sqrt(float(np.mean(np.square(audio.samples, dtype=np.float64))))

@@ -44,7 +44,7 @@ def measure_file(task: Task) -> NDArray[np.float32] | AudioError:
         Features, ``(changes, 162)``, or the error of a file that cannot be measured.
     """
     try:
-        audio = read_audio(task.path)
+        audio = read_audio(task.path, strict=True)
         part = measured_part(audio.samples, audio.rate_hz)
         changed = (part if change is None else change.apply(part, RATE_HZ) for change in task.changes)
         return np.stack([classic_features(sound, RATE_HZ, window=None) for sound in changed])

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from hearfelt.audio import HIGHEST_RATE_HZ, LOUDEST, LOWEST_RATE_HZ, Samples
+from hearfelt.audio import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, Samples
+from hearfelt.channels import LOUDEST
 from hearfelt.errors import AudioError
 from hearfelt.inference.blocks import RATE_HZ
 from hearfelt.inference.follower import Follower

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import open_audio
+from hearfelt.audio import open_audio, refuse_faults
 from hearfelt.cache import Cache, default_cache, file_digest
 from hearfelt.clips import Clip
 from hearfelt.errors import AudioError, ModelError
@@ -110,6 +110,7 @@ def describe(
                     Answered(session.run(DESCRIBED, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
                     for block in blocks_of(reader, base.card.window_s)
                 ]
+                refuse_faults(reader)
             return pooled(blocks).astype("<f4").tobytes()
         except AudioError as error:
             return str(error)

@@ -330,7 +330,7 @@ def samples_of(clip: Clip) -> npt.NDArray[np.float32]:
     Raises:
         AudioError: if it cannot be read or is silent.
     """
-    audio = read_audio(clip.path)
+    audio = read_audio(clip.path, strict=True)
     refuse_silence(audio)
     return resample(audio.samples, audio.rate_hz, RATE_HZ)[: int(LONGEST_S * RATE_HZ)]
 
