@@ -8,7 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.files import atomic_write
+from hearfelt.files import atomic_write, expand_home, path_given
+
+
+@pytest.mark.parametrize(
+    "name", ["~root/a.wav", "~nobody-here/a.wav", "~call.wav", "~$x.wav", "~~/a.wav", "./~/a.wav", "a/~/b.wav", "-", ""]
+)
+def test_what_only_begins_with_a_tilde_is_a_name(name: str) -> None:
+    assert expand_home(name) == name
+
+
+def test_home_is_what_the_system_says_and_nothing_breaks_where_nobody_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada/")
+    assert (expand_home("~"), expand_home("~/a/~b")) == ("/home/ada", "/home/ada/a/~b")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert expand_home("~/a.wav") == "~/a.wav"
+
+
+def test_a_listed_folder_that_is_called_like_home_is_not_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~").mkdir()
+    (tmp_path / "~" / "a.wav").touch()
+    (listed,) = Path().rglob("*.wav")
+    assert path_given(listed) == listed
+    assert path_given(Path("~/b.wav")) == path_given("~/b.wav") == Path("/home/ada/b.wav")
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

@@ -72,6 +72,18 @@ def test_paths_that_lead_nowhere_are_one_short_sentence(path: str, tmp_path: Pat
     assert "Errno" not in said
 
 
+@pytest.mark.parametrize("name", ["~call.wav", "~$x.wav", "~backup/x.wav", "-x.wav", "-"])
+def test_names_that_begin_with_a_tilde_or_a_dash_are_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_bytes(wav(np.full(RATE, 0.25)))
+    with Path(name).open("rb") as file:
+        for given in (name, Path(name), Path(name).read_bytes(), file):
+            assert read_audio(given).samples.tolist() == [0.25] * RATE
+
+
 def test_a_file_of_no_bytes_and_a_file_closed_before_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "empty.m4a"
     path.touch()

@@ -11,6 +11,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from hearfelt.files import path_given
+
 __all__ = ["Cache", "default_cache", "file_digest"]
 
 _AT_ONCE = 500  # keys in one SQL statement; SQLite allows at least 999
@@ -100,11 +102,11 @@ def default_cache() -> Cache:
     if named.casefold() == "off":
         return Cache(None)
     if named:
-        return Cache(Path(named).expanduser() / "cache.sqlite")
+        return Cache(path_given(named) / "cache.sqlite")
     if sys.platform == "win32":
-        home = Path(os.environ.get("LOCALAPPDATA", "~")).expanduser()
+        home = path_given(os.environ.get("LOCALAPPDATA", "~"))
     elif sys.platform == "darwin":
-        home = Path("~/Library/Caches").expanduser()
+        home = path_given("~/Library/Caches")
     else:
-        home = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+        home = path_given(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
     return Cache(home / "hearfelt" / "cache.sqlite")

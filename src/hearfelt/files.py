@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Paths as people write them, and files that are either whole or not there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,38 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["atomic_write", "remove_parts"]
+__all__ = ["atomic_write", "expand_home", "path_given", "remove_parts"]
+
+
+def expand_home(written: str) -> str:
+    """Put the home folder where a person wrote ``~`` or ``~/``; a name that only begins with ``~`` stays a name.
+
+    This is the only place where that is done. ``os.path.expanduser`` takes ``~backup/call.wav`` for a file of a user
+    called backup, and ``Path.expanduser`` raises ``RuntimeError`` where there is no such user.
+
+    Example:
+        >>> expand_home("~call.wav"), expand_home("~$x.wav"), expand_home("./~/a.wav")
+        ('~call.wav', '~$x.wav', './~/a.wav')
+        >>> expand_home("~/a.wav") == str(Path.home() / "a.wav")
+        True
+    """
+    if written == "~" or written.startswith(("~/", f"~{os.sep}")):
+        return os.path.expanduser(written)  # noqa: PTH111 -- pathlib raises where nobody has a home
+    return written
+
+
+def path_given(path: str | os.PathLike[str]) -> Path:
+    """Make a path of what a person or a program gave; text may begin with ``~/``.
+
+    A ``Path`` may come from a listing, where a folder can be called ``~``: if it is there as it stands, it stays.
+
+    Example:
+        >>> path_given("~/a.wav") == Path.home() / "a.wav", path_given("~a.wav")
+        (True, PosixPath('~a.wav'))
+    """
+    if isinstance(path, str):
+        return Path(expand_home(path))
+    return Path(path) if os.path.lexists(path) else Path(expand_home(os.fspath(path)))
 
 
 @contextmanager

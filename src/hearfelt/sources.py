@@ -13,10 +13,10 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 from hearfelt.errors import AudioError, AudioNotFoundError
+from hearfelt.files import path_given
 
 __all__ = ["MOST_PIPED_BYTES", "Source", "name_of", "open_source", "open_stream", "pieces_of", "saved"]
 
@@ -209,7 +209,7 @@ def _opened(path: str | os.PathLike[str], name: str) -> BinaryIO:
     if not os.fspath(path):
         raise AudioError("an empty path; the path of a sound file is wanted")
     try:
-        place = Path(path).expanduser()
+        place = path_given(path)
         mode = place.stat().st_mode  # asked before it is opened: to open a pipe is to wait for who writes into it
         for is_kind, kind in _NO_FILES.items():
             if is_kind(mode):
@@ -221,7 +221,7 @@ def _opened(path: str | os.PathLike[str], name: str) -> BinaryIO:
         raise AudioError(f"{name}: this is a folder; a sound file is wanted here") from None
     except PermissionError:
         raise AudioError(f"{name}: no permission to read this file; make it readable first") from None
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError) as error:
         raise error if isinstance(error, AudioError) else _unread(name, error) from error
 
 

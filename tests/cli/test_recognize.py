@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -218,6 +219,29 @@ def test_a_home_folder_in_quotes_is_found(
     monkeypatch.setenv("HOME", str(clip.parent))
     code, out, _ = here("recognize", "~/clip.wav", "--model", model, "--format", "json")
     assert (code, json.loads(out)["source"]) == (0, "~/clip.wav")
+
+
+def test_names_that_begin_with_a_tilde_or_a_dash_are_names(
+    here: Callable, clip: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, home = tmp_path / "folder", tmp_path / "home"
+    names = ["-x.wav", "~$x.wav", "~/x.wav", "~backup/x.wav", "~call.wav"]
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, folder / name)
+    home.mkdir()
+    (home / "x.wav").write_bytes(b"")  # what the folder called ~ must not be taken for
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(folder)
+    options = ("--model", model, "--format", "json")
+    code, listed, _ = here("recognize", ".", *options)
+    answers = [json.loads(line) for line in listed.splitlines()]
+    assert (code, [one["source"] for one in answers]) == (0, [*names[:2], "./~/x.wav", *names[3:]])
+    assert len({json.dumps(one["probabilities"]) for one in answers}) == 1
+    code, typed, _ = here("recognize", *options, "--", "-x.wav", "~$x.wav", "./~/x.wav", "~backup/x.wav", "~call.wav")
+    assert (code, typed) == (0, listed)
+    code, said, _ = here("recognize", "~/x.wav", *options)
+    assert (code, json.loads(said)["error"]) == (3, "~/x.wav: the file is empty; a sound file is wanted")
 
 
 def test_why_adds_up_and_is_a_field_of_its_own(here: Callable, clip: Path, model: Path) -> None:

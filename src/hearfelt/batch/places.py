@@ -12,7 +12,7 @@ from typing import IO
 
 from hearfelt.batch import objects
 from hearfelt.errors import HearfeltError
-from hearfelt.files import atomic_write
+from hearfelt.files import atomic_write, expand_home
 
 __all__ = [
     "absolute",
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def absolute(place: str) -> str:
-    """Name a place so that it means the same from any folder; ``~`` and ``file://`` are resolved.
+    """Name a place so that it means the same from any folder; ``~/`` and ``file://`` are resolved.
 
     Example:
         >>> absolute("s3://calls/a.wav")
@@ -40,7 +40,7 @@ def absolute(place: str) -> str:
     if objects.is_url(place):
         return place
     # Links stay links, and "./~" is no home.
-    return os.path.abspath(os.path.expanduser(place.removeprefix("file://")))  # noqa: PTH100, PTH111
+    return os.path.abspath(expand_home(place.removeprefix("file://")))  # noqa: PTH100
 
 
 def shown(text: str) -> str:

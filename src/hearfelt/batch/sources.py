@@ -19,6 +19,7 @@ from hearfelt.batch.patterns import fitting, is_pattern
 from hearfelt.batch.places import absolute, shown
 from hearfelt.batch.surroundings import SurroundingsError
 from hearfelt.errors import HearfeltError
+from hearfelt.files import expand_home
 
 __all__ = ["Source", "find_sources"]
 
@@ -129,7 +130,7 @@ def _nothing(name: str) -> Iterator[Source]:
 
 def _fitting(pattern: str) -> Iterator[Source]:
     is_empty = True
-    for fit in fitting(os.path.expanduser(pattern)):  # noqa: PTH111 -- names stay as given
+    for fit in fitting(expand_home(pattern)):
         is_empty = False
         location = os.path.abspath(fit.name)  # noqa: PTH100 -- what was found is no home, whatever it is called
         if fit.error is not None:
@@ -162,7 +163,7 @@ def _listed(table: str) -> Iterator[Source]:
         elif objects.is_url(beside):
             yield Source(name, f"{beside}/{name}", UNKNOWN_S)
         else:
-            yield _source(name, absolute(os.path.join(beside, os.path.expanduser(name))), None)  # noqa: PTH111, PTH118
+            yield _source(name, absolute(os.path.join(beside, expand_home(name))), None)  # noqa: PTH118
 
 
 def _below(name: str, location: str, within: Callable[[str], list[Entry]]) -> Iterator[Source]:

@@ -49,13 +49,15 @@ _EXAMPLE_WIDTH: Final = 76  # of 80, less what help puts around it
 
 
 def expanded(path: Path | None) -> Path | None:
-    """Put the home folder where a path says ``~``; shells leave it alone in ``--out=~/x``.
+    """Put the home folder where a path begins with ``~/``; shells leave it alone in ``--out=~/x``.
 
     Example:
         >>> expanded(Path("~/x")) == Path.home() / "x"
         True
     """
-    return path if path is None else path.expanduser()
+    from hearfelt.files import expand_home
+
+    return path if path is None else Path(expand_home(str(path)))
 
 
 DeviceOption = Annotated[
@@ -185,12 +187,14 @@ def parse_encoders(values: Iterable[str]) -> dict[str, Path]:
         >>> parse_encoders(["whisper=base.safetensors"])
         {'whisper': PosixPath('base.safetensors')}
     """
+    from hearfelt.files import expand_home
+
     files: dict[str, Path] = {}
     for value in values:
         name, mark, place = (part.strip() for part in value.partition("="))
         if name not in ("whisper", "moonshine") or not (mark and place) or name in files:
             raise HearfeltError(f"--encoder {value}: write whisper=FILE or moonshine=FILE, each once")
-        files[name] = Path(place).expanduser()
+        files[name] = Path(expand_home(place))
     return files
 
 
@@ -210,6 +214,8 @@ def parse_corpora(values: Iterable[str]) -> dict[str, Path]:
         >>> parse_corpora(["folder=."])
         {'folder': PosixPath('.')}
     """
+    from hearfelt.files import expand_home
+
     corpora: dict[str, Path] = {}
     for value in values:
         name, mark, place = (part.strip() for part in value.partition("="))
@@ -217,7 +223,7 @@ def parse_corpora(values: Iterable[str]) -> dict[str, Path]:
             raise CorpusError(f"--corpus {value}: write NAME=PATH, such as ravdess=~/ravdess")
         if name in corpora:
             raise CorpusError(f"--corpus {value}: {name} was given before, as {corpora[name]}; give it once")
-        path = Path(place).expanduser()
+        path = Path(expand_home(place))
         if not path.exists():
             raise CorpusError(f"--corpus {value}: there is nothing at {path}; give the folder of the corpus")
         corpora[name] = path

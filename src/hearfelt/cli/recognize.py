@@ -111,20 +111,26 @@ def _asked() -> str:
 def _sources(paths: list[str], *, is_raw: bool) -> list[str]:
     """List what is to be answered: files as given, folders as the sound files below them."""
     from hearfelt.audio import audio_files
+    from hearfelt.files import path_given
 
     check_standard_input(paths)
     sources: list[str] = []
     for path in paths:
-        folder = Path(path).expanduser()
+        folder = path_given(path)
         is_folder = path != STANDARD_INPUT and _is_folder(folder)
         if is_folder and is_raw:
             raise typer.BadParameter(f"{path} is a folder; raw samples are read from files and -", param_hint="--raw")
         try:
-            found = [str(file) for file in audio_files(folder)] if is_folder else []
+            found = [_as_typed(file) for file in audio_files(folder)] if is_folder else []
         except AudioError:
             found = []
         sources.extend(found or [path])  # a folder that gives nothing stays: its error is told in its turn
     return sources
+
+
+def _as_typed(file: Path) -> str:
+    """Write a file from a listing so that it is not read as one in the home folder: a folder may be called ``~``."""
+    return f"./{file}" if file.parts[0] == "~" else str(file)
 
 
 def _is_folder(path: Path) -> bool:
@@ -136,8 +142,9 @@ def _is_folder(path: Path) -> bool:
 
 def _answered(recognizer: Recognizer, source: str, sound: Sound, *, why: bool) -> Answer:
     from hearfelt.audio import audio_files
+    from hearfelt.files import path_given
 
-    folder = Path(source).expanduser()
+    folder = path_given(source)
     if source != STANDARD_INPUT and _is_folder(folder) and not audio_files(folder):
         raise AudioError(f"{source}: no sound in this folder; WAV, FLAC, OGG, Opus, MP3 or AIFF is wanted")
     if why:

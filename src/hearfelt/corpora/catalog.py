@@ -23,6 +23,7 @@ from hearfelt.corpora.tables import TABLE_SUFFIXES
 from hearfelt.corpora.tess import TESS
 from hearfelt.corpora.toy import TOY
 from hearfelt.errors import AudioError, CorpusError
+from hearfelt.files import path_given
 
 __all__ = ["FORMS", "FolderReading", "form_called", "identify", "read_corpora", "read_corpus", "read_folder"]
 
@@ -77,7 +78,7 @@ def identify(root: Path) -> str:
     Raises:
         CorpusError: if there is no sound, or nothing says what it is.
     """
-    root = Path(root).expanduser()
+    root = path_given(root)
     return _form_of(root, _sound_in(root)).name
 
 
@@ -91,7 +92,7 @@ def read_folder(root: Path, name: str | None = None) -> FolderReading:
     Raises:
         CorpusError: if there is nothing, no sound in it, or the name is unknown.
     """
-    root = Path(root).expanduser()
+    root = path_given(root)
     named = None if name is None else form_called(name)
     names = _sound_in(root)
     form = named or _form_of(root, names)

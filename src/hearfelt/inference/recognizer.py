@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from hearfelt.audio import AudioReader, Samples, Sound, open_audio, refuse_silence
 from hearfelt.errors import AudioError, ModelError
+from hearfelt.files import path_given
 from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 from hearfelt.inference.fit import EMBEDDING, FEATURES, LOGITS, check_features_fit, check_sound_fit
@@ -384,7 +385,7 @@ def model_path(model: str | Path) -> Path:
     """
     if isinstance(model, str) and model in shipped_models():
         return Path(str(resources.files("hearfelt.weights") / f"{model}.onnx"))
-    path = Path(model).expanduser()
+    path = path_given(model)
     if path.is_file():
         return path
     names = ", ".join(shipped_models())

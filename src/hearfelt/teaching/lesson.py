@@ -14,6 +14,7 @@ from hearfelt.corpora.folder import table_in
 from hearfelt.corpora.tables import read_table
 from hearfelt.emotions import emotion_called
 from hearfelt.errors import CorpusError
+from hearfelt.files import path_given
 from hearfelt.survey import SoundFacts, survey
 
 __all__ = ["FEWEST", "Lesson", "gather", "refuse_too_few"]
@@ -144,14 +145,14 @@ def _kind_of(folder: Path) -> str:
     try:
         return identify(folder)
     except CorpusError:
-        place = folder.expanduser()
+        place = path_given(folder)
         if not place.is_dir() or not any(one.is_dir() for one in place.iterdir()):
             raise
         return "folder"  # one stray file is no reason to stop
 
 
 def _has_table(folder: Path) -> bool:
-    return table_in(folder.expanduser()) is not None
+    return table_in(path_given(folder)) is not None
 
 
 def _check_folders(folder: Path, clips: Clips) -> None:
@@ -171,7 +172,7 @@ def _check_folders(folder: Path, clips: Clips) -> None:
 
 def _empty_folders(folder: Path, clips: Clips) -> list[str]:
     used = {PurePosixPath(clip.name).parts[0] for clip in clips}
-    inside = sorted(one.name for one in folder.expanduser().iterdir() if one.is_dir() and not one.name.startswith("."))
+    inside = sorted(one.name for one in path_given(folder).iterdir() if one.is_dir() and not one.name.startswith("."))
     return [f"{folder / name}: no sound in this folder, so it is no label" for name in inside if name not in used]
 
 

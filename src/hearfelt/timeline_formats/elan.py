@@ -9,10 +9,10 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
+from hearfelt.files import path_given
 from hearfelt.inference.moments import Timeline
 from hearfelt.timeline_formats.heard import only_source, side_name
 
@@ -59,7 +59,7 @@ def elan(timelines: Sequence[Timeline]) -> str:
 
 def _add_header(document: ElementTree.Element, source: str) -> None:
     header = ElementTree.SubElement(document, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
-    media = Path(source).expanduser()
+    media = path_given(source)
     if media.is_file():  # ELAN plays it; standard input and samples leave nothing to play
         kind = mimetypes.guess_type(media.name)[0] or "audio/x-wav"
         where = {"MEDIA_URL": media.resolve().as_uri(), "MIME_TYPE": kind}

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from hearfelt.errors import HearfeltError
-from hearfelt.files import atomic_write
+from hearfelt.files import atomic_write, path_given
 from hearfelt.inference.moments import Moment, Timeline
 from hearfelt.timeline_formats.formats import Format
 from hearfelt.timeline_formats.heard import Heard
@@ -42,7 +42,7 @@ def refuse_to_write_over(path: Path, sources: Iterable[str], *, what: str = "sou
     if (own := _file_at(path)) is None:
         return
     for source in sources:
-        read = _file_at(0 if source == "-" else Path(source))
+        read = _file_at(0 if source == "-" else source)
         if read is not None and os.path.samestat(own, read):
             called = "on standard input" if source == "-" else source
             raise HearfeltError(
@@ -50,10 +50,10 @@ def refuse_to_write_over(path: Path, sources: Iterable[str], *, what: str = "sou
             )
 
 
-def _file_at(place: Path | int) -> os.stat_result | None:
+def _file_at(place: Path | str | int) -> os.stat_result | None:
     try:
-        found = os.fstat(place) if isinstance(place, int) else place.expanduser().stat()
-    except (OSError, ValueError, RuntimeError):
+        found = os.fstat(place) if isinstance(place, int) else path_given(place).stat()
+    except (OSError, ValueError):
         return None
     return found if stat.S_ISREG(found.st_mode) else None  # what is sent to a device is not lost with it
 

@@ -16,6 +16,7 @@ from typing import Any, cast, get_args, get_type_hints
 
 from hearfelt.augment import KINDS
 from hearfelt.errors import RecipeError
+from hearfelt.files import path_given
 from hearfelt.training.settings import NETWORKS, TABLES, Augment, Balance, Ear, Ensemble, Fit, Svm, Validation, Views
 
 __all__ = ["Recipe", "read_recipe", "recipe_of"]
@@ -95,7 +96,7 @@ def read_recipe(path: Path | str) -> Recipe:
         RecipeError: if it cannot be read, a key is unknown, or a value is impossible; the sentence names the
             nearest right name or the range allowed.
     """
-    path = Path(path).expanduser()
+    path = path_given(path)
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
