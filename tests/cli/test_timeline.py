@@ -85,6 +85,9 @@ def test_several_sounds_are_one_table_or_a_folder_of_annotations(
     code, said, _ = here("timeline", call, other, "--format", "elan", "--out", tmp_path / "all", "--model", sound_model)
     assert code == 0
     assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["call.eaf", "other.eaf"]
+    for sound in (call, other):
+        way = os.path.relpath(sound, tmp_path / "all")
+        assert f'RELATIVE_MEDIA_URL="{way}"' in (tmp_path / "all" / f"{sound.stem}.eaf").read_text()
     assert len(said.splitlines()) == 2
 
 

@@ -7,9 +7,12 @@ milliseconds; a confidence belongs to its emotion (symbolic association), so tha
 from __future__ import annotations
 
 import mimetypes
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
+from urllib.parse import quote_from_bytes
 from xml.etree import ElementTree
 
 from hearfelt.files import path_given
@@ -23,11 +26,13 @@ _INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
 _BELONGS: Final = "Symbolic_Association"
 
 
-def elan(timelines: Sequence[Timeline]) -> str:
+def elan(timelines: Sequence[Timeline], path: Path | None = None) -> str:
     """Write the timelines of one sound as an ELAN document.
 
     Args:
         timelines: one, or one for each side.
+        path: where the document will lie: the sound is linked relative to it, and by its whole path. Left out, it
+            lies in the working folder.
 
     Raises:
         HearfeltError: if they are about several sounds.
@@ -48,7 +53,7 @@ def elan(timelines: Sequence[Timeline]) -> str:
             f"{{{_INSTANCE}}}noNamespaceSchemaLocation": _SCHEMA,
         },
     )
-    _add_header(document, source)
+    _add_header(document, source, Path() if path is None else path.parent)
     order = ElementTree.SubElement(document, "TIME_ORDER")
     for one in timelines:
         _add_tiers(document, order, one, len(timelines))
@@ -57,13 +62,24 @@ def elan(timelines: Sequence[Timeline]) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(document, encoding="unicode") + "\n"
 
 
-def _add_header(document: ElementTree.Element, source: str) -> None:
+def _add_header(document: ElementTree.Element, source: str, folder: Path) -> None:
     header = ElementTree.SubElement(document, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     media = path_given(source)
     if media.is_file():  # ELAN plays it; standard input and samples leave nothing to play
         kind = mimetypes.guess_type(media.name)[0] or "audio/x-wav"
-        where = {"MEDIA_URL": media.resolve().as_uri(), "MIME_TYPE": kind}
-        ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", {**where, "RELATIVE_MEDIA_URL": f"./{_legal(media.name)}"})
+        place = media.parent.resolve() / media.name  # a link keeps its own name: ELAN goes by the ending
+        where = {"MEDIA_URL": place.as_uri(), "MIME_TYPE": kind, **_relative_url(place, folder.resolve())}
+        ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", where)
+
+
+def _relative_url(place: Path, folder: Path) -> dict[str, str]:
+    """Tell how to reach a file from a folder, escaped as in any URI; nothing between two drives of Windows."""
+    try:
+        way = Path(os.path.relpath(place, folder)).as_posix()
+    except ValueError:
+        return {}
+    url = quote_from_bytes(os.fsencode(way))
+    return {"RELATIVE_MEDIA_URL": url if url.startswith("../") else f"./{url}"}
 
 
 def _add_tiers(document: ElementTree.Element, order: ElementTree.Element, timeline: Timeline, sides: int) -> None:

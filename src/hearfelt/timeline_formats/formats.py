@@ -28,7 +28,7 @@ class Format:
         is_of_one_sound: whether a file describes one sound; a table holds any number.
         head: for what can be written moment by moment: the beginning, for a model's labels.
         entry: for what can be written moment by moment: one of them.
-        document: for what can only be written as a whole: all of it.
+        document: for what can only be written as a whole: all of it, and where it will lie.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Format:
     is_of_one_sound: bool = False
     head: Callable[[Sequence[str]], str] | None = None
     entry: Callable[[Heard], str] | None = None
-    document: Callable[[Sequence[Timeline]], str | bytes] | None = None
+    document: Callable[[Sequence[Timeline], Path | None], str | bytes] | None = None
 
 
 FORMATS: Final[dict[str, Format]] = {
@@ -45,8 +45,8 @@ FORMATS: Final[dict[str, Format]] = {
         Format("json", ".json", head=lambda _: "", entry=json_line),
         Format("jsonl", ".jsonl", head=lambda _: "", entry=json_line),
         Format("csv", ".csv", head=csv_head, entry=csv_line),
-        Format("parquet", ".parquet", document=parquet),
-        Format("textgrid", ".TextGrid", is_of_one_sound=True, document=textgrid),
+        Format("parquet", ".parquet", document=lambda timelines, _: parquet(timelines)),
+        Format("textgrid", ".TextGrid", is_of_one_sound=True, document=lambda timelines, _: textgrid(timelines)),
         Format("vtt", ".vtt", is_of_one_sound=True, head=lambda _: VTT_HEAD, entry=vtt_cue),
         Format("audacity", ".txt", is_of_one_sound=True, head=lambda _: "", entry=audacity_label),
         Format("elan", ".eaf", is_of_one_sound=True, document=elan),
@@ -54,13 +54,15 @@ FORMATS: Final[dict[str, Format]] = {
 }
 
 
-def write(timelines: Iterable[Timeline], format: str) -> str | bytes:
+def write(timelines: Iterable[Timeline], format: str, *, path: Path | None = None) -> str | bytes:
     """Write timelines in one of :data:`FORMATS`.
 
     Args:
         timelines: of one sound, a side each, or of several sounds one behind the other.
         format: ``json`` and ``jsonl`` (the same: one object a line), ``csv``, ``parquet``, ``textgrid``, ``vtt``,
             ``audacity`` or ``elan``.
+        path: where it will lie, for ELAN, which links the sound from there; nothing is written. The working folder
+            if left out.
 
     Returns:
         Text, or bytes for Parquet.
@@ -77,7 +79,7 @@ def write(timelines: Iterable[Timeline], format: str) -> str | bytes:
     if form.is_of_one_sound:
         only_source(timelines, form.name)
     if form.document is not None:
-        return form.document(timelines)
+        return form.document(timelines, path)
     if form.head is None or form.entry is None:
         raise HearfeltError(f"{form.name}: a format is written by entries or as a document")
     labels = timelines[0].labels if timelines else ()

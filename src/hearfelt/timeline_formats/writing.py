@@ -159,7 +159,7 @@ class Writing:
     def _write_whole(self) -> None:
         if self._form.document is None:
             return
-        document = self._form.document([one for sound in self._sounds for one in sound.timelines()])
+        document = self._form.document([one for sound in self._sounds for one in sound.timelines()], self._path)
         if self._path is None:
             sys.stdout.write(document if isinstance(document, str) else document.decode())
             sys.stdout.flush()
