@@ -39,6 +39,40 @@ def test_teaching_writes_a_model_and_says_how_well_it_does(
         assert label in said
 
 
+def test_folders_of_parts_and_speakers_are_no_labels(here: Here, mine: Path, sound_model: Path, tmp_path: Path) -> None:
+    nested = tmp_path / "nested"
+    for place, clip in enumerate(sorted(mine.rglob("*.wav"))):
+        target = nested / ("train", "test")[place % 2] / clip.name[:2] / clip.parent.name / clip.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, target)
+    options = ("--out", tmp_path / "nested.onnx", "--base", sound_model)
+    code, said, wrong = here("teach", nested, *options, "--speaker-pattern", r"^\w+/(\d\d)/")
+    assert code == 0
+    assert wrong.startswith("The folders Bored stiff, Furious, Happy are the labels, not test, train (--as folder:1")
+    assert "36 clips of 6 speakers, 3 labels" in said
+    assert [f"{label} " in said for label in ("bored_stiff", "furious", "happy", "test")] == [True, True, True, False]
+
+
+def test_what_is_not_plain_is_asked_and_answered(here: Here, mine: Path, sound_model: Path, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    for place, clip in enumerate(sorted(mine.rglob("*.wav"))):
+        target = asked / ("anna", "ben")[place % 2] / ("cat", "dog", "cow")[place // 12] / clip.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, target)
+    code, said, wrong = here("teach", asked, "--out", tmp_path / "asked.onnx", "--base", sound_model)
+    assert (code, said) == (4, "")
+    assert wrong.count("\n") == 1
+    assert "which folders are the labels, anna, ben (--as folder:1" in wrong
+    for command in (("corpora", "check", asked), ("clips", asked), ("features", asked, "--out", tmp_path / "x.csv")):
+        assert here(*command)[::2] == (4, wrong)
+    code, said, _ = here("clips", asked, "--as", "folder:2")
+    assert code == 0
+    assert {line.split(",")[3] for line in said.splitlines()} == {"emotion", "cat", "cow", "dog"}
+    code, said, _ = here("teach", asked, "--out", tmp_path / "asked.onnx", "--base", sound_model, "--as", "folder:2")
+    assert code == 0
+    assert "36 clips of unknown speakers, 3 labels" in said
+
+
 def test_nothing_of_the_confusions_is_cut_at_a_narrow_terminal(
     here: Here, mine: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

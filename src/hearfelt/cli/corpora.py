@@ -8,22 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hearfelt.cli import getting
-from hearfelt.cli.options import Format, FormatOption, TableOrJsonOption, examples, expanded, progress
+from hearfelt.cli.options import AsOption, Format, FormatOption, TableOrJsonOption, examples, expanded, progress, remark
 
 if TYPE_CHECKING:
     from hearfelt.corpora.check import CorpusCheck
 
-__all__ = ["AsOption", "add_to"]
+__all__ = ["add_to"]
 
-AsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--as",
-        metavar="NAME",
-        help="Which corpus it is, as hearfelt corpora list names them.",
-        show_default="known by the names of its files",
-    ),
-]
 FolderArgument = Annotated[
     Path,
     typer.Argument(metavar="PATH", help="The folder of a corpus, or a CSV or TSV table.", callback=expanded),
@@ -46,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt corpora check ~/ravdess",
             "hearfelt corpora check ~/speech --channel speech   # a copy of one half",
             "hearfelt corpora check ~/mine --as folder          # whatever its files are called",
+            "hearfelt corpora check ~/mine --as folder:2        # labels are on the second level of folders",
             "hearfelt corpora check ~/ravdess --format json     # for another program",
         ),
     )(_check)
@@ -122,7 +114,7 @@ def _clips(
     from hearfelt.clips import COLUMNS
     from hearfelt.corpora.catalog import read_corpus
 
-    clips = read_corpus(path, name)
+    clips = read_corpus(path, name, remark=remark)
     if out is None:
         print_csv_row(COLUMNS)
         for clip in clips:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hearfelt.cli.options import JobsOption, examples, expanded, progress
+from hearfelt.cli.options import AsOption, JobsOption, examples, expanded, progress
 
 __all__ = ["add_to"]
 
@@ -36,9 +36,7 @@ def _explore(
             "--plots", metavar="DIR", callback=expanded, help="Write plots as PNG here, and a page only with --out."
         ),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Which corpus it is, if its file names don't tell.")
-    ] = None,
+    name: AsOption = None,
     jobs: JobsOption = None,
 ) -> None:
     """Show what is in a corpus: one page to look at and listen to, which carries everything inside."""

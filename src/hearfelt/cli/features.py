@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hearfelt.cli.options import JobsOption, examples, expanded, progress
+from hearfelt.cli.options import AsOption, JobsOption, examples, expanded, progress, remark
 from hearfelt.errors import AudioError, exit_code
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ def _features(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE.csv|.parquet", help="The table.", callback=expanded)
     ],
-    name: Annotated[
-        str | None,
-        typer.Option("--as", metavar="NAME", help="Which corpus it is.", show_default="known by the file names"),
-    ] = None,
+    name: AsOption = None,
     jobs: JobsOption = None,
 ) -> None:
     """Measure the 162 classic features of each clip and write them as a table.
@@ -51,7 +48,7 @@ def _features(
     from hearfelt.features.table import measure, refuse_other_tables, write_features
 
     refuse_other_tables(out)
-    clips = read_corpus(path, name)
+    clips = read_corpus(path, name, remark=remark)
     with progress("measuring clips", len(clips)) as done:
         measured = measure(clips, processes=jobs, progress=done)
     _remark(clips, measured)

@@ -18,6 +18,7 @@ import typer
 from hearfelt.errors import CorpusError, HearfeltError
 
 __all__ = [
+    "AsOption",
     "CorpusOption",
     "DeviceOption",
     "DropOption",
@@ -38,6 +39,7 @@ __all__ = [
     "parse_encoders",
     "parse_names",
     "progress",
+    "remark",
 ]
 
 Format = Literal["table", "json", "csv"]
@@ -60,6 +62,15 @@ def expanded(path: Path | None) -> Path | None:
     return path if path is None else Path(expand_home(str(path)))
 
 
+AsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        help="Which corpus it is; folder:2 if the folders on the second level are the labels.",
+        show_default="known by the names of its files",
+    ),
+]
 DeviceOption = Annotated[
     str,
     typer.Option("--device", metavar="auto|cpu|cuda", help="Where a network that takes sound is trained."),
@@ -93,7 +104,8 @@ CorpusOption = Annotated[
         "--corpus",
         "-c",
         metavar="NAME=PATH",
-        help="A corpus and where it lies, such as ravdess=~/ravdess. May be given several times.",
+        help="A corpus and where it lies, such as ravdess=~/ravdess, or folder:2=~/mine if the folders on the second"
+        " level are the labels. May be given several times.",
     ),
 ]
 ModelOption = Annotated[
@@ -221,13 +233,19 @@ def parse_corpora(values: Iterable[str]) -> dict[str, Path]:
         name, mark, place = (part.strip() for part in value.partition("="))
         if not (name and mark and place):
             raise CorpusError(f"--corpus {value}: write NAME=PATH, such as ravdess=~/ravdess")
-        if name in corpora:
-            raise CorpusError(f"--corpus {value}: {name} was given before, as {corpora[name]}; give it once")
+        kind = name.partition(":")[0]  # folder:1 and folder:2 are one corpus, whose clips could not be told apart
+        if before := next((given for given in corpora if given.partition(":")[0] == kind), None):
+            raise CorpusError(f"--corpus {value}: {kind} was given before, as {corpora[before]}; give it once")
         path = Path(expand_home(place))
         if not path.exists():
             raise CorpusError(f"--corpus {value}: there is nothing at {path}; give the folder of the corpus")
         corpora[name] = path
     return corpora
+
+
+def remark(sentence: str) -> None:
+    """Say on standard error how something was taken that could have been meant in another way."""
+    typer.echo(sentence, err=True)
 
 
 def parse_names(values: Iterable[str]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from hearfelt.cli.options import (
     parse_encoders,
     parse_names,
     progress,
+    remark,
 )
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _train_and_test(
     if ray is not None:
         corpora, encoders = meant_everywhere(corpora), meant_everywhere(encoders)
     chosen, wanted = protocol_called(protocol), read_recipe(recipe)
-    clips = read_corpora(corpora, with_unfit=True)
+    clips = read_corpora(corpora, with_unfit=True, remark=remark)
     require("torch", "train")
     from hearfelt.training.experiment import run_experiment
     from hearfelt.training.sound_lesson import EarFiles
@@ -138,7 +139,7 @@ def _test(
     from hearfelt.inference.recognizer import Recognizer, model_path
 
     chosen, recognizer = protocol_called(protocol), Recognizer.load(model, threads=1)
-    clips = read_corpora(parse_corpora(corpus), with_unfit=True)
+    clips = read_corpora(parse_corpora(corpus), with_unfit=True, remark=remark)
     drop, folds = split
     plan = chosen.plan(clips, drop=drop, folds=folds, card=recognizer.card)
     size = model_path(model).stat().st_size

@@ -57,7 +57,11 @@ def _teach(
     ] = None,
     read_as: Annotated[
         str | None,
-        typer.Option("--as", metavar="NAME", help="Read DIR as this corpus; folder goes by the folders' names."),
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Read DIR as this corpus; folder goes by folders' names, folder:2 by those on level 2.",
+        ),
     ] = None,
     report: Annotated[
         Path | None,

@@ -23,6 +23,7 @@ from hearfelt.cli.options import (
     parse_encoders,
     parse_names,
     progress,
+    remark,
 )
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _train(
     from hearfelt.training.sound_lesson import EarFiles
 
     chosen = read_recipe(recipe)
-    clips = read_corpora(parse_corpora(corpus))
+    clips = read_corpora(parse_corpora(corpus), remark=remark)
     who: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
     how: dict[str, Any] = {"seed": seed, "resume": resume, "jobs": jobs, "tracker": track}
     how |= {"ears": EarFiles(**parse_encoders(encoder)), "device": device}
@@ -130,7 +131,7 @@ def _tune(
     from hearfelt.training.tuning import tune
 
     chosen = read_recipe(recipe)
-    clips = read_corpora(parse_corpora(corpus))
+    clips = read_corpora(parse_corpora(corpus), remark=remark)
     how: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
     how |= {"trials": trials, "seed": seed, "jobs": jobs if ray is None else None, "bars": progress}
     with spread_over(ray, jobs) as spread:

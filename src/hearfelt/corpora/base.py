@@ -28,6 +28,7 @@ class Reading:
         strangers: files that are no clips of this corpus, each with the reason.
         odd: clips that are named in an unusual way, each with what is unusual.
         missing: what the corpus's own table names and the folder lacks, one sentence each.
+        remarks: how it was read, where that could have been meant in another way, one sentence each.
     """
 
     clips: tuple[Clip, ...] = ()
@@ -35,6 +36,7 @@ class Reading:
     strangers: Mapping[str, str] = field(default_factory=dict)
     odd: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

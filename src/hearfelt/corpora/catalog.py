@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ from hearfelt.clips import Clips
 from hearfelt.corpora.base import Form, Reading, stem_of
 from hearfelt.corpora.cremad import CREMAD
 from hearfelt.corpora.emodb import EMODB
-from hearfelt.corpora.folder import FOLDER, has_layout
+from hearfelt.corpora.folder import FOLDER, folder_at, has_layout
 from hearfelt.corpora.nemo import NEMO
 from hearfelt.corpora.ravdess import RAVDESS
 from hearfelt.corpora.savee import SAVEE
@@ -50,7 +51,7 @@ class FolderReading:
 
 
 def form_called(name: str) -> Form:
-    """Look up a corpus by name.
+    """Look up a corpus by name; ``folder:2`` is ``folder`` with labels on the second level of folders.
 
     Raises:
         CorpusError: if there is none of that name; the sentence says which was probably meant.
@@ -61,6 +62,14 @@ def form_called(name: str) -> Form:
     """
     if name in FORMS:
         return FORMS[name]
+    if name.startswith(f"{FOLDER.name}:"):
+        level = name.partition(":")[2]
+        if not re.fullmatch(r"-?[1-9]\d{0,3}", level):
+            raise CorpusError(
+                f"{name}: a level of folders is 1 for the topmost, 2 for those in them and so on, or -1 for the folder"
+                " that each file lies in"
+            )
+        return folder_at(int(level))
     close = get_close_matches(name.casefold(), FORMS, n=1)
     hint = f"did you mean {close[0]}?" if close else f"it is one of {', '.join(FORMS)}"
     raise CorpusError(f"no corpus is called {name}; {hint}")
@@ -96,7 +105,7 @@ def read_folder(root: Path, name: str | None = None) -> FolderReading:
     named = None if name is None else form_called(name)
     names = _sound_in(root)
     form = named or _form_of(root, names)
-    if root.is_file() and form is not FOLDER:
+    if root.is_file() and form.name != FOLDER.name:
         raise CorpusError(f"{root}: a table is read as folder; give the folder itself to read {form.name}")
     reading = form.parse(root, names)
     if not reading.clips and not reading.missing:
@@ -109,7 +118,13 @@ def read_folder(root: Path, name: str | None = None) -> FolderReading:
     return FolderReading(root.parent if root.is_file() else root, form, names, reading)
 
 
-def read_corpus(root: Path, name: str | None = None, *, with_unfit: bool = False) -> Clips:
+def read_corpus(
+    root: Path,
+    name: str | None = None,
+    *,
+    with_unfit: bool = False,
+    remark: Callable[[str], None] = lambda sentence: None,
+) -> Clips:
     """Turn a folder into clips: each recording once, whatever else lies there.
 
     A second copy of a recording, a file that is no clip of the corpus, and a recording that nobody should learn
@@ -120,6 +135,7 @@ def read_corpus(root: Path, name: str | None = None, *, with_unfit: bool = False
         name: which corpus it holds; known by the file names if left out.
         with_unfit: also give the recordings that nobody should learn from: in CREMA-D, six that are the same
             sound under two labels, and a silent one.
+        remark: gets a sentence about how the folder was read, where that could have been meant in another way.
 
     Returns:
         Clips in the order of their names.
@@ -139,23 +155,28 @@ def read_corpus(root: Path, name: str | None = None, *, with_unfit: bool = False
     if reading.missing:
         more = f" (and {len(reading.missing) - 1:,} more)" if len(reading.missing) > 1 else ""
         raise CorpusError(f"{found.root}: {reading.missing[0]}{more}; put the file there or take the row out")
+    for sentence in reading.remarks:
+        remark(sentence)
     unfit = published.unfit if published and not with_unfit else {}
     return Clips(clip for clip in reading.clips if stem_of(clip.name) not in unfit)
 
 
-def read_corpora(folders: Mapping[str, Path], *, with_unfit: bool = False) -> Clips:
+def read_corpora(
+    folders: Mapping[str, Path], *, with_unfit: bool = False, remark: Callable[[str], None] = lambda sentence: None
+) -> Clips:
     """Turn several folders into clips, one corpus after another.
 
     Args:
         folders: folder by name of the corpus.
         with_unfit: as in :func:`read_corpus`.
+        remark: as in :func:`read_corpus`.
 
     Raises:
         CorpusError: as :func:`read_corpus`; the name is checked before any folder is read.
     """
     for name in folders:
         form_called(name)
-    read = (read_corpus(root, name, with_unfit=with_unfit) for name, root in folders.items())
+    read = (read_corpus(root, name, with_unfit=with_unfit, remark=remark) for name, root in folders.items())
     return Clips(clip for clips in read for clip in clips)
 
 

@@ -142,7 +142,7 @@ def check_folder(
         | heard.odd(form.published),
         unfit={clip.name: unfit[stem_of(clip.name)] for clip in clips if stem_of(clip.name) in unfit},
         mislabelled={label: meant for label in clips.emotions if (meant := meant_by(label))},
-        remarks=tuple(_remarks(form, clips, heard)),
+        remarks=(*reading.remarks, *_remarks(form, clips, heard)),
     )
 
 

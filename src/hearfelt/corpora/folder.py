@@ -1,5 +1,7 @@
 """Anyone's own recordings: a folder for each emotion, or a table that says what each file is.
 
+Where folders lie within each other, :mod:`hearfelt.corpora.label_folders` finds those that are the labels.
+
 A table is CSV or TSV with the columns ``path, emotion`` and, if known, ``speaker, sex, language``; paths start at
 the table's folder. Without a table the speakers are unknown: a folder inside an emotion's folder may be a person,
 a day or a microphone, and a split by speaker that rests on a guess would be worth nothing.
@@ -9,41 +11,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from hearfelt.audio import AUDIO_SUFFIXES
 from hearfelt.clips import Clip, unknown_speaker
 from hearfelt.corpora.base import Form, Reading
+from hearfelt.corpora.label_folders import label_level
 from hearfelt.corpora.tables import TABLE_SUFFIXES, columns_of, read_table
 from hearfelt.emotions import EMOTIONS, emotion_called
 from hearfelt.errors import CorpusError
 
-__all__ = ["FOLDER", "has_layout", "meant_by", "table_in"]
+__all__ = ["FOLDER", "folder_at", "has_layout", "meant_by", "table_in"]
 
 _NEEDS: Final = ("path", "emotion")
 _SEXES: Final = {
     **dict.fromkeys(("f", "female", "w", "woman"), "female"),
     **dict.fromkeys(("m", "male", "man"), "male"),
 }
+_DENIALS: Final = frozenset(("anti", "free", "isn", "less", "never", "no", "non", "nor", "not", "un", "without"))
+_DENYING_PREFIXES: Final = ("anti", "dis", "im", "in", "non", "not", "un")
+_DENYING_SUFFIXES: Final = ("free", "less")
 
 
 def meant_by(label: str) -> str:
-    """Guess which of the eight labels a misspelt one means, or return ``""``.
+    """Guess which of the eight labels a misspelt one means, or return ``""``; never its opposite, as of ``unhappy``.
 
     Example:
-        >>> meant_by("agnry"), meant_by("05_angry"), meant_by("boredom"), meant_by("sad")
-        ('angry', 'angry', '', '')
+        >>> meant_by("agnry"), meant_by("05_angry"), meant_by("boredom"), meant_by("sad"), meant_by("unhappy")
+        ('angry', 'angry', '', '', '')
     """
-    if label in EMOTIONS:
+    words = [word for word in re.split(r"[^a-z]+", label.casefold()) if word]
+    if label in EMOTIONS or any(map(_denies, words)):
         return ""
-    for word in re.split(r"[^a-z]+", label):
-        if (called := emotion_called(word)) in EMOTIONS:
-            return called
-    close = get_close_matches(label, EMOTIONS, n=1, cutoff=0.75)
+    named = {called for word in words if (called := emotion_called(word)) in EMOTIONS}
+    if named:
+        return named.pop() if len(named) == 1 else ""  # happy_or_sad is neither
+    return _close_to(label)
+
+
+def _close_to(word: str) -> str:
+    close = get_close_matches(word, EMOTIONS, n=1, cutoff=0.75)
     return close[0] if close else ""
+
+
+def _denies(word: str) -> bool:
+    """Tell whether a word turns a label into its opposite: ``not``, or ``un``, ``non``, ``less`` around an emotion."""
+    if word in _DENIALS:
+        return True
+    inner = [word.removeprefix(prefix) for prefix in _DENYING_PREFIXES if word.startswith(prefix)]
+    inner += [word.removesuffix(suffix) for suffix in _DENYING_SUFFIXES if word.endswith(suffix)]
+    return any(emotion_called(one) in EMOTIONS or _close_to(one) for one in inner)
 
 
 def table_in(root: Path) -> Path | None:
@@ -77,22 +98,51 @@ def _columns(path: Path) -> set[str]:
         return set()  # some other table, which is no text
 
 
+def folder_at(level: int) -> Form:
+    """Make the form in which the folders of one level are the labels, whatever they are called.
+
+    Args:
+        level: 1 for the topmost folders, 2 for those in them; -1 for the folder that each file lies in.
+    """
+    return replace(FOLDER, parse=partial(_at_level, level - 1 if level > 0 else level))
+
+
 def _parse(root: Path, names: Sequence[str]) -> Reading:
     table = table_in(root)
     return _by_folders(root, names) if table is None else _by_table(table, names)
 
 
 def _by_folders(root: Path, names: Sequence[str]) -> Reading:
+    above = [folders for name in names if (folders := PurePosixPath(name).parts[:-1])]
+    known = [[folder for folder in folders if emotion_called(folder) in EMOTIONS] for folders in above]
+    if all(len(found) == 1 for found in known):  # plain, also where some lie deeper than others
+        return _labelled(root, names, {folders: found[0] for folders, found in zip(above, known, strict=True)})
+    level = label_level(root, above)
+    reading = _labelled(root, names, {folders: folders[level.place] for folders in above})
+    return replace(reading, remarks=(level.remark,) if level.remark else ())
+
+
+def _at_level(place: int, root: Path, names: Sequence[str]) -> Reading:
+    if root.is_file():
+        raise CorpusError(f"{root}: a table says the labels; read it as folder, without a level")
+    number = place + 1 if place >= 0 else place
+    above = [PurePosixPath(name).parts[:-1] for name in names]
+    labels = {folders: folders[place] for folders in above if -len(folders) <= place < len(folders)}
+    if not labels:
+        deepest = max(map(len, above))
+        raise CorpusError(f"{root}: no sound lies in folders of level {number}; there are {deepest:,} levels")
+    return _labelled(root, names, labels)
+
+
+def _labelled(root: Path, names: Sequence[str], labels: Mapping[tuple[str, ...], str]) -> Reading:
+    """Make clips of files by the folders above them; a file without a label is none."""
     clips, strangers = [], {}
     for name in names:
-        folders = PurePosixPath(name).parts[:-1]
-        if not folders:
+        label = labels.get(PurePosixPath(name).parts[:-1])
+        if label is None:
             strangers[name] = "in no folder that names its emotion"
-            continue
-        # Some collections put the emotion deeper, as train/angry/1.wav: a folder with a known name decides.
-        known = [folder for folder in folders if emotion_called(folder) in EMOTIONS]
-        emotion = emotion_called(known[0] if known else folders[0])
-        clips.append(Clip("folder", root, name, unknown_speaker("folder"), emotion))
+        else:
+            clips.append(Clip("folder", root, name, unknown_speaker("folder"), emotion_called(label)))
     return Reading(tuple(clips), strangers=strangers)
 
 

@@ -92,8 +92,8 @@ def gather(
     corpus = corpus or _kind_of(folder)
     found = read_folder(folder, corpus)
     clips = read_corpus(folder, corpus)
-    remarks: list[str] = []
-    if found.form.name == "folder" and not _has_table(folder):
+    remarks = list(found.reading.remarks)
+    if found.form.name == "folder" and (corpus != "folder" or not _has_table(folder)):  # folder:2 goes by folders
         _check_folders(folder, clips)
         remarks += _empty_folders(folder, clips)
     elif found.form.name != "folder":
