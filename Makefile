@@ -36,14 +36,14 @@ check: $(VENV)/test.stamp ## style, types and import rules
 	@$(BIN)/lint-imports --no-logo
 
 docs: $(VENV)/test.stamp ## write the generated pages anew
-	@$(BIN)/python scripts/make_cli_page.py
+	@$(BIN)/python tools/make_cli_page.py
 	@$(BIN)/hearfelt results
-	@$(BIN)/python scripts/make_readme_demo.py
-	@$(BIN)/python scripts/readme_pictures.py
+	@$(BIN)/python tools/make_readme_demo.py
+	@$(BIN)/python tools/readme_pictures.py
 
 clean: ## remove what tools leave behind; environments and results stay
 	@rm -rf build dist demo.png .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/demo.stamp: pyproject.toml scripts/make_environment.sh
 	@scripts/make_environment.sh $(VENV) $(PYTHON)

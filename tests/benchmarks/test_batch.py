@@ -31,7 +31,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def page() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_scale_page", ROOT / "scripts" / "make_scale_page.py")
+    spec = importlib.util.spec_from_file_location("make_scale_page", ROOT / "tools" / "make_scale_page.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -42,7 +42,7 @@ def page() -> ModuleType:
 def test_the_page_of_scale_is_fresh(page: ModuleType) -> None:
     text = page.PAGE.read_text(encoding="utf-8")
     kept = json.loads(page.FIGURES.read_text(encoding="utf-8"))
-    assert text == page.with_figures(text, kept), "scripts/make_scale_page.py writes it anew"
+    assert text == page.with_figures(text, kept), "tools/make_scale_page.py writes it anew"
 
 
 def test_a_million_hours_at_a_hundred_times_real_time_are_ten_thousand_core_hours(page: ModuleType) -> None:

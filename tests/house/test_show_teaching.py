@@ -31,7 +31,7 @@ TOLD = {
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("show_teaching", ROOT / "scripts" / "show_teaching.py")
+    spec = importlib.util.spec_from_file_location("show_teaching", ROOT / "tools" / "show_teaching.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,1 +1,1 @@
-"""Short clips to try hearfelt on: synthetic voices, made by scripts/make_examples.py; nobody is heard in them."""
+"""Short clips to try hearfelt on: synthetic voices, made by tools/make_examples.py; nobody is heard in them."""

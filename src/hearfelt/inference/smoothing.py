@@ -43,7 +43,7 @@ class Smoothing:
 
 
 SMOOTHING: Final = Smoothing(stay=3.0, weight=0.7)
-"""Chosen by ``scripts/choose_smoothing.py`` on recordings made of RAVDESS actors 01, 04, 10, 11, 12, 14, 20 and 21,
+"""Chosen by ``tools/choose_smoothing.py`` on recordings made of RAVDESS actors 01, 04, 10, 11, 12, 14, 20 and 21,
 answered by models that had not heard them; actors 06, 13, 17 and 22, on whom timelines are measured, had no part in it.
 
 Windows of up to 4 s that overlap do much of the smoothing before; more memory than this makes answers worse."""

@@ -1,6 +1,6 @@
 """Make the pictures of docs/recordings.md, each by the command that stands beside it there.
 
-    python scripts/recording_pictures.py [--ravdess ../shared/corpora/ravdess] [--only timeline,hour]
+    python tools/recording_pictures.py [--ravdess ../shared/corpora/ravdess] [--only timeline,hour]
 
 Terminals show the bundled synthetic clips. ``recording-hour.png`` is of an hour put together from clips of four actors
 whom no shipped model heard; without RAVDESS it is left as it is, and that is said. No sound is kept.

@@ -4,7 +4,7 @@ No person is heard in them, so they have no emotion to be right about. They show
 well. Debian's espeak-ng speaks; rate, pitch, range of pitch and loudness are varied. The same version of
 espeak-ng makes the same files, bit by bit.
 
-    python scripts/make_examples.py [FOLDER]        # default: src/hearfelt/examples
+    python tools/make_examples.py [FOLDER]        # default: src/hearfelt/examples
 """
 
 from __future__ import annotations

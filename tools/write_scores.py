@@ -1,6 +1,6 @@
 """Write into each shipped model's card what that very file was measured to be worth on speakers it never heard.
 
-    python scripts/write_scores.py
+    python tools/write_scores.py
 
 Reads ``results/unheard-ravdess/NAME/`` for each ``NAME.onnx`` of the package; a file whose card says so already stays
 untouched.

@@ -1,6 +1,6 @@
 """Choose the two numbers of the timeline's hidden Markov model, on speakers that nobody is tested on.
 
-    python scripts/choose_smoothing.py --corpus ~/ravdess --model fold1.onnx --model fold2.onnx
+    python tools/choose_smoothing.py --corpus ~/ravdess --model fold1.onnx --model fold2.onnx
 
 Each model answers recordings made of clips of speakers it has not heard; actors 06, 13, 17 and 22, on whom timelines
 are measured, are never among them. Half of the recordings are conversations, as they are measured: clips with pauses

@@ -1,6 +1,6 @@
 """Take pictures of the page in every state that matters.
 
-    python scripts/screenshots.py [--out docs/screenshots] [--chromium chromium] [--only NAME]
+    python tools/screenshots.py [--out docs/screenshots] [--chromium chromium] [--only NAME]
 
 ``hearfelt app`` runs on loopback, and Chromium's fake microphone plays the bundled synthetic voices.
 """

@@ -1,6 +1,6 @@
 """Take pictures of the live page in every state it can be in.
 
-    python scripts/screenshots_live.py [--out docs/screenshots] [--chromium chromium]
+    python tools/screenshots_live.py [--out docs/screenshots] [--chromium chromium]
 
 A real service runs on loopback, and Chromium's fake microphone plays the bundled synthetic voices.
 """

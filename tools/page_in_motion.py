@@ -1,6 +1,6 @@
 """Make the moving picture of the README: a synthetic voice is picked on the page, answered, and played.
 
-    python scripts/page_in_motion.py [--out docs/pictures/page.webp] [--chromium chromium]
+    python tools/page_in_motion.py [--out docs/pictures/page.webp] [--chromium chromium]
 
 ``hearfelt app`` runs on loopback; every frame is a picture of the real page.
 """

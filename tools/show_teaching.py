@@ -1,7 +1,7 @@
 """Show teaching on EMO-DB: its seven labels, boredom included, on top of a base that never heard it, beside ``svm``.
 
-    python scripts/show_teaching.py --base hearfelt-without-emodb.onnx --corpus ~/emodb
-    python scripts/show_teaching.py                                     # only write the page anew
+    python tools/show_teaching.py --base hearfelt-without-emodb.onnx --corpus ~/emodb
+    python tools/show_teaching.py                                     # only write the page anew
 
 Both learn from the same clips and are tested in the same folds, in which nobody is learned from and tested on. The
 figures go to ``results/teaching/emodb.json``, from there into ``docs/teach.md``, and a picture beside it. A base whose
@@ -34,7 +34,7 @@ HERE = Path(__file__).parents[1]
 FIGURES = HERE / "results" / "teaching" / "emodb.json"
 PAGE = HERE / "docs" / "teach.md"
 PICTURE = HERE / "docs" / "pictures" / "teaching.png"
-START, END = "<!-- figures of scripts/show_teaching.py -->", "<!-- end of figures -->"
+START, END = "<!-- figures of tools/show_teaching.py -->", "<!-- end of figures -->"
 
 
 def answers_of_svm(lesson: Lesson, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Put measured and calculated figures into docs/scale.md.
 
     python benchmarks/batch.py --json benchmarks/batch.json    # measures, on a machine that does nothing else
-    python scripts/make_scale_page.py --price 0.04 --network 10
+    python tools/make_scale_page.py --price 0.04 --network 10
 
 What is calculated is marked as calculated, and from what. Price and network are what you put in.
 """

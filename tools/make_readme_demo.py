@@ -1,6 +1,6 @@
 """Put into README.md what ``hearfelt demo`` says of the bundled clips, so that nobody types it.
 
-python scripts/make_readme_demo.py            # tests/house/test_docs.py says when it is time
+python tools/make_readme_demo.py            # tests/house/test_docs.py says when it is time
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Write docs/cli.md from the program itself: every command, its options, its examples, the exit codes.
 
-python scripts/make_cli_page.py            # tests/house/test_docs.py says when it is time
+python tools/make_cli_page.py            # tests/house/test_docs.py says when it is time
 """
 
 from __future__ import annotations

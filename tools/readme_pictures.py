@@ -1,6 +1,6 @@
 """Make the pictures of the README from what was published and measured; nothing in them is typed.
 
-    python scripts/readme_pictures.py [--results results/emobox-ravdess/classic] [--out docs/pictures]
+    python tools/readme_pictures.py [--results results/emobox-ravdess/classic] [--out docs/pictures]
 
 ``counts.png`` counts the published RAVDESS, ``confusion.png`` and ``curves.png`` show committed results, and
 ``answer.png`` the shipped model's answer for a bundled synthetic voice. A picture whose results are not there is
