@@ -37,7 +37,7 @@ check: $(VENV)/test.stamp ## style, types and import rules
 
 docs: $(VENV)/test.stamp ## write the generated pages anew
 	@$(BIN)/python tools/make_cli_page.py
-	@$(BIN)/hearfelt results
+	@$(BIN)/python tools/results.py
 	@$(BIN)/python tools/make_readme_demo.py
 	@$(BIN)/python tools/readme_pictures.py
 

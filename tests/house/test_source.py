@@ -77,7 +77,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 def test_every_test_of_a_module_has_a_module() -> None:
     known = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in MODULES}
-    folders = {"benchmarks", "browser", "house", "journey", "notebooks"}
+    folders = {"benchmarks", "browser", "house", "journey", "notebooks", "tools"}
     lost = []
     for test in (ROOT / "tests").rglob("test_*.py"):
         place = test.relative_to(ROOT / "tests")

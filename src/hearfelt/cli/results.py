@@ -1,4 +1,4 @@
-"""The commands that measure: ``hearfelt evaluate``, ``protocols`` and ``results``."""
+"""The commands that measure: ``hearfelt evaluate`` and ``protocols``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _Split = tuple[tuple[str, ...], int | None]  # emotions to drop, and how many fo
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands ``evaluate``, ``protocols`` and ``results``."""
+    """Add the commands ``evaluate`` and ``protocols``."""
     app.command(
         "evaluate",
         epilog=examples(
@@ -52,10 +52,6 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         "protocols", epilog=examples("hearfelt protocols", "hearfelt protocols --format json   # with descriptions")
     )(_protocols)
-    app.command(
-        "results",
-        epilog=examples("hearfelt results           # in a checkout", "hearfelt results --check   # for CI"),
-    )(_results)
 
 
 def _evaluate(
@@ -186,27 +182,3 @@ def _protocols(format: FormatOption = "table") -> None:
     from hearfelt.cli.results_table import protocol_rows
 
     print_rows(protocol_rows(described=format != "table"), format)
-
-
-def _results(
-    root: Annotated[
-        Path,
-        typer.Option("--root", metavar="FOLDER", help="The checkout with results/ and docs/.", callback=expanded),
-    ] = Path(),
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if a page or a picture is stale.")
-    ] = False,
-) -> None:
-    """Write the figures in docs/results.md, README.md and MODEL_CARD.md from results/.
-
-    Every results/PROTOCOL/NAME/ is read, and the default model's own card;
-    the pictures of the leak ladder and of the confidence are drawn as well.
-    """
-    from hearfelt.reports.results_page import check_pages, write_pages
-
-    if check:
-        check_pages(root)
-        typer.echo("docs/results.md, README.md, MODEL_CARD.md and their pictures say what results/ holds")
-    else:
-        for path in write_pages(root):
-            typer.echo(path)

@@ -90,7 +90,7 @@ def print_timed_results(results: TimedResults) -> None:
     from rich.table import Table
 
     from hearfelt.cli.output import console, printable
-    from hearfelt.reports.results_over_time import COLUMNS, way_rows
+    from hearfelt.reports.ways import COLUMNS, way_rows
 
     summary, screen = results.summary, console()
     screen.print(f"\n[bold]{escape(printable(results.name))}[/] on [bold]{results.protocol}[/]")

@@ -1,28 +1,25 @@
 """What the shipped models were measured to be worth, small enough to come with the package.
 
 ``measured.json`` beside this module holds, for every shipped model, its figures, its confusion matrix and its
-reliability on each protocol. ``hearfelt results`` writes it from ``results/``, which the package does not bring.
+reliability on each protocol. The repository's ``tools/results.py`` writes it from ``results/``, which the package
+does not bring.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
-from hearfelt.evaluation.metrics import Reliability, reliability
-from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.evaluation.results import Results
-from hearfelt.reports.model_card_figures import HONEST
-from hearfelt.reports.results_ladder import LADDER, is_ladder, ladder_models, scores_of
+from hearfelt.evaluation.metrics import Reliability
 
-__all__ = ["FILE", "Ladder", "Measured", "Measurement", "measured", "measured_text", "read_measured"]
+__all__ = ["FILE", "HONEST", "Ladder", "Measured", "Measurement", "read_measured"]
 
 FILE: Final = "measured.json"
-_BINS: Final = 10  # of the reliability that people look at
-_DECIMALS: Final = 6
+HONEST: Final = ("emobox-ravdess", "unheard-ravdess")
+"""Protocols over speakers who were never heard; the first that is there is told about at length."""
 
 
 @dataclass(frozen=True)
@@ -123,54 +120,8 @@ class Measured:
         return next((one for one in honest if one.very_file), honest[0] if honest else None)
 
 
-def measured(results: Sequence[Results], models: Collection[str]) -> Measured:
-    """Gather what results say of some models.
-
-    Args:
-        results: all there are.
-        models: names of those that are shipped.
-    """
-    own = [one for one in results if one.name in models and not is_ladder(one) and not one.summary.get("dropped")]
-    climbed = ladder_models(results)
-    ladder = None
-    if climbed:
-        honest = next(iter(climbed.values()))[LADDER[0].protocol].evaluation.confusion.sum(axis=1)
-        scores = {name: tuple(scores_of(steps, "accuracy")) for name, steps in climbed.items()}
-        ladder = Ladder(tuple(step.words for step in LADDER), scores, round(float(honest.max() / honest.sum()), 6))
-    return Measured(tuple(_measurement(one) for one in own), ladder)
-
-
-def _measurement(one: Results) -> Measurement:
-    evaluation, protocol = one.evaluation, PROTOCOLS.get(one.protocol)
-    bins = reliability(evaluation.confidences, evaluation.correct, bins=_BINS)
-    return Measurement(
-        model=one.name,
-        protocol=one.protocol,
-        title=protocol.title if protocol else one.protocol,
-        leaky=bool(one.summary["leaky"]),
-        very_file=bool(one.summary.get("model")),
-        uar=round(one.figure("uar"), _DECIMALS),
-        uar_ends=one.interval("uar"),
-        accuracy=round(one.figure("accuracy"), _DECIMALS),
-        calibration_error=one.summary["ece"],
-        clips=len({(row.speaker, row.clip) for row in evaluation.rows}),
-        speakers=len(evaluation.speakers),
-        seeds=len(evaluation.seeds),
-        emotions=evaluation.emotions,
-        confusion=tuple(tuple(int(count) for count in row) for row in evaluation.confusion),
-        reliability=tuple(Reliability(*(round(value, _DECIMALS) for value in asdict(bin).values())) for bin in bins),
-    )
-
-
-def measured_text(known: Measured) -> str:
-    """Write what is known as JSON, a line for each measurement."""
-    lines = ",\n".join(json.dumps(asdict(one), ensure_ascii=False) for one in known.measurements)
-    ladder = json.dumps(asdict(known.ladder) if known.ladder else None, ensure_ascii=False)
-    return f'{{"measurements": [\n{lines}\n],\n"ladder": {ladder}}}\n'
-
-
 def read_measured(text: str | None = None) -> Measured:
-    """Read what comes with the package, or another text that :func:`measured_text` wrote."""
+    """Read what comes with the package, or another text in its form."""
     if text is None:
         text = files("hearfelt.reports").joinpath(FILE).read_text(encoding="utf-8")
     content = json.loads(text)

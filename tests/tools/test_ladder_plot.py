@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 from matplotlib.figure import Figure
 
-from hearfelt.reports.figures.ladder import leak_ladder
+from result_pages.ladder_plot import leak_ladder
 
 STEPS = ["strangers", "by clip", "copies", "epoch"]
 

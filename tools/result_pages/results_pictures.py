@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from hearfelt.errors import CorpusError, require
 from hearfelt.evaluation.results import Results
 from hearfelt.evaluation.timed_results import TimedResults
-from hearfelt.reports.results_ladder import LADDER, LADDER_PICTURE, ladder_models, scores_of
-from hearfelt.reports.results_over_time import example_of, picture_of
+from result_pages.results_ladder import LADDER, LADDER_PICTURE, ladder_models, scores_of
+from result_pages.results_over_time import example_of, picture_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ def ladder_picture(results: Sequence[Results]) -> list[Picture]:
     guess = float(honest.max() / honest.sum())
 
     def draw() -> Figure:
-        from hearfelt.reports.figures.ladder import leak_ladder
+        from result_pages.ladder_plot import leak_ladder
 
         words = [step.short for step in LADDER]
         return leak_ladder(words, scores, guess=guess, title="The leak ladder: what each leak is worth")
@@ -124,7 +124,7 @@ def check_pictures(root: Path, pictures: Sequence[Picture]) -> None:
         if not _is_fresh(root, picture):
             path = root / picture.path
             what = "shows other figures than the results" if path.is_file() else "is missing"
-            raise CorpusError(f"{path}: {what}; 'hearfelt results' draws it")
+            raise CorpusError(f"{path}: {what}; 'python tools/results.py' draws it")
 
 
 def _is_fresh(root: Path, picture: Picture) -> bool:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from hearfelt.evaluation.timed_results import TimedResults
 from hearfelt.evaluation.timed_tables import Recorded
 from hearfelt.reports.numbers import bare, many
-from hearfelt.reports.results_markdown import markdown_table
+from hearfelt.reports.ways import COLUMNS, way_rows
+from result_pages.results_markdown import markdown_table
 
-__all__ = ["COLUMNS", "example_of", "over_time_section", "picture_of", "way_rows"]
+__all__ = ["example_of", "over_time_section", "picture_of"]
 
 _ENOUGH: Final = 5  # clips in a recording that is worth a picture
-
-COLUMNS: Final = ("error rate", "missed", "false alarm", "confusion", "frame accuracy", "frame UAR")
-
-_KEYS: Final = ("diarization_error_rate", "missed", "false_alarm", "confusion", "frame_accuracy", "frame_uar")
-_WAYS: Final = (
-    ("timeline", None),
-    ("naive: 2 s windows, no voice activity", "naive"),
-    ("naive, only where the timeline found speech", "naive_where_speech_was_found"),
-)
 
 _TEXT: Final = """\
 ## Conversations: which emotion is heard when
@@ -30,12 +22,6 @@ Recordings made of clips of actors whom the model never heard, one person each, 
 rate is missed speech, false alarms and confused emotions over the time of true speech, on frames of 10 ms without a
 collar; lower is better, and it can exceed 100 %. "Naive" is the same model on plain windows of 2 s, one each second.
 [protocols.md](protocols.md#recordings-which-emotion-is-heard-when) says how the recordings are made."""
-
-
-def way_rows(summary: Mapping[str, Any]) -> list[list[str]]:
-    """Write a row for each way of answering: its words, then per cent in the order of :data:`COLUMNS`."""
-    sources = [(words, summary if key is None else summary[key]) for words, key in _WAYS]
-    return [[words, *(bare(figures[key]) for key in _KEYS)] for words, figures in sources]
 
 
 def over_time_section(results: Sequence[TimedResults]) -> str:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from hearfelt.evaluation.results import Results
-from hearfelt.reports.model_card_figures import calibration, each_emotion, figure_on, figures_table, main_result
 from hearfelt.reports.numbers import bare, interval
+from result_pages.model_card_figures import calibration, each_emotion, figure_on, figures_table, main_result
 
 
 def test_the_result_over_most_speakers_without_a_leak_stands_for_a_model(climbed: list[Results]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hearfelt.emotions import EMOTIONS
 from hearfelt.evaluation.results import Results
 from hearfelt.inference.card import ModelCard
-from hearfelt.reports.model_card import Shipped, card_page
+from result_pages.model_card import Shipped, card_page
 
 HEARD = tuple(f"ravdess/{actor:02d}" for actor in range(1, 25) if actor not in (6, 13, 17, 22))
 WEAK = ModelCard(

@@ -10,14 +10,14 @@ import numpy as np
 from hearfelt.evaluation.metrics import BINS, per_class
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
+from hearfelt.reports.measured import HONEST
 from hearfelt.reports.numbers import bare, interval, many, percent
-from hearfelt.reports.results_ladder import is_ladder
-from hearfelt.reports.results_markdown import NONE, markdown_table
-from hearfelt.reports.results_pictures import RELIABILITY_PICTURE
+from result_pages.results_ladder import is_ladder
+from result_pages.results_markdown import NONE, markdown_table
+from result_pages.results_pictures import RELIABILITY_PICTURE
 
-__all__ = ["HONEST", "calibration", "each_emotion", "figure_on", "figures_table", "main_result"]
+__all__ = ["calibration", "each_emotion", "figure_on", "figures_table", "main_result"]
 
-HONEST: Final = ("emobox-ravdess", "unheard-ravdess")  # the first that is there is told about at length
 _CONFUSIONS: Final = 6  # told in words
 _SURE: Final = (0.7, 0.8)
 

@@ -7,7 +7,7 @@ import pytest
 
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.results import Results
-from hearfelt.reports.results_pictures import check_pictures, ladder_picture, reliability_picture, write_pictures
+from result_pages.results_pictures import check_pictures, ladder_picture, reliability_picture, write_pictures
 
 
 def test_a_picture_that_was_just_drawn_is_fresh_and_is_not_drawn_again(climbed: list[Results], tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_a_picture_that_was_just_drawn_is_fresh_and_is_not_drawn_again(climbed: 
 
 def test_a_picture_of_other_figures_is_stale_and_a_missing_one_is_told(climbed: list[Results], tmp_path: Path) -> None:
     [picture] = ladder_picture(climbed)
-    with pytest.raises(CorpusError, match=r"leak-ladder\.png: is missing; 'hearfelt results' draws it"):
+    with pytest.raises(CorpusError, match=r"leak-ladder\.png: is missing; 'python tools/results.py' draws it"):
         check_pictures(tmp_path, [picture])
     write_pictures(tmp_path, [picture])
     [other] = ladder_picture([one for one in climbed if one.name == "weak"])

@@ -10,8 +10,9 @@ from hearfelt.evaluation.diarization import Segment
 from hearfelt.evaluation.results import SUMMARY
 from hearfelt.evaluation.timed_results import TimedResults, read_timed_results, summarize
 from hearfelt.evaluation.timed_tables import Tables, read_tables, write_tables
-from hearfelt.reports.results_over_time import COLUMNS, example_of, over_time_section, way_rows
-from hearfelt.reports.results_page import check_pages, write_pages
+from hearfelt.reports.ways import COLUMNS, way_rows
+from result_pages.results_over_time import example_of, over_time_section
+from result_pages.results_page import check_pages, write_pages
 
 REPOSITORY = Path(__file__).parents[2]
 EMOTIONS = ("calm", "sad")

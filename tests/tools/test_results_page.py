@@ -12,8 +12,8 @@ from hearfelt.errors import CorpusError
 from hearfelt.evaluation.results import ModelFile, Results, find_results, read_results
 from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
 from hearfelt.reports.numbers import bare
-from hearfelt.reports.results_page import BEGIN, END, check_pages, readme_block, results_page, write_pages
-from hearfelt.reports.results_tables import read_anchors
+from result_pages.results_page import BEGIN, END, check_pages, readme_block, results_page, write_pages
+from result_pages.results_tables import read_anchors
 
 REPOSITORY = Path(__file__).parents[2]
 

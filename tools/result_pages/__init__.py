@@ -1,0 +1,1 @@
+"""How the pages of results are made from result files; ``tools/results.py`` writes them."""
