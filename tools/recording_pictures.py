@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hearfelt.audio import audio_files, read_audio
+from hearfelt.files import path_given
 
 HERE = Path(__file__).parents[1]
 OUT = HERE / "docs" / "pictures"
@@ -139,7 +140,7 @@ def main() -> None:
     parser.add_argument("--ravdess", type=Path, default=HERE.parent / "shared" / "corpora" / "ravdess")
     parser.add_argument("--only", default="timeline,listen,batch,teach,hour", help="which, with commas between them")
     chosen = parser.parse_args()
-    ravdess: Path = chosen.ravdess.expanduser()
+    ravdess: Path = path_given(str(chosen.ravdess))
 
     def of_an_hour(folder: Path) -> None:
         if not ravdess.is_dir():

@@ -66,6 +66,16 @@ def test_modules_and_functions_stay_short(module: Path) -> None:
             assert length <= MOST_FUNCTION_LINES, node.name
 
 
+def test_home_is_put_into_paths_in_one_place() -> None:
+    callers = {
+        str(module.relative_to(PACKAGE))
+        for module in MODULES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute) and node.attr == "expanduser"
+    }
+    assert callers == {"files.py"}
+
+
 @pytest.mark.parametrize("module", [path for path in MODULES if path.name == "__init__.py" and path.parent != PACKAGE])
 def test_a_package_file_holds_a_docstring_and_nothing_else(module: Path) -> None:
     assert len(tree(module).body) == 1
