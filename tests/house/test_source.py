@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "hearfelt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 NAMES = [str(module.relative_to(PACKAGE)) for module in MODULES]
 DANGEROUS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "_pickle"}
-MOST_LINES, MOST_FUNCTION_LINES = 400, 70
+MOST_FUNCTION_LINES = 70
 OF_SEVERAL = {"models/networks"}  # tests of what several modules promise together
 
 
@@ -56,8 +56,7 @@ def test_what_torch_loads_is_weights_only(module: Path) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=NAMES)
-def test_modules_and_functions_stay_short(module: Path) -> None:
-    assert len(module.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+def test_functions_stay_short(module: Path) -> None:
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
