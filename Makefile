@@ -3,19 +3,21 @@
 VENV ?= .venv
 PYTHON ?=
 BIN := $(VENV)/bin
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install -qq
+INSTALL := -m pip install -qq --disable-pip-version-check --root-user-action ignore
+PIP := $(BIN)/python $(INSTALL)
+LOWEST := $(VENV)-lowest
 # Before the rest, so that one version of the one large package serves every target.
 TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
 # Two targets must not install into one environment at the same time.
 .NOTPARALLEL:
-.PHONY: help demo app serve test check docs clean
+.PHONY: help demo app serve test test-lowest check docs clean
 
 help: ## list the commands
 	@echo "hearfelt: which emotion is heard in a voice"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-13s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/demo.stamp ## set up, then recognize the bundled clips and draw one
 	@$(BIN)/hearfelt demo
@@ -28,6 +30,9 @@ serve: $(VENV)/page.stamp ## answer over HTTP and WebSocket; Ctrl-C ends it
 
 test: check ## set up everything, run every check and every test
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+test-lowest: $(LOWEST)/stamp ## a short journey with the lowest versions that pyproject.toml allows
+	@OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -o filterwarnings=default --confcutdir=tests/journey tests/journey/test_ways_in.py
 
 check: $(VENV)/test.stamp ## style, types and import rules
 	@$(BIN)/ruff check
@@ -64,3 +69,11 @@ $(VENV)/test.stamp: pyproject.toml scripts/make_environment.sh scripts/install_s
 	@$(PIP) $(TORCH)
 	@$(PIP) --editable '.[test]'
 	@touch $(VENV)/demo.stamp $(VENV)/page.stamp $@
+
+# Releases as old as the lowest have wheels for the Pythons of their time.
+$(LOWEST)/stamp: pyproject.toml scripts/lowest_versions.py scripts/make_environment.sh
+	@scripts/make_environment.sh $(LOWEST) "$(or $(PYTHON),python3.11 python3.12)"
+	@echo "Installing hearfelt, its page, plots and tables at their lowest versions into $(LOWEST)"
+	@$(LOWEST)/bin/python scripts/lowest_versions.py > $(LOWEST)/lowest.txt
+	@$(LOWEST)/bin/python $(INSTALL) --constraint $(LOWEST)/lowest.txt --editable '.[page,plots,pandas]' httpx pytest pytest-timeout
+	@touch $@

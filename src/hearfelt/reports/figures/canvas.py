@@ -98,8 +98,7 @@ def quiet(axes: Axes, *, grid: str = "", frame: bool = False) -> Axes:
 def headline(axes: Axes, title: str) -> None:
     """Put a title at the left above axes and their legend, where reading starts; nothing for an empty one."""
     if title:
-        root = axes.get_figure(root=True)
-        longest = int((root.get_figwidth() if root else 8.0) * _TITLE_PER_INCH)
+        longest = int(axes.figure.canvas.figure.get_figwidth() * _TITLE_PER_INCH)  # axes.figure may be a part
         axes.set_title(
             plain(title, longest=longest),
             loc="left",
