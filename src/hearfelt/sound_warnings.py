@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["CODES", "FILE_FAULTS", "SoundWarning", "codes_of", "cut_short", "damaged", "format_changes"]
+__all__ = ["CODES", "FILE_FAULTS", "SoundWarning", "codes_of", "cut_short", "damaged", "format_changes", "texts_of"]
 
 CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -107,3 +107,13 @@ def codes_of(warnings: Iterable[SoundWarning]) -> str:
         'clipped;very_quiet'
     """
     return ";".join(warning.code for warning in warnings)
+
+
+def texts_of(warnings: Iterable[SoundWarning]) -> str:
+    """Join the sentences into one line for people; empty for none.
+
+    Example:
+        >>> texts_of([SoundWarning("clipped", "it is distorted"), SoundWarning("very_quiet", "it is very quiet")])
+        'it is distorted; it is very quiet'
+    """
+    return "; ".join(warning.text for warning in warnings)

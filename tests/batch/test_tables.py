@@ -13,11 +13,14 @@ from hearfelt.batch.tables import columns, table_format, write_table
 from hearfelt.errors import ExtraMissingError, HearfeltError
 from hearfelt.timeline_formats.heard import FACTS, column_names
 
+CUT = {"code": "cut_short", "text": "1.00 s of 2.00 s are there", "there_s": 1.0, "promised_s": 2.0}
+QUIET = {"code": "very_quiet", "text": "it is very quiet"}
 NAMES = columns(["calm", "sad"], timeline=False)
 ROWS = [
-    ['a, "b".wav', "sad", 0.1 + 0.2, 1 - (0.1 + 0.2), 0.1 + 0.2, False, "mine", 1.5, None],
-    ["line\nbreak.wav", None, None, None, None, None, "mine", None, "line\nbreak.wav: empty"],
+    ['a, "b".wav', "sad", 0.1 + 0.2, 1 - (0.1 + 0.2), 0.1 + 0.2, False, "mine", 1.5, [CUT, QUIET], None],
+    ["line\nbreak.wav", None, None, None, None, None, "mine", None, None, "line\nbreak.wav: empty"],
 ]
+IN_COLUMNS = [[*ROWS[0][:-2], "cut_short;very_quiet", None], ROWS[1]]  # what CSV and Parquet hold
 
 
 def written(form: str) -> bytes:
@@ -36,7 +39,7 @@ def test_labels_that_are_called_as_a_column_have_columns_of_their_own(is_of_mome
     facts = len(TAKEN) if is_of_moments else len(TAKEN) - 3
     assert [name for name in names if name.startswith("p_")] == [f"p_{name}" for name in TAKEN]
     assert len(names) == facts + len(TAKEN)
-    said = {"source": "a.wav", "emotion": "error", "unsure": False, "model": "mine", "error": None}
+    said = {"source": "a.wav", "emotion": "error", "unsure": False, "model": "mine", "warnings": [], "error": None}
     row = [said.get(name, 0) for name in names]
     tables = {}
     for form in ("parquet", "csv", "jsonl"):
@@ -57,7 +60,7 @@ def test_a_label_is_called_the_same_in_every_table() -> None:
 def test_csv_comes_back() -> None:
     first, *rest = csv.reader(io.StringIO(written("csv").decode(), newline=""))
     assert first == NAMES
-    assert rest == [["" if value is None else str(value) for value in row] for row in ROWS]
+    assert rest == [["" if value is None else str(value) for value in row] for row in IN_COLUMNS]
 
 
 def test_json_lines_come_back() -> None:
@@ -70,7 +73,7 @@ def test_parquet_comes_back_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "_ROWS", 1)
     table = pyarrow.parquet.ParquetFile(io.BytesIO(written("parquet")))
     assert table.num_row_groups == 2
-    assert [list(row.values()) for row in table.read().to_pylist()] == ROWS
+    assert [list(row.values()) for row in table.read().to_pylist()] == IN_COLUMNS
     assert {field.name: str(field.type) for field in table.schema_arrow} == {
         "source": "string",
         "emotion": "string",
@@ -80,6 +83,7 @@ def test_parquet_comes_back_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
         "unsure": "bool",
         "model": "string",
         "duration_s": "double",
+        "warnings": "string",
         "error": "string",
     }
 

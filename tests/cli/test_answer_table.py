@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -9,6 +10,7 @@ from rich.console import Console
 from hearfelt.cli.answer_table import AnswerTable, bar
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.prediction import Prediction
+from hearfelt.sound_warnings import SoundWarning
 
 
 def prediction(emotion: str = "fearful", confidence: float = 0.9, *, unsure: bool = False) -> Prediction:
@@ -68,3 +70,24 @@ def test_the_runner_up_is_the_second_most_probable() -> None:
 @pytest.mark.parametrize(("share", "cells"), [(0.0, 0), (1.0, 10), (0.5, 5), (2.0, 10), (-1.0, 0)])
 def test_a_bar_is_as_long_as_its_share(share: float, cells: int) -> None:
     assert bar(share, 10) == ("█" * cells).ljust(10)
+
+
+def table_of(*warnings: SoundWarning) -> list[str]:
+    file = io.StringIO()
+    table = AnswerTable(Console(file=file, width=80), ["a.wav"], EMOTIONS)
+    table.row("a.wav", replace(prediction(unsure=True), warnings=warnings))
+    return file.getvalue().splitlines()
+
+
+def test_where_nobody_speaks_that_is_said_before_the_emotion() -> None:
+    (line,) = table_of(SoundWarning("no_speech", "no speech was found"))
+    assert line == "a.wav  no speech heard  fearful? 90%"
+
+
+def test_what_is_odd_stands_on_one_line_below_the_answer() -> None:
+    warnings = (SoundWarning("cut_short", "1.00 s of 2.00 s are there"), SoundWarning("little_speech", "little speech"))
+    answer, below = table_of(*warnings)
+    assert "fearful?" in answer
+    assert below == "  1.00 s of 2.00 s are there; little speech"
+    assert table_of(SoundWarning("no_speech", "nobody"), warnings[0])[1:] == ["  1.00 s of 2.00 s are there"]
+    assert len(table_of()) == 1

@@ -11,6 +11,7 @@ from hearfelt.cli.live import JsonEvents, LiveScreen, level
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.moments import Moment, Now
 from hearfelt.inference.prediction import Prediction
+from hearfelt.sound_warnings import SoundWarning
 
 SAD = Prediction("sad", 0.8, {label: 0.8 if label == "sad" else 0.2 / 7 for label in EMOTIONS}, False, 1.0, "toy")
 BLOCK = np.full(1_600, 0.5, np.float32)
@@ -72,6 +73,21 @@ def test_where_nobody_spoke_it_says_so() -> None:
     with screen:
         screen.show([], BLOCK, 3.0)
     assert text.getvalue() == "no speech was found in 0:03.0\n"
+
+
+def test_what_is_odd_about_a_file_is_said_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = [SoundWarning("cut_short", "1.00 s of 2.00 s are there", {"there_s": 1.0, "promised_s": 2.0})]
+    with JsonEvents("a.wav") as events:
+        events.warn([])
+        events.warn(odd)
+    assert json.loads(capsys.readouterr().out) == {
+        "event": "warnings", "source": "a.wav", "warnings": [odd[0].to_dict()],
+    }  # fmt: skip
+    screen, text = a_screen(is_terminal=False)
+    with screen:
+        screen.show([], BLOCK, 1.0)
+        screen.warn(odd)
+    assert text.getvalue().splitlines() == ["no speech was found in 0:01.0", "  1.00 s of 2.00 s are there"]
 
 
 def test_loudness_is_one_of_eight_blocks() -> None:

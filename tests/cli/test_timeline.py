@@ -44,7 +44,7 @@ def test_json_is_one_object_a_line_and_says_what_the_recognizer_says(here, call:
     rows = rows_of(out)
     assert len(rows) == len(moments) > 0
     assert list(rows[0]) == [
-        "source", "channel", "start_s", "end_s", "emotion", "confidence", "probabilities", "unsure",
+        "source", "channel", "start_s", "end_s", "emotion", "confidence", "probabilities", "unsure", "warnings",
     ]  # fmt: skip
     assert [(row["source"], row["channel"], row["emotion"]) for row in rows] == [
         (str(call), None, moment.emotion) for moment in moments

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hearfelt.inference.data_frame import data_frame
 from hearfelt.inference.moments import Moment, Timeline
 from hearfelt.inference.prediction import Prediction
+from hearfelt.sound_warnings import SoundWarning
 
 audformat = pytest.importorskip("audformat")
 pandas = pytest.importorskip("pandas")
@@ -44,7 +47,7 @@ def test_it_goes_into_a_table_of_a_database() -> None:
 
 def test_columns_hold_the_answer_and_the_probability_of_each_label() -> None:
     frame = data_frame([a_timeline("a.wav", 1, (0.5, 2.0)), a_timeline("b.wav", None, (0.0, 1.0))])
-    assert list(frame.columns) == ["channel", "emotion", "confidence", "unsure", "model", "calm", "sad"]
+    assert list(frame.columns) == ["channel", "emotion", "confidence", "unsure", "model", "warnings", "calm", "sad"]
     assert frame["channel"].tolist() == [1, pandas.NA]
     assert frame["sad"].tolist() == [0.75, 0.75]
     assert frame["unsure"].dtype == bool
@@ -55,6 +58,13 @@ def test_a_label_that_is_called_as_a_column_of_any_table_is_written_as_there() -
     frame = Timeline("a.wav", None, 9.0, (Moment(0.0, 1.0, answer),), ("model", "error"), "toy").to_frame()
     assert list(frame.columns)[-2:] == ["p_model", "p_error"]
     assert frame[["model", "p_model", "p_error"]].to_numpy().tolist() == [["toy", 0.25, 0.75]]
+
+
+def test_the_codes_of_the_warnings_stand_in_each_row_of_their_sound() -> None:
+    odd = (SoundWarning("clipped", "it is distorted"), SoundWarning("very_quiet", "it is very quiet"))
+    noisy, clean = a_timeline("a.wav", None, (0.0, 1.0), (2.0, 3.0)), a_timeline("b.wav", 0, (0.0, 1.0))
+    frame = data_frame([replace(noisy, warnings=odd), clean])
+    assert frame["warnings"].tolist() == ["clipped;very_quiet"] * 2 + [""]
 
 
 def test_without_speech_the_frame_is_empty_and_of_the_same_kinds() -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import math
 import os
+import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -308,3 +310,38 @@ print(*[name for name in sys.modules if name.startswith(unwanted)])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+def test_a_model_file_is_given_as_a_path_or_as_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(model_path("tiny"), tmp_path / "my.onnx")
+    monkeypatch.chdir(tmp_path)
+    wanted = Recognizer.load("tiny").recognize(voice(1), RATE)
+    assert Recognizer("my.onnx").recognize(voice(1), RATE) == wanted
+    assert Recognizer(Path("my.onnx")).recognize(voice(1), RATE) == wanted
+    with pytest.raises(ModelError, match=r"^no\.onnx: "):
+        Recognizer("no.onnx")
+
+
+def test_a_recognizer_is_pickled_by_its_path_wherever_it_is_unpickled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(model_path("svm"), tmp_path / "my.onnx")
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(Recognizer("my.onnx", threads=1))
+    assert len(pickled) < 1_000  # the path, not the model
+    monkeypatch.chdir(tmp_path.parent)
+    back = pickle.loads(pickled)
+    assert back.recognize(voice(1), RATE) == Recognizer.load("svm", threads=1).recognize(voice(1), RATE)
+
+
+def test_a_shipped_model_is_pickled_by_its_name() -> None:
+    pickled = pickle.dumps(Recognizer.load("tiny", threads=1))
+    assert str(model_path("tiny").parent).encode() not in pickled
+    back, wanted = pickle.loads(pickled), Recognizer.load("tiny", threads=1)
+    assert back.recognize(voice(1), RATE) == wanted.recognize(voice(1), RATE)
+
+
+def test_a_recognizer_made_of_bytes_says_why_it_cannot_be_pickled() -> None:
+    recognizer = Recognizer(model_path("tiny").read_bytes())
+    with pytest.raises(ModelError, match="made of bytes, so a pickle cannot name its file; load it from a path"):
+        pickle.dumps(recognizer)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hearfelt.inference.moments import Moment, Timeline
 from hearfelt.inference.prediction import Prediction
 from hearfelt.page.playing import Playable, read_playable
 from hearfelt.page.sounds import Answered, Arrived, OneSound, example_sound
-from hearfelt.page.taking_away import as_csv, as_json, as_json_lines, picture
+from hearfelt.page.taking_away import as_csv, as_json, as_json_lines, moments_csv, picture
+from hearfelt.sound_warnings import SoundWarning
 
 SAD = Prediction("sad", 0.75, {"calm": 0.25, "sad": 0.75}, False, 2.0, "tiny")
 BORED = Prediction("boredom", 0.45, {"boredom": 0.45, "sad": 0.4, "calm": 0.15}, False, 2.0, "mine")
@@ -33,6 +35,15 @@ def test_the_json_of_one_answer_is_an_object_and_that_of_two_an_array(sound: One
 def test_json_lines_are_an_object_each(sound: OneSound) -> None:
     lines = as_json_lines([(sound, Answered(SAD))] * 2).splitlines()
     assert [json.loads(line)["emotion"] for line in lines] == ["sad", "sad"]
+
+
+def test_what_is_odd_about_a_sound_is_taken_along(sound: OneSound) -> None:
+    odd = replace(SAD, warnings=(SoundWarning("cut_short", "1.00 s of 2.00 s are there", {"there_s": 1.0}),))
+    heard = Timeline("a.wav", None, 2.0, (Moment(0.0, 1.0, SAD),), ("calm", "sad"), "tiny", odd.warnings)
+    pairs = [(sound, Answered(odd, heard))]
+    assert json.loads(as_json(pairs))["warnings"] == [odd.warnings[0].to_dict()]
+    for text in (as_csv(pairs), moments_csv(pairs[0][1])):
+        assert [row["warnings"] for row in csv.DictReader(io.StringIO(text))] == ["cut_short"]
 
 
 def test_the_csv_of_two_models_names_each_and_leaves_empty_what_one_of_them_does_not_know(sound: OneSound) -> None:

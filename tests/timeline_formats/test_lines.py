@@ -13,8 +13,11 @@ def test_json_and_json_lines_are_the_same(mixed) -> None:
 
 def test_csv_has_a_column_for_each_label_and_is_empty_where_channels_were_mixed(mixed) -> None:
     head, first, *_ = str(write([mixed], "csv")).splitlines()
-    assert head == 'source,channel,start_s,end_s,emotion,confidence,unsure,model,calm,sad,"a ""dry"" <joke> & co."'
-    assert first == '"a, b.wav",,0.5,2.0,calm,0.7,False,toy,0.7,0.2,0.1'
+    assert (
+        head
+        == 'source,channel,start_s,end_s,emotion,confidence,unsure,model,warnings,calm,sad,"a ""dry"" <joke> & co."'
+    )
+    assert first == '"a, b.wav",,0.5,2.0,calm,0.7,False,toy,,0.7,0.2,0.1'
 
 
 def test_a_label_that_is_called_as_a_column_gets_another_name() -> None:

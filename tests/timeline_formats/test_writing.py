@@ -4,17 +4,21 @@ import errno
 import os
 import resource
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from praatio import textgrid as praat
 
 from hearfelt.errors import HearfeltError
+from hearfelt.sound_warnings import SoundWarning
 from hearfelt.timeline_formats.formats import FORMATS, write
 from hearfelt.timeline_formats.heard import heard_in
 from hearfelt.timeline_formats.writing import Gathering, Writing, refuse_to_write_over
 
 GROWING = [name for name, form in FORMATS.items() if form.entry is not None]
+TABLES = [name for name, form in FORMATS.items() if not form.is_of_one_sound]
+CUT = SoundWarning("cut_short", "12.5 s of 20.0 s are there", {"there_s": 12.5, "promised_s": 20.0})
 WHOLE = [name for name, form in FORMATS.items() if form.document is not None]
 
 
@@ -170,3 +174,37 @@ def test_a_gathering_knows_how_far_it_got(sides) -> None:
         (0, 2, 9.25),
         (1, 1, 9.25),
     ]
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_what_is_known_only_at_the_end_of_a_sound_stands_in_each_row_of_its_file(
+    form: str, mixed, tmp_path: Path
+) -> None:
+    path, sound = tmp_path / "table", gathering_of([mixed])
+    with Writing(FORMATS[form], mixed.labels, path) as writing:
+        feed(writing, sound, [mixed])
+        sound.warnings[None] = (CUT,)
+    wanted = write([replace(mixed, warnings=(CUT,))], form)
+    assert path.read_bytes() == (wanted if isinstance(wanted, bytes) else wanted.encode())
+    if form != "parquet":
+        assert str(wanted).count("cut_short") == len(mixed.moments)
+
+
+def test_what_is_printed_is_not_printed_again(mixed, capsys: pytest.CaptureFixture[str]) -> None:
+    sound = gathering_of([mixed])
+    with Writing(FORMATS["csv"], mixed.labels) as writing:
+        feed(writing, sound, [mixed])
+        sound.warnings[None] = (CUT,)
+    assert capsys.readouterr().out == write([mixed], "csv")
+
+
+@pytest.mark.parametrize("form", sorted(set(FORMATS) - set(TABLES) - {"elan"}))
+def test_what_annotators_read_says_nothing_of_it(form: str, mixed) -> None:
+    assert write([replace(mixed, warnings=(CUT,))], form) == write([mixed], form)
+
+
+def test_what_two_channels_have_in_common_is_said_once(sides) -> None:
+    sound, quiet = gathering_of(sides), SoundWarning("very_quiet", "it is very quiet")
+    sound.warnings |= {0: (CUT,), 1: (CUT, quiet)}
+    assert sound.all_warnings() == (CUT, quiet)
+    assert [one.warnings for one in sound.timelines()] == [(CUT,), (CUT, quiet)]

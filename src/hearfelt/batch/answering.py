@@ -21,7 +21,7 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Final
 
-from hearfelt.audio import open_audio
+from hearfelt.audio import AudioReader, open_audio
 from hearfelt.batch import objects
 from hearfelt.batch.fetching import fetched
 from hearfelt.batch.places import shown
@@ -29,13 +29,16 @@ from hearfelt.batch.surroundings import SurroundingsError, is_of_surroundings, i
 from hearfelt.batch.tables import columns
 from hearfelt.batch.task import Task
 from hearfelt.errors import AudioError, HearfeltError
+from hearfelt.inference.listening import moments_of
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.sound_warnings import SoundWarning
 
 __all__ = ["Row", "answer", "main", "sound_at", "told"]
 
 Row = list[Any]
 
+_WARNINGS: Final = -2  # their place in a row
 _EXAMPLE: Final = "synthetic-even.flac"  # of hearfelt's own: a worker that cannot answer it can answer nothing
 
 
@@ -57,15 +60,23 @@ def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list
         MemoryError: if there was too little memory, which may be the sound's fault or not.
     """
     rows: list[Row] = []
+    warnings: list[dict[str, object]] = []
     opened = location
     try:
         with sound_at(location) as sound:
             opened = str(sound) if isinstance(sound, Path) else "sound"
             if not task.timeline:
                 prediction = recognizer.recognize(sound)
-                return [[shown(name), *_facts(prediction), prediction.duration_s, None]]
+                return [[shown(name), *_facts(prediction), prediction.duration_s, _objects(prediction.warnings), None]]
             for channel in _channels(sound, task):
-                rows += _moments(recognizer, sound, shown(name), channel)
+                with open_audio(sound, channel=channel) as reader:
+                    begun = len(rows)
+                    try:
+                        rows += _moments(recognizer, reader, shown(name), channel)
+                    finally:  # what is odd is known only now, also where the sound broke off
+                        warnings = _objects(reader.warnings)
+                        for row in rows[begun:]:
+                            row[_WARNINGS] = warnings
         if not rows:
             raise AudioError(f"{opened}: nobody speaks in it; there are no moments")
     except Exception as error:
@@ -74,7 +85,7 @@ def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list
             raise MemoryError(sentence) from error
         if is_of_surroundings(error):
             raise SurroundingsError(sentence) from error
-        rows.append(_error_row(recognizer, name, sentence, task))
+        rows.append(_error_row(recognizer, name, sentence, task, warnings))
     return rows
 
 
@@ -117,10 +128,16 @@ def told(error: Exception, name: str, opened: Iterable[str] = ()) -> str:
     return shown(f"{name}: {reason}")
 
 
-def _error_row(recognizer: Recognizer, name: str, error: str, task: Task) -> Row:
+def _error_row(
+    recognizer: Recognizer, name: str, error: str, task: Task, warnings: list[dict[str, object]] | None = None
+) -> Row:
     names = columns(recognizer.labels, timeline=task.timeline)
-    known = {"source": shown(name), "model": recognizer.card.name, "error": shown(error)}
+    known = {"source": shown(name), "model": recognizer.card.name, "warnings": warnings or None, "error": shown(error)}
     return [known.get(column) for column in names]
+
+
+def _objects(warnings: Iterable[SoundWarning]) -> list[dict[str, object]]:
+    return [warning.to_dict() for warning in warnings]
 
 
 def _facts(prediction: Prediction) -> Row:
@@ -135,9 +152,9 @@ def _channels(sound: Path | bytes, task: Task) -> Sequence[int | None]:
         return range(reader.channels)
 
 
-def _moments(recognizer: Recognizer, sound: Path | bytes, name: str, channel: int | None) -> Iterator[Row]:
-    for moment in recognizer.moments(sound, channel=channel):
-        yield [name, channel, moment.start_s, moment.end_s, *_facts(moment.prediction), moment.duration_s, None]
+def _moments(recognizer: Recognizer, reader: AudioReader, name: str, channel: int | None) -> Iterator[Row]:
+    for moment in moments_of(reader, recognizer.follower()):
+        yield [name, channel, moment.start_s, moment.end_s, *_facts(moment.prediction), moment.duration_s, None, None]
 
 
 def main() -> None:

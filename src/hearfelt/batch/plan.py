@@ -30,7 +30,7 @@ __all__ = [
     "write_plan",
 ]
 
-FORMAT: Final = 1  # of the files in a folder of parts
+FORMAT: Final = 2  # of the files in a folder of parts
 PLAN: Final = "plan.json"
 PARTS: Final = "plan.jsonl"
 MOST_SOURCES: Final = 1_000  # in a part

@@ -16,7 +16,7 @@ __all__ = ["FORMATS", "columns", "table_format", "write_table"]
 
 FORMATS: Final = ("parquet", "csv", "jsonl")
 _ROWS: Final = 16_384  # of Parquet, that are in memory at once
-_TEXTS: Final = frozenset(("source", "emotion", "model", "error"))
+_TEXTS: Final = frozenset(("source", "emotion", "model", "warnings", "error"))
 
 
 def columns(labels: Sequence[str], *, timeline: bool) -> list[str]:
@@ -28,12 +28,13 @@ def columns(labels: Sequence[str], *, timeline: bool) -> list[str]:
 
     Example:
         >>> columns(["calm", "sad"], timeline=False)
-        ['source', 'emotion', 'confidence', 'calm', 'sad', 'unsure', 'model', 'duration_s', 'error']
+        ['source', 'emotion', 'confidence', 'calm', 'sad', 'unsure', 'model', 'duration_s', 'warnings', 'error']
         >>> columns(["calm", "sad"], timeline=True)[:5]
         ['source', 'channel', 'start_s', 'end_s', 'emotion']
     """
     where = ["channel", "start_s", "end_s"] if timeline else []
-    return ["source", *where, "emotion", "confidence", *label_columns(labels), "unsure", "model", "duration_s", "error"]
+    answer = ["emotion", "confidence", *label_columns(labels), "unsure", "model", "duration_s"]
+    return ["source", *where, *answer, "warnings", "error"]
 
 
 def table_format(place: str) -> str:
@@ -61,7 +62,8 @@ def write_table(
     """Write a table row by row, so that memory does not grow with it.
 
     Args:
-        rows: each in the order of ``names``.
+        rows: each in the order of ``names``; ``warnings`` are lists of objects with a ``code``, as JSON keeps them.
+            The other forms join the codes with ``;``.
         names: of the columns.
         file: open for writing bytes.
         form: one of :data:`FORMATS`.
@@ -73,6 +75,8 @@ def write_table(
         >>> file.getvalue()
         b'{"source": "a.wav", "confidence": 0.5}\\n'
     """
+    if form != "jsonl":
+        rows = _with_codes(rows, names)
     if form == "parquet":
         _write_parquet(rows, names, file, facts)
         return
@@ -86,6 +90,14 @@ def write_table(
             text.write(json.dumps(dict(zip(names, row, strict=True)), allow_nan=False) + "\n")
     text.flush()
     text.detach()
+
+
+def _with_codes(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Iterator[Sequence[Any]]:
+    place = names.index("warnings")
+    for row in rows:
+        warnings = row[place]
+        codes = None if warnings is None else ";".join(warning["code"] for warning in warnings)
+        yield [*row[:place], codes, *row[place + 1 :]]
 
 
 def _write_parquet(rows: Iterable[Sequence[Any]], names: Sequence[str], file: IO[bytes], facts: dict[str, str]) -> None:

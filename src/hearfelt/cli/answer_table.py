@@ -5,7 +5,7 @@ This module imports rich at its top; it is imported only when a table is wanted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -14,9 +14,10 @@ from rich.text import Text
 
 from hearfelt.cli.output import printable
 from hearfelt.emotions import look_of
-from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction
+from hearfelt.sound_warnings import SoundWarning, texts_of
 
-__all__ = ["AnswerTable", "bar"]
+__all__ = ["AnswerTable", "bar", "print_warnings"]
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _BAR_WIDTHS: Final = {100: 20, 72: 12, 56: 8}  # console columns -> cells of the confidence bar
@@ -35,6 +36,12 @@ def bar(share: float, width: int) -> str:
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def print_warnings(console: Console, warnings: Iterable[SoundWarning]) -> None:
+    """Print on one quiet line what is odd about a sound; nothing for a clean one."""
+    if said := texts_of(warnings):
+        console.print(Text(f"  {said}", "dim"), soft_wrap=True)
 
 
 class AnswerTable:
@@ -69,9 +76,21 @@ class AnswerTable:
         self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
 
     def row(self, source: str, prediction: Prediction) -> None:
-        """Print one answer; a question mark behind the emotion says that the model is unsure."""
-        look = look_of(prediction.emotion)
+        """Print one answer, and below it what is odd about the sound.
+
+        A question mark behind the emotion says that the model is unsure. Where nobody speaks that is said first.
+        """
         line = Text(_padded(_shortened(printable(source), self._name), self._name) + "  ")
+        if prediction.has_no_speech:
+            line.append(NO_SPEECH_WORDS, "bold")
+            line.append(f"  {prediction.emotion}? {prediction.confidence:.0%}", "dim")
+        else:
+            self._add_answer(line, prediction)
+        self._print(line)
+        print_warnings(self._console, prediction.other_warnings)
+
+    def _add_answer(self, line: Text, prediction: Prediction) -> None:
+        look = look_of(prediction.emotion)
         label = prediction.emotion + ("?" if prediction.is_unsure else "")
         line.append(_padded(look.emoji, 3))
         # Words keep the terminal's own colour: on some background every other one is hard to read.
@@ -82,7 +101,6 @@ class AnswerTable:
         if self._has_runner_up and len(prediction.probabilities) > 1:
             label, share = prediction.ranked()[1]
             line.append(f"  {_padded(label, self._label)} {share:>4.0%}", "dim")
-        self._print(line)
 
     def _print(self, line: Text) -> None:
         line.rstrip()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hearfelt.cli.live import JsonEvents, LiveScreen
     from hearfelt.inference.recognizer import Recognizer
 
-    Blocks = tuple[int, Iterator[NDArray[np.float32]]]
+    Blocks = tuple[int, Iterator[NDArray[np.float32]], AudioReader | None]
 
 __all__ = ["add_to"]
 
@@ -65,20 +65,29 @@ def _listen(
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
-    with _blocks(file, microphone) as (rate_hz, blocks), _shown(format, recognizer, file) as screen:
+    with _blocks(file, microphone) as (rate_hz, blocks, reader), _shown(format, recognizer, file) as screen:
         stream = recognizer.stream(rate_hz)
         with _until_stopped(blocks) as heard:
             for block in heard:
                 screen.show(stream.feed(block), block, stream.heard_s)
         screen.show(stream.finish(), None, stream.heard_s)
+        if reader is not None:
+            screen.warn(reader.warnings)
 
 
-def _blocks(file: Path | None, name: str | None) -> AbstractContextManager[Blocks]:
-    if file is not None:
-        return _played(file)
-    from hearfelt.cli.microphone import microphone
+@contextmanager
+def _blocks(file: Path | None, name: str | None) -> Iterator[Blocks]:
+    """Open the microphone, or a file that gives a block of 0.1 s every 0.1 s as a microphone would."""
+    if file is None:
+        from hearfelt.cli.microphone import microphone
 
-    return microphone(name)
+        with microphone(name) as (rate_hz, blocks):
+            yield rate_hz, blocks, None
+        return
+    from hearfelt.audio import open_audio
+
+    with open_audio(file) as reader:
+        yield reader.rate_hz, _in_time(reader), reader
 
 
 def _shown(
@@ -92,15 +101,6 @@ def _shown(
     from hearfelt.cli.output import console
 
     return LiveScreen(console(), recognizer.labels, source)
-
-
-@contextmanager
-def _played(file: Path) -> Iterator[Blocks]:
-    """Open a file and give it as a microphone would: a block of 0.1 s every 0.1 s."""
-    from hearfelt.audio import open_audio
-
-    with open_audio(file) as reader:
-        yield reader.rate_hz, _in_time(reader)
 
 
 def _in_time(reader: AudioReader) -> Iterator[NDArray[np.float32]]:

@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from hearfelt.cli.answer_table import print_warnings
 from hearfelt.cli.output import print_json
 from hearfelt.cli.ribbon import Cell, MomentTable, letters_of, ribbon_cell
 from hearfelt.inference.moments import Moment, Now
+from hearfelt.sound_warnings import SoundWarning
 from hearfelt.timeline_formats.clock import time_words
 from hearfelt.timeline_formats.heard import Heard, json_row
 
@@ -33,7 +35,7 @@ Events = Iterable[Moment | Now]
 
 
 class JsonEvents:
-    """Prints each event as one line of JSON; ``event`` says whether it is a ``moment`` or ``now``.
+    """Prints each event as one line of JSON; ``event`` says whether it is a ``moment``, ``now`` or ``warnings``.
 
     Args:
         source: what is heard.
@@ -48,6 +50,12 @@ class JsonEvents:
             is_final = isinstance(event, Moment)
             moment = event if isinstance(event, Moment) else Moment(event.start_s, event.end_s, event.prediction)
             print_json({"event": "moment" if is_final else "now", **json_row(Heard(self._source, None, moment))})
+
+    def warn(self, warnings: Sequence[SoundWarning]) -> None:
+        """Print what is odd about the sound, an event of its own at the end; nothing for a clean one."""
+        if warnings:
+            found = [warning.to_dict() for warning in warnings]
+            print_json({"event": "warnings", "source": self._source, "warnings": found})
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +84,7 @@ class LiveScreen:
         self._peak_db, self._heard_s = _SOFTEST_DB, 0.0
         self._shown = 0  # cells, those that have moved out too
         self._has_moments = False
+        self._warnings: tuple[SoundWarning, ...] = ()
         self._live = Live(console=console, transient=True, auto_refresh=False)
 
     def show(self, events: Events, block: NDArray[np.float32] | None, heard_s: float) -> None:
@@ -96,6 +105,10 @@ class LiveScreen:
         if self._console.is_terminal:
             self._live.update(self._drawn(), refresh=True)
 
+    def warn(self, warnings: Sequence[SoundWarning]) -> None:
+        """Say below everything else what is odd about the sound."""
+        self._warnings = tuple(warnings)
+
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live.start()
@@ -105,6 +118,7 @@ class LiveScreen:
         self._live.stop()
         if kind is None and not self._has_moments:
             self._console.print(f"no speech was found in {time_words(self._heard_s, step_s=0.1)}")
+        print_warnings(self._console, self._warnings)
 
     def _put(self, until_s: float, cell: Cell) -> None:
         """Fill the ribbon up to a time; what was told of it already stays."""

@@ -12,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from hearfelt.cli.answer_table import bar
+from hearfelt.cli.answer_table import bar, print_warnings
 from hearfelt.cli.output import printable
 from hearfelt.emotions import in_order, look_of
 from hearfelt.inference.moments import Timeline
@@ -138,12 +138,14 @@ class TimelineScreen:
             return
         if table is None:
             self._console.print(f"no speech was found in {time_words(sound.reached_s, step_s=0.1)}")
+            print_warnings(self._console, sound.all_warnings())
             return
         timelines = sound.timelines()
         self._console.print()
         self._console.print(ribbon(timelines, self._console), no_wrap=True, overflow="ignore", crop=False)
         if any(moment.is_unsure for one in timelines for moment in one.moments):
             self._console.print(f"? unsure: confidence under {self._unsure_below:.0%}", style="dim")
+        print_warnings(self._console, sound.all_warnings())
         if self._names_sounds:
             self._console.print()
 

@@ -96,7 +96,7 @@ def _timeline(
     errors: list[AudioError] = []
     is_separate = channels == "separate"
     for path, sources in targets:
-        with _view(recognizer, form, path, many=len(files) > 1) as view, _summary(path) as told:
+        with _view(recognizer, form, path, many=len(files) > 1) as view, _summary(form, path) as told:
             for source in sources:
                 opened = _opened(source, samples, is_separate=is_separate, is_drawn=plot is not None)
                 with _telling(errors), opened as sound:
@@ -195,8 +195,8 @@ def _opened(source: str, raw: RawFormat | None, *, is_separate: bool, is_drawn: 
 
 
 @contextmanager
-def _summary(path: Path | None) -> Iterator[list[Gathering]]:
-    """Say at the end what was written, also if Ctrl-C was the end."""
+def _summary(form: Format | None, path: Path | None) -> Iterator[list[Gathering]]:
+    """Say at the end what was written and what is odd about the sounds, also if Ctrl-C was the end."""
     told: list[Gathering] = []
     try:
         yield told
@@ -209,6 +209,19 @@ def _summary(path: Path | None) -> Iterator[list[Gathering]]:
             heard_s = sum(gathering.reached_s for gathering in told)
             what = f"{moments:,} moments" if moments != 1 else "1 moment"
             typer.echo(f"{path}: {what}, {time_words(speech_s)} of speech in {time_words(heard_s)}")
+        if form is not None:
+            _tell_warnings(told)
+
+
+def _tell_warnings(told: list[Gathering]) -> None:
+    """Say what is odd about sounds whose moments go into a file or a pipe; the screen says it by itself."""
+    from hearfelt.cli.output import printable
+    from hearfelt.sound_warnings import texts_of
+    from hearfelt.timeline_formats.following import called
+
+    for gathering in told:
+        if said := texts_of(gathering.all_warnings()):
+            print(f"hearfelt: {printable(called(gathering.source))}: {said}", file=sys.stderr, flush=True)
 
 
 def _follow(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hearfelt.errors import require
 from hearfelt.inference.label_columns import label_columns
+from hearfelt.sound_warnings import codes_of
 
 if TYPE_CHECKING:
     from hearfelt.inference.moments import Timeline
@@ -19,8 +20,8 @@ def data_frame(timelines: Iterable[Timeline]) -> Any:
 
     The index is a segmented index as https://audeering.github.io/audformat/data-tables.html defines it: ``file`` as
     strings, ``start`` and ``end`` as ``timedelta64[ns]``. The columns are ``channel`` (empty where the channels were
-    mixed), ``emotion``, ``confidence``, ``unsure``, ``model``, and the labels with their probabilities, named as
-    :func:`hearfelt.inference.label_columns.label_columns` does.
+    mixed), ``emotion``, ``confidence``, ``unsure``, ``model``, ``warnings`` (codes joined with ``;``), and the labels
+    with their probabilities, named as :func:`hearfelt.inference.label_columns.label_columns` does.
 
     Args:
         timelines: of any number of sounds.
@@ -45,6 +46,7 @@ def data_frame(timelines: Iterable[Timeline]) -> Any:
         "confidence": pandas.array([moment.confidence for _, moment in rows], dtype="float64"),
         "unsure": pandas.array([moment.is_unsure for _, moment in rows], dtype="bool"),
         "model": pandas.array([one.model for one, _ in rows], dtype="string"),
+        "warnings": pandas.array([codes_of(one.warnings) for one, _ in rows], dtype="string"),
     }
     labels = list(dict.fromkeys(label for one in timelines for label in one.labels))
     shares = {

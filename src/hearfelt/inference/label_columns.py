@@ -9,7 +9,7 @@ __all__ = ["label_columns"]
 
 # The other columns of all tables, so that a label is called the same in each.
 _TAKEN: Final = frozenset(
-    "source channel start_s end_s emotion confidence unsure model duration_s error".split()  # noqa: SIM905
+    "source channel start_s end_s emotion confidence unsure model duration_s warnings error".split()  # noqa: SIM905
 )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from hearfelt.sound_warnings import SoundWarning
 
-__all__ = ["SURE_WORDS", "UNSURE_WORD", "Prediction"]
+__all__ = ["NO_SPEECH_WORDS", "SURE_WORDS", "UNSURE_WORD", "Prediction"]
 
 SURE_WORDS: Final = ((0.9, "very sure"), (0.7, "fairly sure"), (0.5, "not very sure"), (0.0, "a guess"))
 """Confidence for people: from which probability on each word is said, the highest first. Calibration aims at
@@ -17,6 +17,9 @@ emotions together are more probable."""
 
 UNSURE_WORD: Final = "unsure"
 """What is said instead wherever the model itself is unsure: below its card's own threshold."""
+
+NO_SPEECH_WORDS: Final = "no speech heard"
+"""What people are told before the emotion where there is no speech to judge."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Prediction:
         emotion: the most probable label, also when the answer is unsure.
         confidence: its probability, 0 to 1, calibrated.
         probabilities: for each of the model's labels, in its order; they add up to 1.
-        is_unsure: whether the confidence is below the card's threshold.
+        is_unsure: whether the confidence is below the card's threshold, or no speech was found.
         duration_s: how long the sound is.
         model: name of the model that answered.
         warnings: what is odd about the sound; empty for a clean recording of speech.
@@ -53,6 +56,16 @@ class Prediction:
         if self.is_unsure:
             return UNSURE_WORD
         return next((word for least, word in SURE_WORDS if self.confidence >= least), SURE_WORDS[-1][1])
+
+    @property
+    def has_no_speech(self) -> bool:
+        """Whether no speech was found in the sound, so that the emotion says nothing about anybody."""
+        return any(warning.code == "no_speech" for warning in self.warnings)
+
+    @property
+    def other_warnings(self) -> tuple[SoundWarning, ...]:
+        """What is odd about the sound, apart from :attr:`has_no_speech`, which edges for people say first."""
+        return tuple(warning for warning in self.warnings if warning.code != "no_speech")
 
     def ranked(self) -> list[tuple[str, float]]:
         """List labels and probabilities, the most probable first."""

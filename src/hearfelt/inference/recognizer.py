@@ -7,6 +7,7 @@ import binascii
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, overload
@@ -49,11 +50,12 @@ class Recognizer:
     """Recognizes the emotion in a sound.
 
     One object may be used from several threads. A clip's answer depends on that clip alone, nothing outside the object
-    is changed, and nothing ever goes to a network.
+    is changed, and nothing ever goes to a network. It can be pickled if its model is a file: the pickle holds the
+    file's path, or the name of a shipped model, and the file is loaded where it is unpickled.
 
     Args:
         model: the bytes of a model file, as ``hearfelt train`` writes it, or its path.
-        name: what messages call the file.
+        name: what messages call the file; by default its path.
         threads: threads for one answer; by default ONNX Runtime decides.
 
     Attributes:
@@ -70,8 +72,11 @@ class Recognizer:
         True
     """
 
-    def __init__(self, model: bytes | Path, *, name: str = "model", threads: int | None = None) -> None:
-        self._session = Session(model, name=name, threads=threads)
+    def __init__(self, model: bytes | str | Path, *, name: str | None = None, threads: int | None = None) -> None:
+        self._file = None if isinstance(model, bytes) else Path(model).absolute()
+        self._threads = threads
+        name = name or ("model" if isinstance(model, bytes) else str(model))
+        self._session = Session(model if isinstance(model, bytes) else Path(model), name=name, threads=threads)
         metadata = self._session.metadata
         if CARD_KEY not in metadata:
             raise ModelError(f"{name}: there is no card inside; only files that hearfelt wrote say what they answer")
@@ -260,6 +265,13 @@ class Recognizer:
         from hearfelt.inference.follower import Judge
 
         return Judge(len(self.labels), self._log_probabilities, self._predicted)
+
+    def __reduce__(self) -> tuple[partial[Recognizer], tuple[str]]:
+        if self._file is None:
+            raise ModelError(f"{self.card.name}: made of bytes, so a pickle cannot name its file; load it from a path")
+        is_shipped = self._file.stem in shipped_models() and self._file == model_path(self._file.stem)
+        model = self._file.stem if is_shipped else str(self._file)  # elsewhere the package may lie in another folder
+        return partial(Recognizer.load, threads=self._threads), (model,)
 
     def __repr__(self) -> str:
         return f"<Recognizer {self.card.name}: {', '.join(self.labels)}>"

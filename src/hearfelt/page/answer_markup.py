@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from html import escape
 
 from hearfelt.emotions import look_of
-from hearfelt.inference.prediction import UNSURE_WORD, Prediction
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, UNSURE_WORD, Prediction
 from hearfelt.page.style import mark_of
 from hearfelt.reports.numbers import share_words
+from hearfelt.sound_warnings import texts_of
 
-__all__ = ["answer", "bars", "notice", "overview", "said_of"]
+__all__ = ["answer", "bars", "notice", "oddities", "overview", "said_of"]
 
 
 def said_of(prediction: Prediction) -> str:
@@ -23,6 +24,8 @@ def said_of(prediction: Prediction) -> str:
         'unsure, perhaps sad, 30 %'
     """
     share = share_words(prediction.confidence)
+    if prediction.has_no_speech:
+        return f"{NO_SPEECH_WORDS}, {prediction.emotion}? {share}"
     if prediction.is_unsure:
         return f"{UNSURE_WORD}, perhaps {prediction.emotion}, {share}"
     return f"{prediction.emotion}, {prediction.in_words}, {share}"
@@ -43,6 +46,12 @@ def answer(prediction: Prediction, *, who: str = "", is_small: bool = False) -> 
     how = f"{UNSURE_WORD}, {share}" if prediction.is_unsure else f"{prediction.in_words}, {share}"
     perhaps = "perhaps " if prediction.is_unsure else ""
     above = f'<p class="hf-who">{escape(who)}</p>' if who else ""
+    if prediction.has_no_speech:
+        return (
+            f'<section class="hf-answer hf-unsure hf-no-speech{size}" aria-label="Answer">{above}'
+            f'<div class="hf-words"><p class="hf-emotion">{NO_SPEECH_WORDS}</p>'
+            f'<p class="hf-sure">{escape(prediction.emotion)}? {share}</p></div></section>'
+        )
     return (
         f'<section class="hf-answer{state}{size}" aria-label="Answer" style="--mark:{mark_of(prediction.emotion)};'
         f'--sure:{prediction.confidence:.3f}">{above}'
@@ -50,6 +59,12 @@ def answer(prediction: Prediction, *, who: str = "", is_small: bool = False) -> 
         f'<div class="hf-words"><p class="hf-emotion">{perhaps}{escape(prediction.emotion)}</p>'
         f'<p class="hf-sure">{escape(how)}</p></div></section>'
     )
+
+
+def oddities(prediction: Prediction) -> str:
+    """Set on one quiet line what is odd about the sound; nothing for a clean one."""
+    said = texts_of(prediction.other_warnings)
+    return f'<p class="hf-small-print hf-oddities">{escape(said[0].upper() + said[1:])}.</p>' if said else ""
 
 
 def bars(prediction: Prediction) -> str:
@@ -78,6 +93,12 @@ def overview(rows: Sequence[tuple[str, Prediction | None]]) -> str:
             continue
         perhaps = "perhaps " if prediction.is_unsure else ""
         how = UNSURE_WORD if prediction.is_unsure else prediction.in_words
+        if prediction.has_no_speech:
+            lines.append(
+                f'<tr><th scope="row">{escape(name)}</th><td>{NO_SPEECH_WORDS}</td>'
+                f'<td class="hf-aside">{escape(prediction.emotion)}? {share_words(prediction.confidence)}</td></tr>'
+            )
+            continue
         lines.append(
             f'<tr style="--mark:{mark_of(prediction.emotion)}"><th scope="row">{escape(name)}</th>'
             f'<td><span class="hf-sign" aria-hidden="true">{look_of(prediction.emotion).emoji}</span> '

@@ -105,7 +105,7 @@ def _show_hero(sound: OneSound, models: Sequence[str]) -> Mapping[str, Answered]
 def _show_answer(sound: OneSound, model: str, *, who: str = "") -> Answered:
     answered = answered_by(model, sound)
     prediction = answered.prediction
-    st.html(answer_markup.answer(prediction, who=who))
+    st.html(answer_markup.answer(prediction, who=who) + answer_markup.oddities(prediction))
     st.html(answer_markup.bars(prediction))
     part = _part(model, sound)
     hears = f"{model} hears {part}; the ribbon goes on to its end. " if part else ""

@@ -21,6 +21,7 @@ from hearfelt.page.playing import SHORT_S, read_playable
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.sounds import Arrived, OneSound, Visit, this_visit
 from hearfelt.page.telling import tell
+from hearfelt.sound_warnings import texts_of
 from hearfelt.timeline_formats.clock import time_words
 
 __all__ = ["show"]
@@ -107,6 +108,7 @@ def _show_sounds(visit: Visit, telling: DeltaGenerator) -> None:
     with place:
         answers = [_heard_by(model, sound) for model in models]
         said = [f"{sound.file.name}, {one.model}: {answer_markup.said_of(one)}." for one in answers]
+        said += [f"{odd}." for odd in dict.fromkeys(texts_of(one.other_warnings) for one in answers) if odd]
         _tell(visit, telling, said, explained=reasons_asked_for(sound, models))
         show_answers(sound, models)
     if len(visit.sounds) > 1:

@@ -25,6 +25,8 @@ def what_sure_means(prediction: Prediction, measured: Measurement | None) -> str
         >>> what_sure_means(Prediction("sad", 0.75, {"calm": 0.25, "sad": 0.75}, False, 2.0, "mine"), None)
         'How often such answers are right was not measured.'
     """
+    if prediction.has_no_speech:
+        return "The model was made for voices: what it says of other sounds means nothing."
     if prediction.is_unsure:
         before = "This is too little to rely on: it heard something of several emotions, or of none it knows. "
     elif prediction.confidence < SURE_WORDS[-2][0]:

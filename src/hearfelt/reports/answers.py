@@ -7,8 +7,10 @@ from typing import Final
 
 from hearfelt.features.classic import GROUPS
 from hearfelt.inference.explain import Explanation
+from hearfelt.inference.label_columns import label_columns
 from hearfelt.inference.occlusion import BANDS_HZ, Occlusion
 from hearfelt.inference.prediction import Prediction
+from hearfelt.sound_warnings import codes_of
 
 __all__ = ["answer_columns", "answer_object", "answer_row", "refusal_object", "refusal_row"]
 
@@ -42,17 +44,20 @@ def answer_columns(labels: Sequence[str], *, reasons_of: str = "") -> list[str]:
     """Name the columns of a table of answers.
 
     Args:
-        labels: of the model; each has a column for its probability.
+        labels: of the model; each has a column for its probability, named as
+            :func:`hearfelt.inference.label_columns.label_columns` does.
         reasons_of: which input the model takes (``"sound"`` or its features), if its reasons get columns; else nothing.
     """
-    return ["source", *_FACTS, *labels, *(_reasons(reasons_of) if reasons_of else ()), "error"]
+    reasons = _reasons(reasons_of) if reasons_of else ()
+    return ["source", *_FACTS, *label_columns(labels), *reasons, "warnings", "error"]
 
 
 def answer_row(source: str, prediction: Prediction, explanation: Explanation | Occlusion | None = None) -> list[object]:
-    """Give an answer as a row under :func:`answer_columns`."""
+    """Give an answer as a row under :func:`answer_columns`; the codes of its warnings are joined with ``;``."""
     values = _fields(prediction)
     reasons = [] if explanation is None else _numbers(explanation)
-    return [source, *(values[fact] for fact in _FACTS), *prediction.probabilities.values(), *reasons, ""]
+    shares = prediction.probabilities.values()
+    return [source, *(values[fact] for fact in _FACTS), *shares, *reasons, codes_of(prediction.warnings), ""]
 
 
 def refusal_row(source: str, error: str, columns: Sequence[str]) -> list[object]:
@@ -73,6 +78,7 @@ def _fields(prediction: Prediction) -> dict[str, object]:
         "unsure": prediction.is_unsure,
         "model": prediction.model,
         "duration_s": prediction.duration_s,
+        "warnings": [warning.to_dict() for warning in prediction.warnings],
     }
 
 

@@ -120,7 +120,10 @@ def hearing_router(
         model: ModelQuery = None,
         explain: Annotated[bool, Query(description="also tell what in the sound the answer depends on")] = False,
     ) -> Response:
-        """One sound gives one answer or a problem; several give ``results`` in their order, answers and errors."""
+        """One sound gives one answer or a problem; several give ``results`` in their order, answers and errors.
+
+        What is odd about a sound that is answered all the same stands in its ``warnings``.
+        """
         chosen = hearing.model(model)
         with hearing.bodies.receiving(request) as receiving:
             uploads, are_several = await receiving.uploads()
@@ -142,7 +145,10 @@ def hearing_router(
             Literal["mix", "separate"], Query(description="mixed, or each side of a call by itself")
         ] = "mix",
     ) -> Response:
-        """The moments of one recording, however long; what lies between them is no speech."""
+        """The moments of one recording, however long, and in ``warnings`` what is odd about it.
+
+        What lies between moments is no speech.
+        """
         chosen = hearing.model(model)
         with hearing.bodies.receiving(request) as receiving:
             uploads, are_several = await receiving.uploads()

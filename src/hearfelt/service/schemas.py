@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+from hearfelt.sound_warnings import CODES
 
 __all__ = ["BODY", "Answer", "Answers", "Card", "ErrorDocument", "Moments", "problems_of"]
+
+
+class WarningObject(BaseModel):
+    """One odd thing about a sound that was answered all the same; with it come numbers by name, if any."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str = Field(
+        description="; ".join(f"{code}: {means}" for code, means in CODES.items()), json_schema_extra={"enum": [*CODES]}
+    )
+    text: str = Field(description="a sentence for people")
 
 
 class Answer(BaseModel):
@@ -19,6 +32,9 @@ class Answer(BaseModel):
     unsure: bool = Field(description="whether the confidence is below the model's threshold")
     model: str
     duration_s: float
+    warnings: list[WarningObject] = Field(
+        description="what is odd about the sound; empty for a clean recording of speech"
+    )
     why: dict[str, Any] | None = Field(None, description="with explain=true: what in the sound the answer depends on")
 
 
@@ -54,6 +70,7 @@ class Moments(BaseModel):
     source: str
     model: str
     duration_s: float
+    warnings: list[WarningObject] = Field(description="what is odd about the sound; empty for a clean recording")
     moments: list[MomentObject]
 
 

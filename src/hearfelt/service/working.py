@@ -133,7 +133,12 @@ def _timeline(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) -> d
         for _ in heard.moments:
             pass  # what is heard gathers
     timelines, form = heard.gathering.timelines(), job["format"]
-    about = {"source": job["name"], "model": recognizer.card.name, "duration_s": heard.gathering.reached_s}
+    about = {
+        "source": job["name"],
+        "model": recognizer.card.name,
+        "duration_s": heard.gathering.reached_s,
+        "warnings": [warning.to_dict() for warning in heard.gathering.all_warnings()],
+    }
     if form != "json":
         return {**about, "text": write(timelines, form)}
     return {**about, "moments": [json_row(one) for one in heard_in(timelines)]}

@@ -82,8 +82,12 @@ def followed(
 
         def track(channel: int | None, reader: AudioReader) -> Iterator[Heard]:
             side = side_name(channel, len(channels))
-            for moment in moments_of(reader, recognizer.follower(), tell):
-                yield Heard(source, channel, moment, side)
+            try:
+                for moment in moments_of(reader, recognizer.follower(), tell):
+                    gathering.warnings[channel] = reader.warnings
+                    yield Heard(source, channel, moment, side, reader.warnings)
+            finally:  # all is known only now, also where the sound broke off
+                gathering.warnings[channel] = reader.warnings
 
         tracks = [track(channel, reader) for channel, reader in zip(channels, readers, strict=True)]
         yield Followed(_gathered(_side_by_side(tracks), gathering), gathering)

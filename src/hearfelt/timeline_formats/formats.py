@@ -38,6 +38,25 @@ class Format:
     entry: Callable[[Heard], str] | None = None
     document: Callable[[Sequence[Timeline], Path | None], str | bytes] | None = None
 
+    def whole(self, timelines: Sequence[Timeline], path: Path | None = None) -> str | bytes:
+        """Write all of a file: text, or bytes for Parquet.
+
+        Args:
+            timelines: what it holds.
+            path: where it will lie, for a format that links to the sound.
+
+        Raises:
+            HearfeltError: if it describes one sound and there are several.
+        """
+        if self.is_of_one_sound:
+            only_source(timelines, self.name)
+        if self.document is not None:
+            return self.document(timelines, path)
+        if self.head is None or self.entry is None:
+            raise HearfeltError(f"{self.name}: a format is written by entries or as a document")
+        labels = timelines[0].labels if timelines else ()
+        return self.head(labels) + "".join(map(self.entry, heard_in(timelines)))
+
 
 FORMATS: Final[dict[str, Format]] = {
     form.name: form
@@ -75,15 +94,7 @@ def write(timelines: Iterable[Timeline], format: str, *, path: Path | None = Non
         >>> write([Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy")], "vtt")
         'WEBVTT\\n\\n'
     """
-    form, timelines = format_called(format), list(timelines)
-    if form.is_of_one_sound:
-        only_source(timelines, form.name)
-    if form.document is not None:
-        return form.document(timelines, path)
-    if form.head is None or form.entry is None:
-        raise HearfeltError(f"{form.name}: a format is written by entries or as a document")
-    labels = timelines[0].labels if timelines else ()
-    return form.head(labels) + "".join(map(form.entry, heard_in(timelines)))
+    return format_called(format).whole(list(timelines), path)
 
 
 def format_called(name: str) -> Format:

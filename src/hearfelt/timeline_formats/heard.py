@@ -10,6 +10,7 @@ from typing import Final
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.label_columns import label_columns
 from hearfelt.inference.moments import Moment, Timeline
+from hearfelt.sound_warnings import SoundWarning, codes_of
 
 __all__ = [
     "FACTS",
@@ -23,7 +24,7 @@ __all__ = [
     "side_name",
 ]
 
-FACTS: Final = ("source", "channel", "start_s", "end_s", "emotion", "confidence", "unsure", "model")
+FACTS: Final = ("source", "channel", "start_s", "end_s", "emotion", "confidence", "unsure", "model", "warnings")
 """Columns that every table begins with; the probabilities of the labels follow."""
 
 _DIGITS: Final = 6  # of seconds: a microsecond, finer than any sampling rate can mean
@@ -38,12 +39,14 @@ class Heard:
         channel: ``None`` if the channels were mixed, or which one, counted from 0.
         moment: the moment.
         side: what people call the channel, such as ``"left"``; empty where there is only one.
+        warnings: what is odd about the sound, as far as it is known.
     """
 
     source: str
     channel: int | None
     moment: Moment
     side: str = ""
+    warnings: tuple[SoundWarning, ...] = ()
 
 
 def side_name(channel: int | None, channels: int) -> str:
@@ -70,7 +73,10 @@ def heard_in(timelines: Iterable[Timeline]) -> Iterator[Heard]:
     """
     for of_one in _sounds(timelines):
         tracks = [
-            [Heard(one.source, one.channel, moment, side_name(one.channel, len(of_one))) for moment in one.moments]
+            [
+                Heard(one.source, one.channel, moment, side_name(one.channel, len(of_one)), one.warnings)
+                for moment in one.moments
+            ]
             for one in of_one
         ]
         yield from heapq.merge(*tracks, key=lambda heard: heard.moment.start_s)
@@ -99,7 +105,7 @@ def seconds(time_s: float) -> float:
 
 
 def json_row(heard: Heard) -> dict[str, object]:
-    """Give what one line of JSON says of a moment."""
+    """Give what JSON says of a moment; what is odd about its sound is left to whoever writes it."""
     moment = heard.moment
     return {
         "source": _in_utf8(heard.source),
@@ -128,7 +134,7 @@ def row_values(heard: Heard) -> list[object]:
     moment = heard.moment
     place = [_in_utf8(heard.source), heard.channel, seconds(moment.start_s), seconds(moment.end_s)]
     answer = [moment.emotion, moment.confidence, moment.is_unsure, moment.prediction.model]
-    return [*place, *answer, *moment.probabilities.values()]
+    return [*place, *answer, codes_of(heard.warnings), *moment.probabilities.values()]
 
 
 def _in_utf8(name: str) -> str:

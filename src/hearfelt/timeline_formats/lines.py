@@ -20,7 +20,8 @@ VTT_HEAD: Final = "WEBVTT\n\n"
 
 def json_line(heard: Heard) -> str:
     """Write a moment as one JSON object on a line of its own, in ASCII."""
-    return json.dumps(json_row(heard), allow_nan=False) + "\n"
+    row = {**json_row(heard), "warnings": [warning.to_dict() for warning in heard.warnings]}
+    return json.dumps(row, allow_nan=False) + "\n"
 
 
 def csv_head(labels: Sequence[str]) -> str:
@@ -28,7 +29,7 @@ def csv_head(labels: Sequence[str]) -> str:
 
     Example:
         >>> csv_head(["calm", "sad"])
-        'source,channel,start_s,end_s,emotion,confidence,unsure,model,calm,sad\\n'
+        'source,channel,start_s,end_s,emotion,confidence,unsure,model,warnings,calm,sad\\n'
     """
     return _csv(column_names(labels))
 

@@ -2,6 +2,8 @@
 
 What is written line by line grows in place. What has a beginning and an end that depend on everything between them is
 written anew from time to time, and whenever the hearing ends, also by Ctrl-C; a file under that name is always whole.
+What is odd about a sound may be known only at its end: then a table's file is written anew as well, so that it stands
+in each row.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Final, Self
 from hearfelt.errors import HearfeltError
 from hearfelt.files import atomic_write, path_given
 from hearfelt.inference.moments import Moment, Timeline
+from hearfelt.sound_warnings import SoundWarning
 from hearfelt.timeline_formats.formats import Format
 from hearfelt.timeline_formats.heard import Heard
 
@@ -70,6 +73,7 @@ class Gathering:
 
     Attributes:
         reached_s: how much of the sound was listened to.
+        warnings: what is odd about the sound, by channel; complete when its last moment was taken.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Gathering:
         self.reached_s = 0.0
         self._labels, self._model = tuple(labels), model
         self._moments: dict[int | None, list[Moment]] = {channel: [] for channel in self.channels}
+        self.warnings: dict[int | None, tuple[SoundWarning, ...]] = dict.fromkeys(self.channels, ())
 
     def add(self, heard: Heard) -> None:
         """Keep a moment."""
@@ -94,9 +99,24 @@ class Gathering:
     def timelines(self) -> list[Timeline]:
         """Give a timeline for each channel, up to where the sound was heard."""
         return [
-            Timeline(self.source, channel, self.reached_s, tuple(moments), self._labels, self._model)
+            Timeline(
+                self.source,
+                channel,
+                self.reached_s,
+                tuple(moments),
+                self._labels,
+                self._model,
+                self.warnings[channel],
+            )
             for channel, moments in self._moments.items()
         ]
+
+    def all_warnings(self) -> tuple[SoundWarning, ...]:
+        """Give what is odd about any of the channels, each thing once."""
+        found: list[SoundWarning] = []
+        for warnings in self.warnings.values():
+            found += [warning for warning in warnings if warning not in found]
+        return tuple(found)
 
 
 class Writing:
@@ -123,6 +143,7 @@ class Writing:
         self._sounds: list[Gathering] = []
         self._file: FileIO | None = None
         self._is_begun = False
+        self._first: dict[tuple[int, int | None], tuple[SoundWarning, ...]] = {}  # warnings in the first row of a track
         self._written = time.monotonic()
 
     def begin(self, sound: Gathering) -> None:
@@ -132,6 +153,7 @@ class Writing:
     def add(self, heard: Heard) -> None:
         """Write a moment that the sound begun last has gathered."""
         if self._form.entry is not None:
+            self._first.setdefault((len(self._sounds) - 1, heard.channel), heard.warnings)
             self._append(self._form.entry(heard))
         elif self._path is not None and time.monotonic() - self._written >= self._every_s:
             self._write_whole()
@@ -151,15 +173,21 @@ class Writing:
                 self._file.close()
 
     def _finish(self) -> None:
-        if self._form.entry is not None:
-            self._append("")
-        else:
+        if self._form.entry is None:
+            self._write_whole()
+            return
+        self._append("")
+        if self._file is not None and self._file.seekable() and self._lacks_warnings():
             self._write_whole()
 
+    def _lacks_warnings(self) -> bool:
+        """Tell whether more is known of a sound than the rows of its table say."""
+        return not self._form.is_of_one_sound and any(
+            self._sounds[place].warnings[channel] != known for (place, channel), known in self._first.items()
+        )
+
     def _write_whole(self) -> None:
-        if self._form.document is None:
-            return
-        document = self._form.document([one for sound in self._sounds for one in sound.timelines()], self._path)
+        document = self._form.whole([one for sound in self._sounds for one in sound.timelines()], self._path)
         if self._path is None:
             sys.stdout.write(document if isinstance(document, str) else document.decode())
             sys.stdout.flush()

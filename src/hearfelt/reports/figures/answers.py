@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hearfelt.emotions import look_of
 from hearfelt.features.outline import Outline
 from hearfelt.inference.moments import Timeline
-from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
 from hearfelt.reports.figures.timeline import draw_outline, draw_ribbon, draw_time_axis, peak_of
 from hearfelt.reports.looks import GRID, INK, MUTED
@@ -83,13 +83,15 @@ def draw_answer(part: SubFigure, prediction: Prediction) -> None:
     """Draw an answer in the words of the page, and below it all emotions ranked."""
     answer, bars = part.subplots(2, 1, height_ratios=(1, 3.1))
     quiet(answer).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
-    colour = look_of(prediction.emotion).colour
+    colour = GRID.light if prediction.has_no_speech else look_of(prediction.emotion).colour
     answer.add_patch(Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0))
     perhaps, little = ("perhaps ", ": too little to rely on") if prediction.is_unsure else ("", "")
     said = perhaps + plain(prediction.emotion)
+    sure = f"{prediction.in_words}, {share_words(prediction.confidence)}{little}"
+    if prediction.has_no_speech:
+        said, sure = NO_SPEECH_WORDS, f"{plain(prediction.emotion)}? {share_words(prediction.confidence)}"
     large_pt = _LARGE_PT * min(1.0, _LARGE_LETTERS / len(said))
     answer.text(0.055, 0.62, said, fontsize=large_pt, weight="bold", color=INK.light, va="center")
-    sure = f"{prediction.in_words}, {share_words(prediction.confidence)}{little}"
     answer.text(0.055, 0.14, sure[0].upper() + sure[1:], fontsize=TEXT_PT + 1, color=MUTED.light, va="center")
     _draw_ranking(bars, prediction)
 
