@@ -19,6 +19,7 @@ from hearfelt.inference.blocks import RATE_HZ
 from hearfelt.inference.follower import HOP_S, LOOK_AHEAD_S, STEP_S, WINDOW_S
 from hearfelt.inference.smoothing import SMOOTHING
 from hearfelt.inference.voice import BEGINS_AT, GOES_ON_AT, MIN_PAUSE, SHORTEST_SPEECH
+from hearfelt.sound_warnings import CODES
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -101,6 +102,12 @@ def test_the_readme_has_blocks_to_run() -> None:
 )
 def test_how_long_recordings_are_heard_is_told_with_the_numbers_of_the_code(said: str) -> None:
     assert said in " ".join(RECORDINGS.read_text(encoding="utf-8").split())
+
+
+def test_the_page_of_warnings_lists_every_code_with_its_meaning() -> None:
+    page = (ROOT / "docs" / "warnings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.MULTILINE)
+    assert rows == list(CODES.items())
 
 
 def test_the_page_of_commands_is_fresh() -> None:

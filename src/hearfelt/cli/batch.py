@@ -75,7 +75,7 @@ def _batch(
 
     A file that cannot be answered is a row with an error; the exit code is 3 only if
     no file could be answered. Columns: source, emotion, confidence, a probability for
-    each emotion, unsure, model, duration_s, error; --timeline adds channel, start_s, end_s.
+    each emotion, unsure, model, duration_s, warnings, error; --timeline adds channel, start_s, end_s.
     """
     from hearfelt.batch.job import Job, run_job
 

@@ -64,6 +64,9 @@ def _recognize(
     A file that cannot be answered is named, the others go on, and the exit code is 3. Without a
     path, hearfelt asks for one. No sound leaves this computer.
 
+    What is odd about a sound, such as a file that was cut short, is said below its answer, and
+    stands in the column or list "warnings" of CSV and JSON; docs/warnings.md lists the codes.
+
     With --why a model that takes sound is asked again and again, each time with a stretch of
     time or a band of frequencies taken away (occlusion: what changes, not a cause); a model on
     162 features gives exact Shapley values. JSON has all numbers, CSV one value for each band
