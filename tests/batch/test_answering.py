@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from hearfelt.audio import audio_files
 from hearfelt.batch import objects
@@ -10,6 +12,8 @@ from hearfelt.batch.answering import answer, told
 from hearfelt.batch.task import Task
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
+
+EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +62,31 @@ def test_a_loop_of_links_is_told_in_its_row(recognizer: Recognizer, tmp_path: Pa
 )
 def test_what_is_wrong_is_one_sentence(error: Exception, sentence: str) -> None:
     assert told(error, "b.wav", ["a.wav"]) == sentence
+
+
+def test_what_is_odd_about_a_sound_stands_in_each_of_its_rows(recognizer: Recognizer, tmp_path: Path) -> None:
+    voices = [soundfile.read(clip)[0] for clip in audio_files(EXAMPLES)[:2]]
+    soundfile.write(tmp_path / "cut.wav", np.concatenate([voices[0], np.zeros(16_000), voices[1]]), 16_000)
+    whole = (tmp_path / "cut.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[:-8_000])  # a quarter of a second of 16-bit samples
+    (row,) = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task(""))
+    rows = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task("", timeline=True))
+    assert len(rows) > 1
+    for *_, warnings, error in (row, *rows):
+        assert error is None
+        (cut,) = [one for one in warnings if one["code"] == "cut_short"]
+        assert cut["promised_s"] - cut["there_s"] == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize("is_of_moments", [False, True])
+def test_another_audio_track_is_heard_when_asked(
+    recognizer: Recognizer, corpora_home: Path, is_of_moments: bool
+) -> None:
+    pytest.importorskip("av")
+    film = corpora_home / "cases" / "two_audio_tracks_mic_second.mov"  # the first track is silent
+    chosen, second, first = (
+        answer(recognizer, "a", str(film), Task("", timeline=is_of_moments, track=track)) for track in (None, 1, 0)
+    )
+    assert [row[:-2] for row in second] == [row[:-2] for row in chosen]
+    wanted = "nobody speaks in it; there are no moments" if is_of_moments else "only silence"
+    assert first[0][-1].startswith(f"a: {wanted}")

@@ -14,7 +14,7 @@ import soundfile
 import typer
 
 from hearfelt.audio import read_audio
-from hearfelt.cli.inputs import check_standard_input, parse_raw, sound_of
+from hearfelt.cli.inputs import Reading, check_standard_input, parse_raw, sound_of
 from hearfelt.raw_pcm import RawFormat
 
 
@@ -122,13 +122,13 @@ def test_a_terminal_is_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_raw_format_is_none_and_a_path_stays_a_path() -> None:
     assert parse_raw(None) is None
-    with sound_of("a.wav") as sound:
+    with sound_of("a.wav", Reading()) as sound:
         assert sound == "a.wav"
 
 
 def test_a_sound_that_is_read_again_is_the_same_sound(piped: Callable, pcm: bytes) -> None:
     piped(pcm)
-    with sound_of("-", RawFormat("s16le", 16_000), is_read_again=True) as sound:
+    with sound_of("-", Reading(RawFormat("s16le", 16_000)), is_read_again=True) as sound:
         first, second = read_audio(sound), read_audio(sound)
     assert first.digest() == second.digest()
     assert first.name == "standard input"

@@ -426,3 +426,36 @@ def _until_end(process: subprocess.Popen[bytes], terminal: int, *, interrupt: bo
     os.close(terminal)
     process.wait(timeout=60)
     return said.decode()
+
+
+def test_a_cut_file_is_answered_and_what_is_missing_is_said_in_every_form(
+    hearfelt, tmp_path: Path, model: Path
+) -> None:
+    soundfile.write(tmp_path / "cut.wav", voice(2.0), VOICE_RATE_HZ)
+    whole = (tmp_path / "cut.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[:-VOICE_RATE_HZ])  # half a second of 16-bit samples
+    asked = ("recognize", "cut.wav", "--model", model, "--format")
+    answer, below = hearfelt(*asked, "table").stdout.splitlines()[1:3]
+    assert answer.startswith("cut.wav")
+    assert below.startswith("  cut short: 1.50 s of 2.00 s")
+    (warning,) = [one for one in json.loads(hearfelt(*asked, "json").stdout)["warnings"] if one["code"] == "cut_short"]
+    assert (warning["there_s"], warning["promised_s"]) == (1.5, 2.0)
+    (row,) = csv.DictReader(io.StringIO(hearfelt(*asked, "csv").stdout))
+    assert "cut_short" in row["warnings"].split(";")
+
+
+def test_another_audio_track_is_heard_when_asked(hearfelt, corpora_home: Path, model: Path) -> None:
+    pytest.importorskip("av")
+    film = corpora_home / "cases" / "two_audio_tracks_second_is_default.mkv"  # the first track is silent
+    asked = ("recognize", film, "--model", model, "--format", "json")
+    chosen, second = (json.loads(hearfelt(*asked, *more).stdout) for more in ((), ("--track", 1)))
+    assert "other_tracks" in [one["code"] for one in chosen["warnings"]]
+    assert second["probabilities"] == chosen["probabilities"]
+    assert "only silence" in json.loads(hearfelt(*asked, "--track", 0).stdout)["error"]
+    assert "there is no track 2" in json.loads(hearfelt(*asked, "--track", 2).stdout)["error"]
+
+
+def test_raw_samples_have_no_tracks(hearfelt) -> None:
+    refused = hearfelt("recognize", "a.pcm", "--raw", "s16le:8000:1", "--track", 1)
+    assert refused.returncode == 2
+    assert "raw samples have no tracks" in refused.stderr

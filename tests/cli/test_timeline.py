@@ -237,3 +237,46 @@ def test_ctrl_c_leaves_a_valid_file_up_to_there(call: Path, sound_model: Path, t
         assert all(row["surprised"] for row in rows)
     else:
         assert praat.openTextgrid(str(out), includeEmptyIntervals=False).getTier("emotion").entries
+
+
+@pytest.fixture(scope="module")
+def cut(call: Path) -> Path:
+    """The call without its last tenth: the file ends within its second voice."""
+    path = call.with_name("cut.wav")
+    whole = call.read_bytes()
+    path.write_bytes(whole[: len(whole) * 9 // 10])
+    return path
+
+
+def test_what_is_odd_about_a_sound_stands_below_its_ribbon(here, cut: Path, sound_model: Path) -> None:
+    code, out, err = here("timeline", cut, "--model", sound_model)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1].startswith("  cut short: ")
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_every_row_of_a_file_says_what_is_odd_about_its_sound(
+    here, call: Path, cut: Path, sound_model: Path, tmp_path: Path, ending: str
+) -> None:
+    table = tmp_path / f"moments.{ending}"
+    code, out, err = here("timeline", call, cut, "--model", sound_model, "--out", table)
+    assert code == 0
+    assert out.count("\n") == 1
+    assert err.startswith(f"hearfelt: {cut}: cut short: ")
+    text = table.read_text()
+    rows = rows_of(text) if ending == "jsonl" else list(csv.DictReader(io.StringIO(text)))
+    told = {str(path): [row["warnings"] for row in rows if row["source"] == str(path)] for path in (call, cut)}
+    assert len(told[str(cut)]) > 1
+    if ending == "jsonl":
+        told = {path: [";".join(one["code"] for one in warnings) for warnings in of] for path, of in told.items()}
+    assert set(told[str(call)]) == {""}
+    assert set(told[str(cut)]) == {"cut_short"}
+
+
+def test_another_audio_track_is_heard_when_asked(here, corpora_home: Path, sound_model: Path) -> None:
+    pytest.importorskip("av")
+    film = corpora_home / "cases" / "two_audio_tracks_mic_second.mov"  # the first track is silent
+    told = [here("timeline", film, "--model", sound_model, "--format", "csv", *more) for more in ((), ("--track", "1"))]
+    assert "other_tracks" in told[0][1]
+    assert told[1][1] == told[0][1].replace("other_tracks", "")
+    assert here("timeline", film, "--model", sound_model, "--track", "0")[1].startswith("no speech was found")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import signal
@@ -11,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import soundfile
 from tests.service.http_server import CLIP, Serving, example, serving
 
 from hearfelt.cli.main import run
@@ -112,9 +115,30 @@ def test_what_cannot_be_answered_is_said_in_words(
     assert is_problem(client.post("/v1/recognize", **how), status, words)
 
 
-def test_a_cut_sound_is_refused(client: httpx.Client) -> None:
-    cut = CLIP.read_bytes()[: CLIP.stat().st_size // 2]
-    assert client.post("/v1/recognize", files={"file": ("cut.flac", cut)}).status_code == 422
+def test_a_cut_sound_is_answered_and_what_is_missing_is_said(client: httpx.Client, tmp_path: Path) -> None:
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, *soundfile.read(CLIP))
+    whole = path.read_bytes()
+    upload = {"file": ("cut.wav", whole[: len(whole) // 2])}
+    for call in ("/v1/recognize", "/v1/timeline"):
+        answer = client.post(call, files=upload).json()
+        (warning,) = [one for one in answer["warnings"] if one["code"] == "cut_short"]
+        assert warning["there_s"] == pytest.approx(warning["promised_s"] / 2, abs=0.01)
+    table = client.post("/v1/timeline?format=csv", files=upload).text
+    assert {row["warnings"] for row in csv.DictReader(io.StringIO(table))} == {"cut_short"}
+
+
+def test_another_audio_track_is_heard_when_asked(client: httpx.Client, corpora_home: Path) -> None:
+    pytest.importorskip("av")
+    film = corpora_home / "cases" / "two_audio_tracks_second_is_default.mkv"  # the first track is silent
+    upload = {"file": (film.name, film.read_bytes())}
+    chosen = client.post("/v1/recognize", files=upload).json()
+    assert [one["code"] for one in chosen["warnings"]] == ["other_tracks"]
+    second = client.post("/v1/recognize?track=1", files=upload).json()
+    assert second["probabilities"] == chosen["probabilities"]
+    assert is_problem(client.post("/v1/recognize?track=0", files=upload), 422, "only silence")
+    assert is_problem(client.post("/v1/timeline?track=2", files=upload), 422, "there is no track 2")
+    assert client.post("/v1/recognize?track=-1", files=upload).status_code == 400
 
 
 def test_a_timeline_is_of_one_sound(client: httpx.Client) -> None:

@@ -18,7 +18,15 @@ from hearfelt.service.workers import Workers
 from hearfelt.service.working import LENGTH_BYTES, framed, work
 
 TASK = {"models": ["tiny"], "memory_bytes": 1 << 30}
-JOB = {"kind": "recognize", "model": "tiny", "explain": False, "name": "a.flac", "longest_s": 60.0, "seconds": 30}
+JOB = {
+    "kind": "recognize",
+    "model": "tiny",
+    "explain": False,
+    "name": "a.flac",
+    "longest_s": 60.0,
+    "seconds": 30,
+    "track": None,
+}
 
 
 def frames(written: bytes) -> list[dict[str, object]]:

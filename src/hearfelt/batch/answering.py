@@ -21,7 +21,7 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Final
 
-from hearfelt.audio import AudioReader, open_audio
+from hearfelt.audio import AudioReader, AudioTrack, Sound, open_audio
 from hearfelt.batch import objects
 from hearfelt.batch.fetching import fetched
 from hearfelt.batch.places import shown
@@ -63,8 +63,9 @@ def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list
     warnings: list[dict[str, object]] = []
     opened = location
     try:
-        with sound_at(location) as sound:
-            opened = str(sound) if isinstance(sound, Path) else "sound"
+        with sound_at(location) as found:
+            opened = str(found) if isinstance(found, Path) else "sound"
+            sound = found if task.track is None else AudioTrack(found, task.track)
             if not task.timeline:
                 prediction = recognizer.recognize(sound)
                 return [[shown(name), *_facts(prediction), prediction.duration_s, _objects(prediction.warnings), None]]
@@ -145,7 +146,7 @@ def _facts(prediction: Prediction) -> Row:
     return [prediction.emotion, prediction.confidence, *probabilities, prediction.is_unsure, prediction.model]
 
 
-def _channels(sound: Path | bytes, task: Task) -> Sequence[int | None]:
+def _channels(sound: Sound, task: Task) -> Sequence[int | None]:
     if task.channels == "mix":
         return (None,)
     with open_audio(sound) as reader:

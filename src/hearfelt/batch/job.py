@@ -49,6 +49,7 @@ class Job:
         model: a name or a file; by default the shipped model.
         timeline: whether a row is a moment, and not a whole sound.
         channels: for moments: of all channels mixed, or of each.
+        track: which audio track of each file is heard, counted from 0; by default the file's own choice.
     """
 
     inputs: tuple[str, ...]
@@ -56,6 +57,7 @@ class Job:
     model: str | None = None
     timeline: bool = False
     channels: Channels = "mix"
+    track: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def run_job(
     form = table_format(out)
     if is_folder(out):
         raise HearfeltError(f"{job.out}: this is a folder; name a file in it that ends in .{form}")
-    task = Task(str(model_path(job.model or DEFAULT_MODEL).absolute()), job.timeline, job.channels)
+    task = Task(str(model_path(job.model or DEFAULT_MODEL).absolute()), job.timeline, job.channels, job.track)
     _refuse_to_write_over(job, task, out)
     folder = folder_of(out)
     with _told(job.out), alone_in(folder, out):
@@ -202,6 +204,7 @@ def _identity(job: Job, task: Task) -> dict[str, Any]:
         "model": hashlib.sha256(Path(task.model).read_bytes()).hexdigest(),
         "timeline": job.timeline,
         "channels": job.channels if job.timeline else None,
+        "track": job.track,
     }
 
 
@@ -212,6 +215,7 @@ _CHANGED: Final = {
     "model": "another model",
     "timeline": "the other kind of row",
     "channels": "another choice of channels",
+    "track": "another audio track",
 }
 
 

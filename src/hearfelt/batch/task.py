@@ -19,11 +19,13 @@ class Task:
         model: path of the model file.
         timeline: whether moments are wanted, and not one answer for the whole.
         channels: for moments: of all channels mixed, or of each.
+        track: which audio track of a file is heard; None for the file's own choice.
     """
 
     model: str
     timeline: bool = False
     channels: Channels = "mix"
+    track: int | None = None
 
     def to_json(self) -> str:
         """Write it as one line."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from hearfelt.cli.options import ModelOption, RayOption, examples
+from hearfelt.cli.options import ModelOption, RayOption, TrackOption, examples
 
 if TYPE_CHECKING:
     from hearfelt.batch.job import Outcome
@@ -59,6 +59,7 @@ def _batch(
         Literal["mix", "separate"],
         typer.Option("--channels", help="With --timeline: all channels mixed, or each by itself."),
     ] = "mix",
+    track: TrackOption = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", "-w", min=1, help="How many processes work.", show_default="one for each core"),
@@ -79,7 +80,7 @@ def _batch(
     """
     from hearfelt.batch.job import Job, run_job
 
-    job = Job(tuple(inputs), out, model, timeline, channels)
+    job = Job(tuple(inputs), out, model, timeline, channels, track)
     try:
         with _watching() as watcher:
             outcome = run_job(job, workers=workers, ray=ray, fresh=fresh, watcher=watcher)

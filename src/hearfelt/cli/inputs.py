@@ -1,11 +1,13 @@
-"""What stands on the command line for a sound: a path, ``-`` for standard input, and ``--raw`` for samples as such."""
+"""What stands on the command line for a sound: a path, ``-`` for standard input, ``--raw`` and ``--track``."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import typer
 
@@ -13,10 +15,47 @@ if TYPE_CHECKING:
     from hearfelt.audio import Sound
     from hearfelt.raw_pcm import RawFormat
 
-__all__ = ["STANDARD_INPUT", "check_standard_input", "parse_raw", "sound_of"]
+__all__ = ["STANDARD_INPUT", "Reading", "check_standard_input", "parse_raw", "parse_reading", "sound_of"]
 
 STANDARD_INPUT: Final = "-"
 _CALLED: Final = "standard input"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How sounds are to be read.
+
+    Attributes:
+        raw: how raw samples are stored, if the sounds are such.
+        track: which audio track is heard; None for the file's own choice.
+    """
+
+    raw: RawFormat | None = None
+    track: int | None = None
+
+    def of(self, source: str | Path | BinaryIO) -> Sound:
+        """Give what a recognizer hears of a path or an open file."""
+        from hearfelt.audio import AudioTrack
+        from hearfelt.raw_pcm import RawSound
+
+        if self.raw is not None:
+            return RawSound(source, self.raw)
+        return source if self.track is None else AudioTrack(source, self.track)
+
+
+def parse_reading(raw: str | None, track: int | None) -> Reading:
+    """Read what ``--raw`` and ``--track`` were given.
+
+    Raises:
+        typer.BadParameter: with what would be right.
+
+    Example:
+        >>> parse_reading(None, 1)
+        Reading(raw=None, track=1)
+    """
+    if raw is not None and track is not None:
+        raise typer.BadParameter("raw samples have no tracks; leave out --track or --raw", param_hint="--track")
+    return Reading(parse_raw(raw), track)
 
 
 def parse_raw(value: str | None) -> RawFormat | None:
@@ -57,7 +96,7 @@ def check_standard_input(paths: Sequence[str]) -> None:
 
 
 @contextmanager
-def sound_of(source: str, raw: RawFormat | None = None, *, is_read_again: bool = False) -> Iterator[Sound]:
+def sound_of(source: str, reading: Reading, *, is_read_again: bool = False) -> Iterator[Sound]:
     """Give the sound that a word on the command line stands for.
 
     Raw samples from a pipe are read as they come; anything else from a pipe is saved aside first, since most formats
@@ -65,19 +104,18 @@ def sound_of(source: str, raw: RawFormat | None = None, *, is_read_again: bool =
 
     Args:
         source: a path, or ``-`` for standard input.
-        raw: how raw samples are stored, if it holds such.
+        reading: how it is to be read.
         is_read_again: whether the sound will be read more than once.
 
     Raises:
         AudioError: if what is piped in is too long or cannot be saved.
     """
-    from hearfelt.raw_pcm import RawSound
     from hearfelt.sources import saved
 
     if source != STANDARD_INPUT:
-        yield RawSound(source, raw) if raw else source
-    elif raw and not is_read_again:
-        yield RawSound(sys.stdin.buffer, raw)
+        yield reading.of(source)
+    elif reading.raw is not None and not is_read_again:
+        yield reading.of(sys.stdin.buffer)
     else:
         with saved(sys.stdin.buffer, _CALLED) as file:
-            yield RawSound(file, raw) if raw else file
+            yield reading.of(file)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hearfelt.cli.options import ModelOption, TableOrJson, examples, expanded
+from hearfelt.cli.inputs import Reading
+from hearfelt.cli.options import ModelOption, TableOrJson, TrackOption, examples, expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,7 @@ def _listen(
         ),
     ] = "table",
     model: ModelOption = None,
+    track: TrackOption = None,
 ) -> None:
     """Tell which emotion is heard just now, and list the moments that are over.
 
@@ -62,10 +64,15 @@ def _listen(
     moments above it are final, and the same as hearfelt timeline finds in a
     recording. Ctrl-C ends it. No sound is kept, and none leaves this computer.
     """
+    if track is not None and file is None:
+        raise typer.BadParameter("a microphone has no tracks; give --file too", param_hint="--track")
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
-    with _blocks(file, microphone) as (rate_hz, blocks, reader), _shown(format, recognizer, file) as screen:
+    with (
+        _blocks(file, Reading(track=track), microphone) as (rate_hz, blocks, reader),
+        _shown(format, recognizer, file) as screen,
+    ):
         stream = recognizer.stream(rate_hz)
         with _until_stopped(blocks) as heard:
             for block in heard:
@@ -76,7 +83,7 @@ def _listen(
 
 
 @contextmanager
-def _blocks(file: Path | None, name: str | None) -> Iterator[Blocks]:
+def _blocks(file: Path | None, reading: Reading, name: str | None) -> Iterator[Blocks]:
     """Open the microphone, or a file that gives a block of 0.1 s every 0.1 s as a microphone would."""
     if file is None:
         from hearfelt.cli.microphone import microphone
@@ -86,7 +93,7 @@ def _blocks(file: Path | None, name: str | None) -> Iterator[Blocks]:
         return
     from hearfelt.audio import open_audio
 
-    with open_audio(file) as reader:
+    with open_audio(reading.of(file)) as reader:
         yield reader.rate_hz, _in_time(reader), reader
 
 

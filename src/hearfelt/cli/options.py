@@ -33,6 +33,7 @@ __all__ = [
     "SeedsOption",
     "TableOrJson",
     "TableOrJsonOption",
+    "TrackOption",
     "examples",
     "expanded",
     "parse_corpora",
@@ -124,6 +125,16 @@ RawOption = Annotated[
         "--raw",
         metavar="ENCODING:HZ:CHANNELS",
         help="The sound is samples without a header, stored like this, such as s16le:8000:1.",
+    ),
+]
+TrackOption = Annotated[
+    int | None,
+    typer.Option(
+        "--track",
+        metavar="NUMBER",
+        min=0,
+        help="Which audio track of a file that has several, counted from 0.",
+        show_default="the file's own choice, or the first with sound",
     ),
 ]
 RayOption = Annotated[

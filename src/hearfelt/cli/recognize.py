@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hearfelt.cli.answers import Answer, printing
-from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_raw, sound_of
-from hearfelt.cli.options import FormatOption, ModelOption, RawOption, examples
+from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, sound_of
+from hearfelt.cli.options import FormatOption, ModelOption, RawOption, TrackOption, examples
 from hearfelt.cli.picture import draw_answer, picture_path
 from hearfelt.errors import AudioError, exit_code
 
@@ -56,6 +56,7 @@ def _recognize(
         typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one clip and its answer."),
     ] = None,
     raw: RawOption = None,
+    track: TrackOption = None,
 ) -> None:
     """Tell which emotion is heard in sound files, and how sure that is.
 
@@ -72,8 +73,8 @@ def _recognize(
     162 features gives exact Shapley values. JSON has all numbers, CSV one value for each band
     or group, and the stretch that changes most.
     """
-    form = parse_raw(raw)
-    sources = _sources(paths or [_asked()], is_raw=form is not None)
+    reading = parse_reading(raw, track)
+    sources = _sources(paths or [_asked()], is_raw=raw is not None)
     if plot is not None and len(sources) != 1:
         raise typer.BadParameter(f"{len(sources)} sound files; a picture shows one", param_hint="--plot")
     from hearfelt.inference.recognizer import Recognizer
@@ -83,7 +84,7 @@ def _recognize(
         for source in sources:
             with ExitStack() as stack:
                 try:
-                    sound = stack.enter_context(sound_of(source, form, is_read_again=plot is not None))
+                    sound = stack.enter_context(sound_of(source, reading, is_read_again=plot is not None))
                     answer = _answered(recognizer, source, sound, why=why)
                 except AudioError as error:
                     if context.obj:  # --debug

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal, cast
 
 import typer
 
-from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_raw, sound_of
-from hearfelt.cli.options import ModelOption, RawOption, examples, expanded
+from hearfelt.cli.inputs import STANDARD_INPUT, Reading, check_standard_input, parse_reading, sound_of
+from hearfelt.cli.options import ModelOption, RawOption, TrackOption, examples, expanded
 from hearfelt.cli.picture import picture_path
 from hearfelt.cli.sound_progress import sound_bar
 from hearfelt.errors import AudioError, exit_code, require
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from hearfelt.audio import Sound
     from hearfelt.cli.ribbon import TimelineScreen
     from hearfelt.inference.recognizer import Recognizer
-    from hearfelt.raw_pcm import RawFormat
     from hearfelt.timeline_formats.formats import Format
     from hearfelt.timeline_formats.writing import Gathering, Writing
 
@@ -72,6 +71,7 @@ def _timeline(
     ] = None,
     model: ModelOption = None,
     raw: RawOption = None,
+    track: TrackOption = None,
 ) -> None:
     """Tell when which emotion is heard in recordings, however long.
 
@@ -86,7 +86,7 @@ def _timeline(
     """
     if plot is not None and len(files) != 1:
         raise typer.BadParameter(f"{len(files)} sound files; a picture shows one", param_hint="--plot")
-    samples, form = parse_raw(raw), _form(format, out)
+    reading, form = parse_reading(raw, track), _form(format, out)
     check_standard_input(files)
     targets = _targets(files, form, out)
     _keep_what_is_read([*(path for path, _ in targets), plot], files, model)
@@ -98,7 +98,7 @@ def _timeline(
     for path, sources in targets:
         with _view(recognizer, form, path, many=len(files) > 1) as view, _summary(form, path) as told:
             for source in sources:
-                opened = _opened(source, samples, is_separate=is_separate, is_drawn=plot is not None)
+                opened = _opened(source, reading, is_separate=is_separate, is_drawn=plot is not None)
                 with _telling(errors), opened as sound:
                     _follow(recognizer, sound, source, view, is_separate=is_separate, told=told)
                     if plot is not None:
@@ -177,21 +177,19 @@ def _telling(errors: list[AudioError]) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(source: str, raw: RawFormat | None, *, is_separate: bool, is_drawn: bool) -> Iterator[Sound]:
+def _opened(source: str, reading: Reading, *, is_separate: bool, is_drawn: bool) -> Iterator[Sound]:
     """Give the sound that a word on the command line stands for.
 
     Channels are read side by side, each by itself, which a pipe and what is saved of it in memory cannot give.
     """
     if source != STANDARD_INPUT or not is_separate:
-        with sound_of(source, raw, is_read_again=is_drawn) as sound:
+        with sound_of(source, reading, is_read_again=is_drawn) as sound:
             yield sound
         return
-    from hearfelt.raw_pcm import RawSound
-
-    with sound_of(source, is_read_again=True) as piped, NamedTemporaryFile(prefix="hearfelt-") as file:
+    with sound_of(source, Reading(), is_read_again=True) as piped, NamedTemporaryFile(prefix="hearfelt-") as file:
         copyfileobj(cast(BinaryIO, piped), file)
         file.flush()
-        yield RawSound(file.name, raw) if raw else file.name
+        yield reading.of(file.name)
 
 
 @contextmanager

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +21,7 @@ from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 from hearfelt.inference.fit import EMBEDDING, FEATURES, LOGITS, check_features_fit, check_sound_fit
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.session import Session
+from hearfelt.inference.shipped import DEFAULT_MODEL, model_path, shipped_models
 from hearfelt.sound_warnings import SoundWarning
 
 if TYPE_CHECKING:
@@ -34,16 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_MODEL", "Recognizer", "model_path", "shipped_models"]
 
-DEFAULT_MODEL: Final = "hearfelt"
-
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[float], None]
-
-
-def shipped_models() -> tuple[str, ...]:
-    """Name the models that come with the package, sorted."""
-    weights = resources.files("hearfelt.weights")
-    return tuple(sorted(item.name[:-5] for item in weights.iterdir() if item.name.endswith(".onnx")))
 
 
 class Recognizer:
@@ -73,10 +64,11 @@ class Recognizer:
     """
 
     def __init__(self, model: bytes | str | Path, *, name: str | None = None, threads: int | None = None) -> None:
-        self._file = None if isinstance(model, bytes) else Path(model).absolute()
+        model = model if isinstance(model, bytes) else path_given(model)
+        self._file = None if isinstance(model, bytes) else model.absolute()
         self._threads = threads
         name = name or ("model" if isinstance(model, bytes) else str(model))
-        self._session = Session(model if isinstance(model, bytes) else Path(model), name=name, threads=threads)
+        self._session = Session(model, name=name, threads=threads)
         metadata = self._session.metadata
         if CARD_KEY not in metadata:
             raise ModelError(f"{name}: there is no card inside; only files that hearfelt wrote say what they answer")
@@ -387,23 +379,6 @@ class _SoundFacts:
     def of(cls, reader: AudioReader) -> _SoundFacts:
         """Take them from a reader that has given its last part."""
         return cls(reader.heard / reader.rate_hz, reader.warnings)
-
-
-def model_path(model: str | Path) -> Path:
-    """Find the file of a shipped model's name or of a path.
-
-    Raises:
-        ModelError: if there is neither.
-    """
-    if isinstance(model, str) and model in shipped_models():
-        return Path(str(resources.files("hearfelt.weights") / f"{model}.onnx"))
-    path = path_given(model)
-    if path.is_file():
-        return path
-    names = ", ".join(shipped_models())
-    looks_like_path = isinstance(model, Path) or os.sep in model or model.endswith(".onnx")
-    what = "there is no such model file" if looks_like_path else "there is no model of this name"
-    raise ModelError(f"{model}: {what}; the package brings {names}, and a path to an .onnx file is fine too")
 
 
 def _background(text: str, name: str) -> npt.NDArray[np.float32] | None:

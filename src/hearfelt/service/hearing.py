@@ -23,6 +23,10 @@ __all__ = ["hearing_router"]
 
 _PROBLEMS = problems_of(400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
 _KINDS = {"vtt": "text/vtt", "csv": "text/csv"}
+TrackQuery = Annotated[
+    int | None,
+    Query(ge=0, description="which audio track of a file that has several, counted from 0; by default its own choice"),
+]
 ModelQuery = Annotated[str | None, Query(description="one of those that /v1/models lists; by default the first")]
 
 
@@ -56,7 +60,7 @@ class _Hearing:
         self._measures.sound.inc(answer["duration_s"])
         return answer
 
-    async def answer_all(self, uploads: Sequence[Upload], model: str, *, explain: bool) -> list[dict[str, object]]:
+    async def answer_all(self, uploads: Sequence[Upload], model: str, **how: Any) -> list[dict[str, object]]:
         """Answer several sounds, as many at once as there are processes, so that others get their turn."""
         turns = asyncio.Semaphore(self._settings.workers.processes)
         full: list[BusyError] = []
@@ -66,7 +70,7 @@ class _Hearing:
                 async with turns:
                     if full:
                         raise full[0]  # the whole request is turned away already, and the rest is for nobody
-                    return await self.answer(self.job("recognize", upload, model, explain=explain))
+                    return await self.answer(self.job("recognize", upload, model, **how))
             except BusyError as error:
                 full.append(error)
                 raise
@@ -119,6 +123,7 @@ def hearing_router(
         request: Request,
         model: ModelQuery = None,
         explain: Annotated[bool, Query(description="also tell what in the sound the answer depends on")] = False,
+        track: TrackQuery = None,
     ) -> Response:
         """One sound gives one answer or a problem; several give ``results`` in their order, answers and errors.
 
@@ -128,8 +133,11 @@ def hearing_router(
         with hearing.bodies.receiving(request) as receiving:
             uploads, are_several = await receiving.uploads()
             if are_several:
-                return JSONResponse({"results": await hearing.answer_all(uploads, chosen, explain=explain)})
-            return JSONResponse(await hearing.answer(hearing.job("recognize", uploads[0], chosen, explain=explain)))
+                return JSONResponse(
+                    {"results": await hearing.answer_all(uploads, chosen, explain=explain, track=track)}
+                )
+            job = hearing.job("recognize", uploads[0], chosen, explain=explain, track=track)
+            return JSONResponse(await hearing.answer(job))
 
     @router.post(
         "/timeline",
@@ -144,6 +152,7 @@ def hearing_router(
         channels: Annotated[
             Literal["mix", "separate"], Query(description="mixed, or each side of a call by itself")
         ] = "mix",
+        track: TrackQuery = None,
     ) -> Response:
         """The moments of one recording, however long, and in ``warnings`` what is odd about it.
 
@@ -154,7 +163,9 @@ def hearing_router(
             uploads, are_several = await receiving.uploads()
             if are_several:
                 raise RefusedError(400, f"{len(uploads)} sounds; a timeline is of one, send them one by one")
-            job = hearing.job("timeline", uploads[0], chosen, format=format, is_separate=channels == "separate")
+            job = hearing.job(
+                "timeline", uploads[0], chosen, format=format, is_separate=channels == "separate", track=track
+            )
             answer = await hearing.answer(job)
         if format == "json":
             return JSONResponse(answer)

@@ -40,6 +40,7 @@ class Job:
         longest_s: seconds of sound that are taken at most.
         format: of moments: ``"json"``, ``"vtt"`` or ``"csv"``.
         is_separate: whether moments are those of each channel by itself.
+        track: which audio track is heard; None for the file's own choice.
     """
 
     kind: Literal["recognize", "timeline"]
@@ -50,6 +51,7 @@ class Job:
     longest_s: float = 3600.0
     format: str = "json"
     is_separate: bool = False
+    track: int | None = None
 
 
 class Workers:
@@ -177,6 +179,7 @@ class Workers:
             "longest_s": job.longest_s,
             "format": job.format,
             "is_separate": job.is_separate,
+            "track": job.track,
             "seconds": int(self.settings.longest_job_s + _LATER_S),
             "bytes": len(job.sound),
         }

@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from hearfelt.audio import open_audio
+from hearfelt.audio import AudioTrack, Sound, open_audio
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.reports.answers import answer_object
@@ -106,7 +106,7 @@ def _reply(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) 
 def _answered(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) -> dict[str, Any]:
     try:
         recognizer = loaded[job["model"]]
-        _refuse_longer(sound, job["name"], job["longest_s"])
+        _refuse_longer(_track(sound, job), job["name"], job["longest_s"])
         if job["kind"] == "timeline":
             return {"answer": _timeline(recognizer, sound, job)}
         return {"answer": _recognized(recognizer, sound, job)}
@@ -114,14 +114,14 @@ def _answered(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: byte
         return {"error": str(error), "kind": type(error).__name__}
 
 
-def _refuse_longer(sound: bytes, name: str, longest_s: float) -> None:
+def _refuse_longer(sound: Sound, name: str, longest_s: float) -> None:
     with open_audio(sound, name=name) as reader:
         if reader.lasts_longer_than(longest_s):
             raise AudioError(f"{name}: longer than {longest_s:,.0f} s, the most that is taken here; cut it into parts")
 
 
 def _recognized(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) -> dict[str, Any]:
-    named = _named(sound, job["name"])
+    named = _track(_named(sound, job["name"]), job)
     if not job["explain"]:
         return answer_object(job["name"], recognizer.recognize(named))
     explanation = recognizer.explain(named)
@@ -129,7 +129,7 @@ def _recognized(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) ->
 
 
 def _timeline(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) -> dict[str, Any]:
-    with followed(recognizer, sound, source=job["name"], is_separate=job["is_separate"]) as heard:
+    with followed(recognizer, _track(sound, job), source=job["name"], is_separate=job["is_separate"]) as heard:
         for _ in heard.moments:
             pass  # what is heard gathers
     timelines, form = heard.gathering.timelines(), job["format"]
@@ -142,6 +142,10 @@ def _timeline(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) -> d
     if form != "json":
         return {**about, "text": write(timelines, form)}
     return {**about, "moments": [json_row(one) for one in heard_in(timelines)]}
+
+
+def _track(sound: bytes | BytesIO, job: Mapping[str, Any]) -> Sound:
+    return sound if job["track"] is None else AudioTrack(sound, job["track"])
 
 
 def _named(content: bytes, name: str) -> BytesIO:
