@@ -20,6 +20,7 @@ import soundfile
 
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.sound_warnings import FILE_FAULTS
 
 HERE = Path(__file__).parent
 VOICE_RATE_HZ = 16_000
@@ -56,9 +57,7 @@ def write_float(path: Path, value: float) -> None:
 REFUSED: dict[str, Callable[[Path], object]] = {
     "empty.wav": lambda path: path.write_bytes(b""),
     "text.wav": lambda path: path.write_text("Dear diary, today I renamed a letter.\n" * 40),
-    "truncated.wav": lambda path: path.write_bytes((wave_header() + pcm())[:20_000]),
     "only-a-header.wav": lambda path: path.write_bytes(wave_header()[:30]),
-    "promises-too-much.wav": lambda path: path.write_bytes(wave_header(data=2_000_000_000) + pcm()),
     "no-channels.wav": lambda path: path.write_bytes(wave_header(channels=0) + pcm()),
     "not-a-number.wav": lambda path: write_float(path, np.nan),
     "infinite.wav": lambda path: write_float(path, np.inf),
@@ -66,7 +65,6 @@ REFUSED: dict[str, Callable[[Path], object]] = {
     "one-bit-of-dc.wav": lambda path: soundfile.write(path, np.full(32_000, 1 / 32_768), VOICE_RATE_HZ),
     "too-short.wav": lambda path: soundfile.write(path, voice(0.05), VOICE_RATE_HZ),
     "no-samples.wav": lambda path: soundfile.write(path, np.zeros(0), VOICE_RATE_HZ),
-    "half.flac": lambda path: half(path),
     "half.ogg": lambda path: half(path),
     "half.mp3": lambda path: path.write_bytes(b"ID3\x03\x00" + b"\x00" * 200),
     "picture.png": lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(500)),
@@ -81,6 +79,9 @@ def half(path: Path) -> None:
 
 
 ANSWERED: dict[str, Callable[[Path], object]] = {
+    "truncated.wav": lambda path: path.write_bytes((wave_header() + pcm())[:20_000]),
+    "promises-too-much.wav": lambda path: path.write_bytes(wave_header(data=2_000_000_000) + pcm()),
+    "half.flac": lambda path: half(path),
     **{
         f"{rate_hz}-hz.wav": lambda path, rate_hz=rate_hz: soundfile.write(path, voice(1.2, rate_hz), rate_hz)
         for rate_hz in (8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000)
@@ -141,11 +142,20 @@ def test_whatever_holds_a_voice_is_answered(name: str, strange: dict[str, dict[s
     assert sum(probabilities.values()) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("name", ["truncated.wav", "promises-too-much.wav", "half.flac", "voice.flac"])
+def test_what_is_wrong_with_a_file_that_is_answered_is_said(name: str, strange: dict[str, dict[str, object]]) -> None:
+    warnings = strange[name]["warnings"]
+    assert isinstance(warnings, list)
+    faults = FILE_FAULTS & {warning["code"] for warning in warnings}
+    assert bool(faults) == (name != "voice.flac")
+
+
 def test_the_json_line_has_exactly_the_fields_promised(here: Callable, clip: Path, model: Path) -> None:
     code, out, err = here("recognize", clip, "--model", model, "--format", "json")
     assert (code, err, out.count("\n")) == (0, "", 1)
     line = json.loads(out)
-    assert list(line) == ["source", "emotion", "confidence", "probabilities", "unsure", "model", "duration_s"]
+    facts = ["emotion", "confidence", "probabilities", "unsure", "model", "duration_s", "warnings"]
+    assert list(line) == ["source", *facts]
     assert line["source"] == str(clip)
     assert line["emotion"] == max(line["probabilities"], key=line["probabilities"].get)
     assert line["confidence"] == line["probabilities"][line["emotion"]]
