@@ -66,7 +66,8 @@ class LevelMeter:
             text = f"recorded too loud: {share:.1%} of the samples are cut off at the top, so the voice is distorted"
             return [SoundWarning("clipped", text, {"share": round(share, 5)})]
         if self.peak_db < _VERY_QUIET_DB:
-            text = f"very quiet: its loudest peak is {self.peak_db:.0f} dB below full scale".replace("-", "")
+            is_silent = self.peak_db <= decibels(0)
+            text = "digital silence" if is_silent else f"very quiet: its loudest peak is at {self.peak_db:.0f} dB"
             return [SoundWarning("very_quiet", text, {"peak_db": round(self.peak_db, 1)})]
         return []
 
