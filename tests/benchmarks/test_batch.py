@@ -76,17 +76,3 @@ def test_many_names_are_given_to_few_clips(program: ModuleType, tmp_path: Path) 
     assert len(links) == 20
     assert all(link.stat().st_size < 6_000 for link in links)
     assert len({link.stat().st_ino for link in links}) < 20
-
-
-def test_the_manifest_for_kubernetes_runs_a_command_that_there_is() -> None:
-    yaml = pytest.importorskip("yaml")
-    job = yaml.safe_load((ROOT / "deploy" / "kuberay.yaml").read_text(encoding="utf-8"))
-    program, command, source, *options = job["spec"]["entrypoint"].split()
-    assert (program, command) == ("hearfelt", "batch")
-    assert source.startswith("s3://")
-    assert options[::2] == ["--out", "--ray"]
-    cluster = job["spec"]["rayClusterSpec"]
-    specs = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
-    containers = [one["template"]["spec"]["containers"][0] for one in specs]
-    assert len({container["image"] for container in containers}) == 1
-    assert all(container["envFrom"] for container in containers)
