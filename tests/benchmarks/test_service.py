@@ -14,10 +14,12 @@ import pytest
 import soundfile
 from tests.service.live_server import Settings, running
 
+from hearfelt.service.settings import ServiceSettings
 from hearfelt.service.stream_settings import StreamSettings
 
 ROOT = Path(__file__).parents[2]
 FIGURES = {"throughput_ratio": 0.9, "errors": 0.0, "mixed_errors": 0.0, "memory_growth": 1.02, "p50_s": 1.0}
+FIGURES |= {"beside_long": 1.2}
 
 
 @pytest.fixture
@@ -30,6 +32,12 @@ def test_its_clips_last_three_seconds_and_differ(program: ModuleType) -> None:
     clips = program.clips()
     assert len(set(clips)) == len(clips) > 1
     assert {soundfile.info(io.BytesIO(clip)).duration for clip in clips} == {3.0}
+
+
+def test_its_hour_is_one_that_may_be_sent_by_default(program: ModuleType) -> None:
+    hour, limits = program.an_hour(), ServiceSettings()
+    assert 0.99 * limits.longest_s < soundfile.info(io.BytesIO(hour)).duration <= limits.longest_s
+    assert len(hour) < limits.body_bytes
 
 
 def test_every_answer_of_every_client_is_counted_with_its_time(program: ModuleType) -> None:
@@ -60,6 +68,7 @@ def test_memory_is_that_of_a_process_and_those_it_started(program: ModuleType) -
         ({"errors": 1.0}, 1),
         ({"mixed_errors": 1.0}, 1),
         ({"memory_growth": 1.2}, 1),
+        ({"beside_long": 2.1}, 1),
     ],
 )
 def test_a_bar_that_is_missed_fails_it(

@@ -166,8 +166,16 @@ def test_nobody_elsewhere_is_named_to_browsers(client: httpx.Client) -> None:
     assert "access-control-allow-origin" not in post(client).headers
 
 
+def preflight(client: httpx.Client, origin: str, method: str) -> httpx.Response:
+    headers = {"Origin": origin, "Access-Control-Request-Method": method}
+    return client.options("/v1/recognize", headers=headers)
+
+
 def test_a_page_that_is_allowed_may_ask() -> None:
     with serving(cors_origins=("https://example.org",)) as service, service.client() as client:
+        assert preflight(client, "https://example.org", "POST").status_code == 200
+        assert is_problem(preflight(client, "https://example.com", "POST"), 403, "https://example.com")
+        assert is_problem(preflight(client, "https://example.org", "DELETE"), 400, "GET, POST")
         answer = post(client, headers={"Origin": "https://example.org"})
         assert answer.status_code == 200
         assert answer.headers["access-control-allow-origin"] == "https://example.org"
@@ -244,6 +252,13 @@ def test_a_body_that_comes_too_slowly_is_refused_and_counts_no_longer() -> None:
 def test_a_sound_longer_than_allowed_is_refused() -> None:
     with serving(longest_s=1.0) as service, service.client() as client:
         assert is_problem(post(client), 422, "longer than 1 s")
+
+
+def test_a_sound_too_long_to_be_explained_is_refused_before_anything_is_computed() -> None:
+    with serving(explain_s=1.0) as service, service.client() as client:
+        assert is_problem(post(client, params={"explain": "true"}), 422, "longer than 1 s, the most that is explained")
+        assert len(service.app.state.workers.pids) == 1  # none for explanations was started
+        assert post(client).status_code == 200
 
 
 def test_a_full_queue_is_said_with_a_time_to_come_back() -> None:

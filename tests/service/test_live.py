@@ -92,6 +92,14 @@ def test_a_socket_says_what_a_stream_says(here: Any, talk: np.ndarray, encoding:
     assert {one["type"] for one in events} == {"moment", "now"}
 
 
+def test_a_socket_elsewhere_is_refused_with_a_problem_document(here: Any) -> None:
+    with pytest.raises(exceptions.InvalidStatus) as refused:
+        client.connect(here.stream.replace("stream", "streams"))
+    answer = refused.value.response
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert "/v1/stream" in json.loads(answer.body)["detail"]
+
+
 def test_events_come_while_the_sound_goes_on(here: Any, talk: np.ndarray) -> None:
     with client.connect(here.stream) as socket:
         socket.send(opening())

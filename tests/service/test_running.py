@@ -1,11 +1,13 @@
-"""The service as a program, its snippets, and its image."""
+"""The service as a program, and its snippets."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -63,6 +65,35 @@ def test_sigterm_lets_what_is_running_be_finished() -> None:
         assert answers[0].status_code == 200
         assert running.wait(20) is not None
         assert not Path(f"/proc/{children[0]}").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_not_finished_in_time_is_given_up_with_a_problem_document(number: signal.Signals) -> None:
+    with program("--grace-s", "1") as (running, address):
+        (child,) = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        os.kill(int(child), signal.SIGSTOP)
+        answers: list[httpx.Response] = []
+        asked = [threading.Thread(target=lambda: answers.append(post(address))) for _ in range(2)]  # one of them waits
+        for one in asked:
+            one.start()
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=20) as slow:
+            slow.sendall(b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: audio/wav\r\n")
+            slow.sendall(b"Content-Length: 1000\r\n\r\nRIFF")  # and the rest never comes
+            time.sleep(1)
+            running.send_signal(number)
+            for one in asked:
+                one.join()
+            assert slow.recv(4096).startswith(b"HTTP/1.1 503")
+        log = running.communicate(timeout=20)[1]
+    assert [one.status_code for one in answers] == [503, 503]
+    for answer in answers:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["retry-after"]
+        assert answer.json()["status"] == 503
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    (told,) = [one for one in lines if one["event"] != "request"]
+    assert (told["level"], told["count"]) == ("warning", 3)
+    assert "Traceback" not in log
 
 
 def test_sigterm_does_not_wait_for_a_client_that_reads_nothing() -> None:
@@ -136,28 +167,3 @@ def test_the_snippet_for_javascript_prints_an_emotion(served: tuple[Path, str]) 
     (folder / "snippet.mjs").write_text(snippet("javascript", address))
     done = subprocess.run([node, "snippet.mjs"], cwd=folder, capture_output=True, text=True)
     assert re.fullmatch(r"\w+\n", done.stdout), done.stderr
-
-
-def test_the_image_has_no_root_a_health_check_and_every_file_it_copies() -> None:
-    lines = (ROOT / "deploy" / "Containerfile").read_text().replace("\\\n", "").splitlines()
-    steps = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
-    words = [step[0] for step in steps]
-    assert words[0] == "FROM"
-    assert words[-1] == "CMD"
-    assert "HEALTHCHECK" in words
-    users = [step[1] for step in steps if step[0] == "USER"]
-    assert users
-    assert users[-1] not in ("root", "0")
-    assert all("latest" not in step[1] and step[0] != "ADD" for step in steps)
-    copied = [source for step in steps if step[0] == "COPY" for source in step[1].split()[:-1]]
-    assert "src" in copied
-    assert "." not in copied  # that would bring along whatever lies about
-    assert all((ROOT / source).exists() for source in copied)
-
-
-def test_a_linter_of_images_finds_nothing() -> None:
-    linter = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if linter is None:
-        pytest.skip("hadolint is not installed")
-    done = subprocess.run([linter, "deploy/Containerfile"], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (0, "")

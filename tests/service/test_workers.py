@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import logging
 import os
 import signal
@@ -9,10 +11,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
+from hearfelt.audio import read_audio
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.service.settings import ServiceSettings
 from hearfelt.service.worker_errors import BusyError, CrashedError, TooLongError, TooMuchMemoryError
 from hearfelt.service.worker_settings import WorkerSettings
 from hearfelt.service.workers import Job, Workers
@@ -93,6 +99,66 @@ def test_a_sound_longer_than_allowed_is_refused() -> None:
     run(steps)
 
 
+def tiled(seconds: float, *, channels: int = 1) -> bytes:
+    """Make a WAV file of a bundled voice, said again and again."""
+    audio, file = read_audio(CLIP), io.BytesIO()
+    samples = np.resize(audio.samples, round(seconds * audio.rate_hz))
+    soundfile.write(file, np.stack([samples] * channels, axis=1), audio.rate_hz, format="WAV")
+    return file.getvalue()
+
+
+def test_a_short_sound_is_answered_while_long_ones_are_not_done() -> None:
+    sound = tiled(12)
+
+    async def steps(workers: Workers) -> None:
+        await workers.answer(job())
+        (short,) = workers.pids
+        await workers.answer(job(sound=sound))
+        (long,) = set(workers.pids) - {short}
+        os.kill(long, signal.SIGSTOP)
+        asked = [asyncio.create_task(workers.answer(job(sound=sound))) for _ in range(2)]
+        while workers.waiting + workers.running < 2:
+            await asyncio.sleep(0.01)
+        assert (await workers.answer(job()))["emotion"]
+        os.kill(long, signal.SIGCONT)
+        expected = Recognizer.load("tiny", threads=1).recognize(sound).probabilities
+        for one in asked:
+            assert (await one)["probabilities"] == pytest.approx(dict(expected), abs=1e-6)
+
+    run(steps, short_s=10.0)
+
+
+@pytest.mark.parametrize("changes", [{"sound": tiled(12)}, {"explain": True}])
+def test_what_takes_long_has_a_lower_priority_that_counts(changes: dict[str, Any]) -> None:
+    async def steps(workers: Workers) -> None:
+        await workers.answer(job())
+        (short,) = workers.pids
+        await workers.answer(job(**changes))
+        (long,) = set(workers.pids) - {short}
+        assert os.getpriority(os.PRIO_PROCESS, short) == os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, long) > os.getpriority(os.PRIO_PROCESS, short)
+        assert os.getsid(long) == os.getsid(short)  # Linux compares priorities within a session
+
+    run(steps, short_s=10.0)
+
+
+def test_channels_by_themselves_count_as_often_as_there_are() -> None:
+    async def steps(workers: Workers) -> None:
+        separate = {"kind": "timeline", "is_separate": True, "longest_s": 4.0}
+        assert (await workers.answer(job(**separate, sound=tiled(3, channels=2))))["moments"]
+        with pytest.raises(AudioError, match="3 channels of 9 s together; at most 8 s"):
+            await workers.answer(job(**separate, sound=tiled(3, channels=3)))
+
+    run(steps)
+
+
+def test_the_longest_sound_has_the_time_that_it_takes_as_it_was_measured() -> None:
+    measured = json.loads((Path(__file__).parents[2] / "benchmarks" / "service.json").read_text())
+    service, limits = ServiceSettings(), WorkerSettings()
+    assert limits.limit_s(service.longest_s) > 2 * service.longest_s / measured["timeline_speed"]
+    assert limits.longest_job_s > 2 * measured["explained_s"]
+
+
 def test_a_worker_killed_while_idle_is_replaced_told_of_and_nobody_notices(caplog: pytest.LogCaptureFixture) -> None:
     async def steps(workers: Workers) -> None:
         await workers.answer(job())
@@ -167,11 +233,6 @@ def test_more_jobs_than_may_wait_are_turned_away_at_once() -> None:
 
 def test_memory_beyond_the_limit_is_refused_in_words() -> None:
     async def steps(workers: Workers) -> None:
-        import io
-
-        import numpy as np
-        import soundfile
-
         file = io.BytesIO()
         soundfile.write(file, np.random.default_rng(0).normal(0, 0.1, 48_000 * 200), 48_000, format="WAV")
         with pytest.raises(TooMuchMemoryError, match="more memory"):

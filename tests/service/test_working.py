@@ -13,19 +13,22 @@ from pathlib import Path
 import pytest
 from tests.service.http_server import CLIP
 
+from hearfelt.audio import read_audio
 from hearfelt.service.worker_settings import WorkerSettings
 from hearfelt.service.workers import Workers
 from hearfelt.service.working import LENGTH_BYTES, framed, work
 
-TASK = {"models": ["tiny"], "memory_bytes": 1 << 30}
+TASK = {"models": ["tiny"], "memory_bytes": 1 << 30, "nice": 0}
 JOB = {
     "kind": "recognize",
     "model": "tiny",
     "explain": False,
     "name": "a.flac",
     "longest_s": 60.0,
-    "seconds": 30,
     "track": None,
+    "short_s": 30.0,
+    "read_s": 30,
+    "least_speed": 4.0,
 }
 
 
@@ -46,8 +49,9 @@ def test_what_a_library_prints_is_not_taken_for_an_answer() -> None:
         "os.write(1, b'noise'); print('noise', flush=True); working.work(sys.stdin.buffer, answers)"
     )
     done = subprocess.run([sys.executable, "-c", program], input=jobs, capture_output=True, timeout=60)
-    ready, answered = frames(done.stdout)
+    ready, read, answered = frames(done.stdout)
     assert ready == {"ready": True}
+    assert read == {"sound_s": pytest.approx(read_audio(CLIP).duration_s)}
     assert isinstance(answered["answer"], dict)
     assert answered["answer"]["source"] == "a.flac"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -31,6 +31,10 @@ def add_to(app: typer.Typer) -> None:
     )(_serve)
 
 
+def _limit(name: str, help: str) -> Any:
+    return typer.Option(name, min=0.1, help=help)
+
+
 def _serve(
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; 127.0.0.1 is this computer alone.")
@@ -43,7 +47,14 @@ def _serve(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", "-w", min=1, help="Processes that answer.", show_default="one a core")
+        int | None,
+        typer.Option(
+            "--workers",
+            "-w",
+            min=1,
+            help="Processes that answer short sounds, and as many for long ones.",
+            show_default="one a core",
+        ),
     ] = None,
     keys: Annotated[
         Path | None,
@@ -56,6 +67,17 @@ def _serve(
     ] = None,
     body_mb: Annotated[int, typer.Option("--body-mb", min=1, max=2_000, help="The largest request, in MB.")] = 50,
     longest_s: Annotated[float, typer.Option("--longest-s", min=1.0, help="Seconds of sound in a file.")] = 3600.0,
+    explain_s: Annotated[float, _limit("--explain-s", "Seconds of sound in a file that is to be explained.")] = 30.0,
+    short_s: Annotated[float, _limit("--short-s", "Up to this many seconds of sound go first.")] = 30.0,
+    job_s: Annotated[
+        float, _limit("--job-s", "Seconds to read a sound; as many to answer it, and more for a long one.")
+    ] = 60.0,
+    least_speed: Annotated[float, _limit("--least-speed", "Seconds of sound for each more second of time.")] = 4.0,
+    patience_s: Annotated[float, _limit("--patience-s", "Seconds that a short sound may wait.")] = 30.0,
+    long_patience_s: Annotated[
+        float, _limit("--long-patience-s", "The same for a long one or an explanation.")
+    ] = 300.0,
+    grace_s: Annotated[float, _limit("--grace-s", "Seconds for what is running when the service ends.")] = 30.0,
     rate: Annotated[
         int, typer.Option("--rate", min=0, help="Requests a minute for each key or address; 0 for any.")
     ] = 0,
@@ -66,7 +88,7 @@ def _serve(
     /docs describes every call, / listens to a microphone. Sounds are decoded
     and answered in processes of their own, in memory alone; neither they nor
     their names get into logs. SIGTERM or Ctrl-C ends it when running requests
-    are done. Without keys whoever reaches the address may ask.
+    are done, or after --grace-s. Without keys whoever reaches the address may ask.
     """
     from hearfelt.errors import require
 
@@ -76,8 +98,11 @@ def _serve(
 
     allowed = read_keys(keys) if keys else split_keys(os.environ.get(_KEYS, ""), _KEYS)
     given = {"host": host, "port": port, "keys": allowed, "cors_origins": tuple(cors or ())}
-    given |= {"body_bytes": body_mb * 1_000_000, "longest_s": longest_s, "per_minute": rate}
-    settings = _settings(given, model, workers, streams)
+    given |= {"body_bytes": body_mb * 1_000_000, "longest_s": longest_s, "explain_s": explain_s}
+    given |= {"per_minute": rate, "grace_s": grace_s}
+    limits = {"short_s": short_s, "longest_job_s": job_s, "least_speed": least_speed}
+    limits |= {"patience_s": patience_s, "long_patience_s": long_patience_s}
+    settings = _settings(given, model, limits | ({"processes": workers} if workers else {}), streams)
     if not allowed and settings.is_open:
         typer.echo(
             f"hearfelt: {host} can be reached by others, and no key is asked for; --keys FILE mends that", err=True
@@ -86,7 +111,7 @@ def _serve(
 
 
 def _settings(
-    given: dict[str, object], models: list[str] | None, workers: int | None, streams: int | None
+    given: dict[str, Any], models: list[str] | None, workers: dict[str, Any], streams: int | None
 ) -> ServiceSettings:
     from hearfelt.service.settings import ServiceSettings
     from hearfelt.service.stream_settings import StreamSettings
@@ -94,8 +119,7 @@ def _settings(
 
     if models:
         given["models"] = tuple(dict.fromkeys(models))
-    if workers:
-        given["workers"] = WorkerSettings(processes=workers)
+    given["workers"] = WorkerSettings(**workers)
     if streams:
         given["streams"] = StreamSettings(most=streams)
-    return ServiceSettings(**given)  # type: ignore[arg-type]
+    return ServiceSettings(**given)

@@ -1,27 +1,24 @@
-"""The service: every call in one place, and what each request goes through on its way."""
+"""The service: every call in one place, and what each request goes through."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
-from fastapi import Depends, FastAPI, Request
-from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
+from fastapi import Depends, FastAPI
 
 from hearfelt.service.about import cards_router, docs_router, health_router
 from hearfelt.service.hearing import hearing_router
 from hearfelt.service.keys import Keys, Rates
 from hearfelt.service.live import add_live
 from hearfelt.service.measures import Measures
+from hearfelt.service.middleware import CorsMiddleware, RequestMiddleware, Requests
 from hearfelt.service.offered import offered_models
-from hearfelt.service.problems import RefusedError, add_problems, of_error, of_fault
+from hearfelt.service.problems import add_problems
 from hearfelt.service.schemas import ErrorDocument
 from hearfelt.service.settings import ServiceSettings
-from hearfelt.service.stream_admission import is_welcome
 from hearfelt.service.workers import Workers
 
 __all__ = ["create_app"]
@@ -32,7 +29,8 @@ _ABOUT: Final = "Which emotion is heard in a voice, and how sure that is. No sou
 def create_app(settings: ServiceSettings) -> FastAPI:
     """Make the service.
 
-    Its processes start with it and end with it; ``app.state.workers`` are they.
+    Its processes start with it and end with it; ``app.state.workers`` are they, ``app.state.requests`` the requests
+    that are being answered.
 
     Args:
         settings: what it offers, and to whom.
@@ -41,7 +39,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         ModelError: if a model cannot be loaded, or two have one name.
     """
     offered = offered_models(settings.models)
-    workers = Workers(list(offered.values()), settings=settings.workers)
+    workers, requests = Workers(list(offered.values()), settings=settings.workers), Requests()
     measures, keys = Measures(workers), Keys(settings.keys)
     rates = Rates(settings.per_minute, by_key=bool(keys))
 
@@ -59,9 +57,9 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.workers = workers
+    app.state.workers, app.state.requests = workers, requests
     add_problems(app)
-    _add_way(app, settings, measures)
+    _add_middleware(app, settings, requests, measures)
     known = [Depends(keys.refuse_stranger), Depends(rates.refuse_hasty)]
     app.include_router(hearing_router(settings, offered, workers, measures), dependencies=known)
     app.include_router(cards_router(offered), dependencies=known)
@@ -72,31 +70,18 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     return app
 
 
-def _add_way(app: FastAPI, settings: ServiceSettings, measures: Measures) -> None:
+def _add_middleware(app: FastAPI, settings: ServiceSettings, requests: Requests, measures: Measures) -> None:
     """Let each request be counted, and refuse pages from elsewhere, which any browser would let ask."""
-    is_local = not settings.is_open
-
-    @app.middleware("http")
-    async def on_its_way(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        begun = time.monotonic()
-        headers = request.headers
-        origin, host = headers.get("origin"), headers.get("host", "")
-        if is_welcome(origin, host, allowed=settings.cors_origins, is_local=is_local):
-            try:
-                response = await go_on(request)
-            except Exception as fault:  # it is answered and told of like everything else
-                measures.note_fault(fault)
-                response = of_fault()
-        else:
-            whose = f"pages of {str(origin)[:100]} may not ask here"
-            response = of_error(RefusedError(403, f"{whose}; whoever runs this service can allow their origin"))
-        route = getattr(request.scope.get("route"), "path", "other")
-        measures.note(route, request.method, response.status_code, begun)
-        return response
-
+    app.add_middleware(
+        RequestMiddleware,
+        requests=requests,
+        measures=measures,
+        allowed=settings.cors_origins,
+        is_local=not settings.is_open,
+    )
     if settings.cors_origins:
         app.add_middleware(
-            CORSMiddleware,
+            CorsMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "X-API-Key", "Content-Type"],

@@ -82,7 +82,9 @@ class _Hearing:
     def job(self, kind: Literal["recognize", "timeline"], upload: Upload, model: str, **how: Any) -> Job:
         if not upload.sound:
             raise HearfeltError(f"{upload.name}: it is empty; a sound file is wanted")
-        return Job(kind, upload.sound, upload.name, model, longest_s=self._settings.longest_s, **how)
+        limits = self._settings
+        longest_s = min(limits.explain_s, limits.longest_s) if how.get("explain") else limits.longest_s
+        return Job(kind, upload.sound, upload.name, model, longest_s=longest_s, **how)
 
 
 def _refuse_unknown(request: Request) -> None:

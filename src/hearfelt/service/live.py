@@ -112,6 +112,12 @@ def _stream_router(models: StreamModels, settings: LiveSettings, door: StreamDoo
         finally:
             measures.note_stream(session.code, session.heard_s, begun)
 
+    @router.websocket("/{elsewhere:path}")
+    async def nothing(websocket: WebSocket) -> None:
+        begun = time.monotonic()
+        await websocket.send_denial_response(problem(404, f"there is no socket at this address; {_ROUTE} is one"))
+        measures.note("other", "GET", 404, begun)
+
     return router
 
 

@@ -26,6 +26,7 @@ class ServiceSettings:
         arriving_s: how long a body may take to come, so that slow senders don't fill that room.
         files: how many sounds one request may bring.
         longest_s: seconds of sound in one file.
+        explain_s: seconds of sound in one file that is to be explained, which costs many times its answer.
         per_minute: requests that one key, or one address where there are no keys, may make in a minute; 0 for any.
         grace_s: how long running requests get when the service ends.
         workers: limits on the processes that decode and answer.
@@ -42,6 +43,7 @@ class ServiceSettings:
     arriving_s: float = 120.0
     files: int = 100
     longest_s: float = 3600.0
+    explain_s: float = 30.0
     per_minute: int = 0
     grace_s: float = 30.0
     workers: WorkerSettings = field(default_factory=WorkerSettings)

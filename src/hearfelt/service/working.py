@@ -1,17 +1,19 @@
 """A process that decodes and answers, one job after another, and may die without harm.
 
 Jobs come on standard input and answers go to standard output, each as a frame: four bytes that say how long the JSON
-is, the JSON, and for a job the bytes of the sound. No pickle, and nothing on disk.
+is, the JSON, and for a job the bytes of the sound. A job is answered by one frame, or by two: first how many seconds of
+sound there are, as soon as that is known, then what was heard. No pickle, and nothing on disk.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -30,6 +32,7 @@ __all__ = ["LENGTH_BYTES", "framed", "work"]
 LENGTH_BYTES: Final = 4
 _NO_MEMORY: Final = {"error": "", "kind": "memory"}
 _PART: Final = 1 << 16
+_EXPLAINED: Final = 10.0  # an explanation takes at least as long as answering ten times the sound
 
 
 def framed(value: Mapping[str, Any]) -> bytes:
@@ -46,8 +49,8 @@ def framed(value: Mapping[str, Any]) -> bytes:
 def work(jobs: BinaryIO, answers: BinaryIO) -> None:
     """Work until there are no more jobs.
 
-    The first frame says which models are offered and how much memory a job may take. It is answered when they are
-    loaded.
+    The first frame says which models are offered, how much memory a job may take, and how far the process stands back
+    behind others (``nice``). It is answered when they are loaded.
 
     Args:
         jobs: frames come here.
@@ -56,6 +59,7 @@ def work(jobs: BinaryIO, answers: BinaryIO) -> None:
     task = _read(jobs)
     if task is None:
         return
+    os.nice(task["nice"])
     try:
         loaded = {model: Recognizer.load(model, threads=1) for model in task["models"]}
     except HearfeltError as error:
@@ -66,10 +70,11 @@ def work(jobs: BinaryIO, answers: BinaryIO) -> None:
     answers.write(framed({"ready": True}))
     answers.flush()
     while (job := _read(jobs)) is not None:
-        signal.alarm(job["seconds"])  # whoever started this process may be gone, and nobody else would end it
+        signal.alarm(job["read_s"])  # whoever started this process may be gone, and nobody else would end it
         sound = _sound(jobs, job["bytes"])
-        answers.write(_reply(loaded, job, sound) if sound else framed(_NO_MEMORY))
-        answers.flush()
+        for reply in _replies(loaded, job, sound) if sound else [framed(_NO_MEMORY)]:
+            answers.write(reply)
+            answers.flush()
         signal.alarm(0)
 
 
@@ -93,31 +98,63 @@ def _sound(jobs: BinaryIO, count: int) -> bytes:
         return b""
 
 
-def _reply(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) -> bytes:
-    """Frame the answer to a job, whatever happens: a process that ends is taken for the sound's doing."""
+def _replies(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) -> Iterator[bytes]:
+    """Frame the answers to a job, whatever happens: a process that ends is taken for the sound's doing."""
     try:
-        return framed(_answered(loaded, job, sound))
-    except MemoryError:
-        return framed(_NO_MEMORY)
-    except Exception as fault:
-        return framed({"error": "", "kind": "fault", "place": place_of(fault)})
-
-
-def _answered(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) -> dict[str, Any]:
-    try:
-        recognizer = loaded[job["model"]]
-        _refuse_longer(_track(sound, job), job["name"], job["longest_s"])
-        if job["kind"] == "timeline":
-            return {"answer": _timeline(recognizer, sound, job)}
-        return {"answer": _recognized(recognizer, sound, job)}
+        for answer in _answers(loaded, job, sound):
+            yield framed(answer)
     except HearfeltError as error:
-        return {"error": str(error), "kind": type(error).__name__}
+        yield framed({"error": str(error), "kind": type(error).__name__})
+    except MemoryError:
+        yield framed(_NO_MEMORY)
+    except Exception as fault:
+        yield framed({"error": "", "kind": "fault", "place": place_of(fault)})
 
 
-def _refuse_longer(sound: Sound, name: str, longest_s: float) -> None:
-    with open_audio(sound, name=name) as reader:
-        if reader.lasts_longer_than(longest_s):
-            raise AudioError(f"{name}: longer than {longest_s:,.0f} s, the most that is taken here; cut it into parts")
+def _answers(loaded: dict[str, Recognizer], job: Mapping[str, Any], sound: bytes) -> Iterator[dict[str, Any]]:
+    recognizer, short_s = loaded[job["model"]], job["short_s"]
+    sound_s = _length_s(sound, job, most_s=None if job["explain"] else short_s)
+    if short_s is not None and sound_s > short_s:
+        yield {"long": True}
+        return
+    amount_s = _EXPLAINED * sound_s if job["explain"] else sound_s
+    signal.alarm(math.ceil(job["read_s"] + amount_s / job["least_speed"]))
+    yield {"sound_s": amount_s}
+    if job["kind"] == "timeline":
+        yield {"answer": _timeline(recognizer, sound, job)}
+    else:
+        yield {"answer": _recognized(recognizer, sound, job)}
+
+
+def _length_s(sound: bytes, job: Mapping[str, Any], *, most_s: float | None) -> float:
+    """Measure how much sound there is to answer, by reading it and holding none of it.
+
+    Args:
+        sound: a file's bytes.
+        job: whose limits hold.
+        most_s: the file is read no further when there is more than this.
+
+    Raises:
+        AudioError: if there is more than may be, or the sound is broken.
+    """
+    name, longest_s = job["name"], job["longest_s"]
+    with open_audio(_track(sound, job), name=name) as reader:
+        channels = reader.channels if job["is_separate"] else 1
+        for _ in reader.parts():
+            length_s = reader.heard / reader.rate_hz
+            if length_s > longest_s:
+                what = "explained" if job["explain"] else "taken"
+                most = f"{longest_s:,g} s, the most that is {what} here"
+                raise AudioError(f"{name}: longer than {most}; cut it into parts")
+            if most_s is not None and length_s * channels > most_s:
+                break
+        together_s = reader.heard / reader.rate_hz * channels
+    if together_s > 2 * longest_s:
+        raise AudioError(
+            f"{name}: {channels} channels of {together_s:,.0f} s together; at most {2 * longest_s:,g} s are taken here,"
+            " send fewer channels at once"
+        )
+    return together_s
 
 
 def _recognized(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) -> dict[str, Any]:
