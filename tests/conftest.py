@@ -12,8 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 import onnx
 import pytest
+import soundfile
 from onnx import TensorProto, helper, numpy_helper
 
+from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.toy import write_toy
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.card import CARD_KEY, ModelCard
@@ -58,6 +60,22 @@ def ravdess(corpora_home: Path) -> Path:
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small corpus made by code; tests must not change it."""
     return write_toy(tmp_path_factory.mktemp("toy") / "toy")
+
+
+@pytest.fixture(scope="session")
+def joined(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clips of the toy corpus one after another in one file, and a table that says which part is which clip."""
+    root = tmp_path_factory.mktemp("joined")
+    parts, lines, start = [], ["file;start;end;label;speaker"], 0
+    for clip in read_corpus(toy):
+        samples, rate_hz = soundfile.read(clip.path, dtype="int16")
+        end = start + len(samples)
+        lines.append(f"all.wav;{start / rate_hz};{end / rate_hz};{clip.emotion};{clip.speaker}")
+        parts.append(samples)
+        start = end
+    soundfile.write(root / "all.wav", np.concatenate(parts), rate_hz)
+    (root / "parts.csv").write_text("\n".join(lines))
+    return root
 
 
 # A model that takes sound, made here node by node: how loud some tones are in it, then two linear layers. Level and

@@ -8,11 +8,12 @@ import soundfile
 
 from hearfelt.clips import COLUMNS, Clip, Clips, duplicates, unknown_speaker
 from hearfelt.errors import CorpusError
+from hearfelt.excerpts import Excerpt
 
 HERE = Path()
 
 
-def clip(name: str, speaker: str = "a", emotion: str = "sad", **more: str) -> Clip:
+def clip(name: str, speaker: str = "a", emotion: str = "sad", **more: object) -> Clip:
     return Clip("mine", HERE, name, f"mine/{speaker}", emotion, **more)  # type: ignore[arg-type]
 
 
@@ -48,9 +49,38 @@ def test_a_table_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert Clips.read(tmp_path / "clips.csv", HERE) == CLIPS
 
 
+def test_parts_of_a_file_are_clips_of_their_own_and_come_back_from_a_table(tmp_path: Path) -> None:
+    parts = Clips(clip(f"call.wav#t={k},{k + 1}", start_s=float(k), end_s=float(k + 1)) for k in range(2))
+    rest = clip("call.wav#t=2", start_s=2.0)
+    both = Clips([*parts, rest, *CLIPS])
+    assert {one.path for one in both[:3]} == {Path("call.wav")}
+    assert [one.is_part for one in both] == [True] * 3 + [False] * 3
+    assert both[0].sound == Excerpt(Path("call.wav"), 0.0, 1.0)
+    assert len({Clips([one]).fingerprint() for one in both[:3]}) == 3
+    both.write(tmp_path / "clips.csv")
+    header, first, _, third, *_ = (tmp_path / "clips.csv").read_text().splitlines()
+    assert header == ",".join([*COLUMNS, "start_s", "end_s"])
+    assert (first[:8], first[-7:], third[-4:]) == ("call.wav", "0.0,1.0", "2.0,")
+    assert Clips.read(tmp_path / "clips.csv", HERE) == both
+
+
+def test_parts_that_sound_alike_are_found_in_one_file_and_in_several(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(-9000, 9000, 8000, dtype=np.int16)
+    soundfile.write(tmp_path / "twice.wav", np.concatenate([noise, noise]), 8000)
+    soundfile.write(tmp_path / "once.wav", noise, 8000)
+    times = {"twice.wav#t=0,1": (0.0, 1.0), "twice.wav#t=1,2": (1.0, 2.0), "twice.wav#t=0.5,1.5": (0.5, 1.5)}
+    clips = [
+        Clip("mine", tmp_path, name, "mine/a", "sad", start_s=start, end_s=end) for name, (start, end) in times.items()
+    ]
+    clips.append(Clip("mine", tmp_path, "once.wav", "mine/a", "sad"))
+    assert [[one.name for one in group] for group in duplicates(clips)] == [
+        ["twice.wav#t=0,1", "twice.wav#t=1,2", "once.wav"]
+    ]
+
+
 def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
     (tmp_path / "clips.csv").write_text("clip,corpus\n1.wav,mine\n")
-    with pytest.raises(CorpusError, match="no column 'speaker'"):
+    with pytest.raises(CorpusError, match="no column speaker; it has clip, corpus"):
         Clips.read(tmp_path / "clips.csv", HERE)
 
 

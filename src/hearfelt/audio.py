@@ -20,6 +20,7 @@ import soxr
 from hearfelt.channels import LOUDEST, in_full_scale, one_channel
 from hearfelt.decoding import open_decoder
 from hearfelt.errors import AudioError
+from hearfelt.excerpts import Excerpt
 from hearfelt.levels import LevelMeter, decibels
 from hearfelt.pyav_file import SUFFIXES
 from hearfelt.raw_pcm import RawSound, decode_raw
@@ -106,7 +107,7 @@ class AudioTrack:
         return name_of(self.source)
 
 
-Sound = Source | AudioTrack | RawSound | Audio | npt.NDArray[np.generic]
+Sound = Source | AudioTrack | RawSound | Excerpt | Audio | npt.NDArray[np.generic]
 
 
 class AudioReader:
@@ -224,7 +225,8 @@ def read_audio(
 
     Args:
         sound: a path, the bytes of a file, an open binary file or a pipe, a :class:`RawSound`, an :class:`AudioTrack`,
-            an :class:`Audio`, or samples: ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64.
+            an :class:`Excerpt` of one of these, an :class:`Audio`, or samples: ``(n,)`` or ``(channels, n)``, int16,
+            int32, float32 or float64.
         rate_hz: the rate of samples; must be left out for files, which say it themselves.
         name: what messages call the sound; by default the path.
         channel: the one that is taken, counted from 0; by default all are mixed.
@@ -274,20 +276,24 @@ def open_audio(
             raise AudioError(f"{label}: a rate of {rate_hz} Hz for sound at {sound.rate_hz} Hz; leave the rate out")
         yield _reader_of(sound, channel, label)
         return
-    source = sound.source if isinstance(sound, RawSound | AudioTrack) else sound
+    whole = sound.source if isinstance(sound, Excerpt) else sound
+    source = whole.source if isinstance(whole, RawSound | AudioTrack) else whole
     if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview | np.ndarray) and not hasattr(
         source, "read"
     ):
         kind = type(source).__name__
         raise AudioError(f"{label}: a {kind}; a path, bytes, an open file or a numpy array is wanted")
-    with _decoded(sound, rate_hz, label, channel) as decoded:
+    with _decoded(whole, rate_hz, label, channel) as decoded:
         _check_rate(decoded.rate_hz, label)
         _check_channel(channel, decoded.channels, label)
         # in a file nobody can mend it; whoever gives an array can
         blocks = decoded.blocks if isinstance(sound, np.ndarray) else in_full_scale(decoded.blocks, decoded.warnings)
-        parts = one_channel(blocks, channel, decoded.rate_hz, decoded.warnings)
+        parts, frames = one_channel(blocks, channel, decoded.rate_hz, decoded.warnings), decoded.frames
+        if isinstance(sound, Excerpt):
+            frames = sound.frames_of(frames, decoded.rate_hz)
+            parts = sound.cut(parts, decoded.rate_hz, label, decoded.warnings)
         yield AudioReader(
-            parts, decoded.rate_hz, decoded.frames, channels=decoded.channels, name=label, warnings=decoded.warnings
+            parts, decoded.rate_hz, frames, channels=decoded.channels, name=label, warnings=decoded.warnings
         )
 
 

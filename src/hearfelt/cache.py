@@ -7,13 +7,15 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from hearfelt.excerpts import Excerpt, time_fragment
 from hearfelt.files import path_given
 
-__all__ = ["Cache", "default_cache", "file_digest"]
+__all__ = ["Cache", "default_cache", "file_digest", "sound_digests"]
 
 _AT_ONCE = 500  # keys in one SQL statement; SQLite allows at least 999
 
@@ -26,6 +28,33 @@ def file_digest(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sound_digests(sounds: Iterable[Path | Excerpt]) -> dict[Path | Excerpt, str]:
+    """Name sounds by the content of their files, and parts by their times as well; each file is read once.
+
+    Args:
+        sounds: paths, and excerpts of paths.
+
+    Returns:
+        A name of each different sound, in the order given; ``""`` where the file cannot be read.
+    """
+    files = {sound: Path(sound.source) if isinstance(sound, Excerpt) else sound for sound in sounds}  # type: ignore[arg-type]
+    different = list(dict.fromkeys(files.values()))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing leaves the interpreter free
+        digests = dict(zip(different, pool.map(_digest_if_readable, different), strict=True))
+    return {sound: digests[path] and f"{digests[path]}{_part_of(sound)}" for sound, path in files.items()}
+
+
+def _digest_if_readable(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""  # who decodes it says why
+
+
+def _part_of(sound: Path | Excerpt) -> str:
+    return time_fragment(sound.start_s, sound.end_s) if isinstance(sound, Excerpt) else ""
 
 
 class Cache:

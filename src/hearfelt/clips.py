@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, overload
 
 from hearfelt.emotions import in_order
-from hearfelt.errors import CorpusError
+from hearfelt.excerpts import Excerpt, time_fragment
 from hearfelt.files import atomic_write
 from hearfelt.survey import survey
+from hearfelt.tables import read_table
 
-__all__ = ["COLUMNS", "Clip", "Clips", "duplicates", "unknown_speaker"]
+__all__ = ["COLUMNS", "PART_COLUMNS", "Clip", "Clips", "clip_columns", "duplicates", "unknown_speaker"]
 
 COLUMNS: Final = (
     "clip",
@@ -29,6 +30,7 @@ COLUMNS: Final = (
     "repetition",
     "age",
 )
+PART_COLUMNS: Final = ("start_s", "end_s")  # in tables of clips of which some are parts of files
 
 
 def unknown_speaker(corpus: str) -> str:
@@ -43,12 +45,13 @@ def unknown_speaker(corpus: str) -> str:
 
 @dataclass(frozen=True)
 class Clip:
-    """One labelled recording; made from file names and tables, without opening the sound.
+    """One labelled recording, or a part of one; made from file names and tables, without opening the sound.
 
     Attributes:
         corpus: name of the corpus it belongs to, such as ``"ravdess"``.
         root: the corpus's folder on this machine.
-        name: path below ``root``, with ``/`` on every system; it names the clip in every result file.
+        name: path below ``root``, with ``/`` on every system, and of a part of a file also its times, as in
+            ``"call.wav#t=1.5,3"``; it names the clip in every result file.
         speaker: who speaks, with the corpus before it: ``"ravdess/07"``.
         emotion: the label.
         sex: ``"female"``, ``"male"`` or ``""``.
@@ -59,6 +62,8 @@ class Clip:
         repetition: which take it is, or ``""``.
         age: of the speaker in years, as text, or ``""``.
         extra: what else the corpus says of it.
+        start_s: where the clip begins in its file, in seconds.
+        end_s: where it ends; None for the end of the file.
     """
 
     corpus: str
@@ -74,16 +79,28 @@ class Clip:
     repetition: str = ""
     age: str = ""
     extra: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
-
-    @property
-    def path(self) -> Path:
-        """Where the sound is."""
-        return self.root / self.name
+    start_s: float = 0.0
+    end_s: float | None = None
 
     @property
     def clip(self) -> str:
-        """The name, as the column is called."""
-        return self.name
+        """Path of the file below ``root``, as the column is called."""
+        return self.name.removesuffix(time_fragment(self.start_s, self.end_s))
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self.root / self.clip
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of its file."""
+        return self.start_s > 0 or self.end_s is not None
+
+    @property
+    def sound(self) -> Path | Excerpt:
+        """What is to be heard: the file, or a part of it."""
+        return Excerpt(self.path, self.start_s, self.end_s) if self.is_part else self.path
 
     @property
     def speaker_is_known(self) -> bool:
@@ -157,20 +174,22 @@ class Clips(Sequence[Clip]):
     def fingerprint(self) -> str:
         """Name the set of clips and labels, so that two results can be known to speak of the same data.
 
-        It depends on names, speakers and labels and not on order, folder or how the sound is stored.
+        It depends on names, parts, speakers and labels and not on order, folder or how the sound is stored.
 
         Returns:
             16 hexadecimal digits.
         """
-        lines = sorted(f"{c.corpus}\t{Path(c.name).stem}\t{c.speaker}\t{c.emotion}" for c in self)
+        names = ((c, f"{Path(c.clip).stem}{time_fragment(c.start_s, c.end_s)}") for c in self)
+        lines = sorted(f"{c.corpus}\t{name}\t{c.speaker}\t{c.emotion}" for c, name in names)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
     def write(self, path: Path) -> None:
-        """Write one row a clip as CSV with the columns :data:`COLUMNS`; the folder is not in it."""
+        """Write one row a clip as CSV with the columns of :func:`clip_columns`; the folder is not in it."""
+        columns = clip_columns(self)
         with atomic_write(path) as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows([getattr(clip, column) for column in COLUMNS] for clip in self)
+            writer.writerow(columns)
+            writer.writerows([getattr(clip, column) for column in columns] for clip in self)
 
     @classmethod
     def read(cls, path: Path, root: Path) -> Clips:
@@ -183,12 +202,18 @@ class Clips(Sequence[Clip]):
         Raises:
             CorpusError: if a column is missing.
         """
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if missing := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
-                raise CorpusError(f"{path}: no column {missing[0]!r}; the columns {', '.join(COLUMNS)} are wanted")
-            rows = [{column: row[column] for column in COLUMNS} for row in reader]
-        return cls(Clip(root=root, name=row.pop("clip"), **row) for row in rows)  # type: ignore[arg-type]  # extra is no column
+        clips = []
+        for row in read_table(path, needs=("path", *COLUMNS[1:])):
+            start_s, end_s = row.part
+            facts = {column: row[column] for column in COLUMNS[1:]}
+            name = row["path"] + time_fragment(start_s, end_s)
+            clips.append(replace(Clip(root=root, name=name, **facts), start_s=start_s, end_s=end_s))  # type: ignore[arg-type]  # extra is no column
+        return cls(clips)
+
+
+def clip_columns(clips: Iterable[Clip]) -> tuple[str, ...]:
+    """Name the columns of a table of clips: :data:`COLUMNS`, and the times if some clips are parts of files."""
+    return (*COLUMNS, *PART_COLUMNS) if any(clip.is_part for clip in clips) else COLUMNS
 
 
 def duplicates(clips: Iterable[Clip], *, progress: Callable[[int], None] | None = None) -> list[tuple[Clip, ...]]:
@@ -202,10 +227,10 @@ def duplicates(clips: Iterable[Clip], *, progress: Callable[[int], None] | None 
         Groups of two or more, in the order of their first clip; unreadable and silent clips are in none.
     """
     clips = list(clips)
-    facts = survey((clip.path for clip in clips), progress=progress)
+    facts = survey((clip.sound for clip in clips), progress=progress)
     groups: dict[str, list[Clip]] = {}
     for clip in clips:
-        fact = facts[clip.path]
+        fact = facts[clip.sound]
         if not fact.error and not fact.is_silent:
             groups.setdefault(fact.digest, []).append(clip)
     return [tuple(group) for group in groups.values() if len(group) > 1]

@@ -35,7 +35,7 @@ class AudioNotFoundError(AudioError, FileNotFoundError):
 
 
 class CorpusError(HearfeltError, ValueError):
-    """A corpus, or a split of it, from which no honest answer can come."""
+    """A corpus, a table of recordings, or a split, from which no honest answer can come."""
 
 
 class DownloadError(HearfeltError, OSError):

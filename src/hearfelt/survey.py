@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from hearfelt.audio import SILENCE_DB, read_audio
-from hearfelt.cache import Cache, default_cache, file_digest
+from hearfelt.cache import Cache, default_cache, sound_digests
 from hearfelt.errors import AudioError
+from hearfelt.excerpts import Excerpt
 
 __all__ = ["SoundFacts", "survey"]
 
@@ -24,7 +25,7 @@ CLIPPED_AT = 0.999  # of full scale; 16-bit sound ends at 0.99997
 
 @dataclass(frozen=True)
 class SoundFacts:
-    """What was found in one file.
+    """What was found in one file, or in a part of one.
 
     Attributes:
         duration_s: length in seconds.
@@ -53,47 +54,40 @@ class SoundFacts:
 
 
 def survey(
-    paths: Iterable[Path], *, cache: Cache | None = None, progress: Callable[[int], None] | None = None
-) -> dict[Path, SoundFacts]:
-    """Decode every file once and tell what it holds; what was seen before costs only reading its bytes.
+    sounds: Iterable[Path | Excerpt], *, cache: Cache | None = None, progress: Callable[[int], None] | None = None
+) -> dict[Path | Excerpt, SoundFacts]:
+    """Decode every sound once and tell what it holds; what was seen before costs only reading its file's bytes.
 
     Args:
-        paths: the files.
+        sounds: files, and parts of files.
         cache: where facts are kept; the user's cache by default.
         progress: called with the number of files just done.
 
     Returns:
-        The facts of each path, in the order given. A file that cannot be read has an ``error``.
+        The facts of each sound, in the order given. One that cannot be read has an ``error``.
     """
     cache = default_cache() if cache is None else cache
-    paths = list(dict.fromkeys(paths))
+    keys = {sound: digest and f"survey:{_VERSION}:{digest}" for sound, digest in sound_digests(sounds).items()}
     tell = progress or (lambda _: None)
-    # Decoding and hashing happen in C and leave the interpreter free, so threads use every core.
+    kept = cache.get_many(key for key in keys.values() if key)
+    known = {sound: SoundFacts(**json.loads(kept[key])) for sound, key in keys.items() if key in kept}
+    tell(len(known))
+    unknown = [sound for sound in keys if sound not in known]
+    found = {}
+    # Decoding happens in C and leaves the interpreter free, so threads use every core.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        keys = dict(zip(paths, pool.map(_key, paths), strict=True))
-        kept = cache.get_many(key for key in keys.values() if key)
-        known = {path: SoundFacts(**json.loads(kept[key])) for path, key in keys.items() if key in kept}
-        tell(len(known))
-        unknown = [path for path in paths if path not in known]
-        found = {}
-        for path, facts in zip(unknown, pool.map(_facts, unknown), strict=True):
-            found[path] = facts
+        for sound, facts in zip(unknown, pool.map(_facts, unknown), strict=True):
+            found[sound] = facts
             tell(1)
     # An error's sentence names the file, so it must not be handed to a copy elsewhere.
-    cache.put_many({keys[path]: json.dumps(asdict(facts)).encode() for path, facts in found.items() if not facts.error})
-    return {path: known.get(path) or found[path] for path in paths}
+    new = {keys[sound]: json.dumps(asdict(facts)).encode() for sound, facts in found.items() if not facts.error}
+    cache.put_many(new)
+    return {sound: known.get(sound) or found[sound] for sound in keys}
 
 
-def _key(path: Path) -> str:
+def _facts(sound: Path | Excerpt) -> SoundFacts:
     try:
-        return f"survey:{_VERSION}:{file_digest(path)}"
-    except OSError:
-        return ""  # the error is told when the file is decoded
-
-
-def _facts(path: Path) -> SoundFacts:
-    try:
-        audio = read_audio(path, strict=True)
+        audio = read_audio(sound, strict=True)
     except AudioError as error:
         return SoundFacts(error=str(error))
     rms = math.sqrt(float(np.mean(np.square(audio.samples, dtype=np.float64))))

@@ -30,6 +30,30 @@ def test_an_answer_from_a_store_is_that_of_the_file(recognizer: Recognizer, clip
     assert here == there
 
 
+@pytest.mark.parametrize("fetched", [False, True])
+def test_a_part_is_answered_as_if_it_had_been_cut_out_before(
+    recognizer: Recognizer, fetched: bool, tmp_path: Path
+) -> None:
+    sound, rate_hz = soundfile.read(EXAMPLES / "synthetic-even.flac", dtype="int16")
+    soundfile.write(tmp_path / "whole.wav", np.concatenate([sound, sound]), rate_hz)
+    soundfile.write(tmp_path / "cut.wav", sound[rate_hz // 4 :], rate_hz)
+    ends_s = len(sound) / rate_hz
+    place = str(tmp_path / "whole.wav")
+    if fetched:
+        pytest.importorskip("fsspec")
+        with objects.write_object("memory://calls/whole.wav") as file:
+            file.write((tmp_path / "whole.wav").read_bytes())
+        place = "memory://calls/whole.wav"
+    wanted = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task(""))
+    assert answer(recognizer, "a", place, Task(""), part=(0.25, ends_s)) == wanted
+    moments = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task("", timeline=True))
+    for row in moments:
+        row[2:4] = [round(row[2] + 0.25, 6), round(row[3] + 0.25, 6)]  # counted from the beginning of the whole sound
+    assert answer(recognizer, "a", place, Task("", timeline=True), part=(0.25, ends_s)) == moments
+    ((*_, error),) = answer(recognizer, "a", place, Task(""), part=(80.0, 90.0))
+    assert error.startswith(f"a: this part begins after the sound, which has {2 * ends_s:.2f} s; ")
+
+
 def test_an_error_names_the_sound_as_the_table_does(recognizer: Recognizer, tmp_path: Path) -> None:
     pytest.importorskip("fsspec")
     (tmp_path / "empty.wav").write_bytes(b"")

@@ -159,6 +159,35 @@ def test_another_model_or_option_is_not_mixed_in(clips: Path, sound_model: Path,
     assert len(rows(Path(job.out))) == outcome.sources
 
 
+def test_parts_have_rows_with_their_times_and_whole_sounds_none(sound_model: Path, tmp_path: Path) -> None:
+    table, out = tmp_path / "calls.tsv", tmp_path / "emotions.parquet"
+    place = EXAMPLES / "synthetic-even.flac"
+    table.write_text(f"Source\tStart\tEnd\n{place}\t0.5\t1\n{place}\t1\t\n{place}\t\t\n{place}\t90\t91\n")
+    outcome = run_job(Job((str(table),), str(out), str(sound_model)), workers=2)
+    assert outcome == Outcome(4, 4, 1)
+    found = pyarrow.parquet.read_table(out).to_pylist()
+    assert list(found[0])[:4] == ["source", "start_s", "end_s", "emotion"]
+    assert [(row["start_s"], row["end_s"]) for row in found] == [(0.5, 1.0), (1.0, None), (None, None), (90.0, 91.0)]
+    recognizer = Recognizer.load(sound_model, threads=1)
+    samples, rate_hz = soundfile.read(place, dtype="float32")
+    for row, part in zip(found, (slice(rate_hz // 2, rate_hz), slice(rate_hz, None), slice(None)), strict=False):
+        wanted = recognizer.recognize(samples[part], rate_hz).probabilities
+        assert {label: row[label] for label in wanted} == pytest.approx(wanted, abs=1e-5)
+    assert "begins after the sound" in found[3]["error"]
+    moments = tmp_path / "moments.csv"
+    run_job(Job((str(table),), str(moments), str(sound_model), timeline=True), workers=1)
+    assert list(rows(moments)[0])[:4] == ["source", "channel", "start_s", "end_s"]
+
+
+def test_another_root_is_not_mixed_in(clips: Path, sound_model: Path, tmp_path: Path) -> None:
+    table = tmp_path / "calls.csv"
+    table.write_text("\n".join(["clip", *(path.name for path in audio_files(clips))]), encoding="utf-8")
+    out = str(tmp_path / "emotions.csv")
+    begun(Job((str(table),), out, str(sound_model), root=str(clips)))
+    with pytest.raises(HearfeltError, match="was begun with another root of its paths"):
+        run_job(Job((str(table),), out, str(sound_model)), workers=1)
+
+
 def test_a_changed_table_of_sources_is_not_mixed_in(clips: Path, sound_model: Path, tmp_path: Path) -> None:
     manifest = tmp_path / "calls.csv"
     names = [str(path) for path in audio_files(clips)]

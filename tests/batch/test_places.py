@@ -8,6 +8,7 @@ import pytest
 
 from hearfelt.batch.places import (
     absolute,
+    digest_of,
     is_folder,
     names_in,
     open_place,
@@ -60,6 +61,16 @@ def test_a_folder_is_removed_with_all_below_it(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_told_in_a_sentence(name: str, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(HearfeltError, match=sentence):
         read_place(os.path.join(tmp_path, name))  # noqa: PTH118 -- the empty name is meant
+
+
+def test_another_content_has_another_digest(tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    table.write_text("source\na.wav\n")
+    before = digest_of(str(table))
+    table.write_text("source\nb.wav\n")
+    assert digest_of(str(table)) != before
+    with pytest.raises(HearfeltError, match="there is no such file"):
+        digest_of(str(tmp_path / "nowhere.csv"))
 
 
 def test_a_path_that_is_too_long_is_told_in_a_sentence(tmp_path: Path) -> None:

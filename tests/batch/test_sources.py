@@ -105,8 +105,44 @@ def test_an_empty_cell_of_a_table_is_a_row_with_an_error(tmp_path: Path) -> None
     table.write_text("topic,source\nx,a.wav\ny,\n")
     assert [one.error for one in find_sources([str(table)])] == [
         None,
-        f"row 3 of {table}: no sound is named there",
+        f"{table}, line 3: no sound is named there",
     ]
+
+
+def test_paths_of_a_table_start_where_the_root_is(tmp_path: Path) -> None:
+    made(tmp_path, "far/sub/b.wav")
+    table = tmp_path / "clips.csv"
+    table.write_text("clip,start,end\nsub\\b.wav,,\nsub\\b.wav,1,2.5\n")
+    found = list(find_sources([str(table)], root=str(tmp_path / "far")))
+    assert found == [
+        Source("sub\\b.wav", f"{tmp_path}/far/sub/b.wav", 0.0),
+        Source("sub\\b.wav", f"{tmp_path}/far/sub/b.wav", 1.5, start_s=1.0, end_s=2.5),
+    ]
+
+
+def test_parts_of_one_sound_are_different_and_a_part_named_twice_is_listed_once(tmp_path: Path) -> None:
+    made(tmp_path, "a.wav")
+    table = tmp_path / "calls.csv"
+    table.write_text("source,start,end\na.wav,0,1\na.wav,1,2\na.wav,0:00:01,2.0\na.wav,2,1\na.wav,,\n")
+    said: list[str] = []
+    found = list(find_sources([str(table)], said.append))
+    assert [(one.start_s, one.end_s, one.error is None) for one in found] == [
+        (0.0, 1.0, True),
+        (1.0, 2.0, True),
+        (0.0, None, False),
+        (0.0, None, True),
+    ]
+    assert found[2].error == f"{table}, line 5: a part from 2 to 1; an end after the start is wanted"
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("name", ["manifest.tsv", "manifest_backslash.csv", "manifest_semicolon.csv"])
+def test_tables_as_people_save_them_name_their_sounds(corpora_home: Path, tmp_path: Path, name: str) -> None:
+    made(tmp_path, "Aufnahme 1.wav", "sub/b.wav", "ü_日本_😀.wav")
+    (tmp_path / name).write_bytes((corpora_home / "cases" / name).read_bytes())
+    found = list(find_sources([str(tmp_path / name)]))
+    assert found
+    assert all(one.error is None and Path(one.location).is_file() for one in found)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_file_at_which_every_worker_dies_costs_that_file(
         found = answers(worker, some)
     assert list(found) == [source.name for source in sources(some)]
     died = found.pop("deadly.wav")
-    assert died[1:-3] == [None] * (len(died) - 4)
+    assert died[1:-4] == [None] * (len(died) - 5)
     assert died[-1] == f"deadly.wav: the worker that answered it ended twice ({words})"
     assert all(row[-1] is None for row in found.values())
 

@@ -50,7 +50,6 @@ def test_a_failing_file_is_a_row_and_only_nothing_but_failures_is_an_error(
         (["nowhere"], "a.csv", "nowhere: there is no such file or folder; check the path"),
         (["clips"], "clips", "a table ends in .parquet, .csv or .jsonl; name it so"),
         (["clips"], "folder.csv", "folder.csv: this is a folder; name a file in it that ends in .csv"),
-        (["calls.csv"], "a.csv", "its columns are path; one named source is wanted, with a sound in each row"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
@@ -64,12 +63,31 @@ def test_what_cannot_be_done_is_one_sentence(
 ) -> None:
     monkeypatch.chdir(folder.parent)
     Path("folder.csv").mkdir()
-    Path("calls.csv").write_text("path\na.wav\n")
     code, said, err = here("batch", *inputs, "--out", out, "--model", sound_model)
     assert (code, said) == (1, "")
     assert err.count("\n") == 1
     assert err.startswith("hearfelt: ")
     assert sentence in err
+
+
+@pytest.mark.parametrize("written", ["clips", "features"])
+def test_the_tables_of_clips_and_features_are_taken_wherever_they_lie(
+    here: Here, toy: Path, sound_model: Path, tmp_path: Path, written: str
+) -> None:
+    table, out = tmp_path / "listed.csv", tmp_path / "emotions.csv"
+    assert here(written, toy, "--out", table)[0] == 0
+    code, said, err = here("batch", table, "--out", out, "--model", sound_model, "--workers", 1)
+    assert (code, said) == (3, f"{out}: 96 rows for 96 sounds; 96 with an error\n")
+    assert err.endswith("hearfelt: paths in a table start at the table's folder; --root names another one\n")
+    code, said, _ = here("batch", table, "--root", toy, "--out", out, "--model", sound_model, "--workers", 1)
+    assert (code, said) == (0, f"{out}: 96 rows for 96 sounds\n")
+
+
+def test_a_table_without_paths_is_one_sentence(here: Here, sound_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "calls.csv").write_text("topic\nbilling\n")
+    code, said, err = here("batch", tmp_path / "calls.csv", "--out", tmp_path / "a.csv", "--model", sound_model)
+    assert (code, said, err.count("\n")) == (4, "", 1)
+    assert "it has topic, and path is needed" in err
 
 
 def test_a_terminal_sees_how_far_it_is(folder: Path, sound_model: Path) -> None:

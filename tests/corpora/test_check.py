@@ -175,6 +175,15 @@ def test_a_label_that_looks_misspelt_is_named(standins) -> None:
     assert "Labels outside the eight are left out of training: agnry, boredom." in check.remarks
 
 
+def test_a_part_behind_its_file_is_named_and_a_fault(standins) -> None:
+    root = standins("a", "b")
+    (root / "t.csv").write_text("path,emotion,start,end\na.wav,sad,0,0.11\nb.wav,sad,,9\na.wav,happy,1,2\n")
+    check = check_corpus(root)
+    assert (check.clips, check.faults) == (3, ("2 clips cannot be read",))
+    assert "a.wav#t=1,2: this part begins after the sound, which has 0.12 s" in check.unreadable["a.wav#t=1,2"]
+    assert "b.wav#t=0,9: the sound ends at 0.12 s" in check.unreadable["b.wav#t=0,9"]
+
+
 def test_rows_of_a_table_without_a_file_are_missing(standins) -> None:
     root = standins("a")
     (root / "t.csv").write_text("path,emotion\na.wav,sad\ngone.wav,sad\n")

@@ -114,9 +114,49 @@ def test_an_unknown_sex_is_left_open_and_said(standins) -> None:
 
 
 def test_a_given_table_without_the_columns_is_refused(standins) -> None:
-    path = table(standins("a"), "file,label\na.wav,sad\n")
-    with pytest.raises(CorpusError, match="no column path; it has file, label"):
+    path = table(standins("a"), "file,mood\na.wav,sad\n")
+    with pytest.raises(CorpusError, match=r"no column emotion \(label would do\); it has file, mood"):
         read_corpus(path)
+
+
+@pytest.mark.parametrize("columns", ["file;Label", "FileName;emotion", "Path;label"])
+@pytest.mark.parametrize("name", ["mine.csv", "mine.txt"])
+def test_a_table_in_the_folder_is_found_whatever_its_columns_are_called(standins, columns: str, name: str) -> None:
+    root = standins("a", "b")
+    table(root, f"{columns}\na.wav;sad\nb.wav;calm\n", name)
+    assert read_corpus(root, "folder").count("emotion") == {"calm": 1, "sad": 1}
+
+
+@pytest.mark.parametrize("column", ["clip", "source"])
+def test_a_table_that_hearfelt_wrote_is_read_when_it_is_given_and_never_looked_for(standins, column: str) -> None:
+    root = standins("sad/a", "sad/b")
+    path = table(root, f"{column},speaker,emotion\nsad/a.wav,folder/anna,calm\nsad/b.wav,folder/unknown,calm\n")
+    assert read_corpus(root).emotions == ("sad",)
+    given = read_corpus(path)
+    assert given.emotions == ("calm",)
+    assert [clip.speaker for clip in given] == ["folder/anna", "folder/unknown"]
+    assert not given[1].speaker_is_known
+
+
+def test_rows_with_times_are_parts_of_a_file_in_the_order_of_time(standins) -> None:
+    root = standins("a", "b")
+    path = table(root, "path,emotion,start,end\na.wav,sad,0.05,\na.wav,calm,,0.05\nb.wav,sad,,\n")
+    clips = read_corpus(path)
+    assert [(clip.name, clip.clip, clip.emotion) for clip in clips] == [
+        ("a.wav#t=0,0.05", "a.wav", "calm"),
+        ("a.wav#t=0.05", "a.wav", "sad"),
+        ("b.wav", "b.wav", "sad"),
+    ]
+    assert read_folder(path).reading.strangers == {}
+
+
+def test_one_part_with_two_labels_and_times_that_cannot_be_meant_are_refused_with_their_line(standins) -> None:
+    root = standins("a")
+    twice = table(root, "path,emotion,start\na.wav,sad,0.05\na.wav,calm,0.050\n")
+    with pytest.raises(CorpusError, match=r"line 3: a\.wav#t=0\.05 is calm.*, and in line 2 sad"):
+        read_corpus(twice)
+    with pytest.raises(CorpusError, match="line 2: a part from 2 to 1"):
+        read_corpus(table(root, "path,emotion,start,end\na.wav,sad,2,1\n"))
 
 
 def test_two_tables_are_one_too_many(standins) -> None:

@@ -33,6 +33,18 @@ def test_every_clip_is_answered_as_the_recognizer_answers_it(make_recognizer: Ma
         assert (row.label, row.speaker) == (clip.emotion, clip.speaker)
 
 
+def test_parts_of_a_recording_are_answered_each_under_its_own_name(
+    make_recognizer: Maker, clips: Clips, joined: Path
+) -> None:
+    recognizer = make_recognizer()
+    parts = read_corpora({"folder": joined})
+    answers = answer_clips(recognizer, parts[:5], fold=1)
+    wanted = answer_clips(recognizer, clips[:5], fold=1)
+    assert [row.probabilities for row in answers.rows] == [row.probabilities for row in wanted.rows]
+    assert [row.clip for row in answers.rows] == [part.name for part in parts[:5]]
+    assert len({row.clip for row in answers.rows}) == 5
+
+
 def test_probabilities_stand_in_the_order_of_the_labels_whatever_the_model_s(
     make_recognizer: Maker, clips: Clips
 ) -> None:

@@ -67,6 +67,23 @@ def test_a_change_is_made_to_the_part_that_is_measured(clips: Clips) -> None:
     assert len(np.unique(changed, axis=0)) == 5
 
 
+def test_parts_of_a_file_are_measured_as_if_they_had_been_cut_out_before(
+    toy: Path, joined: Path, tmp_path: Path
+) -> None:
+    cache = Cache(tmp_path / "cache.sqlite")
+    clips, parts = read_corpus(toy)[:12], read_corpus(joined)[:12]
+    wanted = features_of(clips, cache=NOWHERE)
+    np.testing.assert_array_equal(features_of(parts, cache=cache), wanted)
+    np.testing.assert_array_equal(features_of(parts, cache=cache), wanted)  # as they were remembered
+    write_features(parts, wanted, tmp_path / "features.csv")
+    with (tmp_path / "features.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["clip", "speaker", "emotion", "start_s", "end_s", *FEATURE_NAMES]
+    assert [row[:5] for row in rows] == [
+        ["all.wav", part.speaker, part.emotion, str(part.start_s), str(part.end_s)] for part in parts
+    ]
+
+
 def test_as_many_changes_as_clips_are_needed(clips: Clips) -> None:
     with pytest.raises(HearfeltError, match="2 augmentations for 12 clips"):
         features_of(clips, augmentations=[None, None], cache=NOWHERE)

@@ -61,6 +61,27 @@ def test_a_table_tells_who_speaks(own_folder: OwnFolder, beside: bool) -> None:
     assert gather(folder, speakers=table).clips.speakers == ("folder/anna", "folder/ben")
 
 
+def test_parts_of_one_recording_teach_what_their_clips_teach(toy: Path, joined: Path) -> None:
+    parts, clips = gather(joined), gather(toy)
+    assert parts.digests == clips.digests
+    assert parts.clips.count("emotion") == clips.clips.count("emotion")
+    assert [clip.speaker for clip in parts.clips] == [f"folder/{clip.speaker}" for clip in clips.clips]
+
+
+def test_a_table_tells_who_speaks_when_in_one_recording(joined: Path, tmp_path: Path) -> None:
+    labels, who = tmp_path / "mine.csv", tmp_path / "who.csv"
+    rows = [line.split(";") for line in (joined / "parts.csv").read_text().splitlines()[1:]]
+    shutil.copy(joined / "all.wav", tmp_path)
+    labels.write_text("file,start,end,label\n" + "".join(",".join(row[:4]) + "\n" for row in rows))
+    who.write_text(
+        "source,start_s,end_s,Speaker\n" + "".join(f"all.wav,{a},{b},{name[-2:]}\n" for _, a, b, _, name in rows)
+    )
+    clips = gather(labels, speakers=who).clips
+    assert [clip.speaker for clip in clips] == [f"folder/{row[4][-2:]}" for row in rows]
+    who.write_text("source,speaker\nall.wav,anna\n")
+    assert gather(labels, speakers=who).clips.speakers == ("folder/anna",)
+
+
 def test_a_table_that_leaves_somebody_out_is_refused(own_folder: OwnFolder) -> None:
     folder = own_folder()
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.wav"))]

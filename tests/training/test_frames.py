@@ -14,6 +14,7 @@ import torch
 
 from hearfelt.cache import Cache
 from hearfelt.clips import Clip, Clips
+from hearfelt.corpora.catalog import read_corpus
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.hearfelt import Whitening
@@ -54,6 +55,12 @@ def whitenings(encoders: Encoders, few: Clips, tmp_path_factory: pytest.TempPath
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache in which nothing is."""
     monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / "fresh"))
+
+
+def test_a_part_is_heard_as_if_it_had_been_cut_out_before(toy_clips: Clips, joined: Path) -> None:
+    for clip, part in zip(toy_clips[:4], read_corpus(joined)[:4], strict=True):
+        assert part.clip == "all.wav"
+        np.testing.assert_array_equal(hearing.samples_of(part), hearing.samples_of(clip))
 
 
 def told(encoders: Encoders, whitenings: Whitenings, wanted: Wanted) -> list[int]:

@@ -29,20 +29,25 @@ from hearfelt.batch.surroundings import SurroundingsError, is_of_surroundings, i
 from hearfelt.batch.tables import columns
 from hearfelt.batch.task import Task
 from hearfelt.errors import AudioError, HearfeltError
+from hearfelt.excerpts import Excerpt
 from hearfelt.inference.listening import moments_of
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.sound_warnings import SoundWarning
+from hearfelt.sources import name_of
 
 __all__ = ["Row", "answer", "main", "sound_at", "told"]
 
 Row = list[Any]
 
+_WHOLE: Final = (0.0, None)
 _WARNINGS: Final = -2  # their place in a row
 _EXAMPLE: Final = "synthetic-even.flac"  # of hearfelt's own: a worker that cannot answer it can answer nothing
 
 
-def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list[Row]:
+def answer(
+    recognizer: Recognizer, name: str, location: str, task: Task, *, part: tuple[float, float | None] = _WHOLE
+) -> list[Row]:
     """Answer one sound; whatever is wrong with it becomes a row that says so.
 
     Args:
@@ -50,6 +55,8 @@ def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list
         name: what the table calls the sound.
         location: path or address of the sound.
         task: what is wanted.
+        part: where the part that is meant begins and ends, in seconds; the times of moments count from the beginning of
+            the sound all the same.
 
     Returns:
         The rows of the table, each in the order of :func:`hearfelt.batch.tables.columns`. Of moments there may be
@@ -64,8 +71,9 @@ def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list
     opened = location
     try:
         with sound_at(location) as found:
-            opened = str(found) if isinstance(found, Path) else "sound"
-            sound = found if task.track is None else AudioTrack(found, task.track)
+            whole = found if task.track is None else AudioTrack(found, task.track)
+            sound = whole if part == _WHOLE else Excerpt(whole, *part)
+            opened = name_of(sound)
             if not task.timeline:
                 prediction = recognizer.recognize(sound)
                 return [[shown(name), *_facts(prediction), prediction.duration_s, _objects(prediction.warnings), None]]
@@ -73,7 +81,7 @@ def answer(recognizer: Recognizer, name: str, location: str, task: Task) -> list
                 with open_audio(sound, channel=channel) as reader:
                     begun = len(rows)
                     try:
-                        rows += _moments(recognizer, reader, shown(name), channel)
+                        rows += _moments(recognizer, reader, shown(name), channel, part[0])
                     finally:  # what is odd is known only now, also where the sound broke off
                         warnings = _objects(reader.warnings)
                         for row in rows[begun:]:
@@ -153,9 +161,12 @@ def _channels(sound: Sound, task: Task) -> Sequence[int | None]:
         return range(reader.channels)
 
 
-def _moments(recognizer: Recognizer, reader: AudioReader, name: str, channel: int | None) -> Iterator[Row]:
+def _moments(
+    recognizer: Recognizer, reader: AudioReader, name: str, channel: int | None, before_s: float
+) -> Iterator[Row]:
     for moment in moments_of(reader, recognizer.follower()):
-        yield [name, channel, moment.start_s, moment.end_s, *_facts(moment.prediction), moment.duration_s, None, None]
+        times = [round(before_s + moment.start_s, 6), round(before_s + moment.end_s, 6)]  # as they are written
+        yield [name, channel, *times, *_facts(moment.prediction), moment.duration_s, None, None]
 
 
 def main() -> None:
@@ -186,10 +197,10 @@ def _answered(recognizer: Recognizer, asked: list[Any] | None, task: Task) -> li
     if asked is None:  # whether anything can be answered
         with resources.as_file(resources.files("hearfelt.examples") / _EXAMPLE) as example:
             return answer(recognizer, _EXAMPLE, str(example), Task(task.model))
-    name, location, wrong = asked
+    name, location, wrong, start_s, end_s = asked
     if wrong is not None:  # it showed when it was listed
         return [_error_row(recognizer, name, wrong, task)]
-    return answer(recognizer, name, location, task)
+    return answer(recognizer, name, location, task, part=(start_s, end_s))
 
 
 def _listen(lines: queue.SimpleQueue[bytes]) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from hearfelt.batch.local import answer_here, usable_cores
-from hearfelt.batch.manifest import is_manifest, manifest_digest
 from hearfelt.batch.parts import (
     FINISHED,
     alone_in,
@@ -24,7 +23,17 @@ from hearfelt.batch.parts import (
     refuse_strangers,
     sweep,
 )
-from hearfelt.batch.places import absolute, is_folder, is_there, names_in, remove_place, same_as, shown, write_place
+from hearfelt.batch.places import (
+    absolute,
+    digest_of,
+    is_folder,
+    is_there,
+    names_in,
+    remove_place,
+    same_as,
+    shown,
+    write_place,
+)
 from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, fingerprint, read_parts, read_plan, write_parts, write_plan
 from hearfelt.batch.sources import Source, find_sources
 from hearfelt.batch.tables import columns, table_format, write_table
@@ -33,6 +42,7 @@ from hearfelt.batch.watching import Watcher
 from hearfelt.batch.workers import Turns, Worker
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
+from hearfelt.tables import is_table
 
 __all__ = ["Job", "Outcome", "run_job"]
 
@@ -44,12 +54,13 @@ class Job:
     """What is wanted; two jobs with the same values give the same table.
 
     Attributes:
-        inputs: files, folders, patterns, tables with a column ``source``, or addresses in a store.
+        inputs: files, folders, patterns, tables that name a sound in each row, or addresses in a store.
         out: the table, a path or an address that ends in ``.parquet``, ``.csv`` or ``.jsonl``.
         model: a name or a file; by default the shipped model.
         timeline: whether a row is a moment, and not a whole sound.
         channels: for moments: of all channels mixed, or of each.
         track: which audio track of each file is heard, counted from 0; by default the file's own choice.
+        root: where the paths in tables start; by default at each table's own folder.
     """
 
     inputs: tuple[str, ...]
@@ -58,6 +69,7 @@ class Job:
     timeline: bool = False
     channels: Channels = "mix"
     track: int | None = None
+    root: str | None = None
 
 
 @dataclass(frozen=True)
@@ -162,7 +174,7 @@ def _planned(job: Job, crew: _Crew, folder: str, watcher: Watcher) -> Plan:
         _refuse_another(job, plan.identity, identity)
         return plan
     first = crew.first()  # it loads the model while the sounds are listed
-    size = write_parts(folder, _unlike(job, find_sources(job.inputs, watcher.remark)), watcher.listed)
+    size = write_parts(folder, _unlike(job, find_sources(job.inputs, watcher.remark, root=job.root)), watcher.listed)
     if not size.sources:
         inputs = shown(", ".join(job.inputs))
         raise HearfeltError(f"{inputs}: no sound is there; WAV, FLAC, OGG or MP3 files are wanted")
@@ -200,7 +212,8 @@ def _identity(job: Job, task: Task) -> dict[str, Any]:
         "format": FORMAT,
         "hearfelt": version("hearfelt"),
         "inputs": inputs,
-        "tables": {place: manifest_digest(place) for place in inputs if is_manifest(place) and not _has_magic(place)},
+        "tables": {place: digest_of(place) for place in inputs if is_table(place) and not _has_magic(place)},
+        "root": None if job.root is None else absolute(job.root),
         "model": hashlib.sha256(Path(task.model).read_bytes()).hexdigest(),
         "timeline": job.timeline,
         "channels": job.channels if job.timeline else None,
@@ -212,6 +225,7 @@ _CHANGED: Final = {
     "hearfelt": "another version of hearfelt",
     "inputs": "other inputs",
     "tables": "another content of the table of sources",
+    "root": "another root of its paths",
     "model": "another model",
     "timeline": "the other kind of row",
     "channels": "another choice of channels",
@@ -243,14 +257,15 @@ def _answered(plan: Plan, crew: _Crew, folder: str, watcher: Watcher) -> int:
 
 def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
     counts = [0, 0]
+    has_times = plan.size.has_times and not plan.identity["timeline"]  # a moment has its own
 
     def rows() -> Iterator[list[Any]]:
-        for row in merged(folder, plan.size.sources):
+        for row in merged(folder, plan.size.sources, with_times=has_times):
             counts[0] += 1
             counts[1] += row[-1] is not None
             yield row
 
-    names = columns(plan.labels, timeline=plan.identity["timeline"])
+    names = columns(plan.labels, timeline=plan.identity["timeline"], parts=has_times)
     facts = {"hearfelt": plan.identity["hearfelt"], "model": plan.model, "model_sha256": plan.identity["model"]}
     with write_place(out) as file:
         write_table(rows(), names, file, form, facts=facts)

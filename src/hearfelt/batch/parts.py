@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import IO, Any, Final
@@ -165,12 +165,13 @@ def open_part(folder: str, part: Part) -> Iterator[PartFile]:
         yield PartFile(part, file)
 
 
-def merged(folder: str, sources: int) -> Iterator[list[Any]]:
+def merged(folder: str, sources: int, *, with_times: bool = False) -> Iterator[list[Any]]:
     """Read all parts of a job and give their rows in the order in which the sounds were listed.
 
     Args:
         folder: with the parts.
         sources: how many sounds there have to be.
+        with_times: whether rows have, behind the sound's name, where the part that was answered begins and ends.
 
     Raises:
         HearfeltError: if a sound is missing, twice or damaged.
@@ -179,14 +180,21 @@ def merged(folder: str, sources: int) -> Iterator[list[Any]]:
     for _, block in groupby(read_parts(folder), key=attrgetter("block")):
         with ExitStack() as stack:
             # Only the neighbours of one block have to be put in order, so few files are open at once.
-            lines = [_lines(folder, part.name, stack) for part in block]
+            parts = list(block)
+            lines = [_lines(folder, part.name, stack) for part in parts]
+            times = dict(chain.from_iterable(map(_times, parts))) if with_times else {}
             for place, rows in heapq.merge(*lines, key=itemgetter(0)):
                 if place != expected:
                     raise HearfeltError(f"{folder}: the answer of sound {expected + 1} is missing; --fresh begins anew")
                 expected += 1
-                yield from rows
+                yield from ([row[0], *times[place], *row[1:]] for row in rows) if with_times else rows
     if expected != sources:
         raise HearfeltError(f"{folder}: {expected:,} of {sources:,} answers are there; --fresh begins anew")
+
+
+def _times(part: Part) -> Iterator[tuple[int, tuple[float | None, float | None]]]:
+    for place, source in zip(part.places, part.sources, strict=True):
+        yield place, (source.start_s if source.is_part else None, source.end_s)
 
 
 def _lines(folder: str, name: str, stack: ExitStack) -> Iterator[list[Any]]:

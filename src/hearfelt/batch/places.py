@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from hearfelt.files import atomic_write, expand_home
 
 __all__ = [
     "absolute",
+    "digest_of",
     "is_folder",
     "is_there",
     "names_in",
@@ -156,6 +158,19 @@ def read_place(place: str) -> bytes:
     """
     with open_place(place) as file:
         return file.read()
+
+
+def digest_of(place: str) -> str:
+    """Name a file by its bytes: 64 hexadecimal digits.
+
+    Raises:
+        HearfeltError: if it is not there, or cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open_place(place) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def names_in(folder: str) -> set[str]:

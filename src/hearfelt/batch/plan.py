@@ -91,11 +91,13 @@ class Size:
         sources: how many sounds.
         parts: in how many parts.
         seconds: how much sound, guessed from the sizes of files.
+        has_times: whether some of the sounds are parts of longer ones.
     """
 
     sources: int
     parts: int
     seconds: float
+    has_times: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,11 +143,11 @@ def write_parts(folder: str, sources: Iterable[Source], listed: Callable[[int], 
     with temporary_disk():
         held = tempfile.TemporaryFile()  # noqa: SIM115 -- closed below
     with held as listing:
-        count, seconds = 0, 0.0
+        count, seconds, has_times = 0, 0.0, False
         for source in sources:
             with temporary_disk():
                 listing.write(json.dumps(list(asdict(source).values())).encode() + b"\n")
-            count, seconds = count + 1, seconds + source.seconds
+            count, seconds, has_times = count + 1, seconds + source.seconds, has_times or source.is_part
             if count % MOST_SOURCES == 0:
                 listed(count)
         if not count:
@@ -158,7 +160,7 @@ def write_parts(folder: str, sources: Iterable[Source], listed: Callable[[int], 
             for part in _divided(listing, count, seconds):
                 file.write(part.to_json().encode() + b"\n")
                 parts += 1
-    return Size(count, parts, round(seconds, 2))
+    return Size(count, parts, round(seconds, 2), has_times)
 
 
 def write_plan(folder: str, plan: Plan) -> None:

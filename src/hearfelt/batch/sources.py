@@ -6,20 +6,21 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
 from hearfelt.audio import AUDIO_SUFFIXES
 from hearfelt.batch import objects
 from hearfelt.batch.folders import entries
-from hearfelt.batch.manifest import is_manifest, read_manifest
 from hearfelt.batch.objects import Entry
 from hearfelt.batch.patterns import fitting, is_pattern
-from hearfelt.batch.places import absolute, shown
+from hearfelt.batch.places import absolute, open_place, shown
 from hearfelt.batch.surroundings import SurroundingsError
-from hearfelt.errors import HearfeltError
+from hearfelt.errors import CorpusError, HearfeltError
+from hearfelt.excerpts import time_fragment
 from hearfelt.files import expand_home
+from hearfelt.tables import Row, is_table, read_table
 
 __all__ = ["Source", "find_sources"]
 
@@ -33,30 +34,42 @@ UNKNOWN_S: Final = (
 
 @dataclass(frozen=True)
 class Source:
-    """One sound that is to be answered.
+    """One sound, or a part of one, that is to be answered.
 
     Attributes:
         name: what the table calls it.
         location: where it is, whatever folder the reader works in.
         seconds: how long it may be, guessed from its size.
         error: why it cannot even be asked for, where that is known already.
+        start_s: where the part begins.
+        end_s: where it ends; None for the end of the sound.
     """
 
     name: str
     location: str
     seconds: float = 0.0
     error: str | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether a part of the sound is meant."""
+        return self.start_s > 0 or self.end_s is not None
 
 
-def find_sources(inputs: Sequence[str], remark: Callable[[str], None] = lambda sentence: None) -> Iterator[Source]:
+def find_sources(
+    inputs: Sequence[str], remark: Callable[[str], None] = lambda sentence: None, *, root: str | None = None
+) -> Iterator[Source]:
     """List every sound that is meant, in the order of the inputs; those of a folder or pattern sorted by path.
 
     A sound that is named twice is listed once. Links to folders below a folder are not followed, nor by ``**``, so
     that no loop can catch the listing. What cannot be listed there becomes a source with an ``error``.
 
     Args:
-        inputs: files, folders, patterns, tables with a column ``source``, or addresses such as ``s3://calls/``.
+        inputs: files, folders, patterns, tables that :mod:`hearfelt.tables` reads, or addresses such as ``s3://calls/``.
         remark: gets a sentence about what was passed over.
+        root: where the paths in tables start; by default at each table's own folder.
 
     Yields:
         One source after another.
@@ -77,8 +90,9 @@ def find_sources(inputs: Sequence[str], remark: Callable[[str], None] = lambda s
     seen: set[bytes] = set()
     again, first = 0, ""
     for given in inputs:
-        for source in _of(given):
-            key = hashlib.blake2b(source.location.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        for source in _of(given, root):
+            what = f"{source.location}{time_fragment(source.start_s, source.end_s)}"
+            key = hashlib.blake2b(what.encode("utf-8", "surrogatepass"), digest_size=16).digest()
             if source.error is None and key in seen:
                 again, first = again + 1, first or source.name
                 continue
@@ -89,11 +103,11 @@ def find_sources(inputs: Sequence[str], remark: Callable[[str], None] = lambda s
         remark(f"{what} named more than once, such as {shown(first)}; each sound is answered once")
 
 
-def _of(given: str) -> Iterator[Source]:
+def _of(given: str, root: str | None) -> Iterator[Source]:
     if not given:
         raise HearfeltError("an empty input; a file, a folder, a pattern or a table of sources is wanted")
     if objects.is_url(given):
-        return _in_store(given)
+        return _in_store(given, root)
     location = absolute(given)
     name = given.removeprefix("file://")
     try:
@@ -106,10 +120,10 @@ def _of(given: str) -> Iterator[Source]:
         raise HearfeltError(f"{shown(name)!r}: no path can be like this ({error})") from None
     if stat.S_ISDIR(kind):
         return _below(name, location, entries)
-    return _listed(location) if is_manifest(location) else iter([_source(name, location, None)])
+    return _listed(location, root) if is_table(location) else iter([_source(name, location, None)])
 
 
-def _in_store(url: str) -> Iterator[Source]:
+def _in_store(url: str, root: str | None) -> Iterator[Source]:
     if is_pattern(url):
         found = objects.matches(url)
         if not found:
@@ -121,7 +135,7 @@ def _in_store(url: str) -> Iterator[Source]:
         raise HearfeltError(f"{url}: there is nothing at this address; check it")
     if entry.is_folder:
         return _below(url, url, lambda folder: objects.within(folder))
-    return _listed(url) if is_manifest(url) else iter([_source(url, url, entry.size)])
+    return _listed(url, root) if is_table(url) else iter([_source(url, url, entry.size)])
 
 
 def _nothing(name: str) -> Iterator[Source]:
@@ -152,18 +166,33 @@ def _all_in(name: str, location: str) -> Iterator[Source]:
         yield Source(name, location, error=str(error))
 
 
-def _listed(table: str) -> Iterator[Source]:
-    """Give the sources of a table; a relative path means one beside the table."""
-    beside = table.rpartition("/")[0] if objects.is_url(table) else os.path.dirname(table)  # noqa: PTH120
-    for row, name in enumerate(read_manifest(table), start=2):
-        if not name.strip():
-            yield Source(name, f"{table}#{row}", error=f"row {row} of {shown(table)}: no sound is named there")
-        elif objects.is_url(name):
-            yield Source(name, name, UNKNOWN_S)
-        elif objects.is_url(beside):
-            yield Source(name, f"{beside}/{name}", UNKNOWN_S)
-        else:
-            yield _source(name, absolute(os.path.join(beside, expand_home(name))), None)  # noqa: PTH118
+def _listed(table: str, root: str | None) -> Iterator[Source]:
+    """Give the sources of a table; a relative path starts at the root, or else at the table's folder."""
+    if root is not None:
+        start = absolute(root)
+    else:
+        start = table.rpartition("/")[0] if objects.is_url(table) else os.path.dirname(table)  # noqa: PTH120
+    with open_place(table) as file:
+        for row in read_table(file, name=table, needs=("path",), only=("path", "start_s", "end_s")):
+            try:
+                yield _in_row(row, start)
+            except CorpusError as error:
+                yield Source(row["path"], row.where, error=str(error))
+
+
+def _in_row(row: Row, start: str) -> Source:
+    name, path = row["path"], row.path_in(start)
+    if not path:
+        raise row.refuse("no sound is named there")
+    start_s, end_s = row.part
+    if objects.is_url(path):
+        source = Source(name, path, UNKNOWN_S)
+    elif objects.is_url(start):
+        source = Source(name, f"{start.rstrip('/')}/{path}", UNKNOWN_S)
+    else:
+        source = _source(name, absolute(os.path.join(start, expand_home(path))), None)  # noqa: PTH118
+    seconds = max(0.0, source.seconds - start_s) if end_s is None else end_s - start_s
+    return replace(source, seconds=round(seconds, 2), start_s=start_s, end_s=end_s)
 
 
 def _below(name: str, location: str, within: Callable[[str], list[Entry]]) -> Iterator[Source]:

@@ -19,12 +19,13 @@ _ROWS: Final = 16_384  # of Parquet, that are in memory at once
 _TEXTS: Final = frozenset(("source", "emotion", "model", "warnings", "error"))
 
 
-def columns(labels: Sequence[str], *, timeline: bool) -> list[str]:
+def columns(labels: Sequence[str], *, timeline: bool, parts: bool = False) -> list[str]:
     """Name the columns; a label that is called as another column is written ``p_label``.
 
     Args:
         labels: the model's emotions, in its order.
         timeline: whether a row is a moment of a sound.
+        parts: whether some rows are of parts of sounds.
 
     Example:
         >>> columns(["calm", "sad"], timeline=False)
@@ -32,7 +33,7 @@ def columns(labels: Sequence[str], *, timeline: bool) -> list[str]:
         >>> columns(["calm", "sad"], timeline=True)[:5]
         ['source', 'channel', 'start_s', 'end_s', 'emotion']
     """
-    where = ["channel", "start_s", "end_s"] if timeline else []
+    where = ["channel", "start_s", "end_s"] if timeline else ["start_s", "end_s"] if parts else []
     answer = ["emotion", "confidence", *label_columns(labels), "unsure", "model", "duration_s"]
     return ["source", *where, *answer, "warnings", "error"]
 

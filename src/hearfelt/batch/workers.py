@@ -196,7 +196,7 @@ class Worker:
         return self._about
 
     def _give(self, source: Source) -> None:
-        self._write(json.dumps([source.name, source.location, source.error]))
+        self._write(json.dumps([source.name, source.location, source.error, source.start_s, source.end_s]))
 
     def _write(self, line: str) -> None:
         if self._process.stdin is not None:

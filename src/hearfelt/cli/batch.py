@@ -13,7 +13,7 @@ import typer
 from hearfelt.cli.options import ModelOption, RayOption, TrackOption, examples
 
 if TYPE_CHECKING:
-    from hearfelt.batch.job import Outcome
+    from hearfelt.batch.job import Job, Outcome
     from hearfelt.batch.watching import Watcher
 
 __all__ = ["add_to"]
@@ -28,7 +28,8 @@ def add_to(app: typer.Typer) -> None:
         epilog=examples(
             "hearfelt batch recordings/ --out emotions.csv",
             "hearfelt batch 'calls/*/*.wav' --out emotions.parquet",
-            "hearfelt batch calls.csv --out emotions.jsonl        # its column source",
+            "hearfelt batch calls.csv --out emotions.jsonl        # a sound in each row",
+            "hearfelt batch clips.csv --root ~/ravdess --out emotions.csv",
             "hearfelt batch recordings/ --out moments.csv --timeline",
             "hearfelt batch s3://calls/ --out s3://answers/emotions.parquet",
             "hearfelt batch s3://calls/ --out s3://answers/emotions.parquet --ray auto",
@@ -41,8 +42,8 @@ def _batch(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Sound files, folders, patterns in quotes, tables (.csv, .parquet) with a column source, or addresses"
-            " such as s3://calls/.",
+            help="Sound files, folders, patterns in quotes, tables (.csv, .tsv, .txt, .parquet) with a column path,"
+            " file, clip or source, or addresses such as s3://calls/.",
         ),
     ],
     out: Annotated[
@@ -60,6 +61,12 @@ def _batch(
         typer.Option("--channels", help="With --timeline: all channels mixed, or each by itself."),
     ] = "mix",
     track: TrackOption = None,
+    root: Annotated[
+        str | None,
+        typer.Option(
+            "--root", metavar="DIR", help="Where paths in tables start.", show_default="each table's own folder"
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", "-w", min=1, help="How many processes work.", show_default="one for each core"),
@@ -74,23 +81,28 @@ def _batch(
     Interrupted in any way, the same command goes on where it stopped. Until the table
     is whole, what is done lies beside it in a folder that ends in .parts.
 
+    Columns start and end of a table, in seconds, cut parts out of sounds.
     A file that cannot be answered is a row with an error; the exit code is 3 only if
     no file could be answered. Columns: source, emotion, confidence, a probability for
-    each emotion, unsure, model, duration_s, warnings, error; --timeline adds channel, start_s, end_s.
+    each emotion, unsure, model, duration_s, warnings, error; parts of sounds add start_s,
+    end_s, and --timeline channel, start_s, end_s.
     """
     from hearfelt.batch.job import Job, run_job
 
-    job = Job(tuple(inputs), out, model, timeline, channels, track)
+    job = Job(tuple(inputs), out, model, timeline, channels, track, root)
     try:
         with _watching() as watcher:
             outcome = run_job(job, workers=workers, ray=ray, fresh=fresh, watcher=watcher)
     except KeyboardInterrupt:
         _say("what is done stays, and the same command goes on with it")
         raise
-    _report(out, outcome)
+    _report(job, outcome)
 
 
-def _report(out: str, outcome: Outcome) -> None:
+def _report(job: Job, outcome: Outcome) -> None:
+    from hearfelt.tables import is_table
+
+    out = job.out
     if outcome.rows is None or outcome.failed is None:
         typer.echo(f"{out}: was complete already; run it again to answer everything anew")
         return
@@ -100,6 +112,8 @@ def _report(out: str, outcome: Outcome) -> None:
     sounds = "1 sound" if outcome.sources == 1 else f"{outcome.sources:,} sounds"
     typer.echo(f"{out}: {rows} for {sounds}{before}{failed}")
     if outcome.failed == outcome.rows:
+        if any(map(is_table, job.inputs)) and job.root is None:
+            _say("paths in a table start at the table's folder; --root names another one")
         from hearfelt.errors import AudioError, exit_code
 
         raise typer.Exit(exit_code(AudioError()))

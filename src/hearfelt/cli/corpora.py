@@ -17,7 +17,7 @@ __all__ = ["add_to"]
 
 FolderArgument = Annotated[
     Path,
-    typer.Argument(metavar="PATH", help="The folder of a corpus, or a CSV or TSV table.", callback=expanded),
+    typer.Argument(metavar="PATH", help="The folder of a corpus, or a table.", callback=expanded),
 ]
 
 
@@ -111,14 +111,15 @@ def _clips(
     out; hearfelt corpora check names them.
     """
     from hearfelt.cli.output import print_csv_row
-    from hearfelt.clips import COLUMNS
+    from hearfelt.clips import clip_columns
     from hearfelt.corpora.catalog import read_corpus
 
     clips = read_corpus(path, name, remark=remark)
     if out is None:
-        print_csv_row(COLUMNS)
+        columns = clip_columns(clips)
+        print_csv_row(columns)
         for clip in clips:
-            print_csv_row(getattr(clip, column) for column in COLUMNS)
+            print_csv_row(getattr(clip, column) for column in columns)
     else:
         clips.write(out)
         typer.echo(f"{out}: {len(clips):,} clips of {len(clips.speakers):,} speakers")

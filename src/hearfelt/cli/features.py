@@ -66,4 +66,6 @@ def _remark(clips: Clips, measured: Measured) -> None:
     for error in measured.errors.values():
         typer.echo(f"hearfelt: {error}", err=True)
     for place in measured.silent:
-        typer.echo(f"hearfelt: {clips[place].path}: silent where it is measured; its row is kept", err=True)
+        typer.echo(
+            f"hearfelt: {clips[place].root / clips[place].name}: silent where it is measured; its row is kept", err=True
+        )

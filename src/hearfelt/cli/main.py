@@ -39,7 +39,7 @@ EXIT_CODE_MEANINGS: Final[dict[int, str]] = {
     1: "something else went wrong; the message says what",
     2: "wrong usage: an unknown command or option",
     3: "a sound cannot be read, or nothing can be heard in it",
-    4: "a corpus, or a split of it, from which no honest answer can come",
+    4: "a corpus, a table of recordings, or a split, from which no honest answer can come",
     5: "a recipe with an unknown key or an impossible value",
     6: "a model file that is missing or damaged",
     7: "an optional package is missing; the message names the extra to install",

@@ -20,11 +20,11 @@ from hearfelt.corpora.folder import FOLDER, folder_at, has_layout
 from hearfelt.corpora.nemo import NEMO
 from hearfelt.corpora.ravdess import RAVDESS
 from hearfelt.corpora.savee import SAVEE
-from hearfelt.corpora.tables import TABLE_SUFFIXES
 from hearfelt.corpora.tess import TESS
 from hearfelt.corpora.toy import TOY
 from hearfelt.errors import AudioError, CorpusError
 from hearfelt.files import path_given
+from hearfelt.tables import is_table
 
 __all__ = ["FORMS", "FolderReading", "form_called", "identify", "read_corpora", "read_corpus", "read_folder"]
 
@@ -185,9 +185,9 @@ def _sound_in(root: Path) -> tuple[str, ...]:
     if not root.exists():
         raise CorpusError(f"{root}: there is nothing here; give the folder of a corpus")
     if root.is_file():
-        if root.suffix.casefold() not in TABLE_SUFFIXES:
+        if not is_table(root.name):
             what = "a zip; unpack it first, and" if root.suffix.casefold() == ".zip" else "one file;"
-            raise CorpusError(f"{root}: this is {what} give the folder of a corpus, or a CSV or TSV table")
+            raise CorpusError(f"{root}: this is {what} give the folder of a corpus, or a table (.csv, .tsv, .txt)")
         # What the table names may lie elsewhere, so no sound beside it is no fault.
         return tuple(path.relative_to(root.parent).as_posix() for path in audio_files(root.parent))
     try:

@@ -14,7 +14,7 @@ from typing import Final
 
 from hearfelt.clips import Clip
 from hearfelt.corpora.base import Form, Published, Reading, read_names
-from hearfelt.corpora.tables import read_table
+from hearfelt.tables import read_table
 
 __all__ = ["CREMAD"]
 
@@ -81,7 +81,7 @@ def _demographics(root: Path) -> Mapping[str, Mapping[str, str]]:
     for folder in (root, root.parent):
         path = folder / _DEMOGRAPHICS
         if path.is_file():
-            return {row["actorid"]: row for _, row in read_table(path, needs=("actorid", "age", "sex"))}
+            return {row["actorid"]: row.fields for row in read_table(path, needs=("actorid", "age", "sex"))}
     return {}
 
 

@@ -2,16 +2,18 @@
 
 Where folders lie within each other, :mod:`hearfelt.corpora.label_folders` finds those that are the labels.
 
-A table is CSV or TSV with the columns ``path, emotion`` and, if known, ``speaker, sex, language``; paths start at
-the table's folder. Without a table the speakers are unknown: a folder inside an emotion's folder may be a person,
-a day or a microphone, and a split by speaker that rests on a guess would be worth nothing.
+A table, as :mod:`hearfelt.tables` reads it, has the columns ``path, emotion`` and, if known, ``speaker``, ``sex`` and
+``language``; ``start_s`` and ``end_s`` cut a part out of a file. Paths start at the table's folder. Without a table the
+speakers are unknown: a folder inside an emotion's folder may be a person, a day or a microphone, and a split by speaker
+that rests on a guess would be worth nothing.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -21,13 +23,15 @@ from hearfelt.audio import AUDIO_SUFFIXES
 from hearfelt.clips import Clip, unknown_speaker
 from hearfelt.corpora.base import Form, Reading
 from hearfelt.corpora.label_folders import label_level
-from hearfelt.corpora.tables import TABLE_SUFFIXES, columns_of, read_table
 from hearfelt.emotions import EMOTIONS, emotion_called
-from hearfelt.errors import CorpusError
+from hearfelt.errors import CorpusError, ExtraMissingError
+from hearfelt.excerpts import time_fragment
+from hearfelt.tables import Row, columns_of, is_table, read_table, written_columns
 
 __all__ = ["FOLDER", "folder_at", "has_layout", "meant_by", "table_in"]
 
 _NEEDS: Final = ("path", "emotion")
+_OWN: Final = frozenset(("clip", "source"))  # what hearfelt calls the paths in tables of clips, features and answers
 _SEXES: Final = {
     **dict.fromkeys(("f", "female", "w", "woman"), "female"),
     **dict.fromkeys(("m", "male", "man"), "male"),
@@ -70,6 +74,8 @@ def _denies(word: str) -> bool:
 def table_in(root: Path) -> Path | None:
     """Find the table that says what is in a folder: the one with the columns ``path`` and ``emotion``.
 
+    One that calls paths ``clip`` or ``source`` is not looked for: hearfelt wrote it, and its emotions may be answers.
+
     Args:
         root: the folder, or the table itself.
 
@@ -78,8 +84,8 @@ def table_in(root: Path) -> Path | None:
     """
     if root.is_file():
         return root
-    tables = [path for path in sorted(root.iterdir()) if path.suffix.casefold() in TABLE_SUFFIXES]
-    fitting = [path for path in tables if set(_NEEDS) <= _columns(path)]
+    tables = [path for path in sorted(root.iterdir()) if is_table(path.name)]
+    fitting = [path for path in tables if _says_what_is_in_it(path)]
     if len(fitting) > 1:
         names = ", ".join(path.name for path in fitting)
         raise CorpusError(f"{root}: several tables could say what is in it ({names}); give one of them as the path")
@@ -91,11 +97,12 @@ def has_layout(root: Path, names: Iterable[str]) -> bool:
     return table_in(root) is not None or all("/" in name for name in names)
 
 
-def _columns(path: Path) -> set[str]:
+def _says_what_is_in_it(path: Path) -> bool:
     try:
-        return set(columns_of(path))
-    except CorpusError:
-        return set()  # some other table, which is no text
+        called = written_columns(columns_of(path))
+    except (CorpusError, ExtraMissingError):
+        return False  # some other table, which is no text
+    return set(_NEEDS) <= called.keys() and called["path"] not in _OWN
 
 
 def folder_at(level: int) -> Form:
@@ -146,71 +153,66 @@ def _labelled(root: Path, names: Sequence[str], labels: Mapping[tuple[str, ...],
     return Reading(tuple(clips), strangers=strangers)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One line of a table, for messages that name it."""
-
-    table: Path
-    line: int
-    fields: Mapping[str, str]
-
-    def refuse(self, fault: str) -> CorpusError:
-        return CorpusError(f"{self.table}, line {self.line}: {fault}")
-
-
 def _by_table(table: Path, names: Iterable[str]) -> Reading:
     root = table.parent
     clips: dict[str, Clip] = {}
-    lines: dict[str, int] = {}
+    first_in: dict[str, str] = {}
     odd: dict[str, str] = {}
     missing: list[str] = []
-    for line, fields in read_table(table, needs=_NEEDS):
-        row = _Row(table, line, fields)
-        name = _name_of(row, root)
-        clip = _clip_of(row, root, name)
+    for row in read_table(table, needs=_NEEDS):
+        clip = _clip_of(row, root)
+        name = clip.name
         if name in clips:
             if _told(clips[name]) != _told(clip):
-                raise row.refuse(f"{name} is {_told(clip)}, and in line {lines[name]} {_told(clips[name])}")
+                raise row.refuse(f"{name} is {_told(clip)}, and in {first_in[name]} {_told(clips[name])}")
         elif clip.path.is_file():
-            clips[name], lines[name] = clip, line
-            if fields.get("sex") and not clip.sex:
-                odd[name] = f"sex {fields['sex']} is read as unknown; female and male are known"
+            clips[name], first_in[name] = clip, row.where.removeprefix(f"{table}, ")
+            if row["sex"] and not clip.sex:
+                odd[name] = f"sex {row['sex']} is read as unknown; female and male are known"
         else:
-            missing.append(f"{table.name}, line {line}: there is no {name}")
+            missing.append(f"{row.where.removeprefix(f'{root}{os.sep}')}: there is no {clip.clip}")
     if not clips and not missing:
         raise CorpusError(f"{table}: no rows; a row for each sound file is needed")
-    strangers = dict.fromkeys((name for name in names if name not in clips), f"not in {table.name}")
-    in_order = tuple(clips[name] for name in sorted(clips))
+    used = {clip.clip for clip in clips.values()}
+    strangers = dict.fromkeys((name for name in names if name not in used), f"not in {table.name}")
+    in_order = tuple(sorted(clips.values(), key=lambda clip: (clip.clip, clip.start_s, clip.name)))
     return Reading(in_order, strangers=strangers, odd=odd, missing=tuple(missing))
 
 
-def _name_of(row: _Row, root: Path) -> str:
+def _file_of(row: Row, root: Path) -> str:
     """Read the path, below the table's folder where it can be, with ``/`` on every system."""
-    written = row.fields["path"]
-    if not written:
+    if not row["path"]:
         raise row.refuse("no path; each row needs the path of a sound file")
-    path = Path(written if (root / written).exists() else written.replace("\\", "/"))
+    path = Path(row.path_in(str(root)))
     if path.suffix.casefold() not in AUDIO_SUFFIXES:
-        raise row.refuse(f"{written} does not end like a sound file (.wav, .flac, .mp3, .opus …)")
+        raise row.refuse(f"{row['path']} does not end like a sound file (.wav, .flac, .mp3, .opus …)")
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
-def _clip_of(row: _Row, root: Path, name: str) -> Clip:
-    fields = row.fields
-    if not fields["emotion"]:
+def _clip_of(row: Row, root: Path) -> Clip:
+    name, (start_s, end_s) = _file_of(row, root), row.part
+    if not row["emotion"]:
         raise row.refuse(f"{name} has no emotion; each row needs one")
-    speaker = fields.get("speaker", "")
-    known = {*_NEEDS, "speaker", "sex", "language"}
+    known = {*_NEEDS, "speaker", "sex", "language", "start_s", "end_s"}
     return Clip(
         corpus="folder",
         root=root,
-        name=name,
-        speaker=f"folder/{speaker}" if speaker else unknown_speaker("folder"),
-        emotion=emotion_called(fields["emotion"]),
-        sex=_SEXES.get(fields.get("sex", "").casefold(), ""),
-        language=fields.get("language", "").casefold(),
-        extra={column: value for column, value in fields.items() if value and column not in known},
+        name=f"{name}{time_fragment(start_s, end_s)}",
+        speaker=_speaker_of(row),
+        emotion=emotion_called(row["emotion"]),
+        sex=_SEXES.get(row["sex"].casefold(), ""),
+        language=row["language"].casefold(),
+        extra={column: value for column, value in row.fields.items() if value and column not in known},
+        start_s=start_s,
+        end_s=end_s,
     )
+
+
+def _speaker_of(row: Row) -> str:
+    """Name the speaker with the corpus before it; tables that hearfelt wrote have done so already."""
+    speaker = row["speaker"].removeprefix("folder/")
+    is_unknown = speaker.rpartition("/")[2] in ("", "unknown")
+    return unknown_speaker("folder") if is_unknown else f"folder/{speaker}"
 
 
 def _told(clip: Clip) -> str:
@@ -219,7 +221,7 @@ def _told(clip: Clip) -> str:
 
 FOLDER: Final = Form(
     name="folder",
-    title="your own: a folder for each emotion, or a CSV or TSV table with path, emotion",
+    title="your own: a folder for each emotion, or a table with path, emotion",
     licence="yours",
     url="",
     language="",

@@ -133,9 +133,9 @@ def hear(
         progress: called with the number of files just heard.
     """
     copies, strangers = others
-    names = [*(clip.name for clip in clips), *copies, *strangers]
-    facts = survey([root / name for name in names], progress=progress)
-    return Heard({name: facts[root / name] for name in names}, {clip.name: clip for clip in clips}, copies)
+    sounds = {clip.name: clip.sound for clip in clips} | {name: root / name for name in (*copies, *strangers)}
+    facts = survey(sounds.values(), progress=progress)
+    return Heard({name: facts[sound] for name, sound in sounds.items()}, {clip.name: clip for clip in clips}, copies)
 
 
 def _names(clips: Sequence[Clip]) -> frozenset[str]:

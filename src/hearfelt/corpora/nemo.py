@@ -13,7 +13,7 @@ from typing import Final
 
 from hearfelt.clips import Clip
 from hearfelt.corpora.base import Form, Published, Reading, read_names, stem_of
-from hearfelt.corpora.tables import read_table
+from hearfelt.tables import read_table
 
 __all__ = ["NEMO"]
 
@@ -70,7 +70,7 @@ def _rows(root: Path) -> Mapping[str, Mapping[str, str]]:
     for folder in (root, root.parent):
         path = folder / _TABLE
         if path.is_file():
-            return {stem_of(row["file_id"]): row for _, row in read_table(path, needs=("file_id", "emotion"))}
+            return {stem_of(row["file_id"]): row.fields for row in read_table(path, needs=("file_id", "emotion"))}
     return {}
 
 

@@ -76,7 +76,7 @@ class Script:
         parts: list[Samples] = []
         turns, levels_db, length = [], [], 0
         for clip, pause_s in zip(self.clips, (*self.pauses_s, 0.0), strict=True):
-            audio = read_audio(clip.path, strict=True)
+            audio = read_audio(clip.sound, strict=True)
             samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
             start, end = speech_within(samples, name=clip.name)
             turns.append(Turn(clip, length / RATE_HZ, (length + start) / RATE_HZ, (length + end) / RATE_HZ))

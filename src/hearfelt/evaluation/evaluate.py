@@ -69,7 +69,7 @@ def answer_clips(
 
     def answer(clip: Clip) -> Row | Unanswered:
         try:
-            probabilities = recognizer.recognize(clip.path).probabilities
+            probabilities = recognizer.recognize(clip.sound).probabilities
         except AudioError as error:
             return Unanswered(clip.name, clip.speaker, str(error))
         shares = tuple(float(probabilities[emotion]) for emotion in emotions)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hearfelt.audio import read_audio
 from hearfelt.augment import Augmentation
 from hearfelt.errors import AudioError
+from hearfelt.excerpts import Excerpt
 from hearfelt.features.classic import RATE_HZ, classic_features, measured_part
 from hearfelt.processes import in_processes, processes_for
 
@@ -23,14 +24,14 @@ _SOUNDS_A_PROCESS: Final = 150  # starting a process takes as long as measuring 
 
 @dataclass(frozen=True)
 class Task:
-    """One file, and the sounds to measure of it.
+    """One file or a part of one, and the sounds to measure of it.
 
     Attributes:
-        path: the file.
+        source: the file or the part.
         changes: one for each sound; ``None`` is the clip as it is.
     """
 
-    path: Path
+    source: Path | Excerpt
     changes: tuple[Augmentation | None, ...]
 
 
@@ -44,7 +45,7 @@ def measure_file(task: Task) -> NDArray[np.float32] | AudioError:
         Features, ``(changes, 162)``, or the error of a file that cannot be measured.
     """
     try:
-        audio = read_audio(task.path, strict=True)
+        audio = read_audio(task.source, strict=True)
         part = measured_part(audio.samples, audio.rate_hz)
         changed = (part if change is None else change.apply(part, RATE_HZ) for change in task.changes)
         return np.stack([classic_features(sound, RATE_HZ, window=None) for sound in changed])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearfelt.augment import Augmentation
-from hearfelt.cache import Cache, default_cache, file_digest
-from hearfelt.clips import Clip
+from hearfelt.cache import Cache, default_cache, sound_digests
+from hearfelt.clips import PART_COLUMNS, Clip
 from hearfelt.errors import AudioError, HearfeltError, require
+from hearfelt.excerpts import Excerpt
 from hearfelt.features.classic import FEATURE_NAMES, GROUPS
 from hearfelt.features.pool import Task, measure_files
 from hearfelt.files import atomic_write
@@ -24,6 +24,7 @@ from hearfelt.files import atomic_write
 __all__ = ["SILENT_RMS", "TABLE_COLUMNS", "Measured", "features_of", "measure", "refuse_other_tables", "write_features"]
 
 TABLE_COLUMNS: Final = ("clip", "speaker", "emotion", *FEATURE_NAMES)
+_FACTS: Final = len(TABLE_COLUMNS) - len(FEATURE_NAMES)
 SILENT_RMS: Final = 1e-4  # -80 dB: three steps of 16-bit sound
 
 _VERSION: Final = 1  # of what is remembered; raised when a feature changes
@@ -78,7 +79,7 @@ def measure(
         raise HearfeltError(f"{len(changes)} augmentations for {len(clips)} clips; one for each clip is needed")
     cache = default_cache() if cache is None else cache
     tell = progress or (lambda _: None)
-    keys = _keys([clip.path for clip in clips], changes) if cache.path else [""] * len(clips)
+    keys = _keys([clip.sound for clip in clips], changes) if cache.path else [""] * len(clips)
     features = np.zeros((len(clips), len(FEATURE_NAMES)), dtype=np.float32)
     kept = cache.get_many(key for key in keys if key)
     known = [place for place, key in enumerate(keys) if len(kept.get(key, b"")) == features[:1].nbytes]
@@ -87,8 +88,8 @@ def measure(
     tell(len(known))
     remembered = set(known)
     unknown = [place for place in range(len(clips)) if place not in remembered]
-    batches = [list(batch) for _, batch in groupby(unknown, key=lambda place: clips[place].path)]
-    tasks = [Task(clips[batch[0]].path, tuple(changes[place] for place in batch)) for batch in batches]
+    batches = [list(batch) for _, batch in groupby(unknown, key=lambda place: clips[place].sound)]
+    tasks = [Task(clips[batch[0]].sound, tuple(changes[place] for place in batch)) for batch in batches]
     errors: dict[int, AudioError] = {}
     fresh: dict[str, bytes] = {}
     try:
@@ -129,22 +130,13 @@ def features_of(
     return measured.features
 
 
-def _keys(paths: Sequence[Path], changes: Sequence[Augmentation | None]) -> list[str]:
-    """Name each sound by the file's content and the change; no name for a file that cannot be opened."""
-    different = list(dict.fromkeys(paths))
-    with ThreadPoolExecutor() as pool:  # hashing leaves the interpreter free
-        digests = dict(zip(different, pool.map(_digest, different), strict=True))
+def _keys(sounds: Sequence[Path | Excerpt], changes: Sequence[Augmentation | None]) -> list[str]:
+    """Name each sound by its content and the change; no name for a file that cannot be opened."""
+    digests = sound_digests(sounds)
     return [
-        f"classic:{_VERSION}:{digests[path]}:{change!r}" if digests[path] else ""
-        for path, change in zip(paths, changes, strict=True)
+        digests[sound] and f"classic:{_VERSION}:{digests[sound]}:{change!r}"
+        for sound, change in zip(sounds, changes, strict=True)
     ]
-
-
-def _digest(path: Path) -> str:
-    try:
-        return file_digest(path)
-    except OSError:
-        return ""  # the error is told when the file is read
 
 
 def refuse_other_tables(path: Path) -> None:
@@ -166,7 +158,8 @@ def refuse_other_tables(path: Path) -> None:
 def write_features(clips: Iterable[Clip], features: NDArray[np.float32], path: Path) -> None:
     """Write a table: ``clip, speaker, emotion``, then the 162 features, and nothing else.
 
-    Both forms keep every digit: read back, the numbers are the same.
+    If some clips are parts of files, ``start_s, end_s`` stand before the features, the latter empty for the end of the
+    file. Both forms keep every digit: read back, the numbers are the same.
 
     Args:
         clips: one for each row.
@@ -178,16 +171,19 @@ def write_features(clips: Iterable[Clip], features: NDArray[np.float32], path: P
         ExtraMissingError: if Parquet is wanted and pyarrow is not installed.
     """
     refuse_other_tables(path)
-    names = [(clip.name, clip.speaker, clip.emotion) for clip in clips]
+    clips = list(clips)
+    parts = PART_COLUMNS if any(clip.is_part for clip in clips) else ()
+    titles = (*TABLE_COLUMNS[:_FACTS], *parts, *FEATURE_NAMES)
+    known = [[getattr(clip, title) for title in titles[: _FACTS + len(parts)]] for clip in clips]
     if path.suffix.casefold() == ".csv":
         with atomic_write(path) as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(TABLE_COLUMNS)
+            writer.writerow(titles)
             # numpy writes as few digits as tell one single-precision number from the next
-            writer.writerows((*name, *row.astype(str)) for name, row in zip(names, features, strict=True))
+            writer.writerows((*facts, *row.astype(str)) for facts, row in zip(known, features, strict=True))
         return
-    columns = [list(column) for column in zip(*names, strict=True)] or [[], [], []]
+    columns = [list(column) for column in zip(*known, strict=True)] or [[] for _ in range(_FACTS)]
     pyarrow, parquet = require("pyarrow", "parquet"), require("pyarrow.parquet", "parquet")
-    table = pyarrow.table(dict(zip(TABLE_COLUMNS, [*columns, *features.T], strict=True)))
+    table = pyarrow.table(dict(zip(titles, [*columns, *features.T], strict=True)))
     with atomic_write(path, "wb") as file:
         parquet.write_table(table, file)

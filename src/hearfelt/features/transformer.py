@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hearfelt.audio import Audio
 from hearfelt.clips import Clip
 from hearfelt.errors import AudioError, HearfeltError, require
+from hearfelt.excerpts import Excerpt
 from hearfelt.features.classic import FEATURE_NAMES, classic_features
 from hearfelt.features.pool import Task, measure_files
 
@@ -55,7 +56,7 @@ class ClassicFeatures:
         sounds = list(sounds)
         features = np.zeros((len(sounds), len(FEATURE_NAMES)), dtype=np.float32)
         files = [place for place, sound in enumerate(sounds) if not isinstance(sound, Audio)]
-        tasks = [Task(_path_of(sounds[place]), (None,)) for place in files]
+        tasks = [Task(_source_of(sounds[place]), (None,)) for place in files]
         for place, answer in zip(files, measure_files(tasks, self.processes), strict=True):
             if isinstance(answer, AudioError):
                 raise answer
@@ -104,9 +105,9 @@ class ClassicFeatures:
         )
 
 
-def _path_of(sound: object) -> Path:
+def _source_of(sound: object) -> Path | Excerpt:
     if isinstance(sound, Clip):
-        return sound.path
+        return sound.sound
     if isinstance(sound, str | Path):
         return Path(sound)
     raise AudioError(f"a sound is a path, a Clip or an Audio, not {type(sound).__name__}")

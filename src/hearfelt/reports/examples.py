@@ -13,6 +13,7 @@ import soundfile
 
 from hearfelt.audio import Audio, read_audio, resample
 from hearfelt.clips import Clip, Clips
+from hearfelt.excerpts import Excerpt
 from hearfelt.survey import SoundFacts
 
 __all__ = ["Example", "choose_examples", "trimmed"]
@@ -45,25 +46,25 @@ class Example:
         return buffer.getvalue()
 
 
-def choose_examples(clips: Clips, facts: Mapping[Path, SoundFacts], *, most: int = 16) -> tuple[Example, ...]:
+def choose_examples(clips: Clips, facts: Mapping[Path | Excerpt, SoundFacts], *, most: int = 16) -> tuple[Example, ...]:
     """Choose a clip of each emotion, by one speaker and with the same words wherever the corpus has them.
 
     Args:
         clips: all that may be chosen; those that cannot be read or heard are passed over.
-        facts: what was found in each file.
+        facts: what was found in each clip.
         most: emotions, in their order; a corpus with more labels shows the first of them.
 
     Returns:
         One example an emotion, in order; an emotion without a clip that can be heard has none.
     """
-    heard = Clips(c for c in clips if not facts[c.path].error and not facts[c.path].is_silent)
+    heard = Clips(c for c in clips if not facts[c.sound].error and not facts[c.sound].is_silent)
     if not heard:
         return ()
     speaker = _with_most_emotions(heard, "speaker")
     own = heard.where(speaker=speaker)
     spoken = own.where(channel="speech") or own
     statement = _with_most_emotions(spoken, "statement")
-    durations = [facts[clip.path].duration_s for clip in heard]
+    durations = [facts[clip.sound].duration_s for clip in heard]
     usual_s = float(np.median(durations))
 
     def fitness(clip: Clip) -> tuple[object, ...]:
@@ -73,12 +74,12 @@ def choose_examples(clips: Clips, facts: Mapping[Path, SoundFacts], *, most: int
             clip.statement != statement,
             clip.intensity not in ("strong", "HI"),
             clip.repetition,
-            abs(facts[clip.path].duration_s - usual_s),
+            abs(facts[clip.sound].duration_s - usual_s),
             clip.name,
         )
 
     chosen = (min(heard.where(emotion=emotion), key=fitness) for emotion in heard.emotions[:most])
-    return tuple(Example(clip, trimmed(read_audio(clip.path, name=clip.name))) for clip in chosen)
+    return tuple(Example(clip, trimmed(read_audio(clip.sound, name=clip.name))) for clip in chosen)
 
 
 def trimmed(audio: Audio) -> Audio:

@@ -16,6 +16,7 @@ from hearfelt.corpora.catalog import FolderReading
 from hearfelt.corpora.check import CorpusCheck, check_folder
 from hearfelt.emotions import look_of
 from hearfelt.errors import require
+from hearfelt.excerpts import Excerpt
 from hearfelt.features.table import features_of
 from hearfelt.reports.examples import Example, choose_examples
 from hearfelt.reports.figures.canvas import save_figure
@@ -52,7 +53,7 @@ class Exploration:
         found: the folder and the form it was read as.
         check: what the check found.
         clips: all clips that can be read.
-        facts: of each file, by path.
+        facts: of each clip, by its sound.
         examples: a clip for each emotion.
         chart: the map; None where there are too few clips.
     """
@@ -60,7 +61,7 @@ class Exploration:
     found: FolderReading
     check: CorpusCheck
     clips: Clips
-    facts: Mapping[Path, SoundFacts]
+    facts: Mapping[Path | Excerpt, SoundFacts]
     examples: tuple[Example, ...]
     chart: MapOfClips | None
 
@@ -71,7 +72,7 @@ class Exploration:
 
     def measured(self, clips: Clips, what: str) -> list[float]:
         """Give ``duration_s`` or ``rms_db`` of each clip; loudness only of those in which something is heard."""
-        facts = (self.facts[clip.path] for clip in clips)
+        facts = (self.facts[clip.sound] for clip in clips)
         return [float(getattr(fact, what)) for fact in facts if what == "duration_s" or not fact.is_silent]
 
 
@@ -95,8 +96,8 @@ def explore(
     """
     require("sklearn.manifold", "plots")  # said before a minute of listening, not after
     check = check_folder(found, progress=progress)
-    facts = survey(clip.path for clip in found.reading.clips)
-    clips = Clips(clip for clip in found.reading.clips if not facts[clip.path].error)
+    facts = survey(clip.sound for clip in found.reading.clips)
+    clips = Clips(clip for clip in found.reading.clips if not facts[clip.sound].error)
     examples = choose_examples(clips, facts)
     return Exploration(
         found=found,
@@ -110,12 +111,12 @@ def explore(
 
 def _map(
     clips: Clips,
-    facts: Mapping[Path, SoundFacts],
+    facts: Mapping[Path | Excerpt, SoundFacts],
     processes: int | None,
     progress: Callable[[int], None] | None,
 ) -> MapOfClips | None:
     # A copy is its original's nearest neighbour and would say nothing about voices.
-    once = {facts[clip.path].digest: clip for clip in reversed(clips) if not facts[clip.path].is_silent}
+    once = {facts[clip.sound].digest: clip for clip in reversed(clips) if not facts[clip.sound].is_silent}
     mapped = list(reversed(once.values()))
     if len(mapped) > MOST_ON_MAP:
         drawn = np.random.default_rng(0).choice(len(mapped), MOST_ON_MAP, replace=False)

@@ -73,7 +73,7 @@ def _size(seen: Exploration) -> str:
 def _numbers(seen: Exploration) -> Block:
     durations = sorted(seen.measured(seen.clips, "duration_s"))
     minutes = sum(durations) / 60
-    rates = sorted({seen.facts[clip.path].rate_hz for clip in seen.clips})
+    rates = sorted({seen.facts[clip.sound].rate_hz for clip in seen.clips})
     rate = f"{rates[0] / 1_000:g} kHz" if len(rates) == 1 else f"{len(rates)} different"
     return facts(
         {

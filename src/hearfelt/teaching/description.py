@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.audio import open_audio, refuse_faults
-from hearfelt.cache import Cache, default_cache, file_digest
+from hearfelt.cache import Cache, default_cache, sound_digests
 from hearfelt.clips import Clip
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.blocks import Answered, blocks_of, frame_powers, pooled
@@ -105,7 +105,7 @@ def describe(
 
     def heard(clip: Clip) -> bytes | str:
         try:
-            with open_audio(clip.path) as reader:
+            with open_audio(clip.sound) as reader:
                 blocks = [
                     Answered(session.run(DESCRIBED, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
                     for block in blocks_of(reader, base.card.window_s)
@@ -115,8 +115,9 @@ def describe(
         except AudioError as error:
             return str(error)
 
+    digests = sound_digests(clip.sound for clip in clips)
+    keys = [f"described:{_VERSION}:{base.digest}:{digests[clip.sound]}" for clip in clips]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        keys = list(pool.map(lambda clip: f"described:{_VERSION}:{base.digest}:{file_digest(clip.path)}", clips))
         kept = cache.get_many(keys)
         tell(sum(key in kept for key in keys))
         unknown = [(key, clip) for key, clip in zip(keys, clips, strict=True) if key not in kept]

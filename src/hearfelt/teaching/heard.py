@@ -92,7 +92,7 @@ def _read_as(corpus: str, clips: Clips) -> Clips:
     form = FORMS.get(corpus)
     if form is None or not clips:
         return Clips()
-    names = [clip.name for clip in clips.where(corpus="folder")]
+    names = [clip.clip for clip in clips.where(corpus="folder")]
     if not any(form.shape.search(name.rpartition(".")[0]) for name in names):
         return Clips()
     return Clips(form.parse(clips[0].root, names).clips)

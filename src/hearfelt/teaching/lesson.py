@@ -11,11 +11,12 @@ from typing import Final
 from hearfelt.clips import Clip, Clips
 from hearfelt.corpora.catalog import FolderReading, identify, read_corpus, read_folder
 from hearfelt.corpora.folder import table_in
-from hearfelt.corpora.tables import read_table
 from hearfelt.emotions import emotion_called
 from hearfelt.errors import CorpusError
+from hearfelt.excerpts import Excerpt, time_fragment
 from hearfelt.files import path_given
 from hearfelt.survey import SoundFacts, survey
+from hearfelt.tables import read_table
 
 __all__ = ["FEWEST", "Lesson", "gather", "refuse_too_few"]
 
@@ -78,7 +79,7 @@ def gather(
         folder: a folder for each label; or a folder with a table of ``path, emotion`` and perhaps ``speaker``; or a
             corpus that hearfelt knows by its file names, which then say label and speaker.
         corpus: as what the folder is read, such as ``"folder"``; known by the file names if left out.
-        speakers: a CSV or TSV table with the columns ``path, speaker``.
+        speakers: a table with the columns ``path, speaker``.
         speaker_pattern: a regular expression that finds the speaker in a clip's path below the folder: its group
             ``speaker``, else its first group, else all that it matches.
         progress: called with the number of files just heard.
@@ -103,13 +104,13 @@ def gather(
         )
     clips = _with_speakers(clips, found, speakers, speaker_pattern)
     _check_speakers(clips)
-    facts = survey([clip.path for clip in clips], progress=progress)
+    facts = survey([clip.sound for clip in clips], progress=progress)
     left_out = {}
     if found.reading.strangers:
         left_out["not a clip of any label"] = tuple(found.reading.strangers)
     kept, unfit = _fit(clips, facts)
     lesson = Lesson(
-        kept, tuple(facts[clip.path].digest for clip in kept), found.form.name, {**left_out, **unfit}, tuple(remarks)
+        kept, tuple(facts[clip.sound].digest for clip in kept), found.form.name, {**left_out, **unfit}, tuple(remarks)
     )
     refuse_too_few(lesson, clips)
     return lesson
@@ -179,35 +180,32 @@ def _empty_folders(folder: Path, clips: Clips) -> list[str]:
 def _with_speakers(clips: Clips, found: FolderReading, table: Path | None, pattern: str | None) -> Clips:
     if table is not None:
         told = _speakers_in(table, found.root)
-        absent = [clip.name for clip in clips if not told.get(clip.name)]
         what = f"{table} names no speaker"
     elif pattern is not None:
-        told = _speakers_by(pattern, [clip.name for clip in clips])
-        absent = [clip.name for clip in clips if not told.get(clip.name)]
+        told = _speakers_by(pattern, [clip.clip for clip in clips])
         what = f"the pattern {pattern!r} finds no speaker"
     else:
         return clips
-    if absent:
+    who = [told.get(clip.name) or told.get(clip.clip, "") for clip in clips]  # of the part, or of the whole file
+    if absent := [clip.name for clip, speaker in zip(clips, who, strict=True) if not speaker]:
         raise CorpusError(f"{what} for {_some(absent)}; every clip needs one, or none")
-    return Clips(replace(clip, speaker=f"{clip.corpus}/{told[clip.name]}") for clip in clips)
+    return Clips(replace(clip, speaker=f"{clip.corpus}/{speaker}") for clip, speaker in zip(clips, who, strict=True))
 
 
 def _speakers_in(table: Path, root: Path) -> dict[str, str]:
-    """Read who speaks; paths start at the folder, or at the table's own."""
+    """Read who speaks in which file or part of one; paths start at the folder, or at the table's own."""
     told: dict[str, str] = {}
-    for line, row in read_table(table, needs=("path", "speaker")):
-        written = row["path"].replace("\\", "/")
-        place = next((base / written for base in (root, table.parent) if (base / written).is_file()), None)
+    for row in read_table(table, needs=("path", "speaker")):
+        places = (base / row.path_in(str(base)) for base in (root, table.parent))
+        place = next((place for place in places if place.is_file()), None)
         if place is None:
-            raise CorpusError(
-                f"{table}, line {line}: there is no {row['path']}; put the file there or take the row out"
-            )
+            raise row.refuse(f"there is no {row['path']}; put the file there or take the row out")
         resolved = place.resolve()
         if not resolved.is_relative_to(root.resolve()):
             continue
-        name = resolved.relative_to(root.resolve()).as_posix()
+        name = resolved.relative_to(root.resolve()).as_posix() + time_fragment(*row.part)
         if told.setdefault(name, row["speaker"]) != row["speaker"]:
-            raise CorpusError(f"{table}, line {line}: {name} is spoken by {row['speaker']}, and above by {told[name]}")
+            raise row.refuse(f"{name} is spoken by {row['speaker']}, and above by {told[name]}")
     return told
 
 
@@ -232,16 +230,16 @@ def _check_speakers(clips: Clips) -> None:
         raise CorpusError(f"no speaker is known for {_some(unknown)}; every clip needs one, or none")
 
 
-def _fit(clips: Clips, facts: Mapping[Path, SoundFacts]) -> tuple[Clips, dict[str, tuple[str, ...]]]:
+def _fit(clips: Clips, facts: Mapping[Path | Excerpt, SoundFacts]) -> tuple[Clips, dict[str, tuple[str, ...]]]:
     """Leave out what is broken or silent, what contradicts itself, and second copies."""
     reasons: dict[str, list[str]] = {}
     first: dict[str, Clip] = {}
     labels: dict[str, set[str]] = {}
     for clip in clips:
-        labels.setdefault(facts[clip.path].digest, set()).add(clip.emotion)
+        labels.setdefault(facts[clip.sound].digest, set()).add(clip.emotion)
     kept = []
     for clip in clips:
-        fact = facts[clip.path]
+        fact = facts[clip.sound]
         if fact.error:
             reasons.setdefault(_UNREADABLE, []).append(fact.error)
         elif fact.is_silent:

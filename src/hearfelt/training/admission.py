@@ -155,11 +155,11 @@ def parts_of(plan: Plan, fold: Fold, validation: Validation, *, seeds: int) -> l
 
 
 def _silent(clips: Clips) -> set[Clip]:
-    facts = survey(clip.path for clip in clips)
+    facts = survey(clip.sound for clip in clips)
     for clip in clips:
-        if error := facts[clip.path].error:
+        if error := facts[clip.sound].error:
             raise CorpusError(f"{error}; mend or remove this clip before training")
-    return {clip for clip in clips if facts[clip.path].is_silent}
+    return {clip for clip in clips if facts[clip.sound].is_silent}
 
 
 def _contradicting(clips: Clips) -> set[Clip]:

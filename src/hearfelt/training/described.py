@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hearfelt.cache import file_digest
+from hearfelt.cache import sound_digests
 from hearfelt.clips import Clip
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.pitch import PitchEar
@@ -95,8 +95,8 @@ def _keys(ear: TinyEar, wanted: Wanted) -> list[str]:
     for weight in ear.state_dict().values():
         digest.update(weight.numpy().tobytes())
     name = digest.hexdigest()[:16]
-    files = {path: file_digest(path) for path in {clip.path for clip, _ in wanted}}
-    return [f"described:{name}:{files[clip.path]}:{view.speed}:{int(view.is_worn)}" for clip, view in wanted]
+    digests = sound_digests(clip.sound for clip, _ in wanted)
+    return [f"described:{name}:{digests[clip.sound]}:{view.speed}:{int(view.is_worn)}" for clip, view in wanted]
 
 
 def _heard(settings: Ear, ear: TinyEar, wanted: Wanted) -> Iterator[bytes]:

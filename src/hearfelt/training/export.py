@@ -19,6 +19,7 @@ from torch.jit._trace import TracerWarning
 
 from hearfelt.audio import read_audio, resample
 from hearfelt.errors import ModelError, require
+from hearfelt.excerpts import Excerpt
 from hearfelt.features.classic import FEATURE_NAMES
 from hearfelt.files import atomic_write
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
@@ -67,7 +68,9 @@ def export(network: nn.Module, card: ModelCard, background: Features, path: Path
         file.write(model)
 
 
-def export_sound(network: nn.Module, card: ModelCard, examples: Sequence[Path], path: Path, float_path: Path) -> None:
+def export_sound(
+    network: nn.Module, card: ModelCard, examples: Sequence[Path | Excerpt], path: Path, float_path: Path
+) -> None:
     """Write a network that takes sound twice: in float32, held to the network itself, and in 8 bits.
 
     The card of the smaller file says what it answers to a bundled example, so that anyone can check a copy.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hearfelt.audio import read_audio, refuse_silence, resample
-from hearfelt.cache import Cache, default_cache, file_digest
+from hearfelt.cache import Cache, default_cache, sound_digests
 from hearfelt.clips import Clip
 from hearfelt.errors import HearfeltError
 from hearfelt.models.frontend import RATE_HZ, LogMel
@@ -180,7 +179,7 @@ def fit_whitenings(
     """
     chosen = generator.permutation(len(clips))[:_CLIPS_FOR_WHITENING]
     drawn = [clips[place] for place in np.sort(chosen)]
-    key = _digest_of([encoders.digest, *(file_digest(clip.path) for clip in drawn)], "whitening")
+    key = _digest_of([encoders.digest, *sound_digests(clip.sound for clip in drawn).values()], "whitening")
     cache = cache or frames_cache()
     whitenings = (Whitening(1536, KEPT[0]), Whitening(864, KEPT[1]))
     if kept := cache.get_many([key]).get(key):
@@ -330,7 +329,7 @@ def samples_of(clip: Clip) -> npt.NDArray[np.float32]:
     Raises:
         AudioError: if it cannot be read or is silent.
     """
-    audio = read_audio(clip.path, strict=True)
+    audio = read_audio(clip.sound, strict=True)
     refuse_silence(audio)
     return resample(audio.samples, audio.rate_hz, RATE_HZ)[: int(LONGEST_S * RATE_HZ)]
 
@@ -338,12 +337,10 @@ def samples_of(clip: Clip) -> npt.NDArray[np.float32]:
 def _keys(
     encoders: Encoders, whitenings: tuple[Whitening, Whitening], wanted: Sequence[tuple[Clip, View]]
 ) -> list[str]:
-    paths = list(dict.fromkeys(clip.path for clip, _ in wanted))
-    with ThreadPoolExecutor() as pool:  # hashing leaves the interpreter free
-        digests = dict(zip(paths, pool.map(file_digest, paths), strict=True))
+    digests = sound_digests(clip.sound for clip, _ in wanted)
     made = [part.numpy().tobytes() for one in whitenings for part in (one.mean, one.components)]
     ears = _digest_of([encoders.digest, *(hashlib.sha256(part).hexdigest() for part in made)], "ears")
-    return [f"{ears}:{digests[clip.path]}:{view.speed}:{int(view.is_worn)}" for clip, view in wanted]
+    return [f"{ears}:{digests[clip.sound]}:{view.speed}:{int(view.is_worn)}" for clip, view in wanted]
 
 
 def _digest_of(parts: Sequence[str], purpose: str) -> str:

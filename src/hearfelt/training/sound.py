@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from torch import nn
 
-from hearfelt.cache import file_digest
+from hearfelt.cache import sound_digests
 from hearfelt.clips import Clip
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
 from hearfelt.files import atomic_write, remove_parts
@@ -49,8 +49,9 @@ def sound_key(recipe: Recipe, lesson: SoundLesson, seed: int) -> str:
         16 hexadecimal digits.
     """
     decisive = {name: value for name, value in recipe.to_dict().items() if name != "description"}
+    digests = sound_digests(clip.sound for clip in lesson.clips)
     parts = [
-        [f"{clip.corpus}/{clip.name}", file_digest(clip.path), clip.emotion, clip.speaker, clip.channel]
+        [f"{clip.corpus}/{clip.name}", digests[clip.sound], clip.emotion, clip.speaker, clip.channel]
         for clip in lesson.clips
     ]
     marks = [len(lesson.learn), len(lesson.copied), len(lesson.chooser), lesson.target.fingerprint(), lesson.by]
@@ -133,7 +134,7 @@ def teach_sound(
             taught = teach_ensemble(Teacher(recipe, lesson, frames, folder, key), seed=seed)
             network = _network(encoders, whitenings, taught)
         card = card_for(recipe, lesson.labels, lesson.clips, network, taught.held_out)
-        examples = [lesson.learn[place].path for place in np.linspace(0, len(lesson.learn) - 1, 4).astype(int)]
+        examples = [lesson.learn[place].sound for place in np.linspace(0, len(lesson.learn) - 1, 4).astype(int)]
         export_sound(network, card, examples, folder / MODEL, folder / FLOAT_MODEL)
     rows = _mean_rows(taught.curves)
     write_curves(folder, rows)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hearfelt.cache import file_digest
+from hearfelt.cache import sound_digests
 from hearfelt.clips import Clip
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.hearfelt import Whitening
@@ -76,7 +76,8 @@ def taught_ear(
 
 def _key(settings: Ear, encoders: Encoders, whitenings: tuple[Whitening, Whitening], clips: Sequence[Clip]) -> str:
     made = hashlib.sha256(whitenings[0].components.numpy().tobytes()).hexdigest()
-    heard = [[file_digest(clip.path), clip.emotion, clip.corpus] for clip in clips]
+    digests = sound_digests(clip.sound for clip in clips)
+    heard = [[digests[clip.sound], clip.emotion, clip.corpus] for clip in clips]
     text = json.dumps([_VERSION, asdict(settings), encoders.digest, made, heard])
     return f"tiny-ear:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
