@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hearfelt.audio import AudioReader, Sound, open_audio
 from hearfelt.inference.blocks import resampled
 from hearfelt.inference.follower import Follower
 from hearfelt.inference.moments import Moment, Timeline
+from hearfelt.inference.speech_check import speech_warnings
 
 if TYPE_CHECKING:
     from hearfelt.inference.recognizer import Recognizer
@@ -66,7 +68,7 @@ def timelines_of(
             moments = tuple(moments_of(reader, recognizer.follower(), progress))
             duration_s = reader.heard / reader.rate_hz
             card = recognizer.card
-            timelines.append(
-                Timeline(reader.name, channel, duration_s, moments, card.labels, card.name, reader.warnings)
-            )
+            timeline = Timeline(reader.name, channel, duration_s, moments, card.labels, card.name, reader.warnings)
+            said = speech_warnings(timeline.speech_s, duration_s)
+            timelines.append(replace(timeline, warnings=(*timeline.warnings, *said)))
     return timelines

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import AudioReader, Samples, Sound, open_audio, refuse_silence
+from hearfelt.audio import AudioReader, Samples, Sound, open_audio, refuse_silence, resample
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.files import path_given
 from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
@@ -22,6 +22,7 @@ from hearfelt.inference.fit import EMBEDDING, FEATURES, LOGITS, check_features_f
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.session import Session
 from hearfelt.inference.shipped import DEFAULT_MODEL, model_path, shipped_models
+from hearfelt.inference.speech_check import SpeechCheck
 from hearfelt.sound_warnings import SoundWarning
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class Recognizer:
         weighing as many seconds as it has frames of 20 ms within 40 dB of the loudest frame of the whole sound. A block
         without such a frame, a pause, is not counted.
 
+        Where nobody speaks, the warnings say ``no_speech`` and the answer is unsure; its numbers stay as they are.
+
         Args:
             sound: a path, bytes of a file, an open binary file, or samples: ``(n,)`` or ``(channels, n)``.
             rate_hz: the samples' rate; for samples only.
@@ -114,8 +117,9 @@ class Recognizer:
         Raises:
             AudioError: if the sound cannot be read, is shorter than 0.1 s or silent.
         """
-        logits, facts = self._output(LOGITS, sound, rate_hz)
-        return self._prediction(logits, facts)
+        check = SpeechCheck()
+        logits, facts = self._output(LOGITS, sound, rate_hz, check)
+        return self._prediction(logits, facts, check)
 
     def recognize_many(self, sounds: Iterable[Sound]) -> Iterator[Prediction]:
         """Recognize one sound after another; the answers are those of :meth:`recognize`.
@@ -268,24 +272,31 @@ class Recognizer:
     def __repr__(self) -> str:
         return f"<Recognizer {self.card.name}: {', '.join(self.labels)}>"
 
-    def _output(self, output: str, sound: Sound, rate_hz: int | None) -> tuple[Floats, _SoundFacts]:
-        """Give one output for a whole sound, and what is known of the sound."""
+    def _output(
+        self, output: str, sound: Sound, rate_hz: int | None, check: SpeechCheck | None = None
+    ) -> tuple[Floats, _SoundFacts]:
+        """Give one output for a whole sound, and what is known of the sound; a check hears what the network hears."""
         if self.card.input != "sound":
-            features, facts = self._features(sound, rate_hz)
+            features, facts = self._features(sound, rate_hz, check)
             return self._session.run(self._features_output, features[None])[0], facts
         with open_audio(sound, rate_hz) as reader:
+            blocks = blocks_of(reader, self.card.window_s)
             answers = [
                 Answered(self._session.run(output, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
-                for block in blocks_of(reader, self.card.window_s)
+                for block in (blocks if check is None else check.through(blocks))
             ]
             return pooled(answers), _SoundFacts.of(reader)
 
-    def _features(self, sound: Sound, rate_hz: int | None) -> tuple[npt.NDArray[np.float32], _SoundFacts]:
+    def _features(
+        self, sound: Sound, rate_hz: int | None, check: SpeechCheck | None
+    ) -> tuple[npt.NDArray[np.float32], _SoundFacts]:
         from hearfelt.features.classic import SEED_WINDOW, classic_features
 
         with open_audio(sound, rate_hz) as reader:
             head = SEED_WINDOW.head(reader.parts(), reader.rate_hz)
             refuse_silence(reader)
+            if check is not None:
+                check.hear(resample(centred(head), reader.rate_hz, RATE_HZ))
             return classic_features(head, reader.rate_hz), _SoundFacts.of(reader)
 
     def _shapley(self, sound: Sound, rate_hz: int | None) -> Explanation:
@@ -293,8 +304,9 @@ class Recognizer:
 
         if self._background is None:
             raise ModelError(f"{self.card.name}: it carries no background of training clips to explain against")
-        features, facts = self._features(sound, rate_hz)
-        prediction = self._prediction(self._session.run(self._features_output, features[None])[0], facts)
+        check = SpeechCheck()
+        features, facts = self._features(sound, rate_hz, check)
+        prediction = self._prediction(self._session.run(self._features_output, features[None])[0], facts, check)
 
         def value(batch: npt.NDArray[np.float32]) -> Floats:
             return self._log_odds(self._session.run(self._features_output, batch), prediction.emotion)
@@ -309,14 +321,15 @@ class Recognizer:
             logits: Floats = self._session.run(LOGITS, block[None])[0]  # (n,) -> (1, n)
             return logits
 
+        check = SpeechCheck()
         with open_audio(sound, rate_hz) as reader:
-            blocks: Iterable[Samples] = blocks_of(reader, self.card.window_s)
+            blocks: Iterable[Samples] = check.through(blocks_of(reader, self.card.window_s))
             if reader.lasts_longer_than(LONG_S) and not reader.frames:  # nobody knows how long it is before its end
                 blocks = list(blocks)
             length_s = reader.duration_s
             runs = occluded(blocks, run, length_s)
             facts = _SoundFacts.of(reader)
-        prediction = self._prediction(runs.whole, facts)
+        prediction = self._prediction(runs.whole, facts, check)
         whole = float(self._log_odds(runs.whole[None], prediction.emotion)[0])
         without_time = self._log_odds(runs.without_time, prediction.emotion)
         without_band = self._log_odds(runs.without_band, prediction.emotion)
@@ -353,12 +366,13 @@ class Recognizer:
         scaled -= scaled.max()
         return np.asarray(scaled - np.log(np.exp(scaled).sum()), np.float64)
 
-    def _prediction(self, logits: Floats, facts: _SoundFacts) -> Prediction:
+    def _prediction(self, logits: Floats, facts: _SoundFacts, check: SpeechCheck) -> Prediction:
         scaled = logits / self.card.temperature
         weights = np.exp(scaled - scaled.max())
         prediction = self._predicted(weights / weights.sum(), facts.duration_s)
-        no_speech = any(warning.code == "no_speech" for warning in facts.warnings)
-        return replace(prediction, warnings=facts.warnings, is_unsure=prediction.is_unsure or no_speech)
+        warnings = (*facts.warnings, *check.warnings())
+        no_speech = any(warning.code == "no_speech" for warning in warnings)
+        return replace(prediction, warnings=warnings, is_unsure=prediction.is_unsure or no_speech)
 
     def _predicted(self, shares: Floats, duration_s: float) -> Prediction:
         probabilities = dict(zip(self.labels, shares.tolist(), strict=True))

@@ -12,7 +12,7 @@ import numpy as np
 from hearfelt.audio import Samples
 from hearfelt.inference.blocks import RATE_HZ
 
-__all__ = ["CHUNK", "MIN_PAUSE", "Speech", "SpeechFinder", "VoiceActivity"]
+__all__ = ["CHUNK", "MIN_PAUSE", "Speech", "SpeechFinder", "VoiceActivity", "new_detector"]
 
 CHUNK: Final = 512  # samples, 32 ms: what the voice-activity model takes at a time
 
@@ -43,7 +43,7 @@ class VoiceActivity:
     """
 
     def __init__(self) -> None:
-        self._detector = copy.copy(_detector())  # its state is replaced and never changed, so a copy is a new stream
+        self._detector = new_detector()
         self._loud, self._quiet = 0.0, 1.0
         self._offset: float | None = None
 
@@ -120,6 +120,11 @@ class SpeechFinder:
         if ended is not None:
             self._before = ended.end
         return ended
+
+
+def new_detector() -> Any:
+    """Give a voice-activity network that has heard nothing; its ``process_array`` takes ``(512,)`` at 16 kHz."""
+    return copy.copy(_detector())  # its state is replaced and never changed, so a copy is a new stream
 
 
 @functools.cache

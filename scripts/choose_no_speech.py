@@ -1,0 +1,108 @@
+"""Choose the two limits from which on somebody speaks, on speakers and noises that nobody is tested on.
+
+    python scripts/choose_no_speech.py --corpus ravdess=~/ravdess --corpus tess=~/tess --other ~/other
+
+Asked are clips of speakers in the shipped models' training sets (RAVDESS actors 06, 13, 17 and 22 are not), words cut
+from them, half of the noises, and sounds made by code. Of each group counts its share of wrong answers over the share
+that its bar in benchmarks/no_speech.py allows. Each pair of limits is as bad as its worst group; the best pair is
+chosen, and among equals the one with the least wrong in all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from hearfelt.audio import Samples, audio_files, read_audio, resample
+from hearfelt.cli.options import parse_corpora
+from hearfelt.corpora.catalog import read_corpora
+from hearfelt.errors import AudioError
+from hearfelt.inference.blocks import RATE_HZ, centred
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.speech_check import LIMITS, Limits
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from no_speech import CUTS, MUSIC, NOISE_BAR, SPEECH_BAR, WORD_BAR
+from no_speech_sounds import is_for_choosing, kind_of, made_sounds, speech_codes
+
+VOICED_AT: Final = (0.7, 0.75, 0.8, 0.85)
+STEADY: Final = (0.08, 0.1, 0.12)
+SEED: Final = 17  # not that of the benchmark
+MADE_BAR: Final = 0.001  # none may be wrong
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Sounds at 16 kHz, whether somebody speaks in them, and which share of wrong answers is allowed."""
+
+    name: str
+    sounds: list[Samples]
+    is_speech: bool
+    allowed: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH", help="once for each corpus")
+    parser.add_argument("--other", type=Path, required=True, metavar="PATH", help="the folder that has noise in it")
+    parser.add_argument("--clips", type=int, default=80, help="of each corpus (%(default)s)")
+    options = parser.parse_args()
+    groups = [*speech(options), *silence(options)]
+    print(
+        f"{'voiced at':>10}{'steady':>8}{'worst':>8}  " + "  ".join(f"{one.name} ({len(one.sounds)})" for one in groups)
+    )
+    best: tuple[float, float, Limits] | None = None
+    for voiced_at, steady in itertools.product(VOICED_AT, STEADY):
+        limits = Limits(voiced_at, steady)
+        wrong = [share_wrong(group, limits) for group in groups]
+        relative = [share / group.allowed for share, group in zip(wrong, groups, strict=True)]
+        print(
+            f"{voiced_at:>10}{steady:>8}{max(relative):>8.2f}  " + "  ".join(f"{share:.3f}" for share in wrong),
+            flush=True,
+        )
+        if best is None or (max(relative), sum(relative)) < best[:2]:
+            best = (max(relative), sum(relative), limits)
+    print(f"chosen: {best and best[2]}; in the package: {LIMITS}")
+    return 0
+
+
+def speech(options: argparse.Namespace) -> Iterator[Group]:
+    training = set(Recognizer.load().card.heard_speakers)
+    for name, folder in parse_corpora(options.corpus).items():
+        clips = [clip.path for clip in read_corpora({name: folder}) if clip.speaker in training]
+        sounds = []
+        for path in random.Random(SEED).sample(sorted(clips), min(len(clips), options.clips)):
+            try:
+                audio = read_audio(path)
+            except AudioError:  # silent
+                continue
+            sounds.append(resample(centred(audio.samples), audio.rate_hz, RATE_HZ))
+        yield Group(name, sounds, True, SPEECH_BAR)
+        if name in CUTS:
+            yield Group(f"{name}, one word", [CUTS[name](one, RATE_HZ) for one in sounds], True, WORD_BAR)
+
+
+def silence(options: argparse.Namespace) -> Iterator[Group]:
+    noises = []
+    for path in audio_files(options.other / "noise"):
+        if is_for_choosing(path) and kind_of(path) != MUSIC:
+            audio = read_audio(path)
+            noises.append(resample(centred(audio.samples), audio.rate_hz, RATE_HZ))
+    yield Group("noise", noises, False, 1 - NOISE_BAR)
+    made = [resample(samples, rate_hz, RATE_HZ) for _, samples, rate_hz in made_sounds((0.5, 2.0))]
+    yield Group("made", random.Random(SEED).sample(made, 4 * options.clips), False, MADE_BAR)
+
+
+def share_wrong(group: Group, limits: Limits) -> float:
+    said = ["no_speech" in speech_codes(one, RATE_HZ, limits) for one in group.sounds]
+    return sum(one == group.is_speech for one in said) / len(said)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hearfelt.audio import read_audio, resample
+from hearfelt.changes import Gain
+from hearfelt.inference.blocks import RATE_HZ
+from hearfelt.inference.recognizer import Recognizer, shipped_models
+from hearfelt.inference.speech_check import LITTLE_SHARE, SpeechCheck
+
+VOICES = sorted(Path(str(resources.files("hearfelt.examples"))).glob("synthetic-*.flac"))
+
+
+def voice(path: Path) -> np.ndarray:
+    audio = read_audio(path)
+    return resample(audio.samples, audio.rate_hz, RATE_HZ)
+
+
+def codes(*blocks: np.ndarray) -> list[str]:
+    check = SpeechCheck()
+    for block in blocks:
+        check.hear(block.astype(np.float32))
+    return [warning.code for warning in check.warnings()]
+
+
+def tones(seconds: float, *frequencies_hz: float) -> np.ndarray:
+    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    return np.sum([np.sin(2 * np.pi * hz * time_s) for hz in frequencies_hz], axis=0) / len(frequencies_hz)
+
+
+def pink(seconds: float) -> np.ndarray:
+    spectrum = np.fft.rfft(np.random.default_rng(1).normal(size=round(seconds * RATE_HZ)))
+    noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(1, np.arange(len(spectrum)))))
+    return noise / np.abs(noise).max()
+
+
+@pytest.mark.parametrize("path", VOICES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("gain_db", [0.0, -40.0])
+def test_the_bundled_voices_speak(path: Path, gain_db: float) -> None:
+    assert codes(Gain(gain_db).apply(voice(path))) == []
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 3.0, 10.0])
+@pytest.mark.parametrize("level_db", [-3.0, -40.0])
+def test_tones_hums_and_noise_are_no_speech(seconds: float, level_db: float) -> None:
+    made = {
+        "dial tone": tones(seconds, 350, 440),
+        "ring tone": tones(seconds, 440, 480) * (np.arange(round(seconds * RATE_HZ)) % (6 * RATE_HZ) < 2 * RATE_HZ),
+        "a key": tones(seconds, 697, 1209),
+        "hum": np.sign(tones(seconds, 50)),
+        "white noise": np.random.default_rng(0).uniform(-1, 1, round(seconds * RATE_HZ)),
+        "pink noise": pink(seconds),
+    }
+    said = {kind: codes(sound * 10 ** (level_db / 20)) for kind, sound in made.items()}
+    assert said == {kind: ["no_speech"] for kind in made}
+
+
+def test_a_voice_after_a_loud_tone_is_found() -> None:
+    assert codes(np.concatenate([tones(1.5, 1000), 0.2 * voice(VOICES[0])])) == []
+
+
+def test_a_voice_that_begins_late_in_a_long_noise_is_little_speech() -> None:
+    spoken = voice(VOICES[0])
+    noise = 0.2 * np.std(spoken) * np.random.default_rng(0).normal(size=10 * RATE_HZ)
+    assert codes(*[noise] * 6) == ["no_speech"]
+    said = noise.copy()
+    said[-len(spoken) :] += spoken
+    assert len(spoken) / RATE_HZ < LITTLE_SHARE * 60
+    assert codes(*[noise] * 5, said) == ["little_speech"]
+    assert codes(said[-5 * RATE_HZ :]) == []
+
+
+def test_long_pauses_are_no_part_of_the_sound_that_has_to_be_speech() -> None:
+    assert codes(np.zeros(60 * RATE_HZ), voice(VOICES[0]), np.zeros(60 * RATE_HZ)) == []
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_an_answer_where_nobody_speaks_says_so_and_is_unsure_with_its_numbers_as_they_were(model: str) -> None:
+    recognizer = Recognizer.load(model, threads=1)
+    tone = tones(2.0, 350, 440).astype(np.float32)
+    answer = recognizer.recognize(tone, RATE_HZ)
+    assert ([one.code for one in answer.warnings], answer.is_unsure) == (["no_speech"], True)
+    scaled = np.exp(recognizer.logits(tone, RATE_HZ) / recognizer.card.temperature)
+    np.testing.assert_allclose(list(answer.probabilities.values()), scaled / scaled.sum(), rtol=1e-6)
+    (many,) = recognizer.recognize_many([VOICES[0]])
+    assert many.warnings == ()
+
+
+@pytest.mark.parametrize("model", ["tiny", "classic"])
+def test_an_explained_answer_warns_as_the_answer_does(model: str) -> None:
+    recognizer = Recognizer.load(model, threads=1)
+    tone = tones(1.0, 425).astype(np.float32)
+    assert recognizer.explain(tone, RATE_HZ).prediction == recognizer.recognize(tone, RATE_HZ)
+    assert recognizer.explain(VOICES[0]).prediction.warnings == ()
+
+
+def test_a_timeline_warns_of_no_speech_and_of_little() -> None:
+    recognizer = Recognizer.load("tiny", threads=1)
+    spoken = voice(VOICES[0])
+    for sound, expected in (
+        (tones(5.0, 440).astype(np.float32), ["no_speech"]),
+        (spoken, []),
+        (np.concatenate([spoken, np.zeros(10 * len(spoken), np.float32)]), ["little_speech"]),
+    ):
+        timeline = recognizer.timeline(sound, RATE_HZ)
+        assert [one.code for one in timeline.warnings] == expected
+        if expected:
+            assert timeline.warnings[0].numbers["speech_s"] == pytest.approx(timeline.speech_s, abs=0.001)
+
+
+def test_dogs_engines_and_guns_are_no_speech_and_readers_speak(corpora_home: Path) -> None:
+    def share(paths: list[Path]) -> float:
+        return float(np.mean([codes(voice(path)) == ["no_speech"] for path in paths]))
+
+    assert share(sorted((corpora_home / "other" / "noise").glob("[!s]*.opus"))[::6]) >= 0.8  # 90 % of them all
+    assert share(sorted((corpora_home / "other" / "read").glob("*.opus"))[::12]) <= 0.05
