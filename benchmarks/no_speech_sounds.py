@@ -1,4 +1,4 @@
-"""What benchmarks/no_speech.py and scripts/choose_no_speech.py ask: sounds made by code, and words cut from clips."""
+"""What benchmarks/no_speech.py and tools/choose_no_speech.py ask: sounds made by code, and words cut from clips."""
 
 from __future__ import annotations
 

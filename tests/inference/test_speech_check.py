@@ -81,7 +81,7 @@ def test_long_pauses_are_no_part_of_the_sound_that_has_to_be_speech() -> None:
 @pytest.mark.parametrize("model", shipped_models())
 def test_an_answer_where_nobody_speaks_says_so_and_is_unsure_with_its_numbers_as_they_were(model: str) -> None:
     recognizer = Recognizer.load(model, threads=1)
-    tone = tones(2.0, 350, 440).astype(np.float32)
+    tone = (0.5 * tones(2.0, 350, 440)).astype(np.float32)
     answer = recognizer.recognize(tone, RATE_HZ)
     assert ([one.code for one in answer.warnings], answer.is_unsure) == (["no_speech"], True)
     scaled = np.exp(recognizer.logits(tone, RATE_HZ) / recognizer.card.temperature)
@@ -93,7 +93,7 @@ def test_an_answer_where_nobody_speaks_says_so_and_is_unsure_with_its_numbers_as
 @pytest.mark.parametrize("model", ["tiny", "classic"])
 def test_an_explained_answer_warns_as_the_answer_does(model: str) -> None:
     recognizer = Recognizer.load(model, threads=1)
-    tone = tones(1.0, 425).astype(np.float32)
+    tone = (0.5 * tones(1.0, 425)).astype(np.float32)
     assert recognizer.explain(tone, RATE_HZ).prediction == recognizer.recognize(tone, RATE_HZ)
     assert recognizer.explain(VOICES[0]).prediction.warnings == ()
 
@@ -102,7 +102,7 @@ def test_a_timeline_warns_of_no_speech_and_of_little() -> None:
     recognizer = Recognizer.load("tiny", threads=1)
     spoken = voice(VOICES[0])
     for sound, expected in (
-        (tones(5.0, 440).astype(np.float32), ["no_speech"]),
+        ((0.5 * tones(5.0, 440)).astype(np.float32), ["no_speech"]),
         (spoken, []),
         (np.concatenate([spoken, np.zeros(10 * len(spoken), np.float32)]), ["little_speech"]),
     ):

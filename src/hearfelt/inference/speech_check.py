@@ -37,6 +37,7 @@ _EDGES_HZ: Final = (50, 100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480
                     4400, 5300, 6400, 7700)  # fmt: skip  # Zwicker's critical bands (1961)
 _WINDOW: Final = np.hanning(_FRAME).astype(np.float32)
 _EDGES: Final = np.array(_EDGES_HZ) * _FRAME // RATE_HZ
+_SHORT_LESS: Final = 0.1  # probability
 _LOUD: Final = 0.3  # the loudest chunk is brought to this, -10 dB of full scale; the network misses quiet voices
 _MOST_GAIN: Final = 300.0  # 50 dB
 _SILENT_CHUNKS: Final = 8  # the network hears 0.26 s of silence first, or it misses words that begin at once ...
@@ -48,7 +49,8 @@ class Limits:
     """From where on a chunk of 32 ms is voiced.
 
     Attributes:
-        voiced_at: the network's probability, at least.
+        voiced_at: the network's probability, at least; in a sound of less than 1 s 0.1 less, since it was trained on
+            whole sentences.
         steady: by which share the spectrum has to change from one tenth of a second to the next, at least.
     """
 
@@ -57,7 +59,7 @@ class Limits:
 
 
 LIMITS: Final = Limits(voiced_at=0.8, steady=0.1)
-"""Chosen by ``scripts/choose_no_speech.py`` on clips of the shipped models' training speakers and half of the noises;
+"""Chosen by ``tools/choose_no_speech.py`` on clips of the shipped models' training speakers and half of the noises;
 RAVDESS actors 06, 13, 17 and 22 and the other half had no part in it."""
 
 
@@ -98,7 +100,7 @@ class SpeechCheck:
             powers = np.einsum("cs,cs->c", chunks, chunks) / CHUNK  # (chunks,)
             power = float(powers.max())
             self._loudest = max(self._loudest, power)
-            voiced = 0 if self._is_pause(power) else self._voiced(chunks, powers)
+            voiced = 0 if self._is_pause(power) else self._voiced(chunks, powers, is_short=len(part) < RATE_HZ)
             self._asked.append(_Asked(len(part) / RATE_HZ, power, voiced))
 
     def through(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
@@ -121,24 +123,25 @@ class SpeechCheck:
     def _is_pause(self, power: float) -> bool:
         return power < self._loudest * 10 ** (-QUIETER_DB / 10)
 
-    def _voiced(self, chunks: Samples, powers: Floats) -> int:
+    def _voiced(self, chunks: Samples, powers: Floats, *, is_short: bool) -> int:
         gain = min(_LOUD / math.sqrt(max(float(powers.max()), 1e-14)), _MOST_GAIN)
+        least = self._limits.voiced_at - (_SHORT_LESS if is_short else 0)
         first = _loudest_second(powers)
         second = chunks[first : first + _SECOND] * np.float32(gain)
-        voiced = self._count(second)
+        voiced = self._count(second, least)
         if voiced >= ENOUGH_CHUNKS or sum(one.voiced for one in self._asked) >= ENOUGH_CHUNKS:
             return voiced
-        return max(voiced, self._count(chunks * np.float32(gain)))
+        return max(voiced, self._count(chunks * np.float32(gain), least))
 
-    def _count(self, chunks: Samples) -> int:
-        """Count voiced chunks, at most as many as are enough."""
+    def _count(self, chunks: Samples, least: float) -> int:
+        """Count chunks of at least this probability that are not steady, at most as many as are enough."""
         may_count = ~_steady(chunks, self._limits.steady)
         if not may_count.any():
             return 0
         detector = copy.copy(_rested_detector())  # its state is replaced and never changed, so a copy is a new stream
         voiced = 0
         for chunk, counts in zip(chunks, may_count, strict=True):
-            voiced += bool(detector.process_array(chunk) >= self._limits.voiced_at and counts)
+            voiced += bool(detector.process_array(chunk) >= least and counts)
             if voiced == ENOUGH_CHUNKS:
                 break
         return voiced
