@@ -69,6 +69,14 @@ def test_an_error_names_the_sound_as_the_table_does(recognizer: Recognizer, tmp_
     ]
 
 
+def test_moments_in_much_silence_carry_the_warning_of_little_speech(recognizer: Recognizer, tmp_path: Path) -> None:
+    samples, rate_hz = soundfile.read(EXAMPLES / "synthetic-even.flac")
+    soundfile.write(tmp_path / "a.wav", np.concatenate([samples, np.zeros(10 * len(samples))]), rate_hz)
+    rows = answer(recognizer, "a", str(tmp_path / "a.wav"), Task("", timeline=True))
+    assert [[one["code"] for one in row[-2]] for row in rows] == [["little_speech"]] * len(rows)
+    assert rows
+
+
 def test_a_loop_of_links_is_told_in_its_row(recognizer: Recognizer, tmp_path: Path) -> None:
     (tmp_path / "loop.wav").symlink_to("loop.wav")
     ((*_, error),) = answer(recognizer, "loop.wav", str(tmp_path / "loop.wav"), Task(""))

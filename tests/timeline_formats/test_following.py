@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from hearfelt.audio import read_audio
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.timeline_formats.following import followed
 from hearfelt.timeline_formats.heard import Heard
+
+EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +28,18 @@ def test_mixed_it_gives_the_timeline_of_the_sound(recognizer: Recognizer, call: 
     assert (
         heard.gathering.promised_s == heard.gathering.reached_s == pytest.approx(recognizer.timeline(call).duration_s)
     )
+
+
+def test_a_file_gets_the_warnings_of_the_timeline_about_speech(recognizer: Recognizer, tmp_path: Path) -> None:
+    voice = read_audio(EXAMPLES / "synthetic-even.flac")
+    pause = np.zeros(10 * len(voice.samples))
+    for name, samples in (("nobody.wav", pause), ("little.wav", np.concatenate([voice.samples, pause]))):
+        soundfile.write(tmp_path / name, samples, voice.rate_hz)
+        with followed(recognizer, tmp_path / name, source=name) as heard:
+            list(heard.moments)
+        expected = recognizer.timeline(tmp_path / name).warnings
+        assert heard.gathering.warnings[None] == expected
+        assert expected[-1].code == {"nobody.wav": "no_speech", "little.wav": "little_speech"}[name]
 
 
 def test_side_by_side_it_gives_the_timelines_of_both_in_order(recognizer: Recognizer, call: Path) -> None:

@@ -33,6 +33,7 @@ from hearfelt.excerpts import Excerpt
 from hearfelt.inference.listening import moments_of
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.speech_check import speech_warnings
 from hearfelt.sound_warnings import SoundWarning
 from hearfelt.sources import name_of
 
@@ -41,7 +42,8 @@ __all__ = ["Row", "answer", "main", "sound_at", "told"]
 Row = list[Any]
 
 _WHOLE: Final = (0.0, None)
-_WARNINGS: Final = -2  # their place in a row
+_DURATION_S: Final = -3  # places in a row
+_WARNINGS: Final = -2
 _EXAMPLE: Final = "synthetic-even.flac"  # of hearfelt's own: a worker that cannot answer it can answer nothing
 
 
@@ -80,10 +82,13 @@ def answer(
             for channel in _channels(sound, task):
                 with open_audio(sound, channel=channel) as reader:
                     begun = len(rows)
+                    about_speech: tuple[SoundWarning, ...] = ()
                     try:
                         rows += _moments(recognizer, reader, shown(name), channel, part[0])
+                        speech_s = sum(row[_DURATION_S] for row in rows[begun:])
+                        about_speech = speech_warnings(speech_s, reader.heard / reader.rate_hz)
                     finally:  # what is odd is known only now, also where the sound broke off
-                        warnings = _objects(reader.warnings)
+                        warnings = _objects((*reader.warnings, *about_speech))
                         for row in rows[begun:]:
                             row[_WARNINGS] = warnings
         if not rows:

@@ -11,6 +11,8 @@ from hearfelt.audio import AudioReader, Sound, open_audio
 from hearfelt.errors import AudioError
 from hearfelt.inference.listening import moments_of
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.speech_check import speech_warnings
+from hearfelt.sound_warnings import SoundWarning
 from hearfelt.timeline_formats.heard import Heard, side_name
 from hearfelt.timeline_formats.writing import Gathering
 
@@ -82,12 +84,16 @@ def followed(
 
         def track(channel: int | None, reader: AudioReader) -> Iterator[Heard]:
             side = side_name(channel, len(channels))
+            speech_s = 0.0
+            about_speech: tuple[SoundWarning, ...] = ()
             try:
                 for moment in moments_of(reader, recognizer.follower(), tell):
+                    speech_s += moment.duration_s
                     gathering.warnings[channel] = reader.warnings
                     yield Heard(source, channel, moment, side, reader.warnings)
+                about_speech = speech_warnings(speech_s, reader.heard / reader.rate_hz)
             finally:  # all is known only now, also where the sound broke off
-                gathering.warnings[channel] = reader.warnings
+                gathering.warnings[channel] = (*reader.warnings, *about_speech)
 
         tracks = [track(channel, reader) for channel, reader in zip(channels, readers, strict=True)]
         yield Followed(_gathered(_side_by_side(tracks), gathering), gathering)
