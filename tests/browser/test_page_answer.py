@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import Browser, Locator, Page, expect
-from tests.browser.listen_view import CLIPS, PATIENCE_MS, calm
+from tests.browser.listen_view import CLIPS, PATIENCE_MS, calm, within_one
 
 from hearfelt.audio import read_audio
 from hearfelt.inference.recognizer import Recognizer
@@ -48,9 +48,9 @@ def told(page: Page) -> Locator:
     return page.locator(".st-key-hf-telling").get_by_role("status")
 
 
-def sentence(clip: Path, model: str | None = None) -> str:
-    prediction = Recognizer.load(model).recognize(clip) if model else Recognizer.load().recognize(clip)
-    return f"{clip.name}, {prediction.model}: {said_of(prediction)}."
+def sentence(clip: Path, model: str | None = None) -> re.Pattern[str]:
+    prediction = Recognizer.load(model).recognize(clip)
+    return within_one(f"{clip.name}, {prediction.model}: {said_of(prediction)}.")
 
 
 def scrolled_down(page: Page) -> None:

@@ -44,4 +44,5 @@ def test_an_answer_that_was_begun_is_kept_though_the_run_of_the_page_ends(long_s
 
     with pytest.raises(RunEnds):
         answered_by("tiny", long_sound, end)
-    assert long_sound.answers["tiny"].prediction == Recognizer.load("tiny").recognize(long_sound.file.data)
+    kept, own = long_sound.answers["tiny"].prediction, Recognizer.load("tiny").recognize(long_sound.file.data)
+    assert kept.probabilities == pytest.approx(own.probabilities, abs=1e-5)

@@ -64,9 +64,9 @@ def test_the_answers_of_the_page_are_those_of_the_recognizer(model: str) -> None
 
 @pytest.mark.parametrize("model", shipped_models())
 def test_what_is_shown_is_what_the_recognizer_says(model: str) -> None:
-    file = example_sound("even")
-    own = Recognizer.load(model).recognize(file.data)
-    said = markup(shown(model, file))
+    app = shown(model, example_sound("even"))
+    [sound] = app.session_state["hearfelt-visit"].sounds.values()
+    own, said = sound.answers[model].prediction, markup(app)
     shown_bars = re.findall(r'hf-label">(\w+)</span>.*?hf-share">([^<]+)<', said.split("hf-bars")[1].split("</ol>")[0])
     assert shown_bars == [(name, share_words(share)) for name, share in own.ranked()]
     assert f'hf-sure">{own.in_words}, {share_words(own.confidence)}<' in said
