@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow.parquet
@@ -21,7 +21,7 @@ from hearfelt.batch.job import Job, Outcome, run_job
 from hearfelt.batch.parts import folder_of
 from hearfelt.batch.watching import Watcher
 from hearfelt.errors import HearfeltError, ModelError
-from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.recognizer import Recognizer, shipped_models
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -34,7 +34,7 @@ def rows(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def check(table: Path, one_by_one: dict[str, dict[str, float] | None]) -> None:
+def check(table: Path, one_by_one: Mapping[str, dict[str, float] | None]) -> None:
     """Nothing lost, nothing twice, nothing half, and every answer as the recognizer gives it."""
     found = rows(table)
     assert [row["source"] for row in found] == list(one_by_one)
@@ -58,6 +58,15 @@ def test_the_answers_are_those_of_one_by_one_whatever_the_number_of_workers(
     assert outcome == Outcome(CLIPS + BROKEN, CLIPS + BROKEN, BROKEN)
     check(table, one_by_one)
     assert sorted(tmp_path.iterdir()) == [table]
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_the_answers_of_a_shipped_model_are_those_of_recognizing_with_four_threads(model: str, tmp_path: Path) -> None:
+    recognizer = Recognizer.load(model, threads=4)
+    alone = {str(path): dict(recognizer.recognize(path).probabilities) for path in audio_files(EXAMPLES)}
+    table = tmp_path / "emotions.csv"
+    run_job(Job((str(EXAMPLES),), str(table), model), workers=1)
+    check(table, alone)
 
 
 def test_all_formats_say_the_same(clips: Path, sound_model: Path, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ COPIES = 4  # of each clip, so that a node can be lost before everything is answ
 
 PATIENCE_S = 200  # a busy machine takes long to start a cluster, and a hanging one must not hold up the tests
 
+pytestmark = pytest.mark.timeout(4 * PATIENCE_S)
+
 
 def needs(*packages: str) -> pytest.MarkDecorator:
     missing = [package for package in packages if importlib.util.find_spec(package) is None]

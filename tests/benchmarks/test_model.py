@@ -52,7 +52,10 @@ def test_figures_of_another_machine_are_not_kept_beside_ours(program: ModuleType
 
 def test_a_missed_bar_is_said_and_counts(program: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     good = {
-        "seconds_per_second": 200.0,
+        "threads_differ_by": 1e-6,
+        "batch_differs_by": 1e-6,
+        "stream_differs_by": 0.0,
+        "processors_differ_by": 1e-4,
         "times_faster_than_wav2vec2_base_shape": 25.0,
         "cold_start_ratio": 8.0,
         "peak_rss_mb": 150.0,
@@ -63,3 +66,23 @@ def test_a_missed_bar_is_said_and_counts(program: ModuleType, capsys: pytest.Cap
     for name, _, _, bar, at_least in program.BARS:
         assert program.report({**good, name: bar * (0.9 if at_least else 1.1)}, []) == 1
         assert capsys.readouterr().out.count("FAIL") == 1
+
+
+def test_differences_of_a_shipped_model_are_found_and_within_their_bars(program: ModuleType) -> None:
+    found = program.differences("tiny")
+    bars = {name: bar for name, _, _, bar, _ in program.BARS if name.endswith("_by")}
+    assert set(found) == set(bars)
+    assert all(0 <= found[name] <= bars[name] for name in bars)
+    assert found["processors_differ_by"] > 0  # what was written down is rounded
+
+
+def test_answers_that_nobody_wrote_down_are_compared_with_each_other_alone(
+    program: ModuleType, sound_model: Path
+) -> None:
+    found = program.differences(str(sound_model))
+    assert set(found) == {"threads_differ_by", "batch_differs_by", "stream_differs_by"}
+
+
+def test_a_model_without_a_figure_has_no_row_for_it(program: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.report({"peak_rss_mb": 150.0}, []) == 0
+    assert capsys.readouterr().out.count("pass") == 1

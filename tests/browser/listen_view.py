@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ from playwright.sync_api import Page
 
 from hearfelt.audio import audio_files
 
-__all__ = ["CLIPS", "PATIENCE_MS", "calm"]
+__all__ = ["CLIPS", "PATIENCE_MS", "calm", "within_one"]
 
 PATIENCE_MS: Final = 60_000
 CLIPS: Final = audio_files(Path(__file__).parents[2] / "src" / "hearfelt" / "examples")
@@ -19,3 +20,10 @@ def calm(page: Page) -> None:
     """Wait until the page has nothing more to do."""
     page.wait_for_timeout(300)
     page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
+
+
+def within_one(text: str) -> re.Pattern[str]:
+    """Give a pattern for a text whose percents, which another process counted and rounded, may differ by one."""
+    parts = re.split(r"(?<!\d)(\d+)(?= %)", text)
+    numbers = ["(" + "|".join(str(int(one) + more) for more in (-1, 0, 1)) + ")" for one in parts[1::2]]
+    return re.compile("".join(re.escape(one) + number for one, number in zip(parts[::2], [*numbers, ""], strict=True)))

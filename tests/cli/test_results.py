@@ -16,10 +16,24 @@ from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.timed_results import TimedResults, summarize
 from hearfelt.evaluation.timed_tables import Recorded
 
+Here = Callable[..., tuple[int, str, str]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 # Only to be quick: a machine of any kind is trained in the same way.
 RECIPE = 'name = "mine"\nnetwork = "svm"\n'
+
+
+@pytest.fixture
+def hearfelt(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in an empty folder, in this process: a fresh one would import torch for every command."""
+    monkeypatch.chdir(tmp_path)
+
+    def start(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+        for name, value in {"COLUMNS": "80", **variables}.items():
+            monkeypatch.setenv(name, value)
+        return subprocess.CompletedProcess(arguments, *here(*arguments))
+
+    return start
 
 
 @pytest.fixture(scope="module")

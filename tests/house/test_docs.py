@@ -116,8 +116,26 @@ def test_the_page_of_commands_is_fresh() -> None:
 
 
 def test_the_demo_in_the_readme_is_fresh() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert text == script("make_readme_demo").with_demo(text), "make docs writes it anew"
+    text, demo = README.read_text(encoding="utf-8"), script("make_readme_demo")
+    assert text == demo.with_demo(text, demo.demo_block()), "make docs writes it anew"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_fresh"),
+    [
+        ("even.wav  😠 angry  ██████▉  70%  disgust  10%", True),
+        ("even.wav  😠 angry  ███████▏  72%  disgust  8%", True),
+        ("even.wav  😠 angry  ███████▎  73%  disgust  9%", False),
+        ("even.wav  😠 angry  ███████  71%  neutral  9%", False),
+        ("even.wav  😢 sad    ███████  71%  disgust  9%", False),
+        ("odd.wav   😠 angry  ███████  71%  disgust  9%", False),
+        ("", False),
+    ],
+)
+def test_a_demo_with_the_same_words_whose_percents_differ_by_one_is_not_written_anew(said: str, is_fresh: bool) -> None:
+    demo = script("make_readme_demo")
+    text = f"a\n{demo.BEGIN}\neven.wav  😠 angry  ███████  71%  disgust  9%\n{demo.END}\nb\n"
+    assert demo.with_demo(text, said) == (text if is_fresh else f"a\n{demo.BEGIN}\n{said}\n{demo.END}\nb\n")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

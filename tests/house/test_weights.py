@@ -37,4 +37,4 @@ def test_the_shipped_file_still_gives_the_committed_answers(name: str, ravdess: 
     recognizer, evaluation = Recognizer.load(name, threads=1), results_of(name).evaluation
     for row in evaluation.rows[::16]:
         wanted = dict(zip(evaluation.emotions, row.probabilities, strict=True))
-        assert recognizer.recognize(ravdess / row.clip).probabilities == pytest.approx(wanted, abs=1e-4)
+        assert recognizer.recognize(ravdess / row.clip).probabilities == pytest.approx(wanted, abs=1e-3)

@@ -53,7 +53,7 @@ def test_answers_are_those_of_the_exported_file(results: Results, toy_clips: Cli
     for row in results.evaluation.rows[::9]:
         recognizer = Recognizer.load(results.folder / "runs" / f"fold{row.fold}-seed{row.seed}" / "model.onnx")
         answer = recognizer.recognize(by_name[row.clip].path)
-        np.testing.assert_allclose(row.probabilities, list(answer.probabilities.values()), atol=1e-6)
+        np.testing.assert_allclose(row.probabilities, list(answer.probabilities.values()), atol=1e-5)
         assert row.speaker not in recognizer.card.heard_speakers
 
 

@@ -96,6 +96,12 @@ def _options(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is told by the error, not on standard error
     options.add_session_config_entry("session.load_model_format", "ONNX")  # whatever the bytes pretend to be
+    # Weights of 8 bits become float32 once, at loading. Otherwise ONNX Runtime computes products in 8 bits, and its
+    # kernels for that differ by processor and number of threads: probabilities of one clip differ by 0.002 and more.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    # Threads that wait sleep. Spinning, they take the cores from those that compute: an answer on two threads of a busy
+    # machine took twice the time of one thread.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
