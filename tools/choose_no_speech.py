@@ -4,8 +4,11 @@
 
 Asked are clips of speakers in the shipped models' training sets (RAVDESS actors 06, 13, 17 and 22 are not), words cut
 from them, half of the noises, and sounds made by code. Of each group counts its share of wrong answers over the share
-that its bar in benchmarks/no_speech.py allows. Each pair of limits is as bad as its worst group; the best pair is
-chosen; among equals the one with the least wrong in all, and among those the middle one.
+that its bar in benchmarks/no_speech.py allows. Calling a voice no speech is the worse mistake, so the lowest
+probability is chosen at which every group is within its bar, and the middle one of the changes that pass with it.
+
+The numbers of chunks, and by how much short sounds may be less probable, were set by hand. All noises were looked at
+while the check was designed, so the other half is a check of these two limits, and no unseen test of the design.
 """
 
 from __future__ import annotations
@@ -57,7 +60,7 @@ def main() -> int:
     print(
         f"{'voiced at':>10}{'steady':>8}{'worst':>8}  " + "  ".join(f"{one.name} ({len(one.sounds)})" for one in groups)
     )
-    tried: dict[Limits, tuple[float, float]] = {}
+    tried: dict[Limits, float] = {}
     for voiced_at, steady in itertools.product(VOICED_AT, STEADY):
         limits = Limits(voiced_at, steady)
         wrong = [share_wrong(group, limits) for group in groups]
@@ -66,9 +69,11 @@ def main() -> int:
             f"{voiced_at:>10}{steady:>8}{max(relative):>8.2f}  " + "  ".join(f"{share:.3f}" for share in wrong),
             flush=True,
         )
-        tried[limits] = max(relative), sum(relative)
-    best = [limits for limits, badness in tried.items() if badness == min(tried.values())]
-    print(f"chosen: {best[len(best) // 2]}; in the package: {LIMITS}")
+        tried[limits] = max(relative)
+    passing = [limits for limits, worst in tried.items() if worst <= 1]
+    lowest = [limits for limits in passing if limits.voiced_at == passing[0].voiced_at]
+    chosen = lowest[len(lowest) // 2] if lowest else "none, every pair misses a bar"
+    print(f"chosen: {chosen}; in the package: {LIMITS}")
     return 0
 
 

@@ -60,7 +60,7 @@ class Limits:
 
 LIMITS: Final = Limits(voiced_at=0.8, steady=0.1)
 """Chosen by ``tools/choose_no_speech.py`` on clips of the shipped models' training speakers and half of the noises;
-RAVDESS actors 06, 13, 17 and 22 and the other half had no part in it."""
+RAVDESS actors 06, 13, 17 and 22 had no part in it."""
 
 
 @dataclass(frozen=True)
