@@ -92,7 +92,7 @@ def linked(folder: Path, count: int, *, seconds: float | None = None) -> list[Pa
     """Give the bundled clips so many names; with ``seconds`` only the beginning of each."""
     import soundfile
 
-    from hearfelt.audio import audio_files, read_audio, resample
+    from hearfelt.audio.reader import audio_files, read_audio, resample
 
     originals = []
     folder.mkdir(parents=True)
@@ -157,7 +157,7 @@ def planned(files: list[Path], folder: Path) -> tuple[str, list[Any]]:
 def answered_s(model: str, parts: list[Any], folder: str, count: int) -> float:
     """Answer all parts with so many processes that are ready, and say how long that took."""
     from hearfelt.batch.local import answer_here
-    from hearfelt.batch.watching import Watcher
+    from hearfelt.batch.progress import Watcher
     from hearfelt.batch.workers import Turns, Worker
 
     turns = Turns()
@@ -281,7 +281,7 @@ def memory(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 def peaks(folder: Path, model: str) -> None:
     """Run a job over a folder and print the peak memory of this process and of its worker."""
     from hearfelt.batch.job import Job, run_job
-    from hearfelt.batch.watching import Watcher
+    from hearfelt.batch.progress import Watcher
 
     class Peaks(Watcher):
         worker_mb, seen = 0.0, 0
@@ -306,7 +306,7 @@ def core(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     """What one core does in a second: of the model with decoding, of decoding alone by format, of rows into a table."""
     import soundfile
 
-    from hearfelt.audio import open_audio, read_audio
+    from hearfelt.audio.reader import open_audio, read_audio
     from hearfelt.batch.tables import columns, write_table
     from hearfelt.inference.recognizer import Recognizer
 

@@ -50,7 +50,7 @@ def main() -> int:
 
 def write_waves(corpus: str, wanted: int, folder: Path) -> int:
     """Put clips of the corpus as 16-bit WAV of 48 kHz into a folder, as RAVDESS is published."""
-    from hearfelt.audio import read_audio, resample
+    from hearfelt.audio.reader import read_audio, resample
     from hearfelt.cli.options import parse_corpora
     from hearfelt.corpora.catalog import read_corpora
 
@@ -126,7 +126,7 @@ def measurer(way: str) -> Callable[[Path], npt.NDArray[np.float32]]:
         from seed_features import seed_features
 
         return seed_features
-    from hearfelt.audio import read_audio
+    from hearfelt.audio.reader import read_audio
     from hearfelt.features.classic import classic_features
 
     def measure(path: Path) -> npt.NDArray[np.float32]:

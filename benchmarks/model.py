@@ -217,7 +217,7 @@ def differences(model: str) -> dict[str, float]:
         The difference between numbers of threads, between a batch and recognizing, between a stream and a timeline;
         for a model in ``EXPECTED`` also that from the answers there.
     """
-    from hearfelt.audio import audio_files
+    from hearfelt.audio.reader import audio_files
     from hearfelt.inference.recognizer import Recognizer
 
     clips = audio_files(start.EXAMPLES)
@@ -250,8 +250,8 @@ def _stream_apart(streaming: Recognizer, listening: Recognizer) -> float:
     """Feed all clips, one after another, to a stream of one and a timeline of the other, in parts of 0.1 s."""
     import numpy as np
 
-    from hearfelt.audio import audio_files, read_audio, resample
-    from hearfelt.inference.moments import Moment
+    from hearfelt.audio.reader import audio_files, read_audio, resample
+    from hearfelt.inference.timeline.segments import Moment
 
     sounds = [read_audio(path) for path in audio_files(start.EXAMPLES)]
     sound = np.concatenate([resample(one.samples, one.rate_hz, THEIR_HZ) for one in sounds])
@@ -272,7 +272,7 @@ def voices(seconds: float) -> dict[str, list[Any]]:
     """The bundled synthetic voices, repeated and cut to the length wanted, for both ways at their rates."""
     import numpy as np
 
-    from hearfelt.audio import audio_files, read_audio, resample
+    from hearfelt.audio.reader import audio_files, read_audio, resample
 
     clips: dict[str, list[Any]] = {way: [] for way in WAYS}
     for path in audio_files(start.EXAMPLES):

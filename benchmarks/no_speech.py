@@ -25,14 +25,14 @@ from typing import Final
 
 from no_speech_sounds import LENGTHS_S, is_for_choosing, kind_of, last_word, loudest_word, made_sounds, speech_codes
 
-from hearfelt.audio import Samples, Sound, audio_files, read_audio, resample
+from hearfelt.audio.reader import Samples, Sound, audio_files, read_audio, resample
 from hearfelt.cli.options import parse_corpora
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.errors import AudioError, HearfeltError
-from hearfelt.files import atomic_write
-from hearfelt.inference.blocks import RATE_HZ
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.speech_check import SpeechCheck
+from hearfelt.inference.windowing import RATE_HZ
+from hearfelt.runtime.files import atomic_write
 
 SEED: Final = 13
 SAMPLE: Final = 600

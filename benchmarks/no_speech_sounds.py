@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import Samples, Sound, open_audio
-from hearfelt.inference.blocks import blocks_of
+from hearfelt.audio.reader import Samples, Sound, open_audio
 from hearfelt.inference.speech_check import LIMITS, Limits, SpeechCheck
+from hearfelt.inference.windowing import blocks_of
 
 Floats = npt.NDArray[np.float64]
 

@@ -27,7 +27,7 @@ import numpy as np
 import soundfile
 from playwright.sync_api import sync_playwright
 
-from hearfelt.audio import read_audio, resample
+from hearfelt.audio.reader import read_audio, resample
 
 EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 CLIP_S: Final = 3.0

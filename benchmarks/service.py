@@ -36,7 +36,7 @@ import soundfile
 from websockets import exceptions
 from websockets.asyncio.client import connect
 
-from hearfelt.audio import read_audio, resample
+from hearfelt.audio.reader import read_audio, resample
 
 EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 CLIP_S, CLIPS = 3.0, 6

@@ -26,16 +26,16 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import Audio, Samples, read_audio, resample
-from hearfelt.changes import RATE_HZ, SMALL_CHANGES, Gain, Offset, TelephoneBand
+from hearfelt.audio.reader import Audio, Samples, read_audio, resample
+from hearfelt.augmentation.perturbations import RATE_HZ, SMALL_CHANGES, Gain, Offset, TelephoneBand
 from hearfelt.cli.options import parse_corpora
-from hearfelt.clips import Clip
 from hearfelt.corpora.catalog import read_corpora
+from hearfelt.corpora.clips import Clip
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.evaluation.metrics import confusion_matrix, per_class, uar
 from hearfelt.evaluation.protocols import protocol_called
-from hearfelt.files import atomic_write
 from hearfelt.inference.recognizer import Recognizer, model_path
+from hearfelt.runtime.files import atomic_write
 
 PROTOCOL: Final = "unheard-ravdess"
 CORRECT: Final = 0.5  # UAR, and recall and precision of each class, at least

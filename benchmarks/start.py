@@ -84,7 +84,7 @@ def write_clip(path: Path) -> None:
     """Write a bundled synthetic clip as RAVDESS publishes its clips: 48 kHz, 16 bit."""
     import soundfile
 
-    from hearfelt.audio import audio_files, read_audio, resample
+    from hearfelt.audio.reader import audio_files, read_audio, resample
 
     audio = read_audio(audio_files(EXAMPLES)[-1])
     soundfile.write(path, resample(audio.samples, audio.rate_hz, 48_000), 48_000, subtype="PCM_16")

@@ -98,8 +98,8 @@ def first_now(model: str) -> float:
     """Give the longest that a clip's beginning had to wait for its first ``now``, in seconds of sound."""
     import numpy as np
 
-    from hearfelt.inference.moments import Now
     from hearfelt.inference.recognizer import Recognizer
+    from hearfelt.inference.timeline.segments import Now
 
     recognizer = Recognizer.load(model, threads=1)
     waits: list[float] = []
@@ -116,8 +116,8 @@ def first_now(model: str) -> float:
 
 def clips() -> list[tuple[Any, float]]:
     """Give the bundled clips at 48 kHz, and when the voice in each begins."""
-    from hearfelt.audio import read_audio, resample
-    from hearfelt.evaluation.conversations import speech_within
+    from hearfelt.audio.reader import read_audio, resample
+    from hearfelt.evaluation.synthetic_recordings import speech_within
 
     given = []
     for path in sorted(EXAMPLES.glob("*.flac")):

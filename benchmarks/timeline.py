@@ -67,7 +67,7 @@ def stitch(path: Path, seconds: float, corpus: str | None) -> None:
     """Write clips one after another until the recording is long enough."""
     import numpy as np
 
-    from hearfelt.audio import read_audio, resample
+    from hearfelt.audio.reader import read_audio, resample
 
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)

@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hearfelt.audio import Samples, audio_files, read_audio, resample
+from hearfelt.audio.reader import Samples, audio_files, read_audio, resample
 from hearfelt.cli.options import parse_corpora
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.errors import AudioError
-from hearfelt.inference.blocks import RATE_HZ, centred
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.speech_check import LIMITS, Limits
+from hearfelt.inference.windowing import RATE_HZ, centred
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from no_speech import CUTS, MUSIC, NOISE_BAR, SPEECH_BAR, WORD_BAR

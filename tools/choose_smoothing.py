@@ -24,15 +24,15 @@ from typing import Final
 
 import numpy as np
 
-from hearfelt.audio import Samples, read_audio, resample
-from hearfelt.clips import Clips
+from hearfelt.audio.reader import Samples, read_audio, resample
 from hearfelt.corpora.catalog import read_corpora
-from hearfelt.evaluation.conversations import room_noise, speech_within, write_scripts
+from hearfelt.corpora.clips import Clips
 from hearfelt.evaluation.diarization import FRAMES_PER_S, Segment, frame_confusion, frame_labels, time_figures
-from hearfelt.inference.blocks import RATE_HZ
-from hearfelt.inference.follower import Follower
+from hearfelt.evaluation.synthetic_recordings import room_noise, speech_within, write_scripts
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.smoothing import SMOOTHING, Smoother, Smoothing
+from hearfelt.inference.timeline.segmenter import Follower
+from hearfelt.inference.timeline.smoothing import SMOOTHING, Smoother, Smoothing
+from hearfelt.inference.windowing import RATE_HZ
 
 MEASURED: Final = frozenset(f"ravdess/{actor}" for actor in ("06", "13", "17", "22"))
 STAYS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 
 from hearfelt.cli.main import EXIT_CODE_MEANINGS, app
-from hearfelt.files import atomic_write
+from hearfelt.runtime.files import atomic_write
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 # Typer adds these to the program, in words of its own that differ from release to release.

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from hearfelt.audio import resample
-from hearfelt.files import atomic_write
+from hearfelt.audio.reader import resample
+from hearfelt.runtime.files import atomic_write
 
 RATE_HZ = 16_000
 SENTENCE = "The children are talking by the door."

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hearfelt.audio import audio_files
-from hearfelt.files import atomic_write
+from hearfelt.audio.reader import audio_files
 from hearfelt.inference.recognizer import Recognizer, shipped_models
+from hearfelt.runtime.files import atomic_write
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "src" / "hearfelt" / "examples"

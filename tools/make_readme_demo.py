@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from hearfelt.files import atomic_write
+from hearfelt.runtime.files import atomic_write
 
 README: Final = Path(__file__).parents[1] / "README.md"
 BEGIN: Final = "<!-- demo:begin -->"

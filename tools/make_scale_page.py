@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hearfelt.files import atomic_write
+from hearfelt.runtime.files import atomic_write
 
 ROOT = Path(__file__).parents[1]
 PAGE, FIGURES = ROOT / "docs" / "scale.md", ROOT / "benchmarks" / "batch.json"

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from hearfelt.audio import audio_files, read_audio
+from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.corpora.catalog import FORMS
 from hearfelt.corpora.counting import published_clips
 from hearfelt.evaluation.results import read_results

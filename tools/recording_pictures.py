@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from hearfelt.audio import audio_files, read_audio
-from hearfelt.files import path_given
+from hearfelt.audio.reader import audio_files, read_audio
+from hearfelt.runtime.files import path_given
 
 HERE = Path(__file__).parents[1]
 OUT = HERE / "docs" / "pictures"

@@ -28,7 +28,7 @@ import soundfile
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from hearfelt.audio import read_audio, resample
+from hearfelt.audio.reader import read_audio, resample
 
 HERE = Path(__file__).parents[1]
 EXAMPLES = HERE / "src" / "hearfelt" / "examples"

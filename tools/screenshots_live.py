@@ -21,7 +21,7 @@ import soundfile
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from hearfelt.audio import audio_files, read_audio, resample
+from hearfelt.audio.reader import audio_files, read_audio, resample
 
 HERE = Path(__file__).parents[1]
 server = runpy.run_path(str(HERE / "tests" / "service" / "live_server.py"))

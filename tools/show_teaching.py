@@ -23,11 +23,11 @@ from sklearn.svm import SVC
 
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of, per_class
 from hearfelt.features.table import features_of
-from hearfelt.files import atomic_write
+from hearfelt.finetuning.teach import Taught, teach
+from hearfelt.finetuning.training_set import Lesson, gather
 from hearfelt.reports.figures.canvas import save_figure
 from hearfelt.reports.figures.results import confusion_matrix as confusion_picture
-from hearfelt.teaching.lesson import Lesson, gather
-from hearfelt.teaching.teach import Taught, teach
+from hearfelt.runtime.files import atomic_write
 from hearfelt.training.recipe import read_recipe
 
 HERE = Path(__file__).parents[1]

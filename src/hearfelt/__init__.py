@@ -12,23 +12,23 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hearfelt.audio import read_audio
+    from hearfelt.audio.reader import read_audio
     from hearfelt.emotions import Emotion
     from hearfelt.errors import HearfeltError
-    from hearfelt.inference.moments import Moment, Timeline
     from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
+    from hearfelt.inference.timeline.segments import Moment, Timeline
 
 __all__ = ["Emotion", "HearfeltError", "Moment", "Prediction", "Recognizer", "Timeline", "read_audio"]
 
 _DEFINED_IN = {
     "Emotion": "hearfelt.emotions",
     "HearfeltError": "hearfelt.errors",
-    "Moment": "hearfelt.inference.moments",
+    "Moment": "hearfelt.inference.timeline.segments",
     "Prediction": "hearfelt.inference.prediction",
     "Recognizer": "hearfelt.inference.recognizer",
-    "Timeline": "hearfelt.inference.moments",
-    "read_audio": "hearfelt.audio",
+    "Timeline": "hearfelt.inference.timeline.segments",
+    "read_audio": "hearfelt.audio.reader",
 }
 
 

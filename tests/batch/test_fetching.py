@@ -13,7 +13,7 @@ import pytest
 
 from hearfelt.batch import fetching
 from hearfelt.batch.fetching import fetched
-from hearfelt.batch.surroundings import SurroundingsError
+from hearfelt.batch.infrastructure_errors import SurroundingsError
 from hearfelt.errors import HearfeltError
 
 fsspec = pytest.importorskip("fsspec")

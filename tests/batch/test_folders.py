@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hearfelt.batch.folders import entries, is_link_to_folder, listed
-from hearfelt.batch.objects import Entry
+from hearfelt.batch.object_store import Entry
 from hearfelt.errors import HearfeltError
 
 

@@ -16,10 +16,10 @@ import pyarrow.parquet
 import pytest
 import soundfile
 
-from hearfelt.audio import audio_files, read_audio
+from hearfelt.audio.reader import audio_files, read_audio
+from hearfelt.batch.checkpoints import folder_of
 from hearfelt.batch.job import Job, Outcome, run_job
-from hearfelt.batch.parts import folder_of
-from hearfelt.batch.watching import Watcher
+from hearfelt.batch.progress import Watcher
 from hearfelt.errors import HearfeltError, ModelError
 from hearfelt.inference.recognizer import Recognizer, shipped_models
 
@@ -223,7 +223,7 @@ def killed_while_it_tidied_up(job: Job, monkeypatch: pytest.MonkeyPatch) -> Path
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("hearfelt.batch.parts.clear", killed)
+        patched.setattr("hearfelt.batch.checkpoints.clear", killed)
         with pytest.raises(KeyboardInterrupt):
             run_job(job, workers=1)
     return Path(folder_of(job.out))

@@ -20,7 +20,7 @@ from urllib.error import URLError
 
 import pytest
 
-from hearfelt.audio import audio_files
+from hearfelt.audio.reader import audio_files
 from hearfelt.batch.job import Job, run_job
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -121,7 +121,7 @@ def test_from_a_bucket_into_a_bucket_the_rows_are_those_of_a_disk(
 INTERRUPTED = """
 import os, signal, sys
 from hearfelt.batch.job import Job, run_job
-from hearfelt.batch.watching import Watcher
+from hearfelt.batch.progress import Watcher
 from hearfelt.errors import HearfeltError
 
 table, model, server, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.audio import audio_files
+from hearfelt.audio.reader import audio_files
 from hearfelt.batch.sources import Source, find_sources
 from hearfelt.errors import HearfeltError
 

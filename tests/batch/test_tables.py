@@ -11,7 +11,7 @@ import pytest
 from hearfelt.batch import tables
 from hearfelt.batch.tables import columns, table_format, write_table
 from hearfelt.errors import ExtraMissingError, HearfeltError
-from hearfelt.timeline_formats.heard import FACTS, column_names
+from hearfelt.results.segment_rows import FACTS, column_names
 
 CUT = {"code": "cut_short", "text": "1.00 s of 2.00 s are there", "there_s": 1.0, "promised_s": 2.0}
 QUIET = {"code": "very_quiet", "text": "it is very quiet"}

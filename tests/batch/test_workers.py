@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.audio import audio_files
+from hearfelt.audio.reader import audio_files
+from hearfelt.batch.infrastructure_errors import SurroundingsError
 from hearfelt.batch.sources import Source
-from hearfelt.batch.surroundings import SurroundingsError
 from hearfelt.batch.task import Task
 from hearfelt.batch.workers import Turns, Worker
 from hearfelt.errors import ModelError

@@ -19,7 +19,7 @@ import soundfile
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from tests.browser.listen_view import PATIENCE_MS, calm
 
-from hearfelt.audio import audio_files, read_audio, resample
+from hearfelt.audio.reader import audio_files, read_audio, resample
 
 CHROMIUM = os.environ.get("HEARFELT_CHROMIUM") or shutil.which("chromium") or ""
 QUIET = (

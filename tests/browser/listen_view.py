@@ -8,7 +8,7 @@ from typing import Final
 
 from playwright.sync_api import Page
 
-from hearfelt.audio import audio_files
+from hearfelt.audio.reader import audio_files
 
 __all__ = ["CLIPS", "PATIENCE_MS", "calm", "within_one"]
 

@@ -16,8 +16,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hearfelt.emotions import look_of
-from hearfelt.inference.moments import Moment
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.timeline.segments import Moment
 from hearfelt.service.stream_settings import StreamSettings
 
 server = runpy.run_path(str(Path(__file__).parents[1] / "service" / "live_server.py"))

@@ -13,7 +13,7 @@ import soundfile
 from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.listen_view import CLIPS, PATIENCE_MS, calm, within_one
 
-from hearfelt.audio import read_audio
+from hearfelt.audio.reader import read_audio
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.page.answer_markup import said_of
 

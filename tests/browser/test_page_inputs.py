@@ -14,7 +14,7 @@ import soundfile
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.listen_view import CLIPS, PATIENCE_MS
 
-from hearfelt.audio import audio_files, read_audio, resample
+from hearfelt.audio.reader import audio_files, read_audio, resample
 from hearfelt.inference.recognizer import Recognizer
 
 CLIP = CLIPS[0]

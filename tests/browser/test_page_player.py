@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from hearfelt.features.outline import Outline
-from hearfelt.inference.moments import Moment, Timeline
 from hearfelt.inference.prediction import Prediction
-from hearfelt.page.playing import Playable
+from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.page.preview import Playable
 from hearfelt.page.style import read_asset
 from hearfelt.page.wave import player_data
 

@@ -14,9 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from tests.browser.listen_view import within_one
 
-from hearfelt.audio import audio_files
+from hearfelt.audio.reader import audio_files
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.reports.looks import INK
+from hearfelt.reports.theme import INK
 
 PATIENCE_MS = 30_000
 EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"

@@ -7,10 +7,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.cli.answer_table import AnswerTable, bar
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.prediction import Prediction
-from hearfelt.sound_warnings import SoundWarning
 
 
 def prediction(emotion: str = "fearful", confidence: float = 0.9, *, unsure: bool = False) -> Prediction:

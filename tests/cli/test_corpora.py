@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from hearfelt.clips import COLUMNS
 from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.clips import COLUMNS
 from hearfelt.corpora.toy import write_toy
 
 

@@ -13,9 +13,9 @@ import pytest
 import soundfile
 import typer
 
-from hearfelt.audio import read_audio
+from hearfelt.audio.decoders.raw import RawFormat
+from hearfelt.audio.reader import read_audio
 from hearfelt.cli.inputs import Reading, check_standard_input, parse_raw, sound_of
-from hearfelt.raw_pcm import RawFormat
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.cli.live import JsonEvents, LiveScreen, level
 from hearfelt.emotions import EMOTIONS
-from hearfelt.inference.moments import Moment, Now
 from hearfelt.inference.prediction import Prediction
-from hearfelt.sound_warnings import SoundWarning
+from hearfelt.inference.timeline.segments import Moment, Now
 
 SAD = Prediction("sad", 0.8, {label: 0.8 if label == "sad" else 0.2 / 7 for label in EMOTIONS}, False, 1.0, "toy")
 BLOCK = np.full(1_600, 0.5, np.float32)

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from hearfelt.audio.warnings import FILE_FAULTS
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.sound_warnings import FILE_FAULTS
 
 HERE = Path(__file__).parent
 VOICE_RATE_HZ = 16_000

@@ -13,8 +13,8 @@ from hearfelt.cli.results_table import print_timed_results
 from hearfelt.emotions import EMOTIONS
 from hearfelt.evaluation.diarization import Segment
 from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.evaluation.timed_results import TimedResults, summarize
-from hearfelt.evaluation.timed_tables import Recorded
+from hearfelt.evaluation.segment_results import TimedResults, summarize
+from hearfelt.evaluation.segment_tables import Recorded
 
 Here = Callable[..., tuple[int, str, str]]
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -7,10 +7,10 @@ from rich.console import Console
 
 from hearfelt.cli.ribbon import MomentTable, TimelineScreen, cells_of, letters_of, ribbon
 from hearfelt.emotions import EMOTIONS
-from hearfelt.inference.moments import Moment, Timeline
 from hearfelt.inference.prediction import Prediction
-from hearfelt.timeline_formats.heard import Heard, heard_in
-from hearfelt.timeline_formats.writing import Gathering
+from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.results.segment_rows import Heard, heard_in
+from hearfelt.results.writer import Gathering
 
 
 def a_moment(start_s: float, end_s: float, emotion: str, confidence: float = 0.8) -> Moment:

@@ -5,8 +5,8 @@ from rich.cells import cell_len
 
 from hearfelt.cli.why_chart import why_chart
 from hearfelt.features.classic import GROUPS
-from hearfelt.inference.explain import Explanation
-from hearfelt.inference.occlusion import BANDS_HZ, Occlusion
+from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion
+from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.prediction import Prediction
 
 ANGRY = Prediction("angry", 0.8, {"angry": 0.8, "sad": 0.2}, False, 3.0, "tiny")

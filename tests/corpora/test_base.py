@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.base import identity, read_names, stem_of
+from hearfelt.corpora.clips import Clip
 
 SHAPE = re.compile(r"(?:^|/)(?P<who>[a-z])(?P<take>\d)$")
 

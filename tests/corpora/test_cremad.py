@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.clips import Clip
 from hearfelt.corpora.cremad import CREMAD
 
 HEADER = '"ActorID","Age","Sex","Race","Ethnicity"\n'

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.catalog import read_corpus, read_folder
+from hearfelt.corpora.clips import Clip
 from hearfelt.corpora.ravdess import EMOTION_CODES, RAVDESS
 from hearfelt.emotions import EMOTIONS
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.audio import read_audio
+from hearfelt.audio.reader import read_audio
 from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.tess import TESS
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.clips import Clip, Clips
 from hearfelt.corpora.catalog import read_corpora
+from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError, ModelError
 from hearfelt.evaluation.evaluate import answer_clips, evaluate_model, gather

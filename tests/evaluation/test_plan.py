@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.clips import Clip, Clips, duplicates
+from hearfelt.corpora.clips import Clip, Clips, duplicates
+from hearfelt.corpora.splits import Fold, Leaks
 from hearfelt.evaluation.plan import Plan, leaks_of, tell_apart, without_copies
 from hearfelt.evaluation.protocols import Protocol
-from hearfelt.splits import Fold, Leaks
 
 
 def named_after(root: Path, corpus: str, speakers: Sequence[str]) -> Clips:

@@ -8,14 +8,14 @@ import pytest
 import soundfile
 from sklearn.model_selection import train_test_split
 
-from hearfelt.clips import Clip, Clips
 from hearfelt.corpora.catalog import read_corpora
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.splits import Fold, listed_folds
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.protocols import PROTOCOLS, Protocol, protocol_called
 from hearfelt.evaluation.published import EMOBOX
 from hearfelt.inference.card import ModelCard
-from hearfelt.splits import Fold, listed_folds
 
 
 def card(*heard: str, labels: tuple[str, ...] = EMOTIONS) -> ModelCard:

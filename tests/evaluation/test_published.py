@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.clips import Clips
 from hearfelt.corpora.catalog import read_corpora
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.published import EMOBOX, LUNA_JIMENEZ, emotion_code, ravdess_names, refuse_incomplete
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from hearfelt.clips import Clip, Clips
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.splits import Leaks
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.plan import Plan
@@ -25,7 +26,6 @@ from hearfelt.evaluation.results import (
     summarize,
     write_results,
 )
-from hearfelt.splits import Leaks
 
 COMMITTED = Path(__file__).parents[2] / "results"
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from hearfelt.audio import audio_files, read_audio
+from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.errors import AudioError
 from hearfelt.features.classic import FEATURE_NAMES, GROUPS, RATE_HZ, SEED_WINDOW, classic_features, measured_part
 

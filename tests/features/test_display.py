@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hearfelt.audio import read_audio
+from hearfelt.audio.reader import read_audio
 from hearfelt.features.display import FLOOR_DB, envelope, mel_spectrogram, pitch, spectrogram
 
 

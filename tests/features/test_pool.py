@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hearfelt.audio import audio_files
-from hearfelt.augment import Noise
+from hearfelt.audio.reader import audio_files
+from hearfelt.augmentation.transforms import Noise
 from hearfelt.errors import AudioError
 from hearfelt.features.pool import Task, measure_file, measure_files
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.augment import Noise, Pitch, Shift, Stretch
-from hearfelt.cache import Cache
-from hearfelt.clips import Clip, Clips
+from hearfelt.augmentation.transforms import Noise, Pitch, Shift, Stretch
 from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.features.classic import FEATURE_NAMES, RATE_HZ, classic_features, measured_part
 from hearfelt.features.table import TABLE_COLUMNS, features_of, measure, refuse_other_tables, write_features
+from hearfelt.runtime.cache import Cache
 
 NOWHERE = Cache(None)
 

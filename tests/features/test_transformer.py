@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hearfelt.audio import read_audio
-from hearfelt.clips import Clips
+from hearfelt.audio.reader import read_audio
 from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.features.classic import FEATURE_NAMES, classic_features
 from hearfelt.features.transformer import ClassicFeatures

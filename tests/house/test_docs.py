@@ -14,12 +14,12 @@ from types import ModuleType
 import pytest
 import soundfile
 
-from hearfelt.audio import audio_files, read_audio
-from hearfelt.inference.blocks import RATE_HZ
-from hearfelt.inference.follower import HOP_S, LOOK_AHEAD_S, STEP_S, WINDOW_S
-from hearfelt.inference.smoothing import SMOOTHING
-from hearfelt.inference.voice import BEGINS_AT, GOES_ON_AT, MIN_PAUSE, SHORTEST_SPEECH
-from hearfelt.sound_warnings import CODES
+from hearfelt.audio.reader import audio_files, read_audio
+from hearfelt.audio.warnings import CODES
+from hearfelt.inference.timeline.segmenter import HOP_S, LOOK_AHEAD_S, STEP_S, WINDOW_S
+from hearfelt.inference.timeline.smoothing import SMOOTHING
+from hearfelt.inference.timeline.voice_activity import BEGINS_AT, GOES_ON_AT, MIN_PAUSE, SHORTEST_SPEECH
+from hearfelt.inference.windowing import RATE_HZ
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

@@ -72,7 +72,7 @@ def test_home_is_put_into_paths_in_one_place() -> None:
         for node in ast.walk(tree(module))
         if isinstance(node, ast.Attribute) and node.attr == "expanduser"
     }
-    assert callers == {"files.py"}
+    assert callers == {"runtime/files.py"}
 
 
 @pytest.mark.parametrize("module", [path for path in MODULES if path.name == "__init__.py" and path.parent != PACKAGE])

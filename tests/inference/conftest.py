@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from hearfelt.audio import read_audio, resample
+from hearfelt.audio.reader import read_audio, resample
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 
 LABELS = ("calm", "sad", "angry")

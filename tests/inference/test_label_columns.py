@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hearfelt.inference.label_columns import label_columns
-from hearfelt.timeline_formats.heard import FACTS
+from hearfelt.results.segment_rows import FACTS
 
 
 @pytest.mark.parametrize("label", [*FACTS, "duration_s", "error"])

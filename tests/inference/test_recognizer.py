@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.audio import resample
+from hearfelt.audio.reader import resample
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.card import ModelCard
-from hearfelt.inference.explain import Explanation
+from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
 
@@ -226,7 +226,7 @@ def test_a_long_file_gets_the_answer_of_its_samples_read_whole(
     file = io.BytesIO()
     soundfile.write(file, resample(sound, RATE, rate), rate, format="WAV", subtype="FLOAT")
     in_parts = listener.recognize(file.getvalue())
-    monkeypatch.setattr("hearfelt.inference.blocks.LONG_S", 1e9)
+    monkeypatch.setattr("hearfelt.inference.windowing.LONG_S", 1e9)
     whole = listener.recognize(file.getvalue())
     assert in_parts.probabilities == pytest.approx(whole.probabilities, abs=1e-4)
     assert in_parts.duration_s == whole.duration_s == pytest.approx(72.8, abs=1e-3)
@@ -307,7 +307,7 @@ def test_hearing_sound_loads_no_module_of_features(sound_model: Path) -> None:
 import sys, numpy
 from hearfelt import Recognizer
 Recognizer.load({str(sound_model)!r}).recognize(numpy.sin(numpy.arange(16000.0)), 16000)
-unwanted = ("hearfelt.features", "hearfelt.inference.occlusion", "scipy", "torch")
+unwanted = ("hearfelt.features", "hearfelt.inference.explain.occlusion", "scipy", "torch")
 print(*[name for name in sys.modules if name.startswith(unwanted)])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

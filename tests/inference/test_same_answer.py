@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hearfelt.audio import audio_files
-from hearfelt.inference.moments import Moment
+from hearfelt.audio.reader import audio_files
 from hearfelt.inference.recognizer import Recognizer, shipped_models
+from hearfelt.inference.timeline.segments import Moment
 
 TESTS = Path(__file__).parents[1]
 CLIPS = audio_files(TESTS.parent / "src" / "hearfelt" / "examples")

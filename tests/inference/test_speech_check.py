@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hearfelt.audio import read_audio, resample
-from hearfelt.changes import Gain
-from hearfelt.inference.blocks import RATE_HZ
+from hearfelt.audio.reader import read_audio, resample
+from hearfelt.augmentation.perturbations import Gain
 from hearfelt.inference.recognizer import Recognizer, shipped_models
 from hearfelt.inference.speech_check import LITTLE_SHARE, SpeechCheck
+from hearfelt.inference.windowing import RATE_HZ
 
 VOICES = sorted(Path(str(resources.files("hearfelt.examples"))).glob("synthetic-*.flac"))
 

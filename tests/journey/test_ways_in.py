@@ -21,7 +21,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from websockets.sync.client import connect
 
-from hearfelt.audio import audio_files, read_audio
+from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.inference.recognizer import Recognizer
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hearfelt.audio import read_audio, resample
+from hearfelt.audio.reader import read_audio, resample
 from hearfelt.models.frontend import BANDS, CONTEXT, FLOOR, FRAME, HOP, LEVEL, RATE_HZ, SPOKEN, LogMel, mel_bank
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"

@@ -15,16 +15,16 @@ import soundfile
 import torch
 from torch import Tensor
 
-from hearfelt.audio import audio_files, read_audio
+from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.emotions import EMOTIONS
 from hearfelt.evaluation.calibration import log_softmax
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.models.encoders.moonshine import MoonshineEncoder
+from hearfelt.models.encoders.pitch_statistics import MELODY
+from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.hearfelt import LIMITS, WINDOW_S, HearfeltNetwork, Whitening
-from hearfelt.models.moonshine import MoonshineEncoder
-from hearfelt.models.pitch import MELODY
 from hearfelt.models.pooling import AttentiveHead, Discriminant, Head, HeadSize, PlainHead, halved
-from hearfelt.models.whisper import WhisperEncoder
 from hearfelt.training.export import PARITY, export_sound
 
 EXAMPLES = audio_files(Path(__file__).parents[2] / "src" / "hearfelt" / "examples")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from hearfelt.clips import Clip, Clips
+from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.features.classic import FEATURE_NAMES, classic_features
 from hearfelt.inference.card import ModelCard
@@ -21,7 +21,7 @@ from hearfelt.models.build import NETWORKS
 from hearfelt.training.dataset import Features, Heard, Lesson
 from hearfelt.training.export import PARITY, export, parity
 from hearfelt.training.recipe import recipe_of
-from hearfelt.training.teach import teach
+from hearfelt.training.trainer import teach
 
 SETTINGS = {
     "classic": {"fit": {"epochs": 12, "patience": 12, "batch": 8}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hearfelt.models.pitch import MELODY
+from hearfelt.models.encoders.pitch_statistics import MELODY
 from hearfelt.models.pooling import Discriminant
 from hearfelt.models.tiny import SmallHead, TinyEar, TinyNetwork, describe
 

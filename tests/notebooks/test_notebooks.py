@@ -14,7 +14,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-from hearfelt.clips import COLUMNS
+from hearfelt.corpora.clips import COLUMNS
 from hearfelt.emotions import EMOTIONS
 from hearfelt.features.classic import GROUPS
 from hearfelt.features.table import TABLE_COLUMNS

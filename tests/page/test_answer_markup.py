@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.inference.prediction import Prediction
 from hearfelt.page.answer_markup import answer, oddities, overview, said_of
-from hearfelt.page.trust import what_sure_means
-from hearfelt.reports.measured import read_measured
-from hearfelt.sound_warnings import SoundWarning
+from hearfelt.page.calibration_text import what_sure_means
+from hearfelt.reports.shipped_scores import read_measured
 
 SAD = Prediction("sad", 0.98, {"calm": 0.02, "sad": 0.98}, False, 2.0, "hearfelt")
 CUT = SoundWarning("cut_short", "1.00 s of 2.00 s are there", {"there_s": 1.0, "promised_s": 2.0})

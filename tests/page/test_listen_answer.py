@@ -10,13 +10,13 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from hearfelt.audio import read_audio
+from hearfelt.audio.reader import read_audio
 from hearfelt.inference.recognizer import Recognizer, shipped_models
-from hearfelt.page.hearing import EXPLAINED_S
-from hearfelt.page.sounds import Arrived, Visit, example_names, example_sound
-from hearfelt.page.trust import what_sure_means
-from hearfelt.reports.measured import read_measured
-from hearfelt.reports.numbers import share_words
+from hearfelt.page.calibration_text import what_sure_means
+from hearfelt.page.recognition import EXPLAINED_S
+from hearfelt.page.session import Arrived, Visit, example_names, example_sound
+from hearfelt.reports.formatting import share_words
+from hearfelt.reports.shipped_scores import read_measured
 
 
 def view() -> None:

@@ -9,14 +9,14 @@ import json
 import pytest
 
 from hearfelt.features.classic import GROUPS
-from hearfelt.inference.explain import Explanation
-from hearfelt.inference.moments import Moment, Timeline
-from hearfelt.inference.occlusion import BANDS_HZ, Occlusion
+from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion
+from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.timeline.segments import Moment, Timeline
 from hearfelt.page.answer_markup import answer, bars, notice, overview
-from hearfelt.page.playing import read_playable
-from hearfelt.page.sounds import Answered, OneSound, Visit, example_names, example_sound
-from hearfelt.page.taking_away import as_csv, as_json, moments_csv, picture
+from hearfelt.page.downloads import as_csv, as_json, moments_csv, picture
+from hearfelt.page.preview import read_playable
+from hearfelt.page.session import Answered, OneSound, Visit, example_names, example_sound
 from hearfelt.page.wave import player_data
 from hearfelt.page.why_markup import reasons
 

@@ -8,7 +8,7 @@ import pytest
 from hearfelt.evaluation.metrics import Reliability
 from hearfelt.inference.recognizer import DEFAULT_MODEL
 from hearfelt.page.model_drawing import ladder, reliability
-from hearfelt.reports.measured import Ladder, read_measured
+from hearfelt.reports.shipped_scores import Ladder, read_measured
 
 SHIPPED = read_measured().of(DEFAULT_MODEL)[0]
 

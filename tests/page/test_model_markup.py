@@ -9,7 +9,7 @@ import pytest
 
 from hearfelt.evaluation.metrics import Reliability
 from hearfelt.page import model_markup
-from hearfelt.reports.measured import Measurement
+from hearfelt.reports.shipped_scores import Measurement
 
 BINS = tuple(Reliability(k / 10, (k + 1) / 10, 10, (k + 0.5) / 10, (k + 0.5) / 10) for k in range(10))
 ONE = Measurement(

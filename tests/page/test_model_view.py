@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, shipped_models
-from hearfelt.reports.measured import read_measured
+from hearfelt.reports.shipped_scores import read_measured
 
 
 def view() -> None:

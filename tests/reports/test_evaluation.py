@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hearfelt.clips import Clip, Clips
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.splits import Leaks
 from hearfelt.emotions import EMOTIONS
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import About, Results, Unanswered, write_results
 from hearfelt.reports.evaluation import read_curves, write_report
-from hearfelt.reports.numbers import percent
-from hearfelt.splits import Leaks
+from hearfelt.reports.formatting import percent
 
 
 class Words(HTMLParser):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.audio import Audio
-from hearfelt.clips import Clip, Clips
+from hearfelt.audio.reader import Audio
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.file_statistics import SoundFacts, survey
 from hearfelt.reports.examples import Example, choose_examples, trimmed
-from hearfelt.survey import SoundFacts, survey
 
 RATE_HZ = 16_000
 

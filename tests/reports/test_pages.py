@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from hearfelt.reports.figures.corpora import count_plot
-from hearfelt.reports.looks import TONES
 from hearfelt.reports.pages import (
     Block,
     beside,
@@ -27,6 +26,7 @@ from hearfelt.reports.pages import (
     warning,
     write_page,
 )
+from hearfelt.reports.theme import TONES
 
 HOSTILE = "\"><script>alert('x')</script><img src=x onerror=alert(1)>&amp;'"
 VOID = {"meta", "link", "img", "br", "hr", "input", "use"}

@@ -17,10 +17,10 @@ import soundfile
 from websockets import exceptions
 from websockets.sync import client
 
-from hearfelt.audio import audio_files, read_audio, resample
-from hearfelt.inference.moments import Moment
+from hearfelt.audio.reader import audio_files, read_audio, resample
 from hearfelt.inference.prediction import SURE_WORDS
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.timeline.segments import Moment
 from hearfelt.service.stream_protocol import event_text
 from hearfelt.service.stream_settings import StreamSettings
 

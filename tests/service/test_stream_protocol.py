@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearfelt.inference.moments import Now
 from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.timeline.segments import Now
 from hearfelt.service.stream_protocol import SampleBytes, StreamError, event_text, is_end, read_opening
 
 

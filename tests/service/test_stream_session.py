@@ -13,7 +13,7 @@ import pytest
 from starlette.websockets import WebSocket
 
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.stream import Stream
+from hearfelt.inference.timeline.stream import Stream
 from hearfelt.service.stream_protocol import Opening
 from hearfelt.service.stream_session import StreamSession, close_with
 from hearfelt.service.stream_settings import StreamSettings

@@ -13,7 +13,7 @@ from tests.service.small_model import NO_NUMBERS, small_model
 from websockets import exceptions
 from websockets.sync import client
 
-from hearfelt.audio import read_audio
+from hearfelt.audio.reader import read_audio
 from hearfelt.service.logs import LOG, JsonLines
 
 FAULT = "a fault in hearfelt itself; its log says where"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.audio import read_audio
+from hearfelt.audio.reader import read_audio
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.service.settings import ServiceSettings

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.service.http_server import CLIP
 
-from hearfelt.audio import read_audio
+from hearfelt.audio.reader import read_audio
 from hearfelt.service.worker_settings import WorkerSettings
 from hearfelt.service.workers import Workers
 from hearfelt.service.working import LENGTH_BYTES, framed, work

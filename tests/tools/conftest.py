@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hearfelt.clips import Clip, Clips
+from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row

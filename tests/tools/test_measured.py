@@ -7,7 +7,7 @@ import pytest
 
 from hearfelt.evaluation.results import Results, find_results
 from hearfelt.inference.recognizer import shipped_models
-from hearfelt.reports.measured import read_measured
+from hearfelt.reports.shipped_scores import read_measured
 from result_pages.measured import measured, measured_text
 
 RESULTS = Path(__file__).parents[2] / "results"

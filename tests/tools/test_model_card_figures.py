@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from hearfelt.evaluation.results import Results
-from hearfelt.reports.numbers import bare, interval
+from hearfelt.reports.formatting import bare, interval
 from result_pages.model_card_figures import calibration, each_emotion, figure_on, figures_table, main_result
 
 

@@ -8,8 +8,8 @@ import pytest
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.diarization import Segment
 from hearfelt.evaluation.results import SUMMARY
-from hearfelt.evaluation.timed_results import TimedResults, read_timed_results, summarize
-from hearfelt.evaluation.timed_tables import Tables, read_tables, write_tables
+from hearfelt.evaluation.segment_results import TimedResults, read_timed_results, summarize
+from hearfelt.evaluation.segment_tables import Tables, read_tables, write_tables
 from hearfelt.reports.ways import COLUMNS, way_rows
 from result_pages.results_over_time import example_of, over_time_section
 from result_pages.results_page import check_pages, write_pages

@@ -11,7 +11,7 @@ from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.results import ModelFile, Results, find_results, read_results
 from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
-from hearfelt.reports.numbers import bare
+from hearfelt.reports.formatting import bare
 from result_pages.results_page import BEGIN, END, check_pages, readme_block, results_page, write_pages
 from result_pages.results_tables import read_anchors
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from hearfelt.clips import Clips
 from hearfelt.corpora.catalog import read_corpus
-from hearfelt.models.moonshine import MoonshineEncoder
-from hearfelt.models.whisper import WhisperEncoder
-from hearfelt.training.admission import divide, generator_for
+from hearfelt.corpora.clips import Clips
+from hearfelt.models.encoders.moonshine import MoonshineEncoder
+from hearfelt.models.encoders.whisper import WhisperEncoder
+from hearfelt.training.data_selection import divide, generator_for
 from hearfelt.training.dataset import Heard, Lesson, hear
 from hearfelt.training.frames import Encoders
 from hearfelt.training.loop import one_thread

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hearfelt.clips import Clips
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError
 from hearfelt.features.table import features_of
-from hearfelt.training.admission import generator_for
+from hearfelt.training.data_selection import generator_for
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear, training_rows, validation_rows
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.settings import Augment, Balance

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from hearfelt.clips import Clip, Clips
+from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.errors import CorpusError, ModelError
+from hearfelt.training.augmented_copies import View
 from hearfelt.training.checkpoint import read_checkpoint
 from hearfelt.training.ensemble import Teacher, _chances, _groups, teach_ensemble
 from hearfelt.training.frames import KEPT, Frames, Heard
 from hearfelt.training.recipe import Recipe, recipe_of
-from hearfelt.training.sound_lesson import SoundLesson, views_of
-from hearfelt.training.views import View
+from hearfelt.training.sound_training_set import SoundLesson, views_of
 
 EMOTIONS = ("calm", "happy", "angry")
 DESCRIBED = 6

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hearfelt.clips import Clips
+from hearfelt.corpora.clips import Clips
+from hearfelt.corpora.splits import Fold
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import HearfeltError, ModelError, RecipeError
-from hearfelt.evaluation.divisions import by_clip
 from hearfelt.evaluation.protocols import Protocol, protocol_called
 from hearfelt.evaluation.results import Results, read_results
+from hearfelt.evaluation.split_functions import by_clip
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.splits import Fold
 from hearfelt.training.experiment import CURVES_TABLE, plan_runs, read_curves_table, run_experiment
 from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import ANSWERS, do_run, do_runs
-from hearfelt.training.teach import key_of
+from hearfelt.training.trainer import key_of
 
 BY_SPEAKER = protocol_called("by-speaker")
 

@@ -12,17 +12,18 @@ import pytest
 import soundfile
 import torch
 
-from hearfelt.cache import Cache
-from hearfelt.clips import Clip, Clips
 from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.errors import AudioError, HearfeltError
+from hearfelt.models.encoders.moonshine import MoonshineEncoder
+from hearfelt.models.encoders.pitch_statistics import PitchEar, melody
+from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.hearfelt import Whitening
-from hearfelt.models.moonshine import MoonshineEncoder
-from hearfelt.models.pitch import PitchEar, melody
 from hearfelt.models.pooling import HeadSize, PlainHead
-from hearfelt.models.whisper import WhisperEncoder
+from hearfelt.runtime.cache import Cache
 from hearfelt.training import frames as hearing
+from hearfelt.training.augmented_copies import View, played
 from hearfelt.training.frames import (
     DESCRIBED,
     KEPT,
@@ -34,7 +35,6 @@ from hearfelt.training.frames import (
     hear_frames,
     keep_frames,
 )
-from hearfelt.training.views import View, played
 
 Whitenings = tuple[Whitening, Whitening]
 Wanted = Sequence[tuple[Clip, View]]

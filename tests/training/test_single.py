@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.clips import Clips
 from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.toy import write_toy
 from hearfelt.errors import CorpusError, HearfeltError
 from hearfelt.inference.recognizer import Recognizer

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from torch import Tensor
 
-from hearfelt.clips import Clips
 from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.toy import write_toy
 from hearfelt.errors import ModelError
 from hearfelt.inference.recognizer import Recognizer
@@ -21,8 +21,8 @@ from hearfelt.training.frames import Encoders, keep_frames
 from hearfelt.training.loop import EpochRow, read_curves
 from hearfelt.training.recipe import Recipe, recipe_of
 from hearfelt.training.sound import FLOAT_MODEL, _whitenings, prepare, sound_key, teach_sound
-from hearfelt.training.sound_lesson import EarFiles, SoundLesson, views_of
-from hearfelt.training.teach import MODEL, RUN
+from hearfelt.training.sound_training_set import EarFiles, SoundLesson, views_of
+from hearfelt.training.trainer import MODEL, RUN
 
 LABELS = ("calm", "happy", "angry")
 

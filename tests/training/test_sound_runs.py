@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.clips import Clips
 from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.clips import Clips
+from hearfelt.corpora.splits import Fold, Leaks
 from hearfelt.corpora.toy import write_toy
 from hearfelt.errors import RecipeError
-from hearfelt.evaluation.divisions import by_clip
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import Protocol, protocol_called
-from hearfelt.splits import Fold, Leaks
+from hearfelt.evaluation.split_functions import by_clip
+from hearfelt.training.augmented_copies import View
 from hearfelt.training.ensemble import _groups
 from hearfelt.training.frames import Encoders
 from hearfelt.training.recipe import Recipe, recipe_of
 from hearfelt.training.runs import Run
-from hearfelt.training.sound_lesson import PUBLISHED, EarFiles, SoundLesson, views_of
 from hearfelt.training.sound_runs import lesson_of, plan_sound_runs
-from hearfelt.training.views import View
+from hearfelt.training.sound_training_set import PUBLISHED, EarFiles, SoundLesson, views_of
 
 
 class HeldEars(EarFiles):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hearfelt.clips import Clips
 from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.toy import write_toy
 from hearfelt.errors import CorpusError, RecipeError
 from hearfelt.training.dataset import Lesson

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent_axis, plain, quiet
-from hearfelt.reports.looks import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD
+from hearfelt.reports.theme import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD
 
 __all__ = ["leak_ladder"]
 

@@ -10,7 +10,7 @@ from typing import Final
 from hearfelt.evaluation.metrics import Reliability, reliability
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
-from hearfelt.reports.measured import Ladder, Measured, Measurement
+from hearfelt.reports.shipped_scores import Ladder, Measured, Measurement
 from result_pages.results_ladder import LADDER, is_ladder, ladder_models, scores_of
 
 __all__ = ["measured", "measured_text"]

@@ -9,8 +9,8 @@ from typing import Final
 from hearfelt.corpora.catalog import FORMS
 from hearfelt.evaluation.results import Results
 from hearfelt.inference.card import ModelCard
-from hearfelt.reports.measured import HONEST
-from hearfelt.reports.numbers import interval, many, percent
+from hearfelt.reports.formatting import interval, many, percent
+from hearfelt.reports.shipped_scores import HONEST
 from result_pages.model_card_figures import calibration, each_emotion, figure_on, figures_table, main_result
 from result_pages.results_ladder import LADDER_PICTURE, alt_text, ladder_models, ladder_table
 from result_pages.results_markdown import NONE, count, markdown_table, megabytes, speed

@@ -10,8 +10,8 @@ import numpy as np
 from hearfelt.evaluation.metrics import BINS, per_class
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
-from hearfelt.reports.measured import HONEST
-from hearfelt.reports.numbers import bare, interval, many, percent
+from hearfelt.reports.formatting import bare, interval, many, percent
+from hearfelt.reports.shipped_scores import HONEST
 from result_pages.results_ladder import is_ladder
 from result_pages.results_markdown import NONE, markdown_table
 from result_pages.results_pictures import RELIABILITY_PICTURE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hearfelt.evaluation.results import Results
-from hearfelt.reports.numbers import bare
+from hearfelt.reports.formatting import bare
 from result_pages.results_markdown import NONE, markdown_table
 
 __all__ = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from hearfelt.evaluation.timed_results import TimedResults
-from hearfelt.evaluation.timed_tables import Recorded
-from hearfelt.reports.numbers import bare, many
+from hearfelt.evaluation.segment_results import TimedResults
+from hearfelt.evaluation.segment_tables import Recorded
+from hearfelt.reports.formatting import bare, many
 from hearfelt.reports.ways import COLUMNS, way_rows
 from result_pages.results_markdown import markdown_table
 

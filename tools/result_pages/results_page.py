@@ -13,11 +13,11 @@ from typing import Final
 
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.results import Results, find_results
-from hearfelt.evaluation.timed_results import TimedResults, find_timed_results
-from hearfelt.files import atomic_write
+from hearfelt.evaluation.segment_results import TimedResults, find_timed_results
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
-from hearfelt.reports.measured import FILE
-from hearfelt.reports.numbers import bare, interval
+from hearfelt.reports.formatting import bare, interval
+from hearfelt.reports.shipped_scores import FILE
+from hearfelt.runtime.files import atomic_write
 from result_pages.measured import measured, measured_text
 from result_pages.model_card import Shipped, card_page
 from result_pages.model_card_figures import main_result

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hearfelt.errors import CorpusError, require
 from hearfelt.evaluation.results import Results
-from hearfelt.evaluation.timed_results import TimedResults
+from hearfelt.evaluation.segment_results import TimedResults
 from result_pages.results_ladder import LADDER, LADDER_PICTURE, ladder_models, scores_of
 from result_pages.results_over_time import example_of, picture_of
 

@@ -14,7 +14,7 @@ from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import lowest_class, per_class
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
-from hearfelt.reports.numbers import bare, interval, many, percent
+from hearfelt.reports.formatting import bare, interval, many, percent
 from result_pages.results_ladder import is_ladder
 from result_pages.results_markdown import NONE, count, markdown_table, megabytes, speed
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from hearfelt.batch.objects import UnreachedError, check_answers, open_object
-from hearfelt.batch.surroundings import SurroundingsError, is_of_surroundings, temporary_disk
+from hearfelt.batch.infrastructure_errors import SurroundingsError, is_of_surroundings, temporary_disk
+from hearfelt.batch.object_store import UnreachedError, check_answers, open_object
 from hearfelt.errors import ExtraMissingError, HearfeltError
 
 __all__ = ["fetched"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from hearfelt.batch.objects import Entry
-from hearfelt.batch.places import shown
-from hearfelt.batch.surroundings import SurroundingsError, is_of_surroundings
+from hearfelt.batch.infrastructure_errors import SurroundingsError, is_of_surroundings
+from hearfelt.batch.object_store import Entry
+from hearfelt.batch.storage import shown
 from hearfelt.errors import HearfeltError
 
 __all__ = ["entries", "is_link_to_folder", "listed"]

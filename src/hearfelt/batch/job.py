@@ -11,8 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from hearfelt.batch.local import answer_here, usable_cores
-from hearfelt.batch.parts import (
+from hearfelt.batch.checkpoints import (
     FINISHED,
     alone_in,
     clear,
@@ -23,7 +22,11 @@ from hearfelt.batch.parts import (
     refuse_strangers,
     sweep,
 )
-from hearfelt.batch.places import (
+from hearfelt.batch.local import answer_here, usable_cores
+from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, fingerprint, read_parts, read_plan, write_parts, write_plan
+from hearfelt.batch.progress import Watcher
+from hearfelt.batch.sources import Source, find_sources
+from hearfelt.batch.storage import (
     absolute,
     digest_of,
     is_folder,
@@ -34,15 +37,12 @@ from hearfelt.batch.places import (
     shown,
     write_place,
 )
-from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, fingerprint, read_parts, read_plan, write_parts, write_plan
-from hearfelt.batch.sources import Source, find_sources
 from hearfelt.batch.tables import columns, table_format, write_table
 from hearfelt.batch.task import Channels, Task
-from hearfelt.batch.watching import Watcher
 from hearfelt.batch.workers import Turns, Worker
+from hearfelt.corpora.tables import is_table
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
-from hearfelt.tables import is_table
 
 __all__ = ["Job", "Outcome", "run_job"]
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from hearfelt.batch.parts import open_part
+from hearfelt.batch.checkpoints import open_part
 from hearfelt.batch.plan import Part
-from hearfelt.batch.watching import Watcher
+from hearfelt.batch.progress import Watcher
 from hearfelt.batch.workers import Worker
 
 __all__ = ["answer_here", "usable_cores"]

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import IO, Any, Final
 
-from hearfelt.batch.places import open_place, write_place
+from hearfelt.batch.infrastructure_errors import temporary_disk
 from hearfelt.batch.sources import Source
-from hearfelt.batch.surroundings import temporary_disk
+from hearfelt.batch.storage import open_place, write_place
 from hearfelt.errors import HearfeltError
 
 __all__ = [

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hearfelt.batch import objects
-from hearfelt.batch.parts import PartFile, open_part
-from hearfelt.batch.places import write_place
+from hearfelt.batch import object_store as objects
+from hearfelt.batch.checkpoints import PartFile, open_part
 from hearfelt.batch.plan import Part
+from hearfelt.batch.progress import Watcher
 from hearfelt.batch.ray_link import connected, in_words
+from hearfelt.batch.storage import write_place
 from hearfelt.batch.task import Task
-from hearfelt.batch.watching import Watcher
 from hearfelt.batch.workers import Worker
 from hearfelt.errors import HearfeltError, require
 

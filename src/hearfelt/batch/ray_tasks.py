@@ -14,7 +14,7 @@ from hearfelt.batch.ray_link import connected, in_words
 from hearfelt.errors import HearfeltError
 
 if TYPE_CHECKING:
-    from hearfelt.training.spreading import Spread
+    from hearfelt.training.executor import Spread
 
 __all__ = ["tasks_on_ray"]
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
-from hearfelt.audio import AUDIO_SUFFIXES
-from hearfelt.batch import objects
+from hearfelt.audio.excerpts import time_fragment
+from hearfelt.audio.reader import AUDIO_SUFFIXES
+from hearfelt.batch import object_store as objects
 from hearfelt.batch.folders import entries
-from hearfelt.batch.objects import Entry
-from hearfelt.batch.patterns import fitting, is_pattern
-from hearfelt.batch.places import absolute, open_place, shown
-from hearfelt.batch.surroundings import SurroundingsError
+from hearfelt.batch.globs import fitting, is_pattern
+from hearfelt.batch.infrastructure_errors import SurroundingsError
+from hearfelt.batch.object_store import Entry
+from hearfelt.batch.storage import absolute, open_place, shown
+from hearfelt.corpora.tables import Row, is_table, read_table
 from hearfelt.errors import CorpusError, HearfeltError
-from hearfelt.excerpts import time_fragment
-from hearfelt.files import expand_home
-from hearfelt.tables import Row, is_table, read_table
+from hearfelt.runtime.files import expand_home
 
 __all__ = ["Source", "find_sources"]
 
@@ -67,7 +67,7 @@ def find_sources(
     that no loop can catch the listing. What cannot be listed there becomes a source with an ``error``.
 
     Args:
-        inputs: files, folders, patterns, tables that :mod:`hearfelt.tables` reads, or addresses such as ``s3://calls/``.
+        inputs: files, folders, patterns, tables that :mod:`hearfelt.corpora.tables` reads, or addresses such as ``s3://calls/``.
         remark: gets a sentence about what was passed over.
         root: where the paths in tables start; by default at each table's own folder.
 

@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
-from hearfelt.batch.places import shown
+from hearfelt.batch.infrastructure_errors import SurroundingsError
 from hearfelt.batch.sources import Source
-from hearfelt.batch.surroundings import SurroundingsError
+from hearfelt.batch.storage import shown
 from hearfelt.batch.tables import columns
 from hearfelt.batch.task import Task
 from hearfelt.errors import HearfeltError, ModelError
@@ -173,7 +173,7 @@ class Worker:
 
     def _start(self) -> None:
         # -P: nothing in the folder where somebody works is taken for a module.
-        command = [sys.executable, "-P", "-m", "hearfelt.batch.answering"]
+        command = [sys.executable, "-P", "-m", "hearfelt.batch.worker"]
         environment = os.environ | _ONE_THREAD
         pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
         try:

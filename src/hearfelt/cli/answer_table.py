@@ -12,10 +12,10 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from hearfelt.audio.warnings import SoundWarning, texts_of
 from hearfelt.cli.output import printable
 from hearfelt.emotions import look_of
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction
-from hearfelt.sound_warnings import SoundWarning, texts_of
 
 __all__ = ["AnswerTable", "bar", "print_warnings"]
 

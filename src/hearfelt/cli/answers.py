@@ -12,8 +12,8 @@ from hearfelt.cli.options import Format
 from hearfelt.errors import AudioError
 
 if TYPE_CHECKING:
-    from hearfelt.inference.explain import Explanation
-    from hearfelt.inference.occlusion import Occlusion
+    from hearfelt.inference.explain.occlusion import Occlusion
+    from hearfelt.inference.explain.shapley import Explanation
     from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
 
@@ -64,7 +64,7 @@ def printing(
 @contextmanager
 def _json() -> Iterator[Show]:
     from hearfelt.cli.output import print_json
-    from hearfelt.reports.answers import answer_object, refusal_object
+    from hearfelt.results.prediction_rows import answer_object, refusal_object
 
     def show(answer: Answer) -> None:
         if answer.prediction is None:
@@ -78,7 +78,7 @@ def _json() -> Iterator[Show]:
 @contextmanager
 def _csv(recognizer: Recognizer, why: bool) -> Iterator[Show]:
     from hearfelt.cli.output import print_csv_row
-    from hearfelt.reports.answers import answer_columns, answer_row, refusal_row
+    from hearfelt.results.prediction_rows import answer_columns, answer_row, refusal_row
 
     columns = answer_columns(recognizer.labels, reasons_of=recognizer.card.input if why else "")
     print_csv_row(columns)

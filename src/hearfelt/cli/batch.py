@@ -14,7 +14,7 @@ from hearfelt.cli.options import ModelOption, RayOption, TrackOption, examples
 
 if TYPE_CHECKING:
     from hearfelt.batch.job import Job, Outcome
-    from hearfelt.batch.watching import Watcher
+    from hearfelt.batch.progress import Watcher
 
 __all__ = ["add_to"]
 
@@ -100,7 +100,7 @@ def _batch(
 
 
 def _report(job: Job, outcome: Outcome) -> None:
-    from hearfelt.tables import is_table
+    from hearfelt.corpora.tables import is_table
 
     out = job.out
     if outcome.rows is None or outcome.failed is None:
@@ -133,7 +133,7 @@ def _watching() -> Iterator[Watcher]:
 
 
 def _logged() -> Watcher:
-    from hearfelt.batch.watching import Watcher
+    from hearfelt.batch.progress import Watcher
 
     class Lines(Watcher):
         def __init__(self) -> None:
@@ -159,7 +159,7 @@ def _logged() -> Watcher:
 
 
 def _shown(bar: Any) -> Watcher:
-    from hearfelt.batch.watching import Watcher
+    from hearfelt.batch.progress import Watcher
 
     task = bar.add_task("listing sounds", total=None, rate="")
 

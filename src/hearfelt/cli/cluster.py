@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hearfelt.errors import HearfeltError
 
 if TYPE_CHECKING:
-    from hearfelt.training.spreading import Spread
+    from hearfelt.training.executor import Spread
 
 __all__ = ["device_with", "meant_everywhere", "spread_over"]
 

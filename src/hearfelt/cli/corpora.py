@@ -111,8 +111,8 @@ def _clips(
     out; hearfelt corpora check names them.
     """
     from hearfelt.cli.output import print_csv_row
-    from hearfelt.clips import clip_columns
     from hearfelt.corpora.catalog import read_corpus
+    from hearfelt.corpora.clips import clip_columns
 
     clips = read_corpus(path, name, remark=remark)
     if out is None:

@@ -33,7 +33,7 @@ def _demo(
     model: ModelOption = None,
 ) -> None:
     """Recognize six bundled clips of synthetic voices and draw one of them."""
-    from hearfelt.audio import audio_files
+    from hearfelt.audio.reader import audio_files
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)

@@ -11,7 +11,7 @@ from hearfelt.cli.options import AsOption, JobsOption, examples, expanded, progr
 from hearfelt.errors import AudioError, exit_code
 
 if TYPE_CHECKING:
-    from hearfelt.clips import Clips
+    from hearfelt.corpora.clips import Clips
     from hearfelt.features.table import Measured
 
 __all__ = ["add_to"]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import typer
 
 if TYPE_CHECKING:
-    from hearfelt.audio import Sound
-    from hearfelt.raw_pcm import RawFormat
+    from hearfelt.audio.decoders.raw import RawFormat
+    from hearfelt.audio.reader import Sound
 
 __all__ = ["STANDARD_INPUT", "Reading", "check_standard_input", "parse_raw", "parse_reading", "sound_of"]
 
@@ -35,8 +35,8 @@ class Reading:
 
     def of(self, source: str | Path | BinaryIO) -> Sound:
         """Give what a recognizer hears of a path or an open file."""
-        from hearfelt.audio import AudioTrack
-        from hearfelt.raw_pcm import RawSound
+        from hearfelt.audio.decoders.raw import RawSound
+        from hearfelt.audio.reader import AudioTrack
 
         if self.raw is not None:
             return RawSound(source, self.raw)
@@ -70,8 +70,8 @@ def parse_raw(value: str | None) -> RawFormat | None:
     """
     if value is None:
         return None
+    from hearfelt.audio.decoders.raw import RawFormat
     from hearfelt.errors import AudioError
-    from hearfelt.raw_pcm import RawFormat
 
     try:
         return RawFormat.parse(value)
@@ -110,7 +110,7 @@ def sound_of(source: str, reading: Reading, *, is_read_again: bool = False) -> I
     Raises:
         AudioError: if what is piped in is too long or cannot be saved.
     """
-    from hearfelt.sources import saved
+    from hearfelt.audio.inputs import saved
 
     if source != STANDARD_INPUT:
         yield reading.of(source)

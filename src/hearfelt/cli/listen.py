@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hearfelt.audio import AudioReader
+    from hearfelt.audio.reader import AudioReader
     from hearfelt.cli.live import JsonEvents, LiveScreen
     from hearfelt.inference.recognizer import Recognizer
 
@@ -91,7 +91,7 @@ def _blocks(file: Path | None, reading: Reading, name: str | None) -> Iterator[B
         with microphone(name) as (rate_hz, blocks):
             yield rate_hz, blocks, None
         return
-    from hearfelt.audio import open_audio
+    from hearfelt.audio.reader import open_audio
 
     with open_audio(reading.of(file)) as reader:
         yield reader.rate_hz, _in_time(reader), reader

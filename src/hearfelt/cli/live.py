@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.cli.answer_table import print_warnings
 from hearfelt.cli.output import print_json
 from hearfelt.cli.ribbon import Cell, MomentTable, letters_of, ribbon_cell
-from hearfelt.inference.moments import Moment, Now
-from hearfelt.sound_warnings import SoundWarning
-from hearfelt.timeline_formats.clock import time_words
-from hearfelt.timeline_formats.heard import Heard, json_row
+from hearfelt.inference.timeline.segments import Moment, Now
+from hearfelt.results.clock import time_words
+from hearfelt.results.segment_rows import Heard, json_row
 
 __all__ = ["JsonEvents", "LiveScreen", "level"]
 

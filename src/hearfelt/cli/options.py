@@ -58,7 +58,7 @@ def expanded(path: Path | None) -> Path | None:
         >>> expanded(Path("~/x")) == Path.home() / "x"
         True
     """
-    from hearfelt.files import expand_home
+    from hearfelt.runtime.files import expand_home
 
     return path if path is None else Path(expand_home(str(path)))
 
@@ -210,7 +210,7 @@ def parse_encoders(values: Iterable[str]) -> dict[str, Path]:
         >>> parse_encoders(["whisper=base.safetensors"])
         {'whisper': PosixPath('base.safetensors')}
     """
-    from hearfelt.files import expand_home
+    from hearfelt.runtime.files import expand_home
 
     files: dict[str, Path] = {}
     for value in values:
@@ -237,7 +237,7 @@ def parse_corpora(values: Iterable[str]) -> dict[str, Path]:
         >>> parse_corpora(["folder=."])
         {'folder': PosixPath('.')}
     """
-    from hearfelt.files import expand_home
+    from hearfelt.runtime.files import expand_home
 
     corpora: dict[str, Path] = {}
     for value in values:

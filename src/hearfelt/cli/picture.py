@@ -11,9 +11,9 @@ from hearfelt.cli.options import expanded
 from hearfelt.errors import require
 
 if TYPE_CHECKING:
-    from hearfelt.audio import Sound
-    from hearfelt.inference.explain import Explanation
-    from hearfelt.inference.occlusion import Occlusion
+    from hearfelt.audio.reader import Sound
+    from hearfelt.inference.explain.occlusion import Occlusion
+    from hearfelt.inference.explain.shapley import Explanation
     from hearfelt.inference.prediction import Prediction
 
 __all__ = ["draw_answer", "picture_path"]
@@ -48,12 +48,12 @@ def draw_answer(
         ExtraMissingError: if matplotlib is not installed.
     """
     require("matplotlib", "plots")
-    from hearfelt.audio import read_audio
-    from hearfelt.inference.explain import Explanation
+    from hearfelt.audio.inputs import name_of
+    from hearfelt.audio.reader import read_audio
+    from hearfelt.inference.explain.shapley import Explanation
     from hearfelt.reports.figures.canvas import save_figure
     from hearfelt.reports.figures.reasons import contribution_bars, occlusion_sheet
     from hearfelt.reports.figures.sounds import demo_picture
-    from hearfelt.sources import name_of
 
     name = Path(name_of(sound)).name
     if why is None:

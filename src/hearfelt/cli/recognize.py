@@ -17,7 +17,7 @@ from hearfelt.cli.picture import draw_answer, picture_path
 from hearfelt.errors import AudioError, exit_code
 
 if TYPE_CHECKING:
-    from hearfelt.audio import Sound
+    from hearfelt.audio.reader import Sound
     from hearfelt.inference.recognizer import Recognizer
 
 __all__ = ["add_to"]
@@ -114,8 +114,8 @@ def _asked() -> str:
 
 def _sources(paths: list[str], *, is_raw: bool) -> list[str]:
     """List what is to be answered: files as given, folders as the sound files below them."""
-    from hearfelt.audio import audio_files
-    from hearfelt.files import path_given
+    from hearfelt.audio.reader import audio_files
+    from hearfelt.runtime.files import path_given
 
     check_standard_input(paths)
     sources: list[str] = []
@@ -145,8 +145,8 @@ def _is_folder(path: Path) -> bool:
 
 
 def _answered(recognizer: Recognizer, source: str, sound: Sound, *, why: bool) -> Answer:
-    from hearfelt.audio import audio_files
-    from hearfelt.files import path_given
+    from hearfelt.audio.reader import audio_files
+    from hearfelt.runtime.files import path_given
 
     folder = path_given(source)
     if source != STANDARD_INPUT and _is_folder(folder) and not audio_files(folder):

@@ -30,7 +30,7 @@ from hearfelt.cli.options import (
 
 if TYPE_CHECKING:
     from hearfelt.evaluation.results import Results
-    from hearfelt.evaluation.timed_results import TimedResults
+    from hearfelt.evaluation.segment_results import TimedResults
 
 __all__ = ["add_to"]
 
@@ -119,7 +119,7 @@ def _train_and_test(
     clips = read_corpora(corpora, with_unfit=True, remark=remark)
     require("torch", "train")
     from hearfelt.training.experiment import run_experiment
-    from hearfelt.training.sound_lesson import EarFiles
+    from hearfelt.training.sound_training_set import EarFiles
 
     how |= {"bars": progress, "ears": EarFiles(**encoders), "jobs": jobs if ray is None else None}
     with spread_over(ray, jobs) as spread:
@@ -140,7 +140,7 @@ def _test(
     plan = chosen.plan(clips, drop=drop, folds=folds, card=recognizer.card)
     size = model_path(model).stat().st_size
     if chosen.recordings:
-        from hearfelt.evaluation.timed_results import RECORDINGS, evaluate_recordings
+        from hearfelt.evaluation.segment_results import RECORDINGS, evaluate_recordings
 
         with progress("answering recordings", RECORDINGS) as done:
             return evaluate_recordings(recognizer, plan, out, jobs=jobs, progress=done, size=size)
@@ -151,7 +151,7 @@ def _test(
 def _show(results: Results | TimedResults, format: Literal["table", "json"]) -> None:
     from hearfelt.cli.results_table import print_results, print_timed_results
     from hearfelt.errors import ExtraMissingError, require
-    from hearfelt.evaluation.timed_results import TimedResults
+    from hearfelt.evaluation.segment_results import TimedResults
 
     if isinstance(results, TimedResults):
         if format == "table":

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from hearfelt.evaluation.metrics import lowest_class, per_class
 from hearfelt.evaluation.protocols import DEFAULT_FOLDS, PROTOCOLS
 from hearfelt.evaluation.results import PREDICTIONS, SUMMARY
-from hearfelt.evaluation.timed_tables import RECORDINGS_TABLE
-from hearfelt.reports.numbers import bare, interval, many, percent
+from hearfelt.evaluation.segment_tables import RECORDINGS_TABLE
+from hearfelt.reports.formatting import bare, interval, many, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from hearfelt.evaluation.results import Results
-    from hearfelt.evaluation.timed_results import TimedResults
+    from hearfelt.evaluation.segment_results import TimedResults
 
 __all__ = ["print_results", "print_timed_results", "protocol_rows"]
 

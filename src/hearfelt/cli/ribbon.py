@@ -15,11 +15,11 @@ from rich.text import Text
 from hearfelt.cli.answer_table import bar, print_warnings
 from hearfelt.cli.output import printable
 from hearfelt.emotions import in_order, look_of
-from hearfelt.inference.moments import Timeline
 from hearfelt.inference.prediction import Prediction
-from hearfelt.timeline_formats.clock import time_words
-from hearfelt.timeline_formats.heard import Heard, side_name
-from hearfelt.timeline_formats.writing import Gathering
+from hearfelt.inference.timeline.segments import Timeline
+from hearfelt.results.clock import time_words
+from hearfelt.results.segment_rows import Heard, side_name
+from hearfelt.results.writer import Gathering
 
 __all__ = ["MomentTable", "TimelineScreen", "cells_of", "legend", "letters_of", "ribbon", "ribbon_cell"]
 

@@ -93,8 +93,8 @@ def _serve(
     from hearfelt.errors import require
 
     require("fastapi", "serve")
-    from hearfelt.service.keys import read_keys, split_keys
-    from hearfelt.service.running import serve
+    from hearfelt.service.auth import read_keys, split_keys
+    from hearfelt.service.server import serve
 
     allowed = read_keys(keys) if keys else split_keys(os.environ.get(_KEYS, ""), _KEYS)
     given = {"host": host, "port": port, "keys": allowed, "cors_origins": tuple(cors or ())}

@@ -63,7 +63,7 @@ def _app(
     from hearfelt.errors import require
 
     require("streamlit", "page")
-    from hearfelt.page.running import free_place, run_page
+    from hearfelt.page.server import free_place, run_page
     from hearfelt.page.settings import LIVE_VARIABLE, UPLOAD_VARIABLE
 
     place = free_place(host, port)
@@ -88,7 +88,7 @@ def _live_service(wanted: bool) -> Iterator[str]:
         yield ""
         return
     from hearfelt.inference.recognizer import DEFAULT_MODEL
-    from hearfelt.service.beside import live_beside
+    from hearfelt.service.embedded_server import live_beside
 
     with live_beside([DEFAULT_MODEL]) as address:
         yield address

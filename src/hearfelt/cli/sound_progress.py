@@ -36,7 +36,7 @@ class SoundBar:
         """Say how much was heard."""
         if self._screen is None or self._task is None:
             return
-        from hearfelt.timeline_formats.clock import time_words
+        from hearfelt.results.clock import time_words
 
         task = self._screen.tasks[0]
         heard = time_words(time_s, until_s=self._until_s)

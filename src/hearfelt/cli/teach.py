@@ -11,8 +11,8 @@ import typer
 from hearfelt.cli.options import TableOrJsonOption, examples, expanded, progress
 
 if TYPE_CHECKING:
-    from hearfelt.teaching.lesson import Lesson
-    from hearfelt.teaching.teach import Taught
+    from hearfelt.finetuning.teach import Taught
+    from hearfelt.finetuning.training_set import Lesson
 
 __all__ = ["add_to"]
 
@@ -78,8 +78,8 @@ def _teach(
     The scores come from clips that were not learned from, and of speakers that were not heard,
     as far as you say who speaks. Without that they are by clip, and flatter.
     """
-    from hearfelt.teaching.lesson import gather
-    from hearfelt.teaching.teach import teach
+    from hearfelt.finetuning.teach import teach
+    from hearfelt.finetuning.training_set import gather
 
     if report is not None:
         _need_reports()

@@ -19,11 +19,11 @@ from hearfelt.cli.sound_progress import sound_bar
 from hearfelt.errors import AudioError, exit_code, require
 
 if TYPE_CHECKING:
-    from hearfelt.audio import Sound
+    from hearfelt.audio.reader import Sound
     from hearfelt.cli.ribbon import TimelineScreen
     from hearfelt.inference.recognizer import Recognizer
-    from hearfelt.timeline_formats.formats import Format
-    from hearfelt.timeline_formats.writing import Gathering, Writing
+    from hearfelt.results.formats import Format
+    from hearfelt.results.writer import Gathering, Writing
 
 __all__ = ["add_to"]
 
@@ -111,7 +111,7 @@ def _form(format: str, out: Path | None) -> Format | None:
     """Find the format to write; None for the table at a terminal."""
     if format == "table" and out is None:
         return None
-    from hearfelt.timeline_formats.formats import format_called, format_of
+    from hearfelt.results.formats import format_called, format_of
 
     form = format_of(out) if format == "table" and out is not None else format_called(format)
     if form.name == "parquet":
@@ -141,7 +141,7 @@ def _targets(files: list[str], form: Format | None, out: Path | None) -> list[tu
 
 def _keep_what_is_read(paths: list[Path | None], files: list[str], model: str | None) -> None:
     """Refuse to write over a sound or the model, before anything is written."""
-    from hearfelt.timeline_formats.writing import refuse_to_write_over
+    from hearfelt.results.writer import refuse_to_write_over
 
     for path in paths:
         if path is not None:
@@ -154,7 +154,7 @@ def _view(
 ) -> AbstractContextManager[Writing | TimelineScreen]:
     """Make what shows or writes the moments of some sounds."""
     if form is not None:
-        from hearfelt.timeline_formats.writing import Writing
+        from hearfelt.results.writer import Writing
 
         return Writing(form, recognizer.labels, path)
     from hearfelt.cli.output import console
@@ -200,7 +200,7 @@ def _summary(form: Format | None, path: Path | None) -> Iterator[list[Gathering]
         yield told
     finally:
         if path is not None and told:
-            from hearfelt.timeline_formats.clock import time_words
+            from hearfelt.results.clock import time_words
 
             timelines = [one for gathering in told for one in gathering.timelines()]
             moments, speech_s = sum(len(one.moments) for one in timelines), sum(one.speech_s for one in timelines)
@@ -213,9 +213,9 @@ def _summary(form: Format | None, path: Path | None) -> Iterator[list[Gathering]
 
 def _tell_warnings(told: list[Gathering]) -> None:
     """Say what is odd about sounds whose moments go into a file or a pipe; the screen says it by itself."""
+    from hearfelt.audio.warnings import texts_of
     from hearfelt.cli.output import printable
-    from hearfelt.sound_warnings import texts_of
-    from hearfelt.timeline_formats.following import called
+    from hearfelt.results.following import called
 
     for gathering in told:
         if said := texts_of(gathering.all_warnings()):
@@ -232,7 +232,7 @@ def _follow(
     told: list[Gathering],
 ) -> None:
     """Hear one sound to its end and hand on each moment."""
-    from hearfelt.timeline_formats.following import followed
+    from hearfelt.results.following import followed
 
     with (
         sound_bar(source) as bar,
@@ -248,12 +248,12 @@ def _follow(
 def _draw(gathering: Gathering, sound: Sound, plot: Path) -> None:
     """Draw a sound that was heard; its outline is taken in a second reading, in memory that does not grow."""
     require("matplotlib", "plots")
-    from hearfelt.audio import open_audio
+    from hearfelt.audio.reader import open_audio
     from hearfelt.features.outline import outline
     from hearfelt.reports.figures.canvas import save_figure
     from hearfelt.reports.figures.timeline import COLUMNS, draw_timeline
-    from hearfelt.timeline_formats.following import called
-    from hearfelt.timeline_formats.heard import side_name
+    from hearfelt.results.following import called
+    from hearfelt.results.segment_rows import side_name
 
     outlines = []
     for channel in gathering.channels:

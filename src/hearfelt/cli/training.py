@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hearfelt.training.loop import EpochRow
     from hearfelt.training.single import Trained
-    from hearfelt.training.teach import Taught
+    from hearfelt.training.trainer import Taught
 
 __all__ = ["add_to"]
 
@@ -94,7 +94,7 @@ def _train(
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.training.recipe import read_recipe
     from hearfelt.training.single import train
-    from hearfelt.training.sound_lesson import EarFiles
+    from hearfelt.training.sound_training_set import EarFiles
 
     chosen = read_recipe(recipe)
     clips = read_corpora(parse_corpora(corpus), remark=remark)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from hearfelt.clips import Clip
+from hearfelt.corpora.clips import Clip
 
 __all__ = ["Form", "Published", "Reading", "identity", "read_names", "stem_of"]
 

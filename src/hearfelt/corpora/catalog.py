@@ -11,20 +11,20 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
-from hearfelt.audio import AUDIO_SUFFIXES, audio_files
-from hearfelt.clips import Clips
+from hearfelt.audio.reader import AUDIO_SUFFIXES, audio_files
 from hearfelt.corpora.base import Form, Reading, stem_of
+from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.cremad import CREMAD
 from hearfelt.corpora.emodb import EMODB
 from hearfelt.corpora.folder import FOLDER, folder_at, has_layout
 from hearfelt.corpora.nemo import NEMO
 from hearfelt.corpora.ravdess import RAVDESS
 from hearfelt.corpora.savee import SAVEE
+from hearfelt.corpora.tables import is_table
 from hearfelt.corpora.tess import TESS
 from hearfelt.corpora.toy import TOY
 from hearfelt.errors import AudioError, CorpusError
-from hearfelt.files import path_given
-from hearfelt.tables import is_table
+from hearfelt.runtime.files import path_given
 
 __all__ = ["FORMS", "FolderReading", "form_called", "identify", "read_corpora", "read_corpus", "read_folder"]
 

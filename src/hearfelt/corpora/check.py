@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hearfelt.clips import Clips
 from hearfelt.corpora.base import Form, Published, stem_of
 from hearfelt.corpora.catalog import FolderReading, read_folder
+from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.counting import Counts, count, missing_from, published_clips, published_counts, surplus
 from hearfelt.corpora.folder import meant_by
-from hearfelt.corpora.hearing import Heard, hear
+from hearfelt.corpora.sound_checks import Heard, hear
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hearfelt.clips import Clips
 from hearfelt.corpora.base import Form, identity, stem_of
+from hearfelt.corpora.clips import Clips
 
 __all__ = ["Counts", "count", "missing_from", "published_clips", "published_counts", "surplus"]
 

@@ -12,9 +12,9 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.base import Form, Published, Reading, read_names
-from hearfelt.tables import read_table
+from hearfelt.corpora.clips import Clip
+from hearfelt.corpora.tables import read_table
 
 __all__ = ["CREMAD"]
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.base import Form, Published, read_names
+from hearfelt.corpora.clips import Clip
 
 __all__ = ["EMODB"]
 

@@ -2,10 +2,10 @@
 
 Where folders lie within each other, :mod:`hearfelt.corpora.label_folders` finds those that are the labels.
 
-A table, as :mod:`hearfelt.tables` reads it, has the columns ``path, emotion`` and, if known, ``speaker``, ``sex`` and
-``language``; ``start_s`` and ``end_s`` cut a part out of a file. Paths start at the table's folder. Without a table the
-speakers are unknown: a folder inside an emotion's folder may be a person, a day or a microphone, and a split by speaker
-that rests on a guess would be worth nothing.
+A table, as :mod:`hearfelt.corpora.tables` reads it, has the columns ``path, emotion`` and, if known, ``speaker``,
+``sex`` and ``language``; ``start_s`` and ``end_s`` cut a part out of a file. Paths start at the table's folder.
+Without a table the speakers are unknown: a folder inside an emotion's folder may be a person, a day or a microphone,
+and a split by speaker that rests on a guess would be worth nothing.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from hearfelt.audio import AUDIO_SUFFIXES
-from hearfelt.clips import Clip, unknown_speaker
+from hearfelt.audio.excerpts import time_fragment
+from hearfelt.audio.reader import AUDIO_SUFFIXES
 from hearfelt.corpora.base import Form, Reading
+from hearfelt.corpora.clips import Clip, unknown_speaker
 from hearfelt.corpora.label_folders import label_level
+from hearfelt.corpora.tables import Row, columns_of, is_table, read_table, written_columns
 from hearfelt.emotions import EMOTIONS, emotion_called
 from hearfelt.errors import CorpusError, ExtraMissingError
-from hearfelt.excerpts import time_fragment
-from hearfelt.tables import Row, columns_of, is_table, read_table, written_columns
 
 __all__ = ["FOLDER", "folder_at", "has_layout", "meant_by", "table_in"]
 

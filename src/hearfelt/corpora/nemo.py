@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.base import Form, Published, Reading, read_names, stem_of
-from hearfelt.tables import read_table
+from hearfelt.corpora.clips import Clip
+from hearfelt.corpora.tables import read_table
 
 __all__ = ["NEMO"]
 

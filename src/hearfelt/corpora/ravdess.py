@@ -13,8 +13,8 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.base import Form, Published, Reading, read_names
+from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import EMOTIONS
 
 __all__ = ["EMOTION_CODES", "RAVDESS"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from zipfile import ZipInfo
 
-from hearfelt.files import atomic_write
+from hearfelt.runtime.files import atomic_write
 
 __all__ = ["RECEIPT_NAME", "Receipt", "Received", "read_receipt"]
 

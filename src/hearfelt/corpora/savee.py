@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.base import Form, Published, read_names
+from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import in_order
 
 __all__ = ["SAVEE"]

@@ -11,8 +11,8 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.base import Form, Published, read_names
+from hearfelt.corpora.clips import Clip
 
 __all__ = ["TESS"]
 

@@ -16,8 +16,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from hearfelt.clips import Clip
 from hearfelt.corpora.base import Form, read_names
+from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import EMOTIONS
 
 __all__ = ["TOY", "write_toy"]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hearfelt.clips import Clip
+from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import in_order
 from hearfelt.errors import AudioError, CorpusError, ModelError
 from hearfelt.evaluation.plan import Plan

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hearfelt.clips import Clip, Clips
 from hearfelt.corpora.base import stem_of
 from hearfelt.corpora.catalog import FORMS
-from hearfelt.splits import Fold, Leaks, find_leaks
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.splits import Fold, Leaks, find_leaks
 
 if TYPE_CHECKING:
     from hearfelt.evaluation.protocols import Protocol

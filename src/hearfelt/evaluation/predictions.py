@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import confusion_matrix
-from hearfelt.files import atomic_write
+from hearfelt.runtime.files import atomic_write
 
 __all__ = ["COLUMNS", "Evaluation", "Row", "read_predictions", "write_predictions"]
 

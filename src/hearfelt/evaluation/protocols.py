@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, Literal
 
-from hearfelt.clips import Clips, duplicates
+from hearfelt.corpora.clips import Clips, duplicates
+from hearfelt.corpora.splits import Fold, Leaks
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.divisions import by_clip, by_speaker, emobox, luna_jimenez, student_split, whole
 from hearfelt.evaluation.plan import Plan, leaks_of, tell_apart, without_unfit
 from hearfelt.evaluation.published import ACTORS, EMOBOX, LUNA_JIMENEZ, refuse_incomplete
-from hearfelt.splits import Fold, Leaks
+from hearfelt.evaluation.split_functions import by_clip, by_speaker, emobox, luna_jimenez, student_split, whole
 
 if TYPE_CHECKING:
     from hearfelt.inference.card import ModelCard

@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import PurePosixPath
 from typing import Final
 
-from hearfelt.clips import Clips
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError
 
 __all__ = ["EMOBOX", "LUNA_JIMENEZ", "emotion_code", "ravdess_names", "refuse_incomplete", "tested_speakers"]

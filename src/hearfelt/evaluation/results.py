@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from hearfelt.clips import Clips
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import METRICS, bootstrap_by_speaker, ece, figures_of
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, read_predictions, write_predictions
 from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.files import atomic_write
+from hearfelt.runtime.files import atomic_write
 
 __all__ = [
     "PREDICTIONS",

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hearfelt.audio import Samples, resample
+from hearfelt.audio.reader import Samples, resample
 from hearfelt.errors import AudioError
 from hearfelt.features.chroma import NOTES, frame_chroma
 from hearfelt.features.spectrum import (

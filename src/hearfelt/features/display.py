@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from hearfelt.audio import Samples, resample
+from hearfelt.audio.reader import Samples, resample
 from hearfelt.features.spectrum import FRAME as FFT
 from hearfelt.features.spectrum import mel_filters
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hearfelt.audio import Samples
+from hearfelt.audio.reader import Samples
 
 __all__ = ["Outline", "outline"]
 

@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hearfelt.audio import read_audio
-from hearfelt.augment import Augmentation
+from hearfelt.audio.excerpts import Excerpt
+from hearfelt.audio.reader import read_audio
+from hearfelt.augmentation.transforms import Augmentation
 from hearfelt.errors import AudioError
-from hearfelt.excerpts import Excerpt
 from hearfelt.features.classic import RATE_HZ, classic_features, measured_part
-from hearfelt.processes import in_processes, processes_for
+from hearfelt.runtime.processes import in_processes, processes_for
 
 __all__ = ["Task", "measure_file", "measure_files"]
 
@@ -57,7 +57,7 @@ def measure_files(tasks: Sequence[Task], processes: int | None = None) -> Iterat
     """Take the features of many files, in the order given.
 
     Few files are measured right here, because a process takes longer to start; many by
-    :func:`hearfelt.processes.in_processes`.
+    :func:`hearfelt.runtime.processes.in_processes`.
 
     Args:
         tasks: the files.

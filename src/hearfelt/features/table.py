@@ -12,14 +12,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hearfelt.augment import Augmentation
-from hearfelt.cache import Cache, default_cache, sound_digests
-from hearfelt.clips import PART_COLUMNS, Clip
+from hearfelt.audio.excerpts import Excerpt
+from hearfelt.augmentation.transforms import Augmentation
+from hearfelt.corpora.clips import PART_COLUMNS, Clip
 from hearfelt.errors import AudioError, HearfeltError, require
-from hearfelt.excerpts import Excerpt
 from hearfelt.features.classic import FEATURE_NAMES, GROUPS
 from hearfelt.features.pool import Task, measure_files
-from hearfelt.files import atomic_write
+from hearfelt.runtime.cache import Cache, default_cache, sound_digests
+from hearfelt.runtime.files import atomic_write
 
 __all__ = ["SILENT_RMS", "TABLE_COLUMNS", "Measured", "features_of", "measure", "refuse_other_tables", "write_features"]
 

@@ -9,10 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hearfelt.audio import Audio
-from hearfelt.clips import Clip
+from hearfelt.audio.excerpts import Excerpt
+from hearfelt.audio.reader import Audio
+from hearfelt.corpora.clips import Clip
 from hearfelt.errors import AudioError, HearfeltError, require
-from hearfelt.excerpts import Excerpt
 from hearfelt.features.classic import FEATURE_NAMES, classic_features
 from hearfelt.features.pool import Task, measure_files
 

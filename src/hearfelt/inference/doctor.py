@@ -69,7 +69,7 @@ def installation() -> Installation:
     import soundfile
     import soxr
 
-    from hearfelt.inference.runtime import onnxruntime
+    from hearfelt.inference.onnx_runtime import onnxruntime
 
     versions = {
         "hearfelt": metadata.version("hearfelt"),

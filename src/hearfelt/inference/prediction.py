@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from hearfelt.sound_warnings import SoundWarning
+from hearfelt.audio.warnings import SoundWarning
 
 __all__ = ["NO_SPEECH_WORDS", "SURE_WORDS", "UNSURE_WORD", "Prediction"]
 

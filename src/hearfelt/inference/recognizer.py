@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import AudioReader, Samples, Sound, open_audio, refuse_silence, resample
+from hearfelt.audio.reader import AudioReader, Samples, Sound, open_audio, refuse_silence, resample
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import AudioError, ModelError
-from hearfelt.files import path_given
-from hearfelt.inference.blocks import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
-from hearfelt.inference.fit import EMBEDDING, FEATURES, LOGITS, check_features_fit, check_sound_fit
+from hearfelt.inference.model_interface import EMBEDDING, FEATURES, LOGITS, check_features_fit, check_sound_fit
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.session import Session
 from hearfelt.inference.shipped import DEFAULT_MODEL, model_path, shipped_models
 from hearfelt.inference.speech_check import SpeechCheck
-from hearfelt.sound_warnings import SoundWarning
+from hearfelt.inference.windowing import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
+from hearfelt.runtime.files import path_given
 
 if TYPE_CHECKING:
-    from hearfelt.inference.explain import Explanation
-    from hearfelt.inference.follower import Follower, Judge
-    from hearfelt.inference.moments import Moment, Timeline
-    from hearfelt.inference.occlusion import Occlusion
-    from hearfelt.inference.stream import Stream
+    from hearfelt.inference.explain.occlusion import Occlusion
+    from hearfelt.inference.explain.shapley import Explanation
+    from hearfelt.inference.timeline.segmenter import Follower, Judge
+    from hearfelt.inference.timeline.segments import Moment, Timeline
+    from hearfelt.inference.timeline.stream import Stream
 
 __all__ = ["DEFAULT_MODEL", "Recognizer", "model_path", "shipped_models"]
 
@@ -203,7 +203,7 @@ class Recognizer:
         Raises:
             AudioError: if the sound cannot be read or is shorter than 0.1 s.
         """
-        from hearfelt.inference.listening import timelines_of
+        from hearfelt.inference.timeline.recordings import timelines_of
 
         if channels not in ("mix", "separate"):
             raise AudioError(f"channels {channels!r}; 'mix' or 'separate' is wanted")
@@ -232,7 +232,7 @@ class Recognizer:
         Raises:
             AudioError: as :meth:`timeline`.
         """
-        from hearfelt.inference.listening import moments_of
+        from hearfelt.inference.timeline.recordings import moments_of
 
         with open_audio(sound, rate_hz, channel=channel) as reader:
             yield from moments_of(reader, self.follower(), progress)
@@ -246,19 +246,19 @@ class Recognizer:
         Raises:
             AudioError: if there is no such rate.
         """
-        from hearfelt.inference.stream import Stream
+        from hearfelt.inference.timeline.stream import Stream
 
         return Stream(self.follower(with_now=True), rate_hz)
 
     def follower(self, *, with_now: bool = False) -> Follower:
         """Give a fresh machine that follows one sound at 16 kHz with this model; what timelines and streams are."""
-        from hearfelt.inference.follower import Follower
+        from hearfelt.inference.timeline.segmenter import Follower
 
         return Follower(self.judge(), with_now=with_now)
 
     def judge(self) -> Judge:
         """Give what a follower needs of this model."""
-        from hearfelt.inference.follower import Judge
+        from hearfelt.inference.timeline.segmenter import Judge
 
         return Judge(len(self.labels), self._log_probabilities, self._predicted)
 
@@ -300,7 +300,7 @@ class Recognizer:
             return classic_features(head, reader.rate_hz), _SoundFacts.of(reader)
 
     def _shapley(self, sound: Sound, rate_hz: int | None) -> Explanation:
-        from hearfelt.inference.explain import Explanation, shapley_values
+        from hearfelt.inference.explain.shapley import Explanation, shapley_values
 
         if self._background is None:
             raise ModelError(f"{self.card.name}: it carries no background of training clips to explain against")
@@ -315,7 +315,7 @@ class Recognizer:
         return Explanation(prediction, whole, base, shares)
 
     def _occlusion(self, sound: Sound, rate_hz: int | None) -> Occlusion:
-        from hearfelt.inference.occlusion import BANDS_HZ, Occlusion, occluded, windows
+        from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion, occluded, windows
 
         def run(block: npt.NDArray[np.float32]) -> Floats:
             logits: Floats = self._session.run(LOGITS, block[None])[0]  # (n,) -> (1, n)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hearfelt.errors import ModelError
 from hearfelt.inference.graph_check import GraphFacts, check_graph
-from hearfelt.inference.runtime import onnxruntime
+from hearfelt.inference.onnx_runtime import onnxruntime
 
 __all__ = ["LARGEST_BYTES", "PROVIDER", "Session"]
 

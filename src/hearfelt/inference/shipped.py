@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from hearfelt.errors import ModelError
-from hearfelt.files import path_given
+from hearfelt.runtime.files import path_given
 
 __all__ = ["DEFAULT_MODEL", "model_path", "shipped_models"]
 

@@ -17,10 +17,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio import Samples
-from hearfelt.inference.blocks import QUIETER_DB, RATE_HZ
-from hearfelt.inference.voice import CHUNK, new_detector
-from hearfelt.sound_warnings import SoundWarning
+from hearfelt.audio.reader import Samples
+from hearfelt.audio.warnings import SoundWarning
+from hearfelt.inference.timeline.voice_activity import CHUNK, new_detector
+from hearfelt.inference.windowing import QUIETER_DB, RATE_HZ
 
 __all__ = ["LIMITS", "LITTLE_SHARE", "Limits", "SpeechCheck", "speech_warnings"]
 

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from hearfelt.models.encoders.moonshine import MoonshineEncoder
+from hearfelt.models.encoders.pitch_statistics import PitchEar, melody
+from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.frontend import LogMel
-from hearfelt.models.moonshine import MoonshineEncoder
-from hearfelt.models.pitch import PitchEar, melody
 from hearfelt.models.pooling import Discriminant, halved, statistics
-from hearfelt.models.whisper import WhisperEncoder
 
 __all__ = ["LIMITS", "WINDOW_S", "HearfeltNetwork", "Whitening"]
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hearfelt.models.encoders.pitch_statistics import PitchEar, melody
 from hearfelt.models.frontend import BANDS, LogMel
-from hearfelt.models.pitch import PitchEar, melody
 from hearfelt.models.pooling import Discriminant, statistics
 from hearfelt.models.scaler import Scaler
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from hearfelt.audio.warnings import texts_of
 from hearfelt.emotions import look_of
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, UNSURE_WORD, Prediction
 from hearfelt.page.style import mark_of
-from hearfelt.reports.numbers import share_words
-from hearfelt.sound_warnings import texts_of
+from hearfelt.reports.formatting import share_words
 
 __all__ = ["answer", "bars", "notice", "oddities", "overview", "said_of"]
 

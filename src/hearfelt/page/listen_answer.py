@@ -10,12 +10,15 @@ from typing import Final
 import streamlit as st
 
 from hearfelt.errors import HearfeltError
-from hearfelt.inference.explain import Explanation
-from hearfelt.inference.moments import Timeline
-from hearfelt.inference.occlusion import Occlusion
-from hearfelt.page import answer_markup, taking_away
+from hearfelt.inference.explain.occlusion import Occlusion
+from hearfelt.inference.explain.shapley import Explanation
+from hearfelt.inference.timeline.segments import Timeline
+from hearfelt.page import answer_markup
+from hearfelt.page import downloads as taking_away
+from hearfelt.page.calibration_text import what_sure_means
 from hearfelt.page.drawing import put_drawing
-from hearfelt.page.hearing import (
+from hearfelt.page.preview import SHORT_S
+from hearfelt.page.recognition import (
     EXPLAINED_S,
     answered_by,
     heard_part,
@@ -25,14 +28,12 @@ from hearfelt.page.hearing import (
     timeline_by,
     why_of,
 )
-from hearfelt.page.playing import SHORT_S
-from hearfelt.page.sounds import Answered, OneSound
-from hearfelt.page.trust import what_sure_means
+from hearfelt.page.session import Answered, OneSound
 from hearfelt.page.wave import put_player
 from hearfelt.page.why_markup import reasons
-from hearfelt.reports.measured import read_measured
-from hearfelt.reports.reasons import occlusion_sentence, why_sentence
-from hearfelt.timeline_formats.clock import time_words
+from hearfelt.reports.explanations import occlusion_sentence, why_sentence
+from hearfelt.reports.shipped_scores import read_measured
+from hearfelt.results.clock import time_words
 
 __all__ = ["reasons_asked_for", "show_answers"]
 

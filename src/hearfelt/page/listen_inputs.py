@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from hearfelt.page.session import Arrived, Visit, example_names, example_sound
 from hearfelt.page.settings import PageSettings
-from hearfelt.page.sounds import Arrived, Visit, example_names, example_sound
-from hearfelt.timeline_formats.clock import time_words
+from hearfelt.results.clock import time_words
 
 __all__ = ["put_inputs"]
 

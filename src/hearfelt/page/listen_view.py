@@ -10,19 +10,20 @@ from typing import Final
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from hearfelt.audio.warnings import texts_of
 from hearfelt.errors import AudioError
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
-from hearfelt.page import answer_markup, taking_away
-from hearfelt.page.hearing import answered_by, recognizer_of
+from hearfelt.page import answer_markup
+from hearfelt.page import downloads as taking_away
+from hearfelt.page.announcements import tell
 from hearfelt.page.listen_answer import reasons_asked_for, show_answers
 from hearfelt.page.listen_inputs import put_inputs
-from hearfelt.page.playing import SHORT_S, read_playable
+from hearfelt.page.preview import SHORT_S, read_playable
+from hearfelt.page.recognition import answered_by, recognizer_of
+from hearfelt.page.session import Arrived, OneSound, Visit, this_visit
 from hearfelt.page.settings import PageSettings
-from hearfelt.page.sounds import Arrived, OneSound, Visit, this_visit
-from hearfelt.page.telling import tell
-from hearfelt.sound_warnings import texts_of
-from hearfelt.timeline_formats.clock import time_words
+from hearfelt.results.clock import time_words
 
 __all__ = ["show"]
 

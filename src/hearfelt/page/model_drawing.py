@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from hearfelt.reports.measured import Ladder, Measurement
-from hearfelt.reports.numbers import bare
+from hearfelt.reports.formatting import bare
+from hearfelt.reports.shipped_scores import Ladder, Measurement
 
 __all__ = ["ladder", "reliability"]
 

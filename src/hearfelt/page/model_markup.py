@@ -11,8 +11,8 @@ from typing import Final
 
 from hearfelt.emotions import look_of
 from hearfelt.inference.prediction import SURE_WORDS
-from hearfelt.reports.measured import Measurement
-from hearfelt.reports.numbers import bare, interval, percent
+from hearfelt.reports.formatting import bare, interval, percent
+from hearfelt.reports.shipped_scores import Measurement
 
 __all__ = ["bullets", "confusion", "facts", "figures", "scale", "small", "sureness"]
 

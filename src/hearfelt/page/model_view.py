@@ -12,13 +12,13 @@ from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import SURE_WORDS
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
 from hearfelt.page import model_drawing, model_markup
+from hearfelt.page.calibration_text import sure_span
 from hearfelt.page.drawing import put_drawing
-from hearfelt.page.hearing import heard_part
+from hearfelt.page.recognition import heard_part
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import read_asset
-from hearfelt.page.trust import sure_span
-from hearfelt.reports.measured import Ladder, Measured, Measurement, read_measured
-from hearfelt.reports.numbers import interval, many, percent
+from hearfelt.reports.formatting import interval, many, percent
+from hearfelt.reports.shipped_scores import Ladder, Measured, Measurement, read_measured
 
 __all__ = ["show"]
 

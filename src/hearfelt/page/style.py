@@ -9,7 +9,7 @@ from typing import Final
 import streamlit as st
 
 from hearfelt.emotions import EMOTIONS
-from hearfelt.reports.looks import PAGE, TONES
+from hearfelt.reports.theme import PAGE, TONES
 
 __all__ = ["colour_variables", "mark_of", "put_style", "read_asset"]
 

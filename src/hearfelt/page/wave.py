@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from hearfelt.emotions import EMOTIONS, look_of
-from hearfelt.inference.moments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Moment, Timeline
 from hearfelt.page.answer_markup import said_of
-from hearfelt.page.playing import SHORT_S, Playable
-from hearfelt.page.sounds import OneSound
+from hearfelt.page.preview import SHORT_S, Playable
+from hearfelt.page.session import OneSound
 from hearfelt.page.style import read_asset
-from hearfelt.timeline_formats.clock import time_words
+from hearfelt.results.clock import time_words
 
 __all__ = ["player_data", "put_player"]
 

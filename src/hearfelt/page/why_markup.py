@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from hearfelt.inference.explain import GROUPS_IN_WORDS, Explanation
-from hearfelt.inference.occlusion import Occlusion
-from hearfelt.reports.reasons import LITTLE, occlusion_sentence, why_sentence
+from hearfelt.inference.explain.occlusion import Occlusion
+from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
+from hearfelt.reports.explanations import LITTLE, occlusion_sentence, why_sentence
 
 __all__ = ["reasons"]
 

@@ -19,7 +19,7 @@ from hearfelt.reports.figures.results import (
     per_class_bars,
     reliability_diagram,
 )
-from hearfelt.reports.numbers import bare, interval, many, percent
+from hearfelt.reports.formatting import bare, interval, many, percent
 from hearfelt.reports.pages import (
     Block,
     Section,

@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 import soundfile
 
-from hearfelt.audio import Audio, read_audio, resample
-from hearfelt.clips import Clip, Clips
-from hearfelt.excerpts import Excerpt
-from hearfelt.survey import SoundFacts
+from hearfelt.audio.excerpts import Excerpt
+from hearfelt.audio.reader import Audio, read_audio, resample
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.file_statistics import SoundFacts
 
 __all__ = ["Example", "choose_examples", "trimmed"]
 

@@ -11,19 +11,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hearfelt.clips import Clips
+from hearfelt.audio.excerpts import Excerpt
 from hearfelt.corpora.catalog import FolderReading
 from hearfelt.corpora.check import CorpusCheck, check_folder
+from hearfelt.corpora.clips import Clips
+from hearfelt.corpora.file_statistics import SoundFacts, survey
 from hearfelt.emotions import look_of
 from hearfelt.errors import require
-from hearfelt.excerpts import Excerpt
 from hearfelt.features.table import features_of
 from hearfelt.reports.examples import Example, choose_examples
 from hearfelt.reports.figures.canvas import save_figure
 from hearfelt.reports.figures.corpora import clip_map, count_plot, histogram, spreads
 from hearfelt.reports.figures.sounds import mel_spectrogram, pitch_track, sound_sheet, spectrogram, waveform
-from hearfelt.reports.neighbours import FEWEST_CLIPS, Leak, leak_of, map_of, standardized
-from hearfelt.survey import SoundFacts, survey
+from hearfelt.reports.speaker_leakage import FEWEST_CLIPS, Leak, leak_of, map_of, standardized
 
 __all__ = ["MOST_ON_MAP", "Exploration", "MapOfClips", "charts_of", "explore", "save_plots", "sheets_of", "steps_of"]
 

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from hearfelt.corpora.check import CorpusCheck
 from hearfelt.reports.exploration import MOST_ON_MAP, Exploration, charts_of, sheets_of
 from hearfelt.reports.figures.canvas import percent
-from hearfelt.reports.neighbours import FEWEST_CLIPS, Leak
 from hearfelt.reports.pages import (
     Block,
     Section,
@@ -29,6 +28,7 @@ from hearfelt.reports.pages import (
     warning,
     write_page,
 )
+from hearfelt.reports.speaker_leakage import FEWEST_CLIPS, Leak
 
 __all__ = ["write_exploration"]
 

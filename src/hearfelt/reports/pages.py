@@ -19,9 +19,9 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from hearfelt.emotions import EMOTIONS, look_of
-from hearfelt.files import atomic_write
 from hearfelt.reports.figures.canvas import figure_png, figure_svg
-from hearfelt.reports.looks import TONES
+from hearfelt.reports.theme import TONES
+from hearfelt.runtime.files import atomic_write
 
 __all__ = [
     "Block",

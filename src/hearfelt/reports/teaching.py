@@ -9,7 +9,7 @@ from hearfelt.evaluation.metrics import figures_of, lowest_class, per_class
 from hearfelt.evaluation.predictions import Evaluation
 from hearfelt.inference.card import ModelCard
 from hearfelt.reports.figures.results import confusion_matrix, per_class_bars, reliability_diagram
-from hearfelt.reports.numbers import bare, many, percent
+from hearfelt.reports.formatting import bare, many, percent
 from hearfelt.reports.pages import Block, Section, bullets, facts, picture, section, table, warning, write_page
 
 __all__ = ["write_teaching_report"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hearfelt.reports.numbers import bare
+from hearfelt.reports.formatting import bare
 
 __all__ = ["COLUMNS", "way_rows"]
 

@@ -9,14 +9,14 @@ from typing import Final
 
 from fastapi import Depends, FastAPI
 
-from hearfelt.service.about import cards_router, docs_router, health_router
-from hearfelt.service.hearing import hearing_router
-from hearfelt.service.keys import Keys, Rates
+from hearfelt.service.auth import Keys, Rates
+from hearfelt.service.info_routes import cards_router, docs_router, health_router
 from hearfelt.service.live import add_live
-from hearfelt.service.measures import Measures
+from hearfelt.service.metrics import Measures
 from hearfelt.service.middleware import CorsMiddleware, RequestMiddleware, Requests
-from hearfelt.service.offered import offered_models
+from hearfelt.service.model_registry import offered_models
 from hearfelt.service.problems import add_problems
+from hearfelt.service.recognition_routes import hearing_router
 from hearfelt.service.schemas import ErrorDocument
 from hearfelt.service.settings import ServiceSettings
 from hearfelt.service.workers import Workers

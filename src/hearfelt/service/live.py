@@ -11,12 +11,12 @@ from typing import Final, Protocol
 from fastapi import APIRouter, FastAPI, WebSocket
 from starlette.responses import JSONResponse
 
-from hearfelt.inference.stream import Stream
-from hearfelt.service.keys import Rates
-from hearfelt.service.measures import Measures
+from hearfelt.inference.timeline.stream import Stream
+from hearfelt.service.auth import Rates
+from hearfelt.service.metrics import Measures
 from hearfelt.service.problems import problem
-from hearfelt.service.stream_admission import is_loopback, is_welcome
-from hearfelt.service.stream_door import KeyCheck, StreamDoor
+from hearfelt.service.stream_auth import KeyCheck, StreamDoor
+from hearfelt.service.stream_limits import is_loopback, is_welcome
 from hearfelt.service.stream_models import StreamModels
 from hearfelt.service.stream_page import page_router
 from hearfelt.service.stream_protocol import Opening

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hearfelt.service.logs import LOG
-from hearfelt.service.measures import Measures
+from hearfelt.service.metrics import Measures
 from hearfelt.service.problems import RETRY_AFTER_S, RefusedError, of_error, of_fault, problem
-from hearfelt.service.stream_admission import is_welcome
+from hearfelt.service.stream_limits import is_welcome
 
 __all__ = ["CorsMiddleware", "RequestMiddleware", "Requests"]
 

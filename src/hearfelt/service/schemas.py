@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hearfelt.sound_warnings import CODES
+from hearfelt.audio.warnings import CODES
 
 __all__ = ["BODY", "Answer", "Answers", "Card", "ErrorDocument", "Moments", "problems_of"]
 

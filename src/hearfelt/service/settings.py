@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hearfelt.service.stream_admission import is_loopback
+from hearfelt.service.stream_limits import is_loopback
 from hearfelt.service.stream_settings import StreamSettings
 from hearfelt.service.worker_settings import WorkerSettings
 

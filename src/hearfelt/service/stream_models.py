@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hearfelt.errors import ModelError
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.service.offered import offered_models
+from hearfelt.service.model_registry import offered_models
 
 __all__ = ["StreamModels"]
 

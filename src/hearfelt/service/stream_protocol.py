@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.errors import HearfeltError
-from hearfelt.inference.moments import Moment, Now
+from hearfelt.inference.timeline.segments import Moment, Now
 
 __all__ = [
     "BUSY",

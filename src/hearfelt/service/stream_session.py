@@ -11,8 +11,8 @@ from typing import Final
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hearfelt.errors import HearfeltError
-from hearfelt.inference.moments import Moment, Now
-from hearfelt.inference.stream import Stream
+from hearfelt.inference.timeline.segments import Moment, Now
+from hearfelt.inference.timeline.stream import Stream
 from hearfelt.service.stream_protocol import (
     ENDED,
     FAILED,

@@ -18,14 +18,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from hearfelt.audio import AudioTrack, Sound, open_audio
+from hearfelt.audio.reader import AudioTrack, Sound, open_audio
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.reports.answers import answer_object
+from hearfelt.results.following import followed
+from hearfelt.results.formats import write
+from hearfelt.results.prediction_rows import answer_object
+from hearfelt.results.segment_rows import heard_in, json_row
 from hearfelt.service.logs import place_of
-from hearfelt.timeline_formats.following import followed
-from hearfelt.timeline_formats.formats import write
-from hearfelt.timeline_formats.heard import heard_in, json_row
 
 __all__ = ["LENGTH_BYTES", "framed", "work"]
 

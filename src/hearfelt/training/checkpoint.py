@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from hearfelt.errors import ModelError
-from hearfelt.files import atomic_write
+from hearfelt.runtime.files import atomic_write
 
 __all__ = ["Checkpoint", "arrays_of", "load_arrays", "read_checkpoint", "write_checkpoint"]
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.augment import draw_copies
-from hearfelt.clips import Clip, Clips
+from hearfelt.augmentation.transforms import draw_copies
+from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.errors import CorpusError, require
 from hearfelt.features.classic import FEATURE_NAMES
 from hearfelt.features.table import features_of

@@ -9,23 +9,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from hearfelt.clips import Clips
+from hearfelt.corpora.clips import Clips
+from hearfelt.corpora.splits import speaker_folds
 from hearfelt.errors import ModelError
 from hearfelt.evaluation.calibration import fit_temperature, log_softmax
 from hearfelt.evaluation.plan import without_copies
-from hearfelt.models.pitch import MELODY
+from hearfelt.models.encoders.pitch_statistics import MELODY
 from hearfelt.models.pooling import Discriminant
-from hearfelt.splits import speaker_folds
-from hearfelt.training.admission import generator_for
+from hearfelt.training.augmented_copies import View
 from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
+from hearfelt.training.data_selection import generator_for
 from hearfelt.training.discriminant import fit_discriminant
 from hearfelt.training.frames import Frames
+from hearfelt.training.heads import AnyHead, Member, answer_frames, new_head, teach_member
+from hearfelt.training.heads import Taught as TaughtHead
 from hearfelt.training.loop import EpochRow
-from hearfelt.training.members import AnyHead, Member, answer_frames, new_head, teach_member
-from hearfelt.training.members import Taught as TaughtHead
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.sound_lesson import SoundLesson
-from hearfelt.training.views import View
+from hearfelt.training.sound_training_set import SoundLesson
 
 __all__ = ["Taught", "Teacher", "teach_ensemble"]
 

@@ -9,27 +9,27 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from hearfelt.clips import Clips
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import HearfeltError, RecipeError
 from hearfelt.evaluation.evaluate import gather
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import Protocol
 from hearfelt.evaluation.results import About, ModelFile, Results, write_results
-from hearfelt.files import atomic_write
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import kind_of
-from hearfelt.training.admission import Parts, generator_for, parts_of
-from hearfelt.training.away import do_away
+from hearfelt.runtime.files import atomic_write
+from hearfelt.training.data_selection import Parts, generator_for, parts_of
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
 from hearfelt.training.device import device_called
+from hearfelt.training.executor import Spread
 from hearfelt.training.loop import read_curves
+from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
+from hearfelt.training.remote_runs import do_away
 from hearfelt.training.runs import RUNS, Run, do_runs
-from hearfelt.training.sound_lesson import PUBLISHED, EarFiles
 from hearfelt.training.sound_runs import plan_sound_runs
-from hearfelt.training.spreading import Spread
-from hearfelt.training.teach import MODEL
-from hearfelt.training.watching import Bars, no_bars
+from hearfelt.training.sound_training_set import PUBLISHED, EarFiles
+from hearfelt.training.trainer import MODEL
 
 __all__ = ["CURVES_TABLE", "plan_runs", "read_curves_table", "run_experiment"]
 

@@ -17,17 +17,17 @@ import torch
 from torch import nn
 from torch.jit._trace import TracerWarning
 
-from hearfelt.audio import read_audio, resample
+from hearfelt.audio.excerpts import Excerpt
+from hearfelt.audio.reader import read_audio, resample
 from hearfelt.errors import ModelError, require
-from hearfelt.excerpts import Excerpt
 from hearfelt.features.classic import FEATURE_NAMES
-from hearfelt.files import atomic_write
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
+from hearfelt.inference.onnx_runtime import onnxruntime
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.runtime import onnxruntime
 from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
-from hearfelt.training.computed import with_computed_filters
+from hearfelt.runtime.files import atomic_write
+from hearfelt.training.constant_folding import with_computed_filters
 from hearfelt.training.quantize import quantized, with_short_names
 
 __all__ = ["OPSET", "PARITY", "export", "export_sound", "parity", "replace_card"]

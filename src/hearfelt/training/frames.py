@@ -13,18 +13,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from hearfelt.audio import read_audio, refuse_silence, resample
-from hearfelt.cache import Cache, default_cache, sound_digests
-from hearfelt.clips import Clip
+from hearfelt.audio.reader import read_audio, refuse_silence, resample
+from hearfelt.corpora.clips import Clip
 from hearfelt.errors import HearfeltError
+from hearfelt.models.encoders.moonshine import MoonshineEncoder
+from hearfelt.models.encoders.pitch_statistics import MELODY, PitchEar, melody
+from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.frontend import RATE_HZ, LogMel
 from hearfelt.models.hearfelt import Whitening
-from hearfelt.models.moonshine import MoonshineEncoder
-from hearfelt.models.pitch import MELODY, PitchEar, melody
 from hearfelt.models.pooling import halved, statistics
-from hearfelt.models.whisper import WhisperEncoder
-from hearfelt.processes import Arrays, in_processes, processes_for
-from hearfelt.training.views import View, played, worn_always_alike
+from hearfelt.runtime.cache import Cache, default_cache, sound_digests
+from hearfelt.runtime.processes import Arrays, in_processes, processes_for
+from hearfelt.training.augmented_copies import View, played, worn_always_alike
 
 __all__ = [
     "DESCRIBED",

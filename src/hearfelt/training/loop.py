@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from hearfelt.errors import ModelError
 from hearfelt.evaluation.metrics import confusion_matrix, uar
-from hearfelt.files import atomic_write
 from hearfelt.models.build import build
+from hearfelt.runtime.files import atomic_write
 from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
 from hearfelt.training.dataset import Rows
 from hearfelt.training.settings import Fit

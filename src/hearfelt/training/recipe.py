@@ -14,9 +14,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast, get_args, get_type_hints
 
-from hearfelt.augment import KINDS
+from hearfelt.augmentation.transforms import KINDS
 from hearfelt.errors import RecipeError
-from hearfelt.files import path_given
+from hearfelt.runtime.files import path_given
 from hearfelt.training.settings import NETWORKS, TABLES, Augment, Balance, Ear, Ensemble, Fit, Svm, Validation, Views
 
 __all__ = ["Recipe", "read_recipe", "recipe_of"]

@@ -14,20 +14,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from hearfelt.clips import Clips
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import HearfeltError, ModelError
 from hearfelt.evaluation.evaluate import Answers, answer_clips
 from hearfelt.evaluation.predictions import Row
 from hearfelt.evaluation.results import Unanswered
-from hearfelt.files import atomic_write, remove_parts
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.runtime.files import atomic_write, remove_parts
 from hearfelt.training.dataset import Lesson
+from hearfelt.training.executor import in_turn
 from hearfelt.training.loop import EpochRow
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.sound import sound_key, teach_sound
-from hearfelt.training.sound_lesson import SoundLesson
-from hearfelt.training.spreading import in_turn
-from hearfelt.training.teach import Taught, key_of, teach
+from hearfelt.training.sound_training_set import SoundLesson
+from hearfelt.training.trainer import Taught, key_of, teach
 
 __all__ = ["ANSWERS", "RUNS", "AnyLesson", "Finished", "Run", "do_run", "do_runs", "teach_any"]
 
@@ -93,7 +93,7 @@ def do_runs(
         runs: in any order.
         jobs: processes at once.
         progress: called with 1 after each run.
-        elsewhere: does runs in place of processes of this machine, such as :func:`hearfelt.training.away.do_away`.
+        elsewhere: does runs in place of processes of this machine, as :func:`hearfelt.training.remote_runs.do_away`.
 
     Returns:
         What came of each, in the order given.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from hearfelt.augment import KINDS
+from hearfelt.augmentation.transforms import KINDS
 
 __all__ = ["NETWORKS", "TABLES", "Augment", "Balance", "Ear", "Ensemble", "Fit", "Svm", "Validation", "Views"]
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from hearfelt.clips import Clips
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError, HearfeltError
 from hearfelt.models.build import kind_of
-from hearfelt.training.admission import Admitted, admit, divide, generator_for
+from hearfelt.training.data_selection import Admitted, admit, divide, generator_for
 from hearfelt.training.dataset import Lesson, hear, sounds_to_hear
 from hearfelt.training.device import device_called
 from hearfelt.training.loop import CHECKPOINT, EpochRow
+from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import AnyLesson, teach_any
 from hearfelt.training.sound import prepare
-from hearfelt.training.sound_lesson import PUBLISHED, EarFiles, SoundLesson, views_of
 from hearfelt.training.sound_runs import lesson_of
-from hearfelt.training.teach import RUN, Taught
+from hearfelt.training.sound_training_set import PUBLISHED, EarFiles, SoundLesson, views_of
 from hearfelt.training.tracking import track
-from hearfelt.training.watching import Bars, no_bars
+from hearfelt.training.trainer import RUN, Taught
 
 __all__ = ["Trained", "named_speakers", "train"]
 

@@ -12,27 +12,27 @@ from typing import Final
 import numpy as np
 from torch import nn
 
-from hearfelt.cache import sound_digests
-from hearfelt.clips import Clip
+from hearfelt.corpora.clips import Clip
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
-from hearfelt.files import atomic_write, remove_parts
+from hearfelt.models.encoders.moonshine import MoonshineEncoder
+from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.hearfelt import HearfeltNetwork, Whitening
-from hearfelt.models.moonshine import MoonshineEncoder
 from hearfelt.models.tiny import TinyNetwork
-from hearfelt.models.whisper import WhisperEncoder
-from hearfelt.training.admission import generator_for
-from hearfelt.training.described import hear_described
+from hearfelt.runtime.cache import sound_digests
+from hearfelt.runtime.files import atomic_write, remove_parts
+from hearfelt.training.augmented_copies import View
+from hearfelt.training.build_card import card_for
+from hearfelt.training.data_selection import generator_for
+from hearfelt.training.distillation import taught_ear
 from hearfelt.training.ensemble import Taught, Teacher, teach_ensemble
 from hearfelt.training.export import export_sound
 from hearfelt.training.frames import Encoders, fit_whitenings, hear_frames, keep_frames
-from hearfelt.training.labelling import card_for
 from hearfelt.training.loop import EpochRow, one_thread, write_curves
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.sound_lesson import SoundLesson, views_of
-from hearfelt.training.student import taught_ear
-from hearfelt.training.teach import MODEL, RUN, finished
-from hearfelt.training.teach import Taught as Model
-from hearfelt.training.views import View
+from hearfelt.training.sound_training_set import SoundLesson, views_of
+from hearfelt.training.student_features import hear_described
+from hearfelt.training.trainer import MODEL, RUN, finished
+from hearfelt.training.trainer import Taught as Model
 
 __all__ = ["FLOAT_MODEL", "prepare", "sound_key", "teach_sound"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hearfelt.clips import Clips, duplicates
+from hearfelt.corpora.clips import Clips, duplicates
 from hearfelt.errors import RecipeError
 from hearfelt.evaluation.plan import Plan
-from hearfelt.training.admission import admit
+from hearfelt.training.data_selection import admit
+from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.runs import RUNS, Run
 from hearfelt.training.sound import prepare
-from hearfelt.training.sound_lesson import PUBLISHED, EarFiles, SoundLesson, views_of
-from hearfelt.training.watching import Bars, no_bars
+from hearfelt.training.sound_training_set import PUBLISHED, EarFiles, SoundLesson, views_of
 
 __all__ = ["lesson_of", "plan_sound_runs"]
 

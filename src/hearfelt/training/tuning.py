@@ -14,16 +14,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from hearfelt.clips import Clips
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import RecipeError, require
-from hearfelt.files import atomic_write
-from hearfelt.training.admission import admit, divide, generator_for
+from hearfelt.runtime.files import atomic_write
+from hearfelt.training.data_selection import admit, divide, generator_for
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
+from hearfelt.training.executor import Spread, in_turn
+from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.single import named_speakers
-from hearfelt.training.spreading import Spread, in_turn
-from hearfelt.training.teach import key_of, teach
-from hearfelt.training.watching import Bars, no_bars
+from hearfelt.training.trainer import key_of, teach
 
 __all__ = ["SETTINGS", "Setting", "Tuned", "score", "tune"]
 

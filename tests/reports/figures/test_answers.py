@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hearfelt.features.outline import outline
-from hearfelt.inference.moments import Moment, Timeline
 from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.timeline.segments import Moment, Timeline
 from hearfelt.reports.figures.answers import answer_picture
 from hearfelt.reports.figures.canvas import figure_png
 

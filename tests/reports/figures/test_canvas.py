@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from hearfelt.reports.figures.canvas import figure_png, figure_svg, new_figure, plain, quiet, save_figure
 from hearfelt.reports.figures.corpora import count_plot
-from hearfelt.reports.looks import TONES
+from hearfelt.reports.theme import TONES
 
 
 def test_a_figure_is_written_as_png_svg_and_pdf(tmp_path: Path) -> None:

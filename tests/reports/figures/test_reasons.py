@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hearfelt.audio import Audio
-from hearfelt.inference.explain import GROUPS_IN_WORDS, Explanation
-from hearfelt.inference.occlusion import BANDS_HZ, Occlusion
+from hearfelt.audio.reader import Audio
+from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion
+from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import Prediction
 from hearfelt.reports.figures.canvas import figure_png, figure_svg
 from hearfelt.reports.figures.reasons import contribution_bars, occlusion_sheet

@@ -15,7 +15,7 @@ from hearfelt.reports.figures.results import (
     per_class_bars,
     reliability_diagram,
 )
-from hearfelt.reports.looks import ACCENT, GRID, INK, SURFACE, contrast, mixed
+from hearfelt.reports.theme import ACCENT, GRID, INK, SURFACE, contrast, mixed
 
 
 def words(figure: Figure, place: int = 0) -> list[str]:

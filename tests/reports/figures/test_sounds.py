@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from hearfelt.audio import Audio
+from hearfelt.audio.reader import Audio
 from hearfelt.emotions import EMOTIONS, look_of
 from hearfelt.inference.prediction import Prediction
 from hearfelt.reports.figures.canvas import figure_png

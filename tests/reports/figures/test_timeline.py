@@ -8,8 +8,8 @@ from matplotlib.colors import to_hex
 
 from hearfelt.emotions import EMOTIONS, look_of
 from hearfelt.features.outline import Outline, outline
-from hearfelt.inference.moments import Moment, Timeline
 from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.timeline.segments import Moment, Timeline
 from hearfelt.reports.figures.canvas import figure_png
 from hearfelt.reports.figures.timeline import COLUMNS, draw_timeline
 

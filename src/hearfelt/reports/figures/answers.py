@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from hearfelt.emotions import look_of
 from hearfelt.features.outline import Outline
-from hearfelt.inference.moments import Timeline
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction
+from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
 from hearfelt.reports.figures.timeline import draw_outline, draw_ribbon, draw_time_axis, peak_of
-from hearfelt.reports.looks import GRID, INK, MUTED
-from hearfelt.reports.numbers import share_words
+from hearfelt.reports.formatting import share_words
+from hearfelt.reports.theme import GRID, INK, MUTED
 
 __all__ = ["answer_halves", "answer_picture", "draw_answer"]
 

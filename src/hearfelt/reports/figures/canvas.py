@@ -28,8 +28,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
 from hearfelt.emotions import look_of
-from hearfelt.files import atomic_write
-from hearfelt.reports.looks import GRID, INK, MUTED, SURFACE, TONES
+from hearfelt.reports.theme import GRID, INK, MUTED, SURFACE, TONES
+from hearfelt.runtime.files import atomic_write
 
 __all__ = [
     "SMALL_PT",
@@ -175,7 +175,7 @@ def figure_png(figure: Figure, *, dpi: int = 150) -> bytes:
 def figure_svg(figure: Figure) -> str:
     """Give a figure as SVG to stand inside a page, with the page's type and colours.
 
-    Every colour of :data:`hearfelt.reports.looks.TONES` becomes a variable of the page's style sheet, so that the
+    Every colour of :data:`hearfelt.reports.theme.TONES` becomes a variable of the page's style sheet, so that the
     drawing goes dark when the page does, and text stays text.
     Ids inside begin with a name made of the drawing, so that two drawings on one page cannot meet.
     """

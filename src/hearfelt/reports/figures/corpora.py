@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hearfelt.emotions import EMOTIONS, in_order, look_of
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
-from hearfelt.reports.looks import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD, speaker_colours
+from hearfelt.reports.theme import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD, speaker_colours
 
 __all__ = ["clip_map", "count_plot", "histogram", "spreads"]
 

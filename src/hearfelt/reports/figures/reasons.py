@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hearfelt.audio import Audio
+from hearfelt.audio.reader import Audio
 from hearfelt.emotions import look_of
-from hearfelt.inference.explain import GROUPS_IN_WORDS, Explanation
-from hearfelt.inference.occlusion import WHAT_IT_SAYS, Occlusion
+from hearfelt.inference.explain.occlusion import WHAT_IT_SAYS, Occlusion
+from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent, plain, quiet
 from hearfelt.reports.figures.sounds import draw_wave
-from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED, SECOND
+from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, SECOND
 
 __all__ = ["contribution_bars", "occlusion_sheet"]
 

@@ -22,7 +22,7 @@ from hearfelt.reports.figures.canvas import (
     plain,
     quiet,
 )
-from hearfelt.reports.looks import ACCENT, GRID, INK, MUTED, SECOND, SURFACE, THIRD
+from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, SECOND, SURFACE, THIRD
 
 __all__ = ["cell_strength", "confusion_matrix", "fold_bars", "learning_curves", "per_class_bars", "reliability_diagram"]
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from hearfelt.emotions import in_order
 from hearfelt.evaluation.diarization import Segment
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, colours_of, new_figure, plain, quiet
-from hearfelt.reports.looks import GRID, INK
+from hearfelt.reports.theme import GRID, INK
 
 __all__ = ["emotion_ribbons"]
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from hearfelt.audio import Audio
+from hearfelt.audio.reader import Audio
 from hearfelt.emotions import look_of
 from hearfelt.features.display import HIGHEST_HZ, LOWEST_HZ, Levels, envelope
 from hearfelt.features.display import mel_spectrogram as mel_levels
@@ -19,7 +19,7 @@ from hearfelt.features.display import spectrogram as levels
 from hearfelt.inference.prediction import Prediction
 from hearfelt.reports.figures.answers import answer_halves, draw_answer
 from hearfelt.reports.figures.canvas import SMALL_PT, headline, new_figure, quiet
-from hearfelt.reports.looks import ACCENT, MUTED
+from hearfelt.reports.theme import ACCENT, MUTED
 
 __all__ = ["demo_picture", "draw_wave", "mel_spectrogram", "pitch_track", "sound_sheet", "spectrogram", "waveform"]
 

@@ -1,0 +1,1 @@
+"""Sound: read from anywhere, decoded, checked, as one channel."""

@@ -1,0 +1,190 @@
+"""From several channels to one, without losing the voice, and one form where a stream changes its form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from hearfelt.audio.arrays import Samples
+from hearfelt.audio.warnings import SoundWarning, format_changes
+
+__all__ = ["LOUDEST", "converted", "in_full_scale", "one_channel"]
+
+Block = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+
+LOUDEST: Final = 100.0  # 40 dB above full scale; beyond it somebody forgot to divide whole numbers
+STEP_16_BIT: Final = np.float32(1 / 32_768)
+
+# Power of the mix against what channels that have nothing in common would give. Channels with the same voice are above
+# 1, a voice in one channel alone or independent channels are at 1; a voice that cancels falls towards 0.
+_CANCELS_BELOW: Final = 0.25  # -6 dB
+_LOOK_AT_S: Final = 10.0  # of the beginning are held before the first decision; later blocks can only change it once
+_LOOK_AT_BYTES: Final = 1 << 25  # 32 MiB at most are held for it
+_SILENCE: Final = 1e-8  # power, -80 dB of full scale: nothing can be told from less
+
+
+def one_channel(
+    blocks: Iterable[Block], channel: int | None, rate_hz: int, warnings: list[SoundWarning]
+) -> Iterator[Samples]:
+    """Make one channel of blocks, and scale whole numbers to -1 to 1.
+
+    Channels are mixed to their mean, unless that would cancel most of the sound, as it does where one of two is
+    inverted (a miswired cable, some phones). Then the loudest channel is taken instead, and said in the warnings.
+
+    Args:
+        blocks: ``(n, channels)`` int16 or float32.
+        channel: the one that is taken; None mixes all.
+        rate_hz: samples in a second.
+        warnings: where ``channels_cancel`` is added.
+
+    Yields:
+        ``(n,)`` float32.
+
+    Example:
+        >>> [part.tolist() for part in one_channel([np.array([[16384, 0]], np.int16)], None, 8000, [])]
+        [[0.25]]
+    """
+    if channel is not None:
+        for block in blocks:
+            yield _scaled(block[:, min(channel, block.shape[1] - 1)])
+        return
+    held: list[Block] = []
+    powers, chosen = _Powers(), None
+    for block in blocks:
+        if block.shape[1] > 1 and chosen is None:
+            powers.add(block)
+        elif not held:
+            yield _mixed(block, chosen)
+            continue
+        held.append(block)
+        if powers.frames >= _LOOK_AT_S * rate_hz or sum(each.nbytes for each in held) >= _LOOK_AT_BYTES:
+            chosen = _choice(powers, warnings)
+            yield from (_mixed(each, chosen) for each in held)
+            held = []
+    if held:
+        chosen = _choice(powers, warnings)
+        yield from (_mixed(each, chosen) for each in held)
+
+
+def converted(
+    blocks: Iterable[Block],
+    now: tuple[int, int],
+    form: tuple[int, int],
+    warnings: list[SoundWarning],
+    *,
+    after_s: float,
+) -> Iterator[Block]:
+    """Bring blocks of another form to the form that a stream began with, and add ``format_changes`` to the warnings.
+
+    Args:
+        blocks: ``(n, channels)`` int16 or float32.
+        now: their rate in Hz and number of channels.
+        form: the rate in Hz and the number of channels that are wanted.
+        warnings: where the change is said, once.
+        after_s: when it happens.
+
+    Yields:
+        ``(n, channels)``; other channels than wanted become their mean in each.
+    """
+    if now == form:
+        yield from blocks
+        return
+    if all(warning.code != "format_changes" for warning in warnings):
+        warnings.append(format_changes(after_s, form, now))
+    stream = None if now[0] == form[0] else soxr.ResampleStream(now[0], form[0], now[1], dtype="float32", quality="HQ")
+    for block in blocks:
+        yield _with_channels(_scaled(block) if stream is None else _fed(stream, _scaled(block)), form[1])
+    if stream is not None:
+        yield _with_channels(_fed(stream, np.zeros((0, now[1]), np.float32), last=True), form[1])
+
+
+def _fed(stream: soxr.ResampleStream, block: Samples, *, last: bool = False) -> Samples:
+    given = block if block.shape[1] > 1 else block[:, 0]
+    changed: Samples = stream.resample_chunk(np.ascontiguousarray(given), last=last)
+    return changed if changed.ndim == 2 else changed[:, None]
+
+
+def _with_channels(block: Samples, channels: int) -> Samples:
+    if block.shape[1] == channels:
+        return block
+    return np.repeat(block.mean(axis=1, keepdims=True), channels, axis=1)
+
+
+def in_full_scale(blocks: Iterable[Block], warnings: list[SoundWarning]) -> Iterator[Block]:
+    """Scale floating-point samples of a file that somebody forgot to divide, as whole numbers of 16, 24 or 32 bits are.
+
+    Args:
+        blocks: ``(n, channels)`` int16 or float32; the first one decides.
+        warnings: where ``not_scaled`` is added.
+
+    Yields:
+        ``(n, channels)``, as they came or divided.
+    """
+    divisor: np.float32 | None = None
+    for block in blocks:
+        if divisor is None:
+            peak = float(np.abs(block).max(initial=0)) if block.dtype != np.int16 else 0.0
+            bits = next((bits for bits in (16, 24, 32) if LOUDEST < peak <= 2.0 ** (bits - 1)), 1)
+            divisor = np.float32(2.0 ** (bits - 1))
+            if bits > 1:
+                text = f"samples reach {peak:,.0f} where 1 is full scale; they were divided by 2^{bits - 1}"
+                warnings.append(SoundWarning("not_scaled", text, {"peak": peak}))
+        yield block if divisor == 1 else block / divisor
+
+
+class _Powers:
+    """Sums up the variance of each channel and of their mix, so that an offset counts for nothing."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._sums: Floats = np.zeros(0)
+        self._squares: Floats = np.zeros(0)
+
+    def add(self, block: Block) -> None:
+        scaled = _scaled(block)
+        if len(self._sums) != block.shape[1] + 1:
+            self.frames, self._sums, self._squares = 0, np.zeros(block.shape[1] + 1), np.zeros(block.shape[1] + 1)
+        self.frames += len(scaled)
+        for place, values in enumerate([*scaled.T, scaled.mean(axis=1)]):
+            self._sums[place] += values.sum(dtype=np.float64)
+            self._squares[place] += np.square(values).sum(dtype=np.float64)
+
+    @property
+    def variances(self) -> Floats:
+        """Of each channel, and last of the mix."""
+        frames = max(1, self.frames)
+        return np.maximum(self._squares / frames - np.square(self._sums / frames), 0.0)
+
+
+def _choice(powers: _Powers, warnings: list[SoundWarning]) -> int | None:
+    """Choose a channel if the mix would lose most of the sound; None for the mix."""
+    *channels, mix = powers.variances.tolist()
+    if max(channels) <= _SILENCE:
+        return None
+    share = mix * len(channels) ** 2 / sum(channels)
+    if share >= _CANCELS_BELOW:
+        return None
+    chosen = int(np.argmax(channels))
+    if all(warning.code != "channels_cancel" for warning in warnings):
+        text = f"mixed, the channels would cancel each other; channel {chosen} is used, the loudest"
+        warnings.append(SoundWarning("channels_cancel", text, {"channel": chosen}))
+    return chosen
+
+
+def _mixed(block: Block, chosen: int | None) -> Samples:
+    if block.shape[1] == 1:
+        return _scaled(block[:, 0])
+    if chosen is not None and chosen < block.shape[1]:
+        return _scaled(block[:, chosen])
+    mean: Samples = _scaled(block).mean(axis=1)
+    return mean
+
+
+def _scaled(block: Block) -> Samples:
+    scaled = block * STEP_16_BIT if block.dtype == np.int16 else block
+    return np.ascontiguousarray(scaled, np.float32)

@@ -1,0 +1,1 @@
+"""One module for each decoder, and what it has to know of file formats."""

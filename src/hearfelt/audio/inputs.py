@@ -1,0 +1,267 @@
+"""Where sound lies: at a path, in bytes, in an open file or at the end of a pipe; here it becomes one file to read.
+
+Nothing waits here for what may never come: a named pipe or a device given as a path is refused at once.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tempfile
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import accumulate
+from typing import Any, BinaryIO, Final, cast
+
+from hearfelt.errors import AudioError, AudioNotFoundError
+from hearfelt.runtime.files import path_given
+
+__all__ = ["MOST_PIPED_BYTES", "Source", "name_of", "open_source", "open_stream", "pieces_of", "saved"]
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+MOST_PIPED_BYTES: Final = 4 << 30  # 4 GiB, two days of a call: a pipe that never ends must not fill the disk
+_IN_MEMORY: Final = 16 << 20  # 16 MiB of a pipe are held in memory, the rest in a file that nobody sees
+_PART: Final = 1 << 20
+_NO_FILES: Final = {
+    stat.S_ISFIFO: "a named pipe",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+    stat.S_ISSOCK: "a socket",
+}
+
+
+def name_of(source: object) -> str:
+    """Tell what messages call a path, bytes or an open file.
+
+    Example:
+        >>> name_of("clip.wav"), name_of(b"RIFF")
+        ('clip.wav', 'sound')
+    """
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    name = getattr(source, "name", None)
+    if not isinstance(name, str):
+        return "sound"
+    return "standard input" if name == "<stdin>" else name
+
+
+def pieces_of(file: BinaryIO, pieces: Sequence[bytes | tuple[int, int]], *, claimed: int | None = None) -> BinaryIO:
+    """Give parts of a file, and bytes in between, as one file.
+
+    It has no name: decoders would take a name for a format or an address.
+
+    Args:
+        file: holds the parts.
+        pieces: bytes, or from which byte to which of the file.
+        claimed: the length that is claimed to whoever seeks the end; the true one by default.
+
+    Example:
+        >>> pieces_of(io.BytesIO(b"abcdef"), [b"x", (2, 4)]).read()
+        b'xcd'
+    """
+    return cast(BinaryIO, _Pieces(file, pieces, claimed))
+
+
+class _Pieces(io.RawIOBase):
+    def __init__(self, file: BinaryIO, pieces: Sequence[bytes | tuple[int, int]], claimed: int | None) -> None:
+        super().__init__()
+        self._file, self._pieces, self._place = file, pieces, 0
+        lengths = (len(piece) if isinstance(piece, bytes) else piece[1] - piece[0] for piece in pieces)
+        self._ends = list(accumulate(lengths))
+        self._length = claimed or (self._ends[-1] if self._ends else 0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._place = max(0, (0, self._place, self._length)[whence] + offset)
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        view, done = memoryview(buffer).cast("B"), 0
+        while done < len(view) and (read := self._next(len(view) - done)):
+            view[done : done + len(read)] = read
+            done += len(read)
+            self._place += len(read)
+        return done
+
+    def _next(self, wanted: int) -> bytes:
+        number = bisect_right(self._ends, self._place)
+        if number < len(self._pieces):
+            piece, left = self._pieces[number], self._ends[number] - self._place
+            if isinstance(piece, bytes):
+                return piece[len(piece) - left :][:wanted]
+            self._file.seek(piece[1] - left)
+            return self._file.read(min(wanted, left))
+        # at a claimed end a tag is looked for, which is not there
+        is_near_end = self._length - 128 <= self._place < self._length
+        return bytes(wanted) if is_near_end else b""
+
+
+class _Saved(tempfile.SpooledTemporaryFile[bytes]):
+    def __init__(self, name: str) -> None:
+        super().__init__(_IN_MEMORY)
+        self._called = name
+
+    @property
+    def name(self) -> str:
+        return self._called
+
+
+@contextmanager
+def open_source(source: Source, name: str) -> Iterator[BinaryIO]:
+    """Give a file that is at its beginning and can be sought in.
+
+    A path is opened, and closed again. An open file is used as it is if it is at its beginning or at its end, and put
+    back to the beginning; what stands elsewhere or is a pipe is saved aside first, from where it stands.
+
+    Args:
+        source: a path, the bytes of a file, or an open binary file.
+        name: what messages call it.
+
+    Raises:
+        AudioError: if it is not there, not a file, not readable, or empty.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield _not_empty(io.BytesIO(source), name)
+    elif isinstance(source, str | os.PathLike):
+        with _opened(source, name) as file:
+            yield _not_empty(file, name)
+    elif _is_at_its_beginning(source, name):
+        try:
+            yield _not_empty(source, name)
+        finally:
+            with suppress(OSError, ValueError):
+                source.seek(0)
+    elif _is_at_its_end(source):
+        source.seek(0)  # somebody wrote into it and did not go back
+        yield _not_empty(source, name)
+    else:
+        with saved(source, name) as file:
+            yield _not_empty(file, name)
+
+
+@contextmanager
+def open_stream(source: Source, name: str) -> Iterator[BinaryIO]:
+    """Give a file that is read once from where it stands, and need not be sought in; a pipe is not saved.
+
+    An open file that can be sought in is put back to where it stood.
+
+    Args:
+        source: as for :func:`open_source`.
+        name: what messages call it.
+
+    Raises:
+        AudioError: if it is not there, not a file or not readable.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield io.BytesIO(source)
+    elif isinstance(source, str | os.PathLike):
+        with _opened(source, name) as file:
+            yield file
+    else:
+        place = _place_of(source)
+        try:
+            yield source
+        finally:
+            if place is not None:
+                with suppress(OSError, ValueError):
+                    source.seek(place)
+
+
+@contextmanager
+def saved(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """Save what comes through a pipe, so that it can be read as a file; it is gone when this ends.
+
+    Up to 16 MiB are held in memory, more in the folder for temporary files.
+
+    Args:
+        stream: read from where it stands to its end.
+        name: what messages call it.
+
+    Raises:
+        AudioError: if it holds more than 4 GiB, or cannot be read or saved.
+    """
+    with cast(BinaryIO, _Saved(name)) as file:
+        try:
+            size = 0
+            while part := stream.read(_PART):
+                size += len(part)
+                if size > MOST_PIPED_BYTES:
+                    raise AudioError(
+                        f"{name}: more than {MOST_PIPED_BYTES:,} bytes came through the pipe; save the sound as a file,"
+                        " or pipe raw samples, which are read as they come"
+                    )
+                file.write(part)
+            file.seek(0)
+        except (OSError, TypeError, ValueError) as error:
+            raise error if isinstance(error, AudioError) else _unread(name, error) from error
+        yield file
+
+
+def _opened(path: str | os.PathLike[str], name: str) -> BinaryIO:
+    if not os.fspath(path):
+        raise AudioError("an empty path; the path of a sound file is wanted")
+    try:
+        place = path_given(path)
+        mode = place.stat().st_mode  # asked before it is opened: to open a pipe is to wait for who writes into it
+        for is_kind, kind in _NO_FILES.items():
+            if is_kind(mode):
+                raise AudioError(f"{name}: this is {kind}; a sound file is wanted, or - for what is piped in")
+        return place.open("rb")
+    except FileNotFoundError:
+        raise AudioNotFoundError(f"{name}: there is no such file; check the path") from None
+    except IsADirectoryError:
+        raise AudioError(f"{name}: this is a folder; a sound file is wanted here") from None
+    except PermissionError:
+        raise AudioError(f"{name}: no permission to read this file; make it readable first") from None
+    except (OSError, ValueError) as error:
+        raise error if isinstance(error, AudioError) else _unread(name, error) from error
+
+
+def _is_at_its_beginning(file: BinaryIO, name: str) -> bool:
+    try:
+        if isinstance(file.read(0), str):
+            raise AudioError(f"{name}: a file opened as text; open it as bytes, with mode 'rb'")
+        return bool(getattr(file, "seekable", bool)()) and file.tell() == 0
+    except (OSError, TypeError, ValueError) as error:
+        raise error if isinstance(error, AudioError) else _unread(name, error) from error
+
+
+def _is_at_its_end(file: BinaryIO) -> bool:
+    place = _place_of(file)
+    if not place:
+        return False
+    end = file.seek(0, os.SEEK_END)
+    file.seek(place)
+    return place == end
+
+
+def _place_of(file: BinaryIO) -> int | None:
+    try:
+        return file.tell() if file.seekable() else None
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _not_empty(file: BinaryIO, name: str) -> BinaryIO:
+    try:
+        if not file.read(1):
+            raise AudioError(f"{name}: the file is empty; a sound file is wanted")
+        file.seek(0)
+    except IsADirectoryError:  # some systems open a folder, and only refuse to read it
+        raise AudioError(f"{name}: this is a folder; a sound file is wanted here") from None
+    except OSError as error:
+        raise _unread(name, error) from error
+    return file
+
+
+def _unread(name: str, error: Exception) -> AudioError:
+    reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    return AudioError(f"{name}: cannot be read ({reason})")

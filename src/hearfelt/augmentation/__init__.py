@@ -1,0 +1,1 @@
+"""Changes of sound, for training and for audits."""

@@ -1,0 +1,213 @@
+"""The folder beside a table in which its parts come together, and outlive whatever happens."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain, groupby
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from typing import IO, Any, Final
+
+from hearfelt.batch import object_store as objects
+from hearfelt.batch.plan import PARTS, PLAN, Part, read_parts
+from hearfelt.batch.storage import names_in, open_place, read_place, remove_place, shown, write_place
+from hearfelt.errors import HearfeltError
+from hearfelt.runtime.files import remove_parts
+
+__all__ = [
+    "FINISHED",
+    "PartFile",
+    "alone_in",
+    "clear",
+    "finish",
+    "finished_job",
+    "folder_of",
+    "merged",
+    "open_part",
+    "refuse_strangers",
+    "sweep",
+]
+
+FINISHED: Final = "finished"  # the table of the job named in it is written; what is left of the folder may go
+_PART: Final = re.compile(r"part-[0-9]{7,}\.jsonl")
+
+
+def folder_of(table: str) -> str:
+    """Name the folder of a table's parts.
+
+    Example:
+        >>> folder_of("/calls/emotions.csv")
+        '/calls/emotions.csv.parts'
+    """
+    return f"{table}.parts"
+
+
+@contextmanager
+def alone_in(folder: str, table: str) -> Iterator[None]:
+    """Make a folder, and keep two processes of one machine from filling it at once, where the system can tell.
+
+    The lock goes with the process, however that ends; the folder goes if nothing is in it at the end. A store has no
+    lock: there, two jobs that write one table do all the work twice and still write the same.
+
+    Raises:
+        HearfeltError: if another process holds the folder.
+    """
+    if objects.is_url(folder):
+        yield
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise HearfeltError(f"{folder}: this is a file; a folder for the parts of {table} has to be there") from None
+    with _locked(folder, table):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # parts are in it, or it is gone already
+                Path(folder).rmdir()
+
+
+@contextmanager
+def _locked(folder: str, table: str) -> Iterator[None]:
+    if sys.platform == "win32":
+        yield  # folders cannot be locked there
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HearfeltError(f"{table}: another hearfelt is writing this table; wait until it is done") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: str) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    if not objects.is_url(folder):
+        remove_parts(Path(folder))
+
+
+def refuse_strangers(folder: str, names: Iterable[str]) -> None:
+    """Refuse a folder that holds what no batch has written, since that would go away with the parts.
+
+    Raises:
+        HearfeltError: if there is such a thing; hidden files are let alone.
+    """
+    for name in sorted(names):
+        if not name.startswith(".") and not _is_own(name):
+            raise HearfeltError(
+                f"{folder}: {shown(name)} is there, which is no part of a batch; move it away, or name another table"
+            )
+
+
+def clear(folder: str) -> None:
+    """Empty a folder; its mark goes last, so that nothing is taken for unfinished while it goes."""
+    if objects.is_url(folder):
+        remove_place(folder, folder=True)
+        return
+    for name in sorted(filter(_is_own, names_in(folder)), key=lambda name: name == FINISHED):
+        remove_place(f"{folder}/{name}")
+
+
+def finish(folder: str, job: str) -> None:
+    """Mark a folder as done with, and empty it.
+
+    Args:
+        folder: with the parts.
+        job: fingerprint of the job whose table is written.
+    """
+    with write_place(f"{folder}/{FINISHED}") as file:
+        file.write(f"{job}\n".encode())
+    clear(folder)
+
+
+def finished_job(folder: str) -> str:
+    """Give the fingerprint of the job that a folder's mark is of; a mark that is damaged is of none."""
+    return read_place(f"{folder}/{FINISHED}").decode("ascii", "replace").strip()
+
+
+def _is_own(name: str) -> bool:
+    return name in (FINISHED, PLAN, PARTS) or _PART.fullmatch(name) is not None
+
+
+class PartFile:
+    """A part on its way onto the disk.
+
+    Args:
+        part: whose answers it holds.
+        file: open for writing bytes.
+    """
+
+    def __init__(self, part: Part, file: IO[bytes]) -> None:
+        self._places, self._file = iter(part.places), file
+
+    def add(self, rows: bytes) -> None:
+        """Add the rows of the next sound of the part, as a worker gives them."""
+        self._file.write(b"[%d,%b]\n" % (next(self._places), rows))
+
+
+@contextmanager
+def open_part(folder: str, part: Part) -> Iterator[PartFile]:
+    """Write a part; it is there only when it is whole."""
+    with write_place(f"{folder}/{part.name}") as file:
+        yield PartFile(part, file)
+
+
+def merged(folder: str, sources: int, *, with_times: bool = False) -> Iterator[list[Any]]:
+    """Read all parts of a job and give their rows in the order in which the sounds were listed.
+
+    Args:
+        folder: with the parts.
+        sources: how many sounds there have to be.
+        with_times: whether rows have, behind the sound's name, where the part that was answered begins and ends.
+
+    Raises:
+        HearfeltError: if a sound is missing, twice or damaged.
+    """
+    expected = 0
+    for _, block in groupby(read_parts(folder), key=attrgetter("block")):
+        with ExitStack() as stack:
+            # Only the neighbours of one block have to be put in order, so few files are open at once.
+            parts = list(block)
+            lines = [_lines(folder, part.name, stack) for part in parts]
+            times = dict(chain.from_iterable(map(_times, parts))) if with_times else {}
+            for place, rows in heapq.merge(*lines, key=itemgetter(0)):
+                if place != expected:
+                    raise HearfeltError(f"{folder}: the answer of sound {expected + 1} is missing; --fresh begins anew")
+                expected += 1
+                yield from ([row[0], *times[place], *row[1:]] for row in rows) if with_times else rows
+    if expected != sources:
+        raise HearfeltError(f"{folder}: {expected:,} of {sources:,} answers are there; --fresh begins anew")
+
+
+def _times(part: Part) -> Iterator[tuple[int, tuple[float | None, float | None]]]:
+    for place, source in zip(part.places, part.sources, strict=True):
+        yield place, (source.start_s if source.is_part else None, source.end_s)
+
+
+def _lines(folder: str, name: str, stack: ExitStack) -> Iterator[list[Any]]:
+    place = f"{folder}/{name}"
+    # Each open file of a store holds megabytes ahead; a part is smaller than that.
+    file: Iterable[bytes]
+    file = read_place(place).splitlines() if objects.is_url(place) else stack.enter_context(open_place(place))
+    return _decoded(file, place)
+
+
+def _decoded(lines: Iterable[bytes], place: str) -> Iterator[list[Any]]:
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise HearfeltError(f"{place}: this part is damaged; remove it and run the same command again") from error

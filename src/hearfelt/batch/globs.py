@@ -1,0 +1,138 @@
+"""What a pattern fits on a disk, found as a folder is walked through: in order, once each, and caught in no loop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Final
+
+from hearfelt.batch.folders import is_link_to_folder, listed
+from hearfelt.batch.infrastructure_errors import SurroundingsError
+from hearfelt.errors import HearfeltError
+
+__all__ = ["Fit", "fitting", "is_pattern"]
+
+_MAGIC: Final = frozenset("*?[")
+_ANY_FOLDERS: Final = "**"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Something that a pattern fits.
+
+    Attributes:
+        name: its path, beginning as the pattern does.
+        is_folder: whether it stands for all that is in it.
+        error: why nothing can be said of what is in it.
+    """
+
+    name: str
+    is_folder: bool
+    error: str | None = None
+
+
+def is_pattern(name: str) -> bool:
+    """Tell whether a name may be a pattern.
+
+    Example:
+        >>> is_pattern("calls/*.wav"), is_pattern("calls/a.wav")
+        (True, False)
+    """
+    return not _MAGIC.isdisjoint(name)
+
+
+def fitting(pattern: str) -> Iterator[Fit]:
+    """Find what a pattern fits, sorted as whole paths.
+
+    As in a shell, ``*`` fits no name that begins with a dot, and ``**`` stands for any number of folders. With ``**``
+    no link to a folder is followed, unless the pattern calls it by its name. Nothing below a folder that fits is given
+    by itself.
+
+    Args:
+        pattern: with ``*``, ``?``, ``[…]`` in its parts, relative or absolute.
+    """
+    walk = _Walk(pattern)
+    stack = [iter(walk.below(walk.start, "", walk.states((0,))))]
+    while stack:
+        child = next(stack[-1], None)
+        if child is None:
+            stack.pop()
+        elif walk.is_end(child):
+            yield Fit(child.path, child.is_folder)
+        elif child.is_folder:
+            try:
+                stack.append(iter(walk.below(child.path, f"{child.path}/", child.states)))
+            except SurroundingsError:
+                raise
+            except HearfeltError as error:
+                yield Fit(child.path, is_folder=True, error=str(error))
+
+
+@dataclass(frozen=True)
+class _Child:
+    """Something on the way: its path, and to which parts of the pattern what is in it would have to fit."""
+
+    path: str
+    is_folder: bool
+    states: frozenset[int]
+
+
+class _Walk:
+    """A pattern in its parts, of which several may be the next one, since ``**`` may be of any length."""
+
+    def __init__(self, pattern: str) -> None:
+        pattern = pattern.replace(os.sep, "/")
+        self._parts = [part for part in pattern.split("/") if part]
+        self._is_of_folders, self._is_deep = pattern.endswith("/"), _ANY_FOLDERS in self._parts
+        self.start = "/" if pattern.startswith("/") else ""
+
+    def states(self, reached: tuple[int, ...] | set[int]) -> frozenset[int]:
+        """Add what is reached if ``**`` stands for no folder at all."""
+        found = set(reached)
+        for place in sorted(found):
+            while place < len(self._parts) and self._parts[place] == _ANY_FOLDERS:
+                place += 1
+                found.add(place)
+        return frozenset(found)
+
+    def is_end(self, child: _Child) -> bool:
+        return len(self._parts) in child.states and (child.is_folder or not self._is_of_folders)
+
+    def below(self, folder: str, before: str, states: frozenset[int]) -> list[_Child]:
+        """Find what may fit in a folder; it is listed only if the pattern does not name what is wanted."""
+        parts = {place: self._parts[place] for place in states if place < len(self._parts)}
+        reached: dict[str, set[int]] = {}
+        are_folders: dict[str, bool] = {}
+        before = before or folder
+        for place, part in parts.items():
+            if not is_pattern(part) and os.path.lexists(before + part):
+                reached.setdefault(part, set()).add(place + 1)
+                are_folders[part] = os.path.isdir(before + part)  # noqa: PTH112 -- any name may come
+        if any(map(is_pattern, parts.values())):
+            for entry in listed(folder or "."):
+                if places := self._after(entry, parts):
+                    reached.setdefault(entry.name, set()).update(places)
+                    are_folders[entry.name] = _is_folder(entry)
+        children = [_Child(before + name, are_folders[name], self.states(at)) for name, at in reached.items()]
+        return sorted(children, key=lambda child: f"{child.path}/" if child.is_folder else child.path)
+
+    def _after(self, entry: os.DirEntry[str], parts: dict[int, str]) -> set[int]:
+        found = set()
+        is_passed_over = self._is_deep and is_link_to_folder(entry)
+        for place, part in parts.items():
+            if not is_pattern(part) or is_passed_over or (entry.name.startswith(".") and not part.startswith(".")):
+                continue
+            if part == _ANY_FOLDERS:
+                found.add(place)
+            elif fnmatch(entry.name, part):
+                found.add(place + 1)
+        return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False

@@ -1,0 +1,269 @@
+"""What lies in an object store, through fsspec: the only module that knows it."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+from hearfelt.batch.infrastructure_errors import SurroundingsError
+from hearfelt.errors import ExtraMissingError, HearfeltError, require
+
+__all__ = [
+    "Entry",
+    "UnreachedError",
+    "check_answers",
+    "is_same",
+    "is_url",
+    "look",
+    "matches",
+    "open_object",
+    "remove_objects",
+    "within",
+    "write_object",
+]
+
+_URL: Final = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://\S")
+_EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # the extra that brings a protocol's package
+_NOT_THERE: Final = ".hearfelt-asks-whether-you-answer"
+# What a store says that has understood what was asked for, and gives no such thing.
+_REFUSALS: Final = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError)
+_WRONG: Final = frozenset((errno.EINVAL, errno.ENAMETOOLONG, errno.EPERM, errno.ENOSYS))
+_LOST_RIGHTS: Final = frozenset(  # what S3 says when keys are of no use any more, for this object or any other
+    (
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    )
+)
+
+
+class UnreachedError(SurroundingsError):
+    """A store failed in a way that need not have to do with what was asked for."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing in a folder.
+
+    Attributes:
+        name: its last part, without the folder.
+        is_folder: whether there may be more below it.
+        size: in bytes; 0 where it is not known.
+    """
+
+    name: str
+    is_folder: bool
+    size: int = 0
+
+
+def is_url(place: str) -> bool:
+    """Tell whether something lies in a store and not on a disk here.
+
+    Example:
+        >>> is_url("s3://calls/monday"), is_url("calls/monday")
+        (True, False)
+    """
+    return _URL.match(place) is not None
+
+
+def is_same(url: str, other: str) -> bool:
+    """Tell whether two addresses mean one thing.
+
+    Example:
+        >>> is_same("s3://calls/a.wav", "s3a://calls/a.wav"), is_same("s3://calls/a.wav", "gs://calls/a.wav")
+        (True, False)
+    """
+    (scheme, _, path), (other_scheme, _, other_path) = url.partition("://"), other.partition("://")
+    is_same_store = _EXTRAS.get(scheme, scheme) == _EXTRAS.get(other_scheme, other_scheme)
+    return is_same_store and path.strip("/") == other_path.strip("/")
+
+
+def look(url: str) -> Entry | None:
+    """Tell what is at an address: an entry, or None where there is nothing.
+
+    Raises:
+        HearfeltError: if the store cannot be asked.
+    """
+    with _told(url, "cannot be looked at"):
+        store, path = _store(url)
+        try:
+            found = store.info(path)
+        except FileNotFoundError:
+            return None
+        return _entry(found)
+
+
+def within(url: str) -> list[Entry]:
+    """List what lies directly in a folder of a store.
+
+    Raises:
+        HearfeltError: if the store cannot be asked, or there is no such folder.
+    """
+    with _told(url, "cannot be listed"):
+        store, path = _store(url)
+        try:
+            found = store.ls(path, detail=True)
+        except FileNotFoundError:
+            raise HearfeltError(f"{url}: there is no such folder; check the address") from None
+        own = path.rstrip("/")
+        return [_entry(one) for one in found if one["name"].rstrip("/") != own]  # some list the folder's own marker
+
+
+def matches(pattern: str) -> list[tuple[str, int]]:
+    """List what a pattern fits, sorted: the address and the size in bytes of each object.
+
+    Raises:
+        HearfeltError: if the store cannot be asked.
+    """
+    with _told(pattern, "cannot be listed"):
+        store, path = _store(pattern)
+        scheme = pattern.partition("://")[0]
+        found = store.glob(path, detail=True).values()
+        files = (one for one in found if one["type"] != "directory")
+        return sorted((f"{scheme}://{one['name'].removeprefix('/')}", int(one.get("size") or 0)) for one in files)
+
+
+@contextmanager
+def open_object(url: str) -> Iterator[IO[bytes]]:
+    """Open what lies in a store, for reading.
+
+    Raises:
+        HearfeltError: if there is nothing, or it cannot be read; also later, from its methods.
+    """
+    with _told(url, "cannot be read"):
+        store, path = _store(url)
+        try:
+            file = store.open(path, "rb")
+        except FileNotFoundError:
+            raise HearfeltError(f"{url}: there is nothing at this address; check it") from None
+        except OSError:
+            _say_why(store, path)
+            raise
+    with file, io.BufferedReader(_Reading(file, url)) as reading:
+        yield reading
+
+
+class _Reading(io.RawIOBase):
+    """A file of a store, of which every read may fail in the store's own way."""
+
+    def __init__(self, file: IO[bytes], url: str) -> None:
+        super().__init__()
+        self._file, self._url = file, url
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        with _told(self._url, "cannot be read"):
+            data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def write_object(url: str) -> Iterator[IO[bytes]]:
+    """Write something into a store; it is there as a whole when the last byte has arrived, and not before.
+
+    Raises:
+        HearfeltError: if it cannot be written.
+    """
+    with _told(url, "cannot be written"):
+        store, path = _store(url)
+        file = store.open(path, "wb")
+    try:
+        yield file
+    except BaseException:
+        with suppress(Exception):
+            file.discard()  # what was sent of it never shows
+        with suppress(AttributeError):
+            file.closed = True  # or the store's class would complete it when it is cleared away
+        raise
+    with _told(url, "cannot be written"):
+        file.close()
+
+
+def remove_objects(url: str, *, folder: bool = False) -> None:
+    """Remove an object, or with ``folder`` everything below an address; what is not there is no fault."""
+    with _told(url, "cannot be removed"):
+        store, path = _store(url)
+        try:
+            store.rm(path, recursive=folder)
+        except FileNotFoundError:
+            return
+
+
+def check_answers(url: str) -> None:
+    """Ask a store for something that is not there; whatever it says of that, it answers.
+
+    Raises:
+        SurroundingsError: if it does not.
+    """
+    try:
+        with _told(url, "cannot be read"):
+            store, path = _store(url)
+            store.info(f"{path}{_NOT_THERE}")
+    except SurroundingsError:
+        raise
+    except HearfeltError:
+        return
+
+
+def _say_why(store: Any, path: str) -> None:
+    """Ask for a byte: to what opens a file S3 answers without a word, to this with its reason, which is raised."""
+    with suppress(FileNotFoundError, NotImplementedError):
+        store.cat_file(path, start=0, end=1)
+
+
+def _store(url: str) -> tuple[Any, str]:
+    scheme = url.partition("://")[0]
+    extra = _EXTRAS.get(scheme, "s3")
+    fsspec = require("fsspec", extra)
+    try:
+        # A store's own memory of listings would grow with them, and hide what was written since.
+        options = {"use_listings_cache": False} if scheme in _EXTRAS else {}
+        store, path = fsspec.core.url_to_fs(url, **options)
+    except ImportError as error:
+        raise ExtraMissingError(f"{url}: {error}; pip install 'hearfelt[{extra}]' brings it") from error
+    except ValueError as error:
+        raise HearfeltError(f"{url}: no store is known for {scheme}://; s3:// and gs:// are") from error
+    return store, path
+
+
+def _entry(found: dict[str, Any]) -> Entry:
+    name = found["name"].rstrip("/").rpartition("/")[2]
+    return Entry(name, found["type"] == "directory", int(found.get("size") or 0))
+
+
+@contextmanager
+def _told(url: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except HearfeltError:
+        raise
+    except Exception as error:  # each store has classes of its own, with no common one
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise _kind_of(error)(f"{url}: {what} ({reason})") from error
+
+
+def _kind_of(error: Exception) -> type[HearfeltError]:
+    said = getattr(error.__cause__ or error, "response", None)
+    if isinstance(said, dict) and said.get("Error", {}).get("Code") in _LOST_RIGHTS:
+        return SurroundingsError
+    is_wrong = isinstance(error, OSError) and error.errno in _WRONG
+    is_refused = is_wrong or isinstance(error, _REFUSALS) or type(error).__name__ == "ParamValidationError"
+    return HearfeltError if is_refused else UnreachedError

@@ -1,0 +1,194 @@
+"""Places to write to and to read from, on a disk or in an object store alike."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
+from typing import IO
+
+from hearfelt.batch import object_store as objects
+from hearfelt.errors import HearfeltError
+from hearfelt.runtime.files import atomic_write, expand_home
+
+__all__ = [
+    "absolute",
+    "digest_of",
+    "is_folder",
+    "is_there",
+    "names_in",
+    "open_place",
+    "read_place",
+    "remove_place",
+    "same_as",
+    "shown",
+    "write_place",
+]
+
+
+def absolute(place: str) -> str:
+    """Name a place so that it means the same from any folder; ``~/`` and ``file://`` are resolved.
+
+    Example:
+        >>> absolute("s3://calls/a.wav")
+        's3://calls/a.wav'
+        >>> absolute("/calls/./b/../a.wav")
+        '/calls/a.wav'
+    """
+    if objects.is_url(place):
+        return place
+    # Links stay links, and "./~" is no home.
+    return os.path.abspath(expand_home(place.removeprefix("file://")))  # noqa: PTH100
+
+
+def shown(text: str) -> str:
+    r"""Write a name so that every table can hold it: bytes that are not UTF-8 as ``\xe9``.
+
+    Example:
+        >>> shown("caf\udce9.wav"), shown("café.wav")
+        ('caf\\xe9.wav', 'café.wav')
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a surrogate pair, as Windows allows it
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def is_folder(place: str) -> bool:
+    """Tell whether there is a folder."""
+    if objects.is_url(place):
+        found = objects.look(place)
+        return found is not None and found.is_folder
+    return os.path.isdir(place)  # noqa: PTH112 -- no answer, whatever the name, is no
+
+
+def is_there(place: str) -> bool:
+    """Tell whether there is a file."""
+    if objects.is_url(place):
+        found = objects.look(place)
+        return found is not None and not found.is_folder
+    return os.path.isfile(place)  # noqa: PTH113 -- no answer, whatever the name, is no
+
+
+def same_as(place: str) -> Callable[[str], bool]:
+    """Give a function that tells whether another place is this one, whatever links lead there.
+
+    Of a place on a disk where nothing is yet there is no other name.
+
+    Example:
+        >>> same_as("s3://calls/a.csv")("s3a://calls/a.csv")
+        True
+    """
+    if objects.is_url(place):
+        return lambda other: objects.is_url(other) and objects.is_same(place, other)
+    try:
+        own = os.stat(place)  # noqa: PTH116 -- any name may come
+    except (OSError, ValueError):
+        return lambda other: False
+
+    def is_it(other: str) -> bool:
+        try:
+            return not objects.is_url(other) and os.path.samestat(own, os.stat(other))  # noqa: PTH116
+        except (OSError, ValueError):
+            return False
+
+    return is_it
+
+
+@contextmanager
+def write_place(place: str) -> Iterator[IO[bytes]]:
+    """Write something that is there as a whole or not at all; folders above it are made.
+
+    Raises:
+        OSError: if a disk cannot take it.
+        HearfeltError: if a store cannot take it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with write_place(f"{folder}/a/note.txt") as file:
+        ...         _ = file.write(b"whole")
+        ...     read_place(f"{folder}/a/note.txt")
+        b'whole'
+    """
+    if objects.is_url(place):
+        with objects.write_object(place) as file:
+            yield file
+        return
+    path = Path(place)
+    with atomic_write(path, "wb") as file:
+        yield file
+    # What runs left that were killed while they wrote this very file; a batch has its place for itself.
+    for partial in path.parent.glob(f".{escape(path.name)}.*.part"):
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_place(place: str) -> Iterator[IO[bytes]]:
+    """Open something for reading.
+
+    Raises:
+        HearfeltError: if it is not there, or cannot be read.
+    """
+    if objects.is_url(place):
+        with objects.open_object(place) as file:
+            yield file
+        return
+    try:
+        file = open(place, "rb")  # noqa: PTH123, SIM115 -- a name may be longer than pathlib likes; closed below
+    except FileNotFoundError:
+        raise HearfeltError(f"{place}: there is no such file; check the path") from None
+    except IsADirectoryError:
+        raise HearfeltError(f"{place}: this is a folder; a file is wanted here") from None
+    except (OSError, ValueError) as error:
+        raise HearfeltError(f"{place}: cannot be read ({error})") from error
+    with file:
+        yield file
+
+
+def read_place(place: str) -> bytes:
+    """Read something small at once.
+
+    Raises:
+        HearfeltError: if it is not there, or cannot be read.
+    """
+    with open_place(place) as file:
+        return file.read()
+
+
+def digest_of(place: str) -> str:
+    """Name a file by its bytes: 64 hexadecimal digits.
+
+    Raises:
+        HearfeltError: if it is not there, or cannot be read.
+    """
+    digest = hashlib.sha256()
+    with open_place(place) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def names_in(folder: str) -> set[str]:
+    """List the names in a folder; one that is not there has none."""
+    if objects.is_url(folder):
+        return {entry.name for entry in objects.within(folder)} if is_folder(folder) else set()
+    try:
+        return {found.name for found in Path(folder).iterdir()}
+    except FileNotFoundError:
+        return set()
+
+
+def remove_place(place: str, *, folder: bool = False) -> None:
+    """Remove a file, or with ``folder`` a folder and all below it; what is not there is no fault."""
+    if objects.is_url(place):
+        objects.remove_objects(place, folder=folder)
+    elif folder:
+        if Path(place).is_dir():
+            shutil.rmtree(place)
+    else:
+        Path(place).unlink(missing_ok=True)

@@ -1,0 +1,207 @@
+"""Results over time: what an evaluation on made recordings writes into its folder, and how it is read back.
+
+``recordings.csv`` holds the truth, ``predictions.csv`` every answer of both ways, ``summary.json`` what is computed
+from the two and nothing else. The summary is always computed from the written tables.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearfelt.errors import CorpusError
+from hearfelt.evaluation.diarization import Segment, frame_confusion, frame_labels, time_figures
+from hearfelt.evaluation.plan import Plan
+from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.results import SUMMARY, ModelFile, corpora_of
+from hearfelt.evaluation.segment_predictions import NAIVE, TIMELINE, Progress, answer_scripts, within
+from hearfelt.evaluation.segment_tables import Recorded, read_tables, tables_of, write_tables
+from hearfelt.evaluation.synthetic_recordings import write_scripts
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.runtime.files import atomic_write
+
+__all__ = ["RECORDINGS", "TimedResults", "evaluate_recordings", "find_timed_results", "read_timed_results", "summarize"]
+
+RECORDINGS: Final = 200
+_DECIMALS: Final = 6
+_KEYS: Final = ("protocol", "model", "version", "seed")
+
+
+@dataclass(frozen=True)
+class TimedResults:
+    """One folder of results over time, read back and found consistent.
+
+    Attributes:
+        folder: where it is.
+        emotions: the model's labels, in order.
+        recordings: the truth and every answer.
+        summary: the content of ``summary.json``.
+    """
+
+    folder: Path
+    emotions: tuple[str, ...]
+    recordings: tuple[Recorded, ...] = field(repr=False)
+    summary: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What was measured: the folder's name."""
+        return self.folder.resolve().name
+
+    @property
+    def protocol(self) -> str:
+        """Name of the protocol."""
+        return str(self.summary["protocol"])
+
+
+def evaluate_recordings(
+    recognizer: Recognizer,
+    plan: Plan,
+    out: Path,
+    *,
+    recordings: int = RECORDINGS,
+    seed: int = 0,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    size: int | None = None,
+) -> TimedResults:
+    """Measure a finished model's timeline on recordings made from the clips of a plan.
+
+    Args:
+        recognizer: the model.
+        plan: made with the model's own card, so that speakers whom it has heard are refused.
+        out: folder for the results.
+        recordings: how many are made.
+        seed: another seed makes others.
+        jobs: how many threads share them; one for each core by default.
+        progress: called with 1 after each recording.
+        size: of the model's file in bytes, where it is known.
+
+    Returns:
+        The results, as written.
+
+    Raises:
+        CorpusError: if no clips are left.
+        AudioError: if a clip cannot be read.
+    """
+    scripts = write_scripts(plan.clips, recordings, seed=seed)
+    heard = answer_scripts(recognizer, scripts, jobs=jobs, progress=progress)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / SUMMARY).unlink(missing_ok=True)  # a summary stands only beside the tables it was computed from
+    write_tables(out, tables_of(recognizer.labels, heard))
+    emotions, written = read_tables(out)  # rounded as in the files
+    card = recognizer.card
+    summary = {
+        "protocol": plan.protocol.name,
+        "leaky": plan.protocol.leaky,
+        "corpora": corpora_of(plan.clips),
+        "model": card.name,
+        "file": None if size is None else asdict(ModelFile(size, card.parameters)),
+        "version": version("hearfelt"),
+        "dropped": list(plan.dropped),
+        "left_out": plan.left_out,
+        "seed": seed,
+        **summarize(emotions, written),
+    }
+    with atomic_write(out / SUMMARY) as file:
+        json.dump(summary, file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+    return read_timed_results(out)
+
+
+def summarize(emotions: Sequence[str], recordings: Sequence[Recorded]) -> dict[str, Any]:
+    """Compute every figure of ``summary.json``.
+
+    Args:
+        emotions: the model's labels, in order.
+        recordings: the truth and every answer.
+
+    Returns:
+        The timeline's figures of :func:`~hearfelt.evaluation.diarization.time_figures` by their names; under
+        ``naive`` those of plain windows; under ``naive_where_speech_was_found`` those of the same windows' answers,
+        but only where the timeline found speech, which shows what else than finding speech it is good for;
+        ``lower_than_naive``, by which share the timeline's error rate is lower; ``by_speaker``, the error rates of
+        each; ``recordings``, ``duration_s`` and ``speech_s``. Shares of 1, rounded to 6 decimals.
+    """
+    ways = {"timeline": [_counted(one, one.said[TIMELINE], emotions) for one in recordings]}
+    ways["naive"] = [_counted(one, one.said[NAIVE], emotions) for one in recordings]
+    gated = (within(one.said[NAIVE], one.said[TIMELINE]) for one in recordings)
+    ways["gated"] = [_counted(one, said, emotions) for one, said in zip(recordings, gated, strict=True)]
+    whole = {way: time_figures(np.sum(counts, axis=0)) for way, counts in ways.items()}
+    ours, naive = (whole[way]["diarization_error_rate"] for way in ("timeline", "naive"))
+    return {
+        "recordings": len(recordings),
+        "duration_s": round(sum(one.duration_s for one in recordings), 2),
+        "speech_s": round(sum(turn.end_s - turn.start_s for one in recordings for turn in one.truth), 2),
+        **_rounded(whole["timeline"]),
+        "naive": _rounded(whole["naive"]),
+        "naive_where_speech_was_found": _rounded(whole["gated"]),
+        "lower_than_naive": round(1 - ours / naive, _DECIMALS) if naive else None,
+        "by_speaker": {speaker: _of_speaker(speaker, recordings, ways) for speaker in _speakers(recordings)},
+    }
+
+
+def read_timed_results(folder: Path) -> TimedResults:
+    """Read a folder that :func:`evaluate_recordings` wrote, and hold the summary to the tables.
+
+    Raises:
+        CorpusError: if a file is missing or damaged, or the summary is not what the tables give.
+    """
+    path = folder / SUMMARY
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{path}: cannot be read ({error}); 'hearfelt evaluate' writes it") from error
+    if not isinstance(summary, dict) or (missing := [key for key in _KEYS if key not in summary]):
+        lacking = "an object" if not isinstance(summary, dict) else repr(missing[0])
+        raise CorpusError(f"{path}: {lacking} is missing; 'hearfelt evaluate' writes it")
+    emotions, recordings = read_tables(folder)
+    computed = json.loads(json.dumps(summarize(emotions, recordings)))
+    if apart := [name for name in computed if summary.get(name) != computed[name]]:
+        raise CorpusError(f"{path}: {apart[0]!r} is not what the tables beside it give; evaluate again")
+    return TimedResults(folder, emotions, recordings, summary)
+
+
+def find_timed_results(home: Path) -> list[TimedResults]:
+    """Read every ``PROTOCOL/NAME/`` below a folder whose protocol makes recordings, sorted.
+
+    Raises:
+        CorpusError: if one of them is damaged or stands under another protocol's name.
+    """
+    names = [name for name, protocol in PROTOCOLS.items() if protocol.recordings]
+    found = [read_timed_results(path.parent) for name in names for path in sorted(home.glob(f"{name}/*/{SUMMARY}"))]
+    for one in found:
+        if one.folder.parent.name != one.protocol:
+            raise CorpusError(f"{one.folder}: results of {one.protocol}; they belong under {home / one.protocol}")
+    return found
+
+
+def _counted(one: Recorded, said: Iterable[Segment], emotions: Sequence[str]) -> NDArray[np.int64]:
+    truth, answers = (frame_labels(some, one.duration_s, emotions) for some in (one.truth, said))
+    return frame_confusion(truth, answers, len(emotions))
+
+
+def _speakers(recordings: Sequence[Recorded]) -> list[str]:
+    return sorted({one.speaker for one in recordings})
+
+
+def _of_speaker(
+    speaker: str, recordings: Sequence[Recorded], ways: Mapping[str, Sequence[NDArray[np.int64]]]
+) -> dict[str, float]:
+    own = [place for place, one in enumerate(recordings) if one.speaker == speaker]
+    rates = {
+        way: time_figures(np.sum([counts[place] for place in own], axis=0))["diarization_error_rate"]
+        for way, counts in ways.items()
+    }
+    return _rounded({"diarization_error_rate": rates["timeline"], "naive": rates["naive"]})
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, _DECIMALS) for name, value in figures.items()}

@@ -1,0 +1,223 @@
+"""Recordings whose truth is known: one person's clips with pauses between them, in a room that is never silent.
+
+Nobody labels every hundredth of a second of a real call. Here a script says which clips follow each other; the sound
+is made from it in memory, the same on every machine, and when each clip begins and ends is known exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearfelt.audio.reader import Samples, read_audio, resample
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.errors import AudioError, CorpusError
+from hearfelt.evaluation.diarization import FRAMES_PER_S, Segment
+from hearfelt.inference.windowing import FRAME, QUIETER_DB, RATE_HZ, frame_powers
+
+__all__ = [
+    "LONGEST_PAUSE_S",
+    "MOST_CLIPS",
+    "SNR_DB",
+    "Conversation",
+    "Script",
+    "Turn",
+    "room_noise",
+    "speech_within",
+    "write_scripts",
+]
+
+MOST_CLIPS: Final = 8
+LONGEST_PAUSE_S: Final = 2.0
+SNR_DB: Final = (15.0, 30.0)
+
+_GRID: Final = RATE_HZ // FRAMES_PER_S  # 160 samples, 10 ms: clips begin on a frame
+_FLAT_BELOW_HZ: Final = 50.0
+_LEAST_POWER: Final = 1e-12
+
+
+@dataclass(frozen=True)
+class Script:
+    """What is to be heard in one recording, before any sound is opened.
+
+    Attributes:
+        name: a number with three digits or more, from ``"000"``.
+        clips: of one speaker, in their order, no one twice.
+        pauses_s: after each clip but the last, in whole frames of 10 ms.
+        snr_db: level of the voice over that of the room, in dB.
+        noise_seed: which noise it is.
+    """
+
+    name: str
+    clips: tuple[Clip, ...]
+    pauses_s: tuple[float, ...]
+    snr_db: float
+    noise_seed: int
+
+    @property
+    def speaker(self) -> str:
+        """Who speaks."""
+        return self.clips[0].speaker
+
+    def record(self) -> Conversation:
+        """Make the sound at 16 kHz: the clips as they are, silence between them, and the room's noise over all.
+
+        The clips keep their levels, so that a shout stays louder than a whisper. The voice's level is the mean of
+        the clips' levels in dB, each measured within its true speech; the noise lies ``snr_db`` under it, the same
+        from the first to the last sample. In the pauses there is nothing else.
+
+        Raises:
+            AudioError: if a clip cannot be read or is silent.
+        """
+        parts: list[Samples] = []
+        turns, levels_db, length = [], [], 0
+        for clip, pause_s in zip(self.clips, (*self.pauses_s, 0.0), strict=True):
+            audio = read_audio(clip.sound, strict=True)
+            samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
+            start, end = speech_within(samples, name=clip.name)
+            turns.append(Turn(clip, length / RATE_HZ, (length + start) / RATE_HZ, (length + end) / RATE_HZ))
+            levels_db.append(10 * np.log10(float(np.var(samples[start:end], dtype=np.float64))))
+            whole = -(-len(samples) // _GRID) * _GRID + round(pause_s * FRAMES_PER_S) * _GRID
+            parts.append(np.pad(samples, (0, whole - len(samples))))
+            length += whole
+        noise = room_noise(length, np.random.default_rng(self.noise_seed))
+        noise *= 10 ** ((float(np.mean(levels_db)) - self.snr_db) / 20)
+        return Conversation(self, (np.concatenate(parts) + noise).astype(np.float32), tuple(turns))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One clip in a recording.
+
+    Attributes:
+        clip: what is heard.
+        clip_start_s: where its file begins.
+        start_s: where its true speech begins, in seconds from the beginning of the recording.
+        end_s: where its true speech ends.
+    """
+
+    clip: Clip
+    clip_start_s: float
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class Conversation:
+    """A recording and the truth about it.
+
+    Attributes:
+        script: what it was made from.
+        samples: ``(n,)`` float32 at 16 kHz, a whole number of frames of 10 ms.
+        turns: its clips, in their order.
+    """
+
+    script: Script
+    samples: Samples = field(repr=False)
+    turns: tuple[Turn, ...]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / RATE_HZ
+
+    @property
+    def truth(self) -> tuple[Segment, ...]:
+        """When which emotion is truly heard."""
+        return tuple(Segment(turn.start_s, turn.end_s, turn.clip.emotion) for turn in self.turns)
+
+
+def write_scripts(clips: Sequence[Clip], count: int = 200, *, seed: int = 0) -> tuple[Script, ...]:
+    """Draw what is heard in each of some recordings.
+
+    The speakers take turns. Each recording has 1 to 8 clips, as often this many as that, or as many as its speaker
+    has; pauses of 0 to 2 s and a room 15 to 30 dB under the voice, both drawn evenly. A recording depends on the
+    clips' names, ``seed`` and its own number, so that the first of many are those of few, on every machine.
+
+    Args:
+        clips: of one speaker or of several.
+        count: how many recordings.
+        seed: another seed gives others.
+
+    Raises:
+        CorpusError: if there are no clips, or no recordings are wanted.
+
+    Example:
+        >>> from pathlib import Path
+        >>> made = [Clip("mine", Path(), f"{k}.wav", f"mine/{k % 2}", "calm") for k in range(20)]
+        >>> scripts = write_scripts(made, 3)
+        >>> [script.speaker for script in scripts], scripts[:2] == write_scripts(made, 2)
+        (['mine/0', 'mine/1', 'mine/0'], True)
+    """
+    if not clips or count < 1:
+        raise CorpusError(f"{count} recordings of {len(clips)} clips; at least one of each is wanted")
+    ordered = Clips(sorted(clips, key=lambda clip: (clip.corpus, clip.name.rpartition("/")[2], clip.name)))
+    own = [ordered.where(speaker=speaker) for speaker in ordered.speakers]
+    return tuple(_drawn(own[number % len(own)], number, seed) for number in range(count))
+
+
+def speech_within(samples: Samples, *, name: str = "sound") -> tuple[int, int]:
+    """Find the true speech of a clean clip: from the first to the last 20 ms frame within 40 dB of the loudest.
+
+    A frame's loudness is its power around its own mean, over that of the loudest frame; a pause within a sentence
+    belongs to it.
+
+    Args:
+        samples: ``(n,)`` at 16 kHz.
+        name: what messages call the clip.
+
+    Returns:
+        The first sample, and the first one after the last frame.
+
+    Raises:
+        AudioError: if the clip is silent.
+
+    Example:
+        >>> tone = np.sin(np.arange(1600) / 3).astype(np.float32)      # 0.1 s
+        >>> speech_within(np.concatenate([np.zeros(3200, np.float32), tone, tone / 1000]))
+        (3200, 4800)
+    """
+    powers = frame_powers(samples) if len(samples) >= FRAME else np.zeros(1)
+    if powers.max() < _LEAST_POWER:
+        raise AudioError(f"{name}: silent; a clip with a voice in it is wanted")
+    loud = np.flatnonzero(powers >= powers.max() * 10 ** (-QUIETER_DB / 10))
+    return int(loud[0]) * FRAME, int(loud[-1] + 1) * FRAME
+
+
+def room_noise(length: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Make the noise of a quiet room: pink, 3 dB less with each octave from 50 Hz on, and level below.
+
+    Args:
+        length: samples, at 16 kHz.
+        generator: the one source of randomness.
+
+    Returns:
+        ``(length,)`` with a power of 1 and no offset.
+
+    Example:
+        >>> noise = room_noise(16_000, np.random.default_rng(0))
+        >>> round(float(noise.std()), 6), abs(float(noise.mean())) < 1e-9
+        (1.0, True)
+    """
+    size = 1 << (length - 1).bit_length()  # any other length may take twenty times as long
+    spectrum = np.fft.rfft(generator.standard_normal(size))
+    spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), _FLAT_BELOW_HZ))
+    noise = np.fft.irfft(spectrum, size)[:length]
+    noise -= noise.mean()
+    return np.asarray(noise / noise.std())
+
+
+def _drawn(clips: Clips, number: int, seed: int) -> Script:
+    """Draw one recording of one speaker's clips."""
+    generator = np.random.default_rng([seed, number])
+    size = min(int(generator.integers(1, MOST_CLIPS + 1)), len(clips))
+    chosen = tuple(clips[int(place)] for place in generator.choice(len(clips), size, replace=False))
+    longest = round(LONGEST_PAUSE_S * FRAMES_PER_S)
+    frames = generator.integers(0, longest + 1, size - 1)
+    snr_db = round(float(generator.uniform(*SNR_DB)), 3)
+    pauses_s = tuple(int(frame) / FRAMES_PER_S for frame in frames)
+    return Script(f"{number:03d}", chosen, pauses_s, snr_db, int(generator.integers(2**32)))

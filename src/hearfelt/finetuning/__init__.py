@@ -1,0 +1,1 @@
+"""Labels of your own on a finished model."""

@@ -1,0 +1,269 @@
+"""What is taught from: a folder for each label, who speaks in each clip where that is known, and what is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from hearfelt.audio.excerpts import Excerpt, time_fragment
+from hearfelt.corpora.catalog import FolderReading, identify, read_corpus, read_folder
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.file_statistics import SoundFacts, survey
+from hearfelt.corpora.folder import table_in
+from hearfelt.corpora.tables import read_table
+from hearfelt.emotions import emotion_called
+from hearfelt.errors import CorpusError
+from hearfelt.runtime.files import path_given
+
+__all__ = ["FEWEST", "Lesson", "gather", "refuse_too_few"]
+
+FEWEST: Final = 10  # clips of each label: with fewer, the score says nothing
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Clips to teach from.
+
+    Attributes:
+        clips: each sound once, readable, with its label; in the order of their names.
+        digests: what names each clip's sound, whatever its container.
+        corpus: as what the folder was read; ``"folder"`` for anybody's own.
+        left_out: files that are not learned from, by reason; none is ever left out silently.
+        remarks: what else should be known, a sentence each.
+    """
+
+    clips: Clips
+    digests: tuple[str, ...] = field(repr=False)
+    corpus: str
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels in the order in which they stand everywhere."""
+        return self.clips.emotions
+
+    @property
+    def speakers_are_known(self) -> bool:
+        """Whether somebody said of every clip who speaks."""
+        return all(clip.speaker_is_known for clip in self.clips)
+
+    def without(self, failed: Mapping[Clip, str]) -> Lesson:
+        """Leave out clips about which the base could say nothing, each with its reason."""
+        if not failed:
+            return self
+        pairs = [(clip, digest) for clip, digest in zip(self.clips, self.digests, strict=True) if clip not in failed]
+        left_out = dict(self.left_out)
+        left_out[_UNREADABLE] = (*left_out.get(_UNREADABLE, ()), *failed.values())
+        clips, digests = Clips(clip for clip, _ in pairs), tuple(digest for _, digest in pairs)
+        return replace(self, clips=clips, digests=digests, left_out=left_out)
+
+
+_UNREADABLE: Final = "cannot be read"
+
+
+def gather(
+    folder: Path,
+    *,
+    corpus: str | None = None,
+    speakers: Path | None = None,
+    speaker_pattern: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Lesson:
+    """Read what is to be taught, hear every file once, and leave out what nobody should learn from.
+
+    Args:
+        folder: a folder for each label; or a folder with a table of ``path, emotion`` and perhaps ``speaker``; or a
+            corpus that hearfelt knows by its file names, which then say label and speaker.
+        corpus: as what the folder is read, such as ``"folder"``; known by the file names if left out.
+        speakers: a table with the columns ``path, speaker``.
+        speaker_pattern: a regular expression that finds the speaker in a clip's path below the folder: its group
+            ``speaker``, else its first group, else all that it matches.
+        progress: called with the number of files just heard.
+
+    Raises:
+        CorpusError: if there is nothing to learn from, two folders mean one label, a folder's name says nothing, some
+            clips have a speaker and others have none, or a label has fewer than ten clips.
+    """
+    if speakers is not None and speaker_pattern is not None:
+        raise CorpusError("speakers are given twice, by a table and by a pattern; one of them is wanted")
+    corpus = corpus or _kind_of(folder)
+    found = read_folder(folder, corpus)
+    clips = read_corpus(folder, corpus)
+    remarks = list(found.reading.remarks)
+    if found.form.name == "folder" and (corpus != "folder" or not _has_table(folder)):  # folder:2 goes by folders
+        _check_folders(folder, clips)
+        remarks += _empty_folders(folder, clips)
+    elif found.form.name != "folder":
+        remarks.append(
+            f"{folder} was read as {found.form.name}: labels and speakers are those in its file names; --as folder"
+            " takes the folders' names instead"
+        )
+    clips = _with_speakers(clips, found, speakers, speaker_pattern)
+    _check_speakers(clips)
+    facts = survey([clip.sound for clip in clips], progress=progress)
+    left_out = {}
+    if found.reading.strangers:
+        left_out["not a clip of any label"] = tuple(found.reading.strangers)
+    kept, unfit = _fit(clips, facts)
+    lesson = Lesson(
+        kept, tuple(facts[clip.sound].digest for clip in kept), found.form.name, {**left_out, **unfit}, tuple(remarks)
+    )
+    refuse_too_few(lesson, clips)
+    return lesson
+
+
+def refuse_too_few(lesson: Lesson, meant: Clips) -> None:
+    """Refuse to teach one label alone, or a label of which there are too few clips.
+
+    Args:
+        lesson: what is left.
+        meant: what was there before any clip was left out.
+
+    Raises:
+        CorpusError: with the label and its count.
+    """
+    if len(meant.emotions) < 2:
+        raise CorpusError(
+            f"only one label, {meant.emotions[0]}; at least 2 are wanted, each a folder with {FEWEST} clips or more"
+        )
+    left = lesson.clips.count("emotion")
+    for label, count in meant.count("emotion").items():
+        if left.get(label, 0) < FEWEST:
+            lost = count - left.get(label, 0)
+            more = f" ({lost} more cannot be learned from)" if lost else ""
+            raise CorpusError(
+                f"{label}: {_many(left.get(label, 0), 'clip')}{more}; at least {FEWEST} of each label are wanted"
+                f"{_examples(lesson.left_out)}"
+            )
+
+
+def _kind_of(folder: Path) -> str:
+    """Tell as what a folder is read: a corpus that hearfelt knows, or a folder for each label."""
+    try:
+        return identify(folder)
+    except CorpusError:
+        place = path_given(folder)
+        if not place.is_dir() or not any(one.is_dir() for one in place.iterdir()):
+            raise
+        return "folder"  # one stray file is no reason to stop
+
+
+def _has_table(folder: Path) -> bool:
+    return table_in(path_given(folder)) is not None
+
+
+def _check_folders(folder: Path, clips: Clips) -> None:
+    """Refuse two folders that mean one label: nobody can know whether that is wanted."""
+    spelled: dict[str, str] = {}
+    for clip in clips:
+        parts = PurePosixPath(clip.name).parts[:-1]
+        name = next((part for part in parts if emotion_called(part) == clip.emotion), parts[0])
+        if not clip.emotion.strip("_"):
+            raise CorpusError(f"{folder / name}: this folder's name says nothing; a label is wanted as its name")
+        if spelled.setdefault(clip.emotion, name) != name:
+            raise CorpusError(
+                f"{folder}: the folders {spelled[clip.emotion]!r} and {name!r} both mean {clip.emotion}; put their"
+                " clips into one, or give one of them another name"
+            )
+
+
+def _empty_folders(folder: Path, clips: Clips) -> list[str]:
+    used = {PurePosixPath(clip.name).parts[0] for clip in clips}
+    inside = sorted(one.name for one in path_given(folder).iterdir() if one.is_dir() and not one.name.startswith("."))
+    return [f"{folder / name}: no sound in this folder, so it is no label" for name in inside if name not in used]
+
+
+def _with_speakers(clips: Clips, found: FolderReading, table: Path | None, pattern: str | None) -> Clips:
+    if table is not None:
+        told = _speakers_in(table, found.root)
+        what = f"{table} names no speaker"
+    elif pattern is not None:
+        told = _speakers_by(pattern, [clip.clip for clip in clips])
+        what = f"the pattern {pattern!r} finds no speaker"
+    else:
+        return clips
+    who = [told.get(clip.name) or told.get(clip.clip, "") for clip in clips]  # of the part, or of the whole file
+    if absent := [clip.name for clip, speaker in zip(clips, who, strict=True) if not speaker]:
+        raise CorpusError(f"{what} for {_some(absent)}; every clip needs one, or none")
+    return Clips(replace(clip, speaker=f"{clip.corpus}/{speaker}") for clip, speaker in zip(clips, who, strict=True))
+
+
+def _speakers_in(table: Path, root: Path) -> dict[str, str]:
+    """Read who speaks in which file or part of one; paths start at the folder, or at the table's own."""
+    told: dict[str, str] = {}
+    for row in read_table(table, needs=("path", "speaker")):
+        places = (base / row.path_in(str(base)) for base in (root, table.parent))
+        place = next((place for place in places if place.is_file()), None)
+        if place is None:
+            raise row.refuse(f"there is no {row['path']}; put the file there or take the row out")
+        resolved = place.resolve()
+        if not resolved.is_relative_to(root.resolve()):
+            continue
+        name = resolved.relative_to(root.resolve()).as_posix() + time_fragment(*row.part)
+        if told.setdefault(name, row["speaker"]) != row["speaker"]:
+            raise row.refuse(f"{name} is spoken by {row['speaker']}, and above by {told[name]}")
+    return told
+
+
+def _speakers_by(pattern: str, names: Sequence[str]) -> dict[str, str]:
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise CorpusError(
+            f"{pattern!r} is no regular expression ({error}); one that finds the speaker is wanted"
+        ) from None
+    told = {}
+    for name in names:
+        if match := expression.search(name):
+            group: str | int = "speaker" if "speaker" in expression.groupindex else min(1, expression.groups)
+            told[name] = (match[group] or "").strip()
+    return told
+
+
+def _check_speakers(clips: Clips) -> None:
+    unknown = [clip.name for clip in clips if not clip.speaker_is_known]
+    if unknown and len(unknown) < len(clips):
+        raise CorpusError(f"no speaker is known for {_some(unknown)}; every clip needs one, or none")
+
+
+def _fit(clips: Clips, facts: Mapping[Path | Excerpt, SoundFacts]) -> tuple[Clips, dict[str, tuple[str, ...]]]:
+    """Leave out what is broken or silent, what contradicts itself, and second copies."""
+    reasons: dict[str, list[str]] = {}
+    first: dict[str, Clip] = {}
+    labels: dict[str, set[str]] = {}
+    for clip in clips:
+        labels.setdefault(facts[clip.sound].digest, set()).add(clip.emotion)
+    kept = []
+    for clip in clips:
+        fact = facts[clip.sound]
+        if fact.error:
+            reasons.setdefault(_UNREADABLE, []).append(fact.error)
+        elif fact.is_silent:
+            reasons.setdefault("silent", []).append(clip.name)
+        elif len(labels[fact.digest]) > 1:
+            reasons.setdefault("the same sound under several labels", []).append(clip.name)
+        elif fact.digest in first:
+            reasons.setdefault("a copy of another clip", []).append(clip.name)
+        else:
+            first[fact.digest] = clip
+            kept.append(clip)
+    return Clips(kept), {reason: tuple(names) for reason, names in reasons.items()}
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
+    return f"{names[0]}{more}"
+
+
+def _examples(left_out: Mapping[str, tuple[str, ...]]) -> str:
+    if _UNREADABLE not in left_out:
+        return ""
+    return f". The first that cannot be read: {left_out[_UNREADABLE][0]}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,74 @@
+"""A whole sound on its way through the machine that follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hearfelt.audio.reader import AudioReader, Sound, open_audio
+from hearfelt.inference.speech_check import speech_warnings
+from hearfelt.inference.timeline.segmenter import Follower
+from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.windowing import resampled
+
+if TYPE_CHECKING:
+    from hearfelt.inference.recognizer import Recognizer
+
+__all__ = ["moments_of", "timelines_of"]
+
+Progress = Callable[[float], None]
+
+
+def moments_of(reader: AudioReader, follower: Follower, progress: Progress | None = None) -> Iterator[Moment]:
+    """Give the moments of an open sound one after another, while it is read.
+
+    Args:
+        reader: an open sound.
+        follower: the machine, fresh.
+        progress: is called with the seconds that were heard so far.
+
+    Yields:
+        Moments in their order.
+
+    Raises:
+        AudioError: if the sound cannot be read to its end, or is shorter than 0.1 s.
+    """
+    for part in resampled(reader, is_centred=False):  # as a stream hears it
+        yield from (one for one in follower.feed(part) if isinstance(one, Moment))
+        if progress is not None:
+            progress(reader.heard / reader.rate_hz)
+    yield from (one for one in follower.finish() if isinstance(one, Moment))
+
+
+def timelines_of(
+    recognizer: Recognizer,
+    sound: Sound,
+    rate_hz: int | None = None,
+    *,
+    is_separate: bool = False,
+    progress: Progress | None = None,
+) -> list[Timeline]:
+    """Follow a sound to its end, all channels mixed, or one channel after another.
+
+    Returns:
+        One timeline, or one for each channel.
+
+    Raises:
+        AudioError: if the sound cannot be read to its end, or is shorter than 0.1 s.
+    """
+    if is_separate and hasattr(sound, "read"):
+        sound = sound.read()  # an open file may be read once only, and each channel is read by itself
+    timelines: list[Timeline] = []
+    channels = 1
+    while len(timelines) < channels:
+        channel = len(timelines) if is_separate else None
+        with open_audio(sound, rate_hz, channel=channel) as reader:
+            channels = reader.channels if is_separate else 1
+            moments = tuple(moments_of(reader, recognizer.follower(), progress))
+            duration_s = reader.heard / reader.rate_hz
+            card = recognizer.card
+            timeline = Timeline(reader.name, channel, duration_s, moments, card.labels, card.name, reader.warnings)
+            said = speech_warnings(timeline.speech_s, duration_s)
+            timelines.append(replace(timeline, warnings=(*timeline.warnings, *said)))
+    return timelines

@@ -1,0 +1,113 @@
+"""What is heard when: moments of a recording, the present of a stream, and the timeline of a whole sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hearfelt.audio.warnings import SoundWarning
+from hearfelt.inference.prediction import Prediction
+
+__all__ = ["Moment", "Now", "Timeline"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A stretch of speech in which one emotion is the most probable; final, it will not change any more.
+
+    Attributes:
+        start_s: where it begins, in seconds from the beginning of the sound.
+        end_s: where it ends.
+        prediction: the answer for it; its probabilities are the mean over the stretch.
+
+    Example:
+        >>> Moment(1.0, 3.5, Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.5, "classic")).emotion
+        'sad'
+    """
+
+    start_s: float
+    end_s: float
+    prediction: Prediction
+
+    @property
+    def emotion(self) -> str:
+        """The most probable label."""
+        return self.prediction.emotion
+
+    @property
+    def confidence(self) -> float:
+        """Its probability, 0 to 1."""
+        return self.prediction.confidence
+
+    @property
+    def probabilities(self) -> Mapping[str, float]:
+        """For each of the model's labels, in its order; they add up to 1."""
+        return self.prediction.probabilities
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the confidence is below the card's threshold."""
+        return self.prediction.is_unsure
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is heard in a stream just now: a first answer, from at most its last 2 s, that nothing after it changes.
+
+    Attributes:
+        start_s: where the window begins, in seconds from the beginning of the stream.
+        end_s: where it ends, the present.
+        prediction: the answer for the window, by itself.
+    """
+
+    start_s: float
+    end_s: float
+    prediction: Prediction
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All moments of one sound, or of one of its channels; what lies between them is no speech.
+
+    Attributes:
+        source: what the sound is called, such as its path.
+        channel: which channel it is, counted from 0; None if all were mixed.
+        duration_s: how long the sound is.
+        moments: in their order; they don't overlap. Empty where nobody speaks.
+        labels: the model's emotions, in its order.
+        model: name of the model that answered.
+        warnings: what is odd about the sound; empty for a clean recording.
+
+    Example:
+        >>> Timeline("call.wav", None, 12.0, (), ("calm", "sad"), "classic").speech_s
+        0.0
+    """
+
+    source: str
+    channel: int | None
+    duration_s: float
+    moments: tuple[Moment, ...]
+    labels: tuple[str, ...]
+    model: str
+    warnings: tuple[SoundWarning, ...] = ()
+
+    @property
+    def speech_s(self) -> float:
+        """How many seconds of speech there are."""
+        return float(sum(moment.duration_s for moment in self.moments))
+
+    def to_frame(self) -> Any:
+        """Give the moments as a ``pandas.DataFrame`` with an index as in audformat: ``file, start, end``.
+
+        Raises:
+            ExtraMissingError: if pandas is not installed.
+        """
+        from hearfelt.inference.timeline.data_frame import data_frame
+
+        return data_frame([self])

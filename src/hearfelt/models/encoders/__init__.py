@@ -1,0 +1,1 @@
+"""Frozen encoders and their published weights."""

@@ -1,0 +1,1 @@
+"""Predictions and segments as rows, tables and files."""

@@ -1,1 +1,0 @@
-"""Timelines as the files that researchers' tools read."""

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from hearfelt.audio.reader import audio_files
+from hearfelt.batch import object_store as objects
+from hearfelt.batch.task import Task
+from hearfelt.batch.worker import answer, told
+from hearfelt.errors import AudioError
+from hearfelt.inference.recognizer import Recognizer
+
+EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
+
+
+@pytest.fixture(scope="module")
+def recognizer(sound_model: Path) -> Recognizer:
+    return Recognizer.load(sound_model, threads=1)
+
+
+def test_an_answer_from_a_store_is_that_of_the_file(recognizer: Recognizer, clips: Path) -> None:
+    pytest.importorskip("fsspec")
+    clip = audio_files(clips)[5]
+    with objects.write_object("memory://calls/clip.wav") as file:
+        file.write(clip.read_bytes())
+    here, there = (answer(recognizer, "a", place, Task("")) for place in (str(clip), "memory://calls/clip.wav"))
+    assert here == there
+
+
+@pytest.mark.parametrize("fetched", [False, True])
+def test_a_part_is_answered_as_if_it_had_been_cut_out_before(
+    recognizer: Recognizer, fetched: bool, tmp_path: Path
+) -> None:
+    sound, rate_hz = soundfile.read(EXAMPLES / "synthetic-even.flac", dtype="int16")
+    soundfile.write(tmp_path / "whole.wav", np.concatenate([sound, sound]), rate_hz)
+    soundfile.write(tmp_path / "cut.wav", sound[rate_hz // 4 :], rate_hz)
+    ends_s = len(sound) / rate_hz
+    place = str(tmp_path / "whole.wav")
+    if fetched:
+        pytest.importorskip("fsspec")
+        with objects.write_object("memory://calls/whole.wav") as file:
+            file.write((tmp_path / "whole.wav").read_bytes())
+        place = "memory://calls/whole.wav"
+    wanted = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task(""))
+    assert answer(recognizer, "a", place, Task(""), part=(0.25, ends_s)) == wanted
+    moments = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task("", timeline=True))
+    for row in moments:
+        row[2:4] = [round(row[2] + 0.25, 6), round(row[3] + 0.25, 6)]  # counted from the beginning of the whole sound
+    assert answer(recognizer, "a", place, Task("", timeline=True), part=(0.25, ends_s)) == moments
+    ((*_, error),) = answer(recognizer, "a", place, Task(""), part=(80.0, 90.0))
+    assert error.startswith(f"a: this part begins after the sound, which has {2 * ends_s:.2f} s; ")
+
+
+def test_an_error_names_the_sound_as_the_table_does(recognizer: Recognizer, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    with objects.write_object("memory://calls/empty.wav"):
+        pass
+    places = (str(tmp_path / "empty.wav"), "memory://calls/empty.wav", str(tmp_path), "memory://calls/nowhere.wav")
+    sentences = [answer(recognizer, "call: 7", place, Task(""))[0][-1] for place in places]
+    assert sentences == [
+        "call: 7: the file is empty; a sound file is wanted",
+        "call: 7: the file is empty; a sound file is wanted",
+        "call: 7: this is a folder; a sound file is wanted here",
+        "call: 7: there is nothing at this address; check it",
+    ]
+
+
+def test_moments_in_much_silence_carry_the_warning_of_little_speech(recognizer: Recognizer, tmp_path: Path) -> None:
+    samples, rate_hz = soundfile.read(EXAMPLES / "synthetic-even.flac")
+    soundfile.write(tmp_path / "a.wav", np.concatenate([samples, np.zeros(10 * len(samples))]), rate_hz)
+    rows = answer(recognizer, "a", str(tmp_path / "a.wav"), Task("", timeline=True))
+    assert [[one["code"] for one in row[-2]] for row in rows] == [["little_speech"]] * len(rows)
+    assert rows
+
+
+def test_a_loop_of_links_is_told_in_its_row(recognizer: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    ((*_, error),) = answer(recognizer, "loop.wav", str(tmp_path / "loop.wav"), Task(""))
+    assert error.startswith("loop.wav: ")
+    assert "fault in hearfelt" not in error
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (AudioError("a.wav: only silence"), "b.wav: only silence"),
+        (MemoryError(), "b.wav: there is not enough memory for it, even for one worker by itself"),
+        (KeyError("x"), "b.wav: a fault in hearfelt itself (KeyError: 'x')"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(error: Exception, sentence: str) -> None:
+    assert told(error, "b.wav", ["a.wav"]) == sentence
+
+
+def test_what_is_odd_about_a_sound_stands_in_each_of_its_rows(recognizer: Recognizer, tmp_path: Path) -> None:
+    voices = [soundfile.read(clip)[0] for clip in audio_files(EXAMPLES)[:2]]
+    soundfile.write(tmp_path / "cut.wav", np.concatenate([voices[0], np.zeros(16_000), voices[1]]), 16_000)
+    whole = (tmp_path / "cut.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[:-8_000])  # a quarter of a second of 16-bit samples
+    (row,) = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task(""))
+    rows = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task("", timeline=True))
+    assert len(rows) > 1
+    for *_, warnings, error in (row, *rows):
+        assert error is None
+        (cut,) = [one for one in warnings if one["code"] == "cut_short"]
+        assert cut["promised_s"] - cut["there_s"] == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize("is_of_moments", [False, True])
+def test_another_audio_track_is_heard_when_asked(
+    recognizer: Recognizer, corpora_home: Path, is_of_moments: bool
+) -> None:
+    pytest.importorskip("av")
+    film = corpora_home / "cases" / "two_audio_tracks_mic_second.mov"  # the first track is silent
+    chosen, second, first = (
+        answer(recognizer, "a", str(film), Task("", timeline=is_of_moments, track=track)) for track in (None, 1, 0)
+    )
+    assert [row[:-2] for row in second] == [row[:-2] for row in chosen]
+    wanted = "nobody speaks in it; there are no moments" if is_of_moments else "only silence"
+    assert first[0][-1].startswith(f"a: {wanted}")

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from hearfelt.errors import ModelError
+from hearfelt.finetuning.graph import DESCRIBED, with_description, with_head, with_metadata
+from hearfelt.finetuning.head import Head
+from hearfelt.inference.card import CARD_KEY, ModelCard
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.session import Session
+
+Maker = Callable[..., bytes]
+TONES, LABELS = 16, 8  # of the model in conftest.py
+CARD = ModelCard("taught", "0", ("calm", "sad", "my_dog"), "sound")
+VOICE = np.sin(np.arange(16_000) / 9).astype(np.float32)[None]
+
+
+def head_of(numbers: int, classes: int = 3, *, trust: bool = True) -> Head:
+    generator = np.random.default_rng(0)
+    slopes = generator.normal(0, 1, (numbers, classes))
+    slopes[TONES:] *= trust
+    return Head(slopes, generator.normal(0, 1, classes))
+
+
+def finished(model: bytes) -> bytes:
+    made = with_metadata(model, {CARD_KEY: CARD.to_json()})
+    onnx.checker.check_model(onnx.load_from_string(made), full_check=True)
+    return made
+
+
+def outputs(model: bytes) -> dict[str, np.ndarray]:
+    session = Session(model, threads=1)
+    return {name: session.run(name, VOICE)[0] for name in session.outputs}
+
+
+def test_embedding_and_answers_stand_side_by_side(make_sound_model: Maker) -> None:
+    given = outputs(with_description(make_sound_model(), TONES + LABELS))
+    assert given[DESCRIBED].tolist() == [*given["embedding"], *given["logits"]]
+
+
+@pytest.mark.parametrize("trust", [True, False])
+def test_the_file_answers_as_the_head_does(make_sound_model: Maker, trust: bool) -> None:
+    base = make_sound_model()
+    row = outputs(with_description(base, TONES + LABELS))[DESCRIBED]
+    head = head_of(TONES + LABELS, trust=trust)
+    given = outputs(finished(with_head(base, head, embedded=TONES)))
+    assert list(given) == ["logits", "embedding"]
+    assert given["logits"] == pytest.approx(head.answer(row), rel=1e-5, abs=1e-5)
+    assert given["embedding"].tolist() == row[:TONES].tolist()
+
+
+def test_what_the_new_head_does_not_need_is_left_out(make_sound_model: Maker) -> None:
+    base = make_sound_model()
+    without = onnx.load_from_string(with_head(base, head_of(TONES + LABELS, trust=False), embedded=TONES))
+    names = {one.name for one in without.graph.initializer}
+    assert "weights" not in names
+    assert "waves" in names
+    with_trust = onnx.load_from_string(with_head(base, head_of(TONES + LABELS), embedded=TONES))
+    assert "weights" in {one.name for one in with_trust.graph.initializer}
+
+
+def test_all_else_stays_as_it_is(make_sound_model: Maker) -> None:
+    before = onnx.load_from_string(make_sound_model())
+    after = onnx.load_from_string(with_head(make_sound_model(), head_of(TONES + LABELS), embedded=TONES))
+    assert after.opset_import == before.opset_import
+    assert after.ir_version == before.ir_version
+    assert list(after.graph.input) == list(before.graph.input)
+    assert list(after.graph.node)[: len(before.graph.node) - 1] == list(before.graph.node)[:-1]
+    assert after.metadata_props == before.metadata_props
+
+
+def test_a_taught_model_can_be_taught_again(make_sound_model: Maker) -> None:
+    first = finished(with_head(make_sound_model(), head_of(TONES + LABELS), embedded=TONES))
+    row = outputs(with_description(first, TONES + 3))[DESCRIBED]
+    head = head_of(TONES + 3, 4)
+    again = with_head(first, head, embedded=TONES)
+    onnx.checker.check_model(onnx.load_from_string(again), full_check=True)
+    assert outputs(again)["logits"] == pytest.approx(head.answer(row), rel=1e-5, abs=1e-5)
+
+
+def test_texts_are_replaced_as_a_whole(make_sound_model: Maker) -> None:
+    made = with_metadata(make_sound_model(), {CARD_KEY: CARD.to_json(), "note": "ü"})
+    assert Session(made, threads=1).metadata == {CARD_KEY: CARD.to_json(), "note": "ü"}
+
+
+def test_the_result_is_a_model_everywhere(make_sound_model: Maker) -> None:
+    made = finished(with_head(make_sound_model(), head_of(TONES + LABELS), embedded=TONES))
+    recognizer = Recognizer(made, threads=1)
+    assert set(recognizer.recognize(VOICE[0], 16_000).probabilities) == {"calm", "sad", "my_dog"}
+    assert recognizer.embed(VOICE[0], 16_000).shape == (TONES,)
+
+
+def with_branch(condition_uses_logits: bool) -> bytes:
+    """A graph whose embedding comes out of an ``If``, which takes its tensors from outside itself."""
+    outside = "logits" if condition_uses_logits else "doubled"
+
+    def branch(name: str) -> onnx.GraphProto:
+        node = helper.make_node("Identity", [outside], [f"{name}_out"])
+        return helper.make_graph([node], name, [], [helper.make_tensor_value_info(f"{name}_out", 1, [1, 2])])
+
+    nodes = [
+        helper.make_node("ReduceMean", ["samples"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Concat", ["mean", "mean"], ["logits"], axis=1),
+        helper.make_node("Concat", ["mean", "mean"], ["doubled"], axis=1),
+        helper.make_node("If", ["yes"], ["embedding"], then_branch=branch("one"), else_branch=branch("other")),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "branched",
+        [helper.make_tensor_value_info("samples", TensorProto.FLOAT, [1, "n"])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2]) for name in ("logits", "embedding")],
+        [numpy_helper.from_array(np.array(True), "yes")],
+    )
+    return bytes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    )
+
+
+def test_what_a_graph_inside_the_graph_takes_is_kept() -> None:
+    head = Head(np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [0.0, 0.0]]), np.array([0.5, 0.0]))
+    given = outputs(with_head(with_branch(False), head, embedded=2))
+    mean = float(VOICE.mean())
+    assert given["logits"] == pytest.approx([mean + 0.5, 2 * mean], abs=1e-6)
+
+
+def test_logits_used_inside_a_graph_within_are_refused() -> None:
+    with pytest.raises(ModelError, match="in a graph inside its graph; another base is wanted"):
+        with_head(with_branch(True), Head(np.zeros((4, 2)), np.zeros(2)), embedded=2)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from hearfelt.audio.reader import open_audio
+from hearfelt.errors import AudioError
+from hearfelt.page.preview import NamedSound, Playable, read_playable
+
+RATE_HZ = 16_000
+
+
+def tone(seconds: float, level: float = 0.5) -> bytes:
+    file = io.BytesIO()
+    times_s = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    soundfile.write(file, level * np.sin(2 * np.pi * 440 * times_s), RATE_HZ, format="WAV")
+    return file.getvalue()
+
+
+def read(data: bytes, longest_s: float = 600) -> Playable:
+    return read_playable(data, "a.wav", longest_s=longest_s)
+
+
+def test_the_copy_of_a_short_sound_is_the_sound() -> None:
+    found = read(tone(1.5))
+    samples, rate_hz = soundfile.read(io.BytesIO(found.copy))
+    assert (found.kind, rate_hz, len(samples)) == ("audio/wav", RATE_HZ, 24_000)
+    assert found.outline.duration_s == 1.5
+    assert np.abs(samples).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_levels_of_a_tone_lie_in_one_place() -> None:
+    levels = read(tone(1.0)).levels
+    assert levels is not None
+    assert levels.dtype == np.uint8
+    loudest = levels[:, levels.shape[1] // 2]
+    assert loudest.max() == pytest.approx(255, abs=12)
+    assert (loudest > 200).sum() < 8
+
+
+def test_a_long_sound_is_copied_small_and_as_long() -> None:
+    found = read(tone(61))
+    samples, rate_hz = soundfile.read(io.BytesIO(found.copy))
+    assert (found.kind, found.levels) == ("audio/mpeg", None)
+    assert len(samples) / rate_hz == pytest.approx(61, abs=0.2)
+    assert len(found.copy) < len(tone(61)) / 2
+
+
+@pytest.mark.parametrize(
+    ("data", "longest_s", "words"),
+    [
+        (tone(3), 2, "this page takes up to 0:02"),
+        (tone(1, level=0), 60, "only silence"),
+        (tone(0.05), 60, "at least 0.1 s"),
+        (b"no sound at all", 60, "no sound"),
+    ],
+)
+def test_what_cannot_be_heard_is_refused_in_a_sentence_with_its_name(data: bytes, longest_s: float, words: str) -> None:
+    with pytest.raises(AudioError, match=words) as caught:
+        read(data, longest_s)
+    assert str(caught.value).startswith("a.wav: ")
+
+
+def test_while_a_sound_is_read_it_is_told_how_far_and_how_far_it_goes() -> None:
+    told: list[tuple[float, float]] = []
+    read_playable(tone(61), "a.wav", longest_s=600, progress=lambda *seconds: told.append(seconds))
+    assert len(told) > 2
+    assert told == sorted(told)
+    assert told[-1] == (61, 61)
+
+
+def test_a_sound_tells_which_share_of_it_was_read() -> None:
+    file = NamedSound(tone(61), "a.wav")
+    with open_audio(file) as reader:
+        for _ in reader.parts():
+            assert file.share == pytest.approx(reader.heard / reader.frames, abs=0.01)

@@ -1,0 +1,56 @@
+"""Timelines made by hand: two sides of a call, and one sound mixed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.timeline.segments import Moment, Timeline
+
+LABELS = ("calm", "sad", 'a "dry" <joke> & co.')
+EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
+
+
+def moment(start_s: float, end_s: float, *shares: float) -> Moment:
+    probabilities = dict(zip(LABELS, shares, strict=True))
+    emotion = max(probabilities, key=lambda label: probabilities[label])
+    confidence = probabilities[emotion]
+    return Moment(
+        start_s, end_s, Prediction(emotion, confidence, probabilities, confidence < 0.5, end_s - start_s, "toy")
+    )
+
+
+@pytest.fixture
+def mixed() -> Timeline:
+    """One sound of 12.5 s: two moments that touch, a gap, and one that ends with the sound."""
+    moments = (
+        moment(0.5, 2.0, 0.7, 0.2, 0.1),
+        moment(2.0, 3.1 + 0.2, 0.25, 0.45, 0.3),  # in binary 3.3000000000000003
+        moment(10.0, 12.5, 0.1, 0.0, 0.9),
+    )
+    return Timeline("a, b.wav", None, 12.5, moments, LABELS, "toy")
+
+
+@pytest.fixture
+def sides() -> list[Timeline]:
+    """Two sides of a call of 20 s that speak at once for a while."""
+    left = (moment(0.0, 4.0, 0.6, 0.2, 0.2), moment(8.0, 9.25, 0.1, 0.8, 0.1))
+    right = (moment(3.0, 8.5, 0.3, 0.4, 0.3),)
+    return [Timeline("call.wav", place, 20.0, moments, LABELS, "toy") for place, moments in enumerate((left, right))]
+
+
+@pytest.fixture(scope="session")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two synthetic voices that take turns, a channel each, with a second of pause between them."""
+    first, rate_hz = soundfile.read(EXAMPLES / "synthetic-bright-and-lively.flac", dtype="float32")
+    second, _ = soundfile.read(EXAMPLES / "synthetic-soft-and-steady.flac", dtype="float32")
+    pause = np.zeros(rate_hz, np.float32)
+    left = np.concatenate([first, pause, np.zeros_like(second), pause, first])
+    right = np.concatenate([np.zeros_like(first), pause, second, pause, np.zeros_like(first)])
+    path = tmp_path_factory.mktemp("call") / "call.wav"
+    soundfile.write(path, np.stack([left, right], axis=1), rate_hz)
+    return path

@@ -1,0 +1,149 @@
+"""What every format keeps: read back with the tool's own library, or the standard one, the moments are there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+
+import pympi
+import pytest
+import webvtt
+from praatio import textgrid as praat
+
+from hearfelt.errors import HearfeltError
+from hearfelt.results.formats import FORMATS, format_of, write
+from hearfelt.results.segment_rows import heard_in
+
+Read = list[tuple[str, float, float, str]]  # side, from, to, what is said
+
+
+def read_json(text: str | bytes, path: Path) -> Read:
+    rows = [json.loads(line) for line in str(text).splitlines()]
+    return [(_side(row["channel"]), row["start_s"], row["end_s"], row["emotion"]) for row in rows]
+
+
+def read_csv(text: str | bytes, path: Path) -> Read:
+    rows = list(csv.DictReader(io.StringIO(str(text))))
+    return [(_side(row["channel"]), float(row["start_s"]), float(row["end_s"]), row["emotion"]) for row in rows]
+
+
+def read_parquet(data: str | bytes, path: Path) -> Read:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert isinstance(data, bytes)
+    rows = parquet.read_table(io.BytesIO(data)).to_pylist()
+    return [(_side(row["channel"]), row["start_s"], row["end_s"], row["emotion"]) for row in rows]
+
+
+def read_textgrid(text: str | bytes, path: Path) -> Read:
+    path.write_text(str(text), encoding="utf-8")
+    grid = praat.openTextgrid(str(path), includeEmptyIntervals=False)
+    tiers = [name for name in grid.tierNames if "confidence" not in name]
+    return [
+        ("" if name == "emotion" else name, start_s, end_s, label)
+        for name in tiers
+        for start_s, end_s, label in grid.getTier(name).entries
+    ]
+
+
+def read_vtt(text: str | bytes, path: Path) -> Read:
+    path.write_text(str(text), encoding="utf-8")
+    return [
+        (cue.voice or "", _seconds(cue.start), _seconds(cue.end), unescape(cue.text).rpartition(" ")[0].rstrip("?"))
+        for cue in webvtt.read(str(path))
+    ]
+
+
+def read_audacity(text: str | bytes, path: Path) -> Read:
+    rows = [line.split("\t") for line in str(text).splitlines()]
+    assert all(len(row) == 3 for row in rows)
+    found = []
+    for start_s, end_s, said in rows:
+        side, _, words = said.rpartition(": ")
+        found.append((side, float(start_s), float(end_s), words.rpartition(" ")[0].rstrip("?")))
+    return found
+
+
+def read_elan(text: str | bytes, path: Path) -> Read:
+    path.write_text(str(text), encoding="utf-8")
+    document = pympi.Elan.Eaf(str(path))
+    tiers = document.get_tier_ids_for_linguistic_type("emotion")
+    return [
+        ("" if tier == "emotion" else tier, start_ms / 1000, end_ms / 1000, value)
+        for tier in tiers
+        for start_ms, end_ms, value in document.get_annotation_data_for_tier(tier)
+    ]
+
+
+def _seconds(clock: str) -> float:
+    hours, minutes, rest = clock.split(":")
+    return int(hours) * 3_600 + int(minutes) * 60 + float(rest)
+
+
+def _side(channel: object) -> str:
+    return "" if channel in (None, "") else ("left", "right")[int(str(channel))]
+
+
+READERS: dict[str, Callable[[str | bytes, Path], Read]] = {
+    "json": read_json,
+    "jsonl": read_json,
+    "csv": read_csv,
+    "parquet": read_parquet,
+    "textgrid": read_textgrid,
+    "vtt": read_vtt,
+    "audacity": read_audacity,
+    "elan": read_elan,
+}
+
+
+def told(timelines) -> Read:
+    return sorted(
+        (heard.side, round(heard.moment.start_s, 6), round(heard.moment.end_s, 6), heard.moment.emotion)
+        for heard in heard_in(timelines)
+    )
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_written_is_read_back(form: str, mixed, tmp_path: Path) -> None:
+    found = READERS[form](write([mixed], form), tmp_path / f"a{FORMATS[form].suffix}")
+    assert sorted(found) == told([mixed])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_two_sides_stay_two(form: str, sides, tmp_path: Path) -> None:
+    found = READERS[form](write(sides, form), tmp_path / f"a{FORMATS[form].suffix}")
+    assert sorted(found) == told(sides)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_sound_without_speech_makes_a_file_without_moments(form: str, mixed, tmp_path: Path) -> None:
+    silent = write([replace(mixed, moments=())], form)
+    assert READERS[form](silent, tmp_path / f"a{FORMATS[form].suffix}") == []
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "parquet"])
+def test_a_table_holds_several_sounds(form: str, mixed, sides, tmp_path: Path) -> None:
+    found = READERS[form](write([*sides, mixed], form), tmp_path / "table")
+    assert [one[0] for one in found] == ["left", "right", "left", "", "", ""]
+
+
+@pytest.mark.parametrize("form", ["textgrid", "vtt", "audacity", "elan"])
+def test_annotations_describe_one_sound(form: str, mixed, sides) -> None:
+    with pytest.raises(HearfeltError, match="describes one sound, not 2"):
+        write([*sides, mixed], form)
+
+
+def test_an_unknown_format_is_met_with_those_there_are() -> None:
+    with pytest.raises(HearfeltError, match=r"^xlsx: no format of timelines; json, jsonl, csv, parquet, textgrid, vtt"):
+        write([], "xlsx")
+
+
+def test_an_ending_says_the_format_whatever_its_case() -> None:
+    endings = (".json", ".JSONL", ".csv", ".parquet", ".textgrid", ".vtt", ".txt", ".EAF")
+    assert [format_of(Path(f"a{ending}")).name for ending in endings] == list(FORMATS)
+    with pytest.raises(HearfeltError, match=r"^a\.doc: no ending of a timeline's file; \.json, "):
+        format_of(Path("a.doc"))
