@@ -4,7 +4,7 @@
 
 All of one run, by turns, on the same clips: the model through ``Recognizer.load(threads=1).recognize(samples, 22050)``,
 resampling and front end included, and the forward pass alone of a network of wav2vec 2.0 base's shape in torch, one
-thread, random weights, sound of 16 kHz; both on the same core, CPU time if that is more than wall time. Then whole
+thread, random weights, sound of 16 kHz; both on the same core, by CPU time. Then whole
 processes: ``hearfelt recognize clip.wav`` against the seed's way, and the peak memory of the former. Last the largest
 differences between probabilities that should be the same, on the bundled clips. Fails where a bar is missed.
 """
@@ -83,10 +83,9 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, float], list[str]]:
         The figures, and sentences about how they came to be.
     """
     size, clips, wall, cpu = compare_networks(options)
-    seconds = {way: [max(pair) for pair in zip(wall[way], cpu[way], strict=True)] for way in WAYS}
     busy = sum(map(sum, wall.values())) / sum(map(sum, cpu.values()))
     sound_s = clips * options.clip_seconds
-    ours, theirs = (sound_s / statistics.median(seconds[way]) for way in WAYS)
+    ours, theirs = (sound_s / statistics.median(cpu[way]) for way in WAYS)
     cold, peak_mb = compare_processes(options.model, options.runs)
     medians = {way: statistics.median(times) for way, times in cold.items()}
     figures = {
@@ -105,10 +104,9 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, float], list[str]]:
         f" {start.SEED} {medians[start.SEED]:.2f} s",
     ]
     if busy > BUSY:
-        ours, theirs = (sound_s / statistics.median(cpu[way]) for way in WAYS)
         said.append(
-            f"the core was not free: {busy:.1f} times as much wall as CPU time, so measure again on an idle machine;"
-            f" by CPU time alone {ours:.1f} and {theirs:.2f} s of sound a second, {ours / theirs:.1f} times as fast"
+            f"the core was not free: {busy:.1f} times as much wall as CPU time; the speeds are by CPU time, but measure"
+            " again on an idle machine"
         )
     return figures, said
 
