@@ -249,17 +249,17 @@ def _stream_apart(streaming: Recognizer, listening: Recognizer) -> float:
     import numpy as np
 
     from hearfelt.audio.reader import audio_files, read_audio, resample
-    from hearfelt.inference.timeline.segments import Moment
+    from hearfelt.inference.timeline.segments import Segment
 
     sounds = [read_audio(path) for path in audio_files(start.EXAMPLES)]
     sound = np.concatenate([resample(one.samples, one.rate_hz, THEIR_HZ) for one in sounds])
     stream, step = streaming.stream(THEIR_HZ), THEIR_HZ // 10
     events = [event for place in range(0, len(sound), step) for event in stream.feed(sound[place : place + step])]
-    moments = [event for event in events + stream.finish() if isinstance(event, Moment)]
-    wanted = listening.timeline(sound, THEIR_HZ).moments
-    if [(one.start_s, one.end_s) for one in moments] != [(one.start_s, one.end_s) for one in wanted]:
+    segments = [event for event in events + stream.finish() if isinstance(event, Segment)]
+    wanted = listening.timeline(sound, THEIR_HZ).segments
+    if [(one.start_s, one.end_s) for one in segments] != [(one.start_s, one.end_s) for one in wanted]:
         return 1.0
-    return max(_apart(one.probabilities, two.probabilities) for one, two in zip(moments, wanted, strict=True))
+    return max(_apart(one.probabilities, two.probabilities) for one, two in zip(segments, wanted, strict=True))
 
 
 def _apart(wanted: Mapping[str, float], given: Mapping[str, float]) -> float:

@@ -274,7 +274,7 @@ async def streamed(address: str, sound: bytes) -> int:
             pass  # the code says why
     if socket.close_code == BUSY:
         return 503
-    return 200 if socket.close_code == 1000 and "moment" in told else 500
+    return 200 if socket.close_code == 1000 and "segment" in told else 500
 
 
 async def storm(ask: Callable[[int], Awaitable[int]], clients: int, seconds: float) -> tuple[Counter[int], list[float]]:

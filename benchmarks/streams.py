@@ -99,7 +99,7 @@ def first_now(model: str) -> float:
     import numpy as np
 
     from hearfelt.inference.recognizer import Recognizer
-    from hearfelt.inference.timeline.segments import Now
+    from hearfelt.inference.timeline.segments import InterimResult
 
     recognizer = Recognizer.load(model, threads=1)
     waits: list[float] = []
@@ -108,7 +108,7 @@ def first_now(model: str) -> float:
             stream = recognizer.stream(RATE_HZ)
             sound = np.concatenate([np.zeros(RATE_HZ + silence, np.float32), samples])
             for start in range(0, len(sound), BLOCK // 10):
-                if any(isinstance(one, Now) for one in stream.feed(sound[start : start + BLOCK // 10])):
+                if any(isinstance(one, InterimResult) for one in stream.feed(sound[start : start + BLOCK // 10])):
                     break
             waits.append(stream.heard_s - 1 - silence / RATE_HZ - begins_s)
     return max(waits)

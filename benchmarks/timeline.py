@@ -3,7 +3,7 @@
     python benchmarks/timeline.py --model hearfelt --corpus ravdess=~/ravdess --json benchmarks/timeline.json
 
 Recordings are stitched from the corpus's clips in turn, or from the bundled synthetic ones, into 16-bit WAV of 16 kHz.
-Each is followed by a process of its own with one thread, through ``Recognizer.moments``, as ``hearfelt timeline`` does.
+Each is answered by a process of its own with one thread, through ``Recognizer.segments``, as by ``hearfelt timeline``.
 Fails if a bar is missed. Speed is sound over CPU time of the whole process after the model was loaded, decoding and
 voice activity included; wall time is told beside it, for a machine that does other things too.
 """
@@ -102,15 +102,15 @@ def follow(path: str, model: str) -> dict[str, float]:
     recognizer = Recognizer.load(model, threads=1)
     heard_s = [0.0]
     wall, cpu = time.perf_counter(), time.process_time()
-    moments, speech_s = 0, 0.0
-    for moment in recognizer.moments(path, progress=heard_s.append):
-        moments += 1
-        speech_s += moment.duration_s
+    segments, speech_s = 0, 0.0
+    for segment in recognizer.segments(path, progress=heard_s.append):
+        segments += 1
+        speech_s += segment.duration_s
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return {
         "sound_s": heard_s[-1],
         "speech_s": round(speech_s, 1),
-        "moments": moments,
+        "segments": segments,
         "cpu_s": round(cpu, 2),
         "wall_s": round(wall, 2),
         "peak_rss_mb": round(_peak_mb(), 1),
@@ -141,11 +141,10 @@ def report(rows: dict[str, dict[str, Any]], options: argparse.Namespace) -> int:
         sign = ">=" if is_least else "<="
         print(f"{words:32}{figures[name]:>10} {unit:22}{sign} {bar:<8g}{'' if passes else 'MISSED'}")
     share = long["speech_s"] / long["sound_s"]
+    print(f"{long['segments']} segments, {share:.0%} speech; {long['sound_s'] / long['wall_s']:.0f} times real time")
     print(
-        f"{long['moments']} moments, {share:.0%} speech; {long['sound_s'] / long['wall_s']:.0f} times real time by the"
-    )
-    print(
-        f"clock; three minutes take {short['peak_rss_mb']} MB; {options.model} on {platform.processor() or 'this cpu'}"
+        f"by the clock; three minutes take {short['peak_rss_mb']} MB; {options.model} on"
+        f" {platform.processor() or 'this cpu'}"
     )
     if options.json:
         options.json.write_text(json.dumps({**figures, "speech_share": round(share, 3)}, indent=2) + "\n")

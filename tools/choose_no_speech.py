@@ -78,7 +78,7 @@ def main() -> int:
 
 
 def speech(options: argparse.Namespace) -> Iterator[Group]:
-    training = set(Recognizer.load().card.heard_speakers)
+    training = set(Recognizer.load().card.training_speakers)
     for name, folder in parse_corpora(options.corpus).items():
         clips = [clip.path for clip in read_corpora({name: folder}) if clip.speaker in training]
         sounds = []

@@ -30,7 +30,7 @@ from hearfelt.corpora.clips import Clips
 from hearfelt.evaluation.diarization import FRAMES_PER_S, Segment, frame_confusion, frame_labels, time_figures
 from hearfelt.evaluation.synthetic_recordings import room_noise, speech_within, write_scripts
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.timeline.segmenter import Follower
+from hearfelt.inference.timeline.segmenter import Segmenter
 from hearfelt.inference.timeline.smoothing import SMOOTHING, Smoother, Smoothing
 from hearfelt.inference.windowing import RATE_HZ
 
@@ -81,7 +81,7 @@ def main() -> int:
     heard: list[Heard] = []
     for model in options.model:
         recognizer = Recognizer.load(Path(model), threads=1)
-        refused = MEASURED | set(recognizer.card.heard_speakers)
+        refused = MEASURED | set(recognizer.card.training_speakers)
         speakers = [one for one in options.speakers or clips.speakers if one not in refused]
         print(f"{model}: {', '.join(speakers)}", flush=True)
         own = Clips(clip for clip in clips if clip.speaker in speakers and clip.emotion in recognizer.labels)
@@ -122,8 +122,8 @@ def monologue(clips: Clips, number: int) -> tuple[Samples, list[Segment]]:
 
 def hear(recognizer: Recognizer, kind: str, samples: Samples, truth: list[Segment]) -> Heard:
     stretches: list[list[tuple[np.ndarray, range] | None]] = []
-    follower = Follower(replace(recognizer.judge(), smoother=lambda labels: Recorder(labels, stretches)))
-    steps = [(one.start_s, one.end_s) for one in [*follower.feed(samples), *follower.finish()]]
+    segmenter = Segmenter(replace(recognizer.window_classifier(), smoother=lambda labels: Recorder(labels, stretches)))
+    steps = [(one.start_s, one.end_s) for one in [*segmenter.feed(samples), *segmenter.finish()]]
     frames = frame_labels(truth, len(samples) / RATE_HZ, recognizer.labels)
     return Heard(kind, recognizer.labels, frames, stretches, steps)
 

@@ -103,7 +103,7 @@ def long_recording(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page.locator("input[type=file]").first.set_input_files(conversation(Path(folder)))
         page.locator(".hf-answer").first.wait_for(timeout=10 * PATIENCE_MS)
-        page.locator(".moment").first.wait_for(timeout=10 * PATIENCE_MS)
+        page.locator(".segment").first.wait_for(timeout=10 * PATIENCE_MS)
         calm(page)
     for key in ("PageUp", "PageUp", "PageUp", "ArrowRight"):
         page.get_by_label("Position in seconds").press(key)
@@ -141,7 +141,7 @@ def by_classic(page: Page) -> None:
 def heard(page: Page) -> None:
     frame = page.frame_locator(".hf-live")
     frame.locator("#start").click()
-    frame.locator("#moments li:nth-child(2)").wait_for()
+    frame.locator("#segments li:nth-child(2)").wait_for()
     frame.locator('main[data-state="heard"]').wait_for()
     page.wait_for_timeout(600)
 

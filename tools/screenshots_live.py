@@ -79,15 +79,15 @@ def until(page: Page, state: str) -> None:
     page.wait_for_selector(f'main[data-state="{state}"]')
 
 
-def heard(page: Page, moments: int) -> None:
+def heard(page: Page, segments: int) -> None:
     start(page)
-    page.wait_for_selector(f"#moments li:nth-child({moments})")
+    page.wait_for_selector(f"#segments li:nth-child({segments})")
     until(page, "heard")
     page.wait_for_timeout(900)
 
 
-def stopped(page: Page, moments: int) -> None:
-    heard(page, moments)
+def stopped(page: Page, segments: int) -> None:
+    heard(page, segments)
     page.click("#start")
     page.wait_for_selector("#start:enabled")
 
@@ -110,7 +110,7 @@ def asking(page: Page) -> None:
 
 def unsure(page: Page) -> None:
     start(page)
-    page.wait_for_selector("#moments li:nth-child(2)")
+    page.wait_for_selector("#segments li:nth-child(2)")
     page.wait_for_selector('main[data-state="heard"] #said:text("?")')
 
 

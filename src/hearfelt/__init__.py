@@ -1,4 +1,4 @@
-"""hearfelt: which emotion is heard in a voice, how sure that is, and a score on unseen speakers that is true.
+"""Speech emotion recognition with calibrated confidence and honest, speaker-independent evaluation.
 
 Example:
     >>> import hearfelt
@@ -12,21 +12,66 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hearfelt.audio.reader import read_audio
+    from hearfelt.audio.reader import Audio, read_audio
     from hearfelt.emotions import Emotion
-    from hearfelt.errors import HearfeltError
+    from hearfelt.errors import (
+        AudioError,
+        CorpusError,
+        DownloadError,
+        ExtraMissingError,
+        HearfeltError,
+        ModelError,
+        RecipeError,
+    )
+    from hearfelt.inference.card import ModelCard
+    from hearfelt.inference.explain.occlusion import Occlusion
+    from hearfelt.inference.explain.shapley import Explanation
     from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
-    from hearfelt.inference.timeline.segments import Moment, Timeline
+    from hearfelt.inference.timeline.segments import Segment, Timeline
+    from hearfelt.inference.timeline.stream import Stream
 
-__all__ = ["Emotion", "HearfeltError", "Moment", "Prediction", "Recognizer", "Timeline", "read_audio"]
+    __version__: str
+
+__all__ = [
+    "Audio",
+    "AudioError",
+    "CorpusError",
+    "DownloadError",
+    "Emotion",
+    "Explanation",
+    "ExtraMissingError",
+    "HearfeltError",
+    "ModelCard",
+    "ModelError",
+    "Occlusion",
+    "Prediction",
+    "RecipeError",
+    "Recognizer",
+    "Segment",
+    "Stream",
+    "Timeline",
+    "__version__",
+    "read_audio",
+]
 
 _DEFINED_IN = {
+    "Audio": "hearfelt.audio.reader",
+    "AudioError": "hearfelt.errors",
+    "CorpusError": "hearfelt.errors",
+    "DownloadError": "hearfelt.errors",
     "Emotion": "hearfelt.emotions",
+    "Explanation": "hearfelt.inference.explain.shapley",
+    "ExtraMissingError": "hearfelt.errors",
     "HearfeltError": "hearfelt.errors",
-    "Moment": "hearfelt.inference.timeline.segments",
+    "ModelCard": "hearfelt.inference.card",
+    "ModelError": "hearfelt.errors",
+    "Occlusion": "hearfelt.inference.explain.occlusion",
     "Prediction": "hearfelt.inference.prediction",
+    "RecipeError": "hearfelt.errors",
     "Recognizer": "hearfelt.inference.recognizer",
+    "Segment": "hearfelt.inference.timeline.segments",
+    "Stream": "hearfelt.inference.timeline.stream",
     "Timeline": "hearfelt.inference.timeline.segments",
     "read_audio": "hearfelt.audio.reader",
 }
@@ -34,6 +79,10 @@ _DEFINED_IN = {
 
 def __getattr__(name: str) -> object:
     """Load a public name when it is first asked for, so that ``hearfelt --help`` needs neither numpy nor a model."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("hearfelt")
     if name not in _DEFINED_IN:
         raise AttributeError(f"module 'hearfelt' has no attribute {name!r}")
     return getattr(importlib.import_module(_DEFINED_IN[name]), name)

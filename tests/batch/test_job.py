@@ -183,9 +183,9 @@ def test_parts_have_rows_with_their_times_and_whole_sounds_none(sound_model: Pat
         wanted = recognizer.recognize(samples[part], rate_hz).probabilities
         assert {label: row[label] for label in wanted} == pytest.approx(wanted, abs=1e-5)
     assert "begins after the sound" in found[3]["error"]
-    moments = tmp_path / "moments.csv"
-    run_job(Job((str(table),), str(moments), str(sound_model), timeline=True), workers=1)
-    assert list(rows(moments)[0])[:4] == ["source", "channel", "start_s", "end_s"]
+    segments = tmp_path / "segments.csv"
+    run_job(Job((str(table),), str(segments), str(sound_model), timeline=True), workers=1)
+    assert list(rows(segments)[0])[:4] == ["source", "channel", "start_s", "end_s"]
 
 
 def test_another_root_is_not_mixed_in(clips: Path, sound_model: Path, tmp_path: Path) -> None:
@@ -480,7 +480,7 @@ def test_a_name_that_is_not_utf_8_is_answered_and_shown_with_its_bytes(sound_mod
     assert broken["error"] == f"{folder}/br\\xf6ken.flac: the file is empty; a sound file is wanted"
 
 
-def test_moments_are_those_of_the_timeline_and_every_sound_has_a_row(sound_model: Path, tmp_path: Path) -> None:
+def test_segments_are_those_of_the_timeline_and_every_sound_has_a_row(sound_model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     folder.mkdir()
     voices = [read_audio(path).samples for path in audio_files(EXAMPLES)[:2]]
@@ -489,19 +489,19 @@ def test_moments_are_those_of_the_timeline_and_every_sound_has_a_row(sound_model
     both = [[left, right] for left, right in zip(voices[0][:length], voices[1][:length], strict=True)]
     soundfile.write(folder / "call.wav", both, rate_hz)
     soundfile.write(folder / "pause.wav", voices[0][:rate_hz] * 1e-3 * 0, rate_hz)
-    table = tmp_path / "moments.jsonl"
+    table = tmp_path / "segments.jsonl"
     job = Job((str(folder),), str(table), str(sound_model), timeline=True, channels="separate")
     run_job(job, workers=1)
     lines = [json.loads(line) for line in table.read_text().splitlines()]
     wanted = Recognizer.load(sound_model, threads=1).timeline(folder / "call.wav", channels="separate")
-    moments = [(timeline.channel, moment) for timeline in wanted for moment in timeline.moments]
-    assert len(moments) >= 2
+    segments = [(timeline.channel, segment) for timeline in wanted for segment in timeline.segments]
+    assert len(segments) >= 2
     assert [(line["channel"], line["start_s"], line["end_s"], line["emotion"]) for line in lines[:-1]] == [
-        (channel, moment.start_s, moment.end_s, moment.emotion) for channel, moment in moments
+        (channel, segment.start_s, segment.end_s, segment.emotion) for channel, segment in segments
     ]
     assert lines[-1]["source"].endswith("pause.wav")
     assert lines[-1]["start_s"] is None
-    assert lines[-1]["error"].endswith("pause.wav: nobody speaks in it; there are no moments")
+    assert lines[-1]["error"].endswith("pause.wav: nobody speaks in it; there are no segments")
 
 
 def test_a_full_disk_leaves_what_is_done_and_the_same_command_goes_on(

@@ -32,11 +32,11 @@ def written(form: str) -> bytes:
 TAKEN = [name for name in columns(["calm", "sad"], timeline=True) if name not in ("calm", "sad")]
 
 
-@pytest.mark.parametrize("is_of_moments", [False, True])
-def test_labels_that_are_called_as_a_column_have_columns_of_their_own(is_of_moments: bool) -> None:
-    names = columns(TAKEN, timeline=is_of_moments)
+@pytest.mark.parametrize("is_of_segments", [False, True])
+def test_labels_that_are_called_as_a_column_have_columns_of_their_own(is_of_segments: bool) -> None:
+    names = columns(TAKEN, timeline=is_of_segments)
     assert len(set(names)) == len(names)
-    facts = len(TAKEN) if is_of_moments else len(TAKEN) - 3
+    facts = len(TAKEN) if is_of_segments else len(TAKEN) - 3
     assert [name for name in names if name.startswith("p_")] == [f"p_{name}" for name in TAKEN]
     assert len(names) == facts + len(TAKEN)
     said = {"source": "a.wav", "emotion": "error", "unsure": False, "model": "mine", "warnings": [], "error": None}

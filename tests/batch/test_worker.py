@@ -46,10 +46,10 @@ def test_a_part_is_answered_as_if_it_had_been_cut_out_before(
         place = "memory://calls/whole.wav"
     wanted = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task(""))
     assert answer(recognizer, "a", place, Task(""), part=(0.25, ends_s)) == wanted
-    moments = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task("", timeline=True))
-    for row in moments:
+    segments = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task("", timeline=True))
+    for row in segments:
         row[2:4] = [round(row[2] + 0.25, 6), round(row[3] + 0.25, 6)]  # counted from the beginning of the whole sound
-    assert answer(recognizer, "a", place, Task("", timeline=True), part=(0.25, ends_s)) == moments
+    assert answer(recognizer, "a", place, Task("", timeline=True), part=(0.25, ends_s)) == segments
     ((*_, error),) = answer(recognizer, "a", place, Task(""), part=(80.0, 90.0))
     assert error.startswith(f"a: this part begins after the sound, which has {2 * ends_s:.2f} s; ")
 
@@ -69,7 +69,7 @@ def test_an_error_names_the_sound_as_the_table_does(recognizer: Recognizer, tmp_
     ]
 
 
-def test_moments_in_much_silence_carry_the_warning_of_little_speech(recognizer: Recognizer, tmp_path: Path) -> None:
+def test_segments_in_much_silence_carry_the_warning_of_little_speech(recognizer: Recognizer, tmp_path: Path) -> None:
     samples, rate_hz = soundfile.read(EXAMPLES / "synthetic-even.flac")
     soundfile.write(tmp_path / "a.wav", np.concatenate([samples, np.zeros(10 * len(samples))]), rate_hz)
     rows = answer(recognizer, "a", str(tmp_path / "a.wav"), Task("", timeline=True))
@@ -110,15 +110,15 @@ def test_what_is_odd_about_a_sound_stands_in_each_of_its_rows(recognizer: Recogn
         assert cut["promised_s"] - cut["there_s"] == pytest.approx(0.25, abs=0.01)
 
 
-@pytest.mark.parametrize("is_of_moments", [False, True])
+@pytest.mark.parametrize("is_of_segments", [False, True])
 def test_another_audio_track_is_heard_when_asked(
-    recognizer: Recognizer, corpora_home: Path, is_of_moments: bool
+    recognizer: Recognizer, corpora_home: Path, is_of_segments: bool
 ) -> None:
     pytest.importorskip("av")
     film = corpora_home / "cases" / "two_audio_tracks_mic_second.mov"  # the first track is silent
     chosen, second, first = (
-        answer(recognizer, "a", str(film), Task("", timeline=is_of_moments, track=track)) for track in (None, 1, 0)
+        answer(recognizer, "a", str(film), Task("", timeline=is_of_segments, track=track)) for track in (None, 1, 0)
     )
     assert [row[:-2] for row in second] == [row[:-2] for row in chosen]
-    wanted = "nobody speaks in it; there are no moments" if is_of_moments else "only silence"
+    wanted = "nobody speaks in it; there are no segments" if is_of_segments else "only silence"
     assert first[0][-1].startswith(f"a: {wanted}")

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hearfelt.emotions import look_of
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.timeline.segments import Moment
+from hearfelt.inference.timeline.segments import Segment
 from hearfelt.service.stream_settings import StreamSettings
 
 server = runpy.run_path(str(Path(__file__).parents[1] / "service" / "live_server.py"))
@@ -82,7 +82,7 @@ def heard_in(path: Path) -> set[str]:
     sound, rate_hz = soundfile.read(path, dtype="float32")
     stream = Recognizer.load("tiny", threads=1).stream(rate_hz)
     events = stream.feed(np.tile(sound, 2)) + stream.finish()
-    return {event.emotion for event in events if isinstance(event, Moment)}
+    return {event.emotion for event in events if isinstance(event, Segment)}
 
 
 def test_the_emotion_that_is_heard_appears_and_everything_is_let_go(service: Any, page: Page, spoken: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_emotion_that_is_heard_appears_and_everything_is_let_go(service: Any
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
     expect(page.locator("#sure")).to_contain_text("%")
-    row = page.locator("#moments li").first
+    row = page.locator("#segments li").first
     expect(row).to_be_visible(timeout=PATIENCE_MS)
     assert row.locator(".what").inner_text().split()[-1] in heard_in(spoken)
     assert row.locator(".what").inner_text().split()[0] == look_of(row.locator(".what").inner_text().split()[-1]).emoji
@@ -114,16 +114,16 @@ def test_the_last_words_are_heard_after_stop(service: Any, page: Page) -> None:
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: came.append(json.loads(frame))))
     opened(page, service.page).click("#start")
     expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
-    before = page.locator("#moments li").count()
+    before = page.locator("#segments li").count()
     page.click("#start")
     expect(page.locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
-    assert page.locator("#moments li").count() == before + 1
+    assert page.locator("#segments li").count() == before + 1
     first, *blocks, last = sent
     rate_hz = json.loads(first)["rate_hz"]
     assert json.loads(first) == {"rate_hz": rate_hz, "encoding": "pcm16"}
     assert json.loads(last) == {"type": "end"}
     assert {len(block) for block in blocks[:-1]} == {2 * round(rate_hz / 20) * 2}
-    assert came[-1]["type"] == "moment"
+    assert came[-1]["type"] == "segment"
 
 
 @pytest.mark.parametrize(
@@ -180,9 +180,9 @@ def test_a_service_that_is_gone_is_said_and_found_again_when_embedded_too(page: 
 def test_a_connection_that_breaks_is_said_and_what_was_heard_stays(page: Page) -> None:
     with running() as service:
         opened(page, service.page).click("#start")
-        expect(page.locator("#moments li").first).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.locator("#segments li").first).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("#said")).to_have_text("The connection was lost", timeout=PATIENCE_MS)
-    expect(page.locator("#moments li").first).to_be_visible()
+    expect(page.locator("#segments li").first).to_be_visible()
     expect(page.locator("#start")).to_have_text("Try again")
 
 
@@ -257,7 +257,7 @@ def test_nothing_serious_is_found_by_axe(service: Any, page: Page, theme: str) -
     opened(page, f"{service.page}?theme={theme}")
     at_rest = serious(page)
     page.click("#start")
-    expect(page.locator("#moments li").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#segments li").first).to_be_visible(timeout=PATIENCE_MS)
     page.click("#start")
     expect(page.locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
     assert at_rest == serious(page) == []
@@ -312,5 +312,5 @@ def test_the_javascript_of_the_docs_runs(service: Any, page: Page, spoken: Path)
         [sound.tolist(), rate_hz],
     )
     assert closed == 1000
-    assert {event["emotion"] for event in events if event["type"] == "moment"} <= heard_in(spoken)
-    assert {event["type"] for event in events} == {"moment", "now"}
+    assert {event["emotion"] for event in events if event["type"] == "segment"} <= heard_in(spoken)
+    assert {event["type"] for event in events} == {"segment", "now"}

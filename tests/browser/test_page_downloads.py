@@ -44,15 +44,15 @@ def rows(data: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(data.decode().splitlines()))
 
 
-def check_pictures_and_moments(page: Page, models: Sequence[str]) -> None:
+def check_pictures_and_segments(page: Page, models: Sequence[str]) -> None:
     for model in models:
         whose, name = (f" of {model}", f"{CLIP.stem}-{model}") if len(models) > 1 else ("", CLIP.stem)
         picture = taken(page, f"Picture{whose}", f"{name}.png")
         assert picture.startswith(b"\x89PNG")
         assert int.from_bytes(picture[16:20]) > 1_000  # how wide it is
-        moments = rows(taken(page, f"Moments{whose} as CSV", f"{name}-moments.csv"))
-        own = Recognizer.load(model).timeline(CLIP).moments
-        assert [(row["model"], row["emotion"]) for row in moments] == [(model, one.emotion) for one in own]
+        segments = rows(taken(page, f"Segments{whose} as CSV", f"{name}-segments.csv"))
+        own = Recognizer.load(model).timeline(CLIP).segments
+        assert [(row["model"], row["emotion"]) for row in segments] == [(model, one.emotion) for one in own]
 
 
 def test_each_thing_to_take_away_can_be_read_back(page: Page) -> None:
@@ -61,7 +61,7 @@ def test_each_thing_to_take_away_can_be_read_back(page: Page) -> None:
     assert (answer["source"], answer["emotion"], answer["model"]) == (CLIP.name, own.emotion, DEFAULT_MODEL)
     [row] = rows(taken(page, "CSV", f"{CLIP.stem}.csv"))
     assert (row["source"], row["emotion"], row["model"]) == (CLIP.name, own.emotion, DEFAULT_MODEL)
-    check_pictures_and_moments(page, [DEFAULT_MODEL])
+    check_pictures_and_segments(page, [DEFAULT_MODEL])
 
 
 def test_of_two_models_each_file_holds_both_or_says_whose_it_is(page: Page) -> None:
@@ -73,4 +73,4 @@ def test_of_two_models_each_file_holds_both_or_says_whose_it_is(page: Page) -> N
     answers = json.loads(taken(page, "JSON", f"{CLIP.stem}.json"))
     assert [(one["model"], one["emotion"]) for one in answers] == own
     assert [(row["model"], row["emotion"]) for row in rows(taken(page, "CSV", f"{CLIP.stem}.csv"))] == own
-    check_pictures_and_moments(page, BOTH)
+    check_pictures_and_segments(page, BOTH)

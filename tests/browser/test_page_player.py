@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from hearfelt.features.outline import Outline
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.page.preview import Playable
 from hearfelt.page.style import read_asset
 from hearfelt.page.wave import player_data
@@ -39,27 +39,27 @@ def page(browser: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-def heard(label: str, *, is_unsure: bool = False) -> Prediction:
-    return Prediction(label, 0.75, {label: 0.75}, is_unsure, 2.0, "toy")
+def heard(label: str, *, unsure: bool = False) -> Prediction:
+    return Prediction(label, 0.75, {label: 0.75}, unsure, 2.0, "toy")
 
 
-def shown(page: Page, moments: list[Moment]) -> None:
-    timeline = Timeline("hour.wav", None, HOUR_S, tuple(moments), LABELS, "toy")
+def shown(page: Page, segments: list[Segment]) -> None:
+    timeline = Timeline("hour.wav", None, HOUR_S, tuple(segments), LABELS, "toy")
     data = player_data("k", "hour.wav", Playable(FLAT, b"", "audio/mpeg", None), {"toy": timeline})
     script = base64.b64encode(read_asset("wave.js").encode()).decode()
     page.evaluate(SHOW, [script, read_asset("wave.css"), data])
 
 
-def hour() -> list[Moment]:
+def hour() -> list[Segment]:
     """Sad for the first half and angry for the rest, each broken off every three seconds by one of calm; a pause."""
-    found = [Moment(at, at + 3.0, heard("sad" if at < HOUR_S / 2 else "angry")) for at in np.arange(0, 3_000, 4.0)]
-    found += [Moment(at + 3.0, at + 4.0, heard("calm", is_unsure=True)) for at in np.arange(0, 3_000, 4.0)]
+    found = [Segment(at, at + 3.0, heard("sad" if at < HOUR_S / 2 else "angry")) for at in np.arange(0, 3_000, 4.0)]
+    found += [Segment(at + 3.0, at + 4.0, heard("calm", unsure=True)) for at in np.arange(0, 3_000, 4.0)]
     return sorted(found, key=lambda one: one.start_s)
 
 
-def test_an_hour_of_short_moments_is_a_ribbon_of_what_is_heard_longest_in_each_piece(page: Page) -> None:
+def test_an_hour_of_short_segments_is_a_ribbon_of_what_is_heard_longest_in_each_piece(page: Page) -> None:
     shown(page, hour())
-    parts = page.locator(".moment")
+    parts = page.locator(".segment")
     expect(parts).to_have_count(2)
     marks = parts.evaluate_all("all => all.map((one) => one.style.getPropertyValue('--mark'))")
     assert marks == ["var(--emotion-sad)", "var(--emotion-angry)"]
@@ -69,7 +69,7 @@ def test_an_hour_of_short_moments_is_a_ribbon_of_what_is_heard_longest_in_each_p
     assert second == pytest.approx(lanes[0] + lanes[1] * 3_000 / HOUR_S, abs=5)
 
 
-def test_an_hour_of_short_moments_is_summed_up_in_words_and_no_list_without_end(page: Page) -> None:
+def test_an_hour_of_short_segments_is_summed_up_in_words_and_no_list_without_end(page: Page) -> None:
     shown(page, hour())
     sums = page.get_by_role("list", name="How long it hears each emotion")
     expect(sums.get_by_role("listitem")).to_have_text(["sad 22:30", "angry 15:00", "unsure 12:30"])
@@ -100,8 +100,8 @@ def test_where_the_cursor_is_in_an_hour_it_is_said_what_is_heard(page: Page, key
     assert (place.get_attribute("aria-valuetext") or "").endswith(f"seconds; {said}")
 
 
-def test_few_moments_of_an_hour_are_a_list_with_their_names(page: Page) -> None:
-    shown(page, [Moment(0.0, 1_800.0, heard("sad")), Moment(2_000.0, 2_100.0, heard("calm"))])
+def test_few_segments_of_an_hour_are_a_list_with_their_names(page: Page) -> None:
+    shown(page, [Segment(0.0, 1_800.0, heard("sad")), Segment(2_000.0, 2_100.0, heard("calm"))])
     expect(page.get_by_role("list", name="What is heard when").get_by_role("listitem")).to_have_count(2)
-    expect(page.locator(".moment").first).to_contain_text("sad")
+    expect(page.locator(".segment").first).to_contain_text("sad")
     expect(page.locator(".sums")).to_be_empty()

@@ -140,7 +140,7 @@ def test_a_sound_that_is_sent_explained_recorded_and_heard_live_goes_to_nobody_e
     settled(page, "listen")
     opened(page, page_address, "live")
     page.frame_locator(".hf-live").locator("#start").click()
-    expect(page.frame_locator(".hf-live").locator("#moments li").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.frame_locator(".hf-live").locator("#segments li").first).to_be_visible(timeout=PATIENCE_MS)
     assert any(urlsplit(url).path == "/v1/stream" for url in asked)
     assert [url for url in asked if is_elsewhere(url)] == []
 
@@ -251,7 +251,7 @@ def test_the_live_view_hears_the_microphone(page: Page, page_address: str) -> No
     opened(page, page_address, "live")
     live = page.frame_locator(".hf-live")
     live.locator("#start").click()
-    expect(live.locator("#moments li").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(live.locator("#segments li").first).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_the_live_view_offers_a_recording_where_the_microphone_is_refused(browser: Browser, page_address: str) -> None:

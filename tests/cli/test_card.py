@@ -12,7 +12,7 @@ def test_json_is_the_whole_card_in_one_object(here: Callable, model: Path) -> No
     card = json.loads(out)
     assert (code, err) == (0, "")
     assert tuple(card["labels"]) == EMOTIONS
-    assert card["heard_speakers"] == ["toy/01", "toy/02"]
+    assert card["training_speakers"] == ["toy/01", "toy/02"]
     assert card["corpora"]["toy"]["licence"] == "CC0"
 
 

@@ -25,28 +25,28 @@ def voice_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_file_in_real_time_gives_the_moments_of_its_timeline(here, voice_file: Path, sound_model: Path) -> None:
+def test_a_file_in_real_time_gives_the_segments_of_its_timeline(here, voice_file: Path, sound_model: Path) -> None:
     code, out, err = here("listen", "--file", voice_file, "--format", "json", "--model", sound_model)
     assert (code, err) == (0, "")
     events = [json.loads(line) for line in out.splitlines()]
-    told = [event for event in events if event["event"] == "moment"]
-    wanted = Recognizer.load(sound_model).timeline(voice_file).moments
+    told = [event for event in events if event["event"] == "segment"]
+    wanted = Recognizer.load(sound_model).timeline(voice_file).segments
     assert [(event["start_s"], event["end_s"], event["emotion"]) for event in told] == [
-        (round(moment.start_s, 6), round(moment.end_s, 6), moment.emotion) for moment in wanted
+        (round(segment.start_s, 6), round(segment.end_s, 6), segment.emotion) for segment in wanted
     ]
     assert {event["source"] for event in events} == {str(voice_file)}
     assert events[0]["event"] == "now"
 
 
-def test_where_no_terminal_looks_moments_are_a_table(here, voice_file: Path, sound_model: Path) -> None:
+def test_where_no_terminal_looks_segments_are_a_table(here, voice_file: Path, sound_model: Path) -> None:
     code, out, err = here("listen", "--file", voice_file, "--model", sound_model)
     assert (code, err) == (0, "")
     header, *rows = out.splitlines()
     assert header.split()[:3] == ["from", "to", "emotion"]
-    assert len(rows) == len(Recognizer.load(sound_model).timeline(voice_file).moments)
+    assert len(rows) == len(Recognizer.load(sound_model).timeline(voice_file).segments)
 
 
-def test_ctrl_c_ends_it_well_and_tells_the_last_moment(voice_file: Path, sound_model: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_well_and_tells_the_last_segment(voice_file: Path, sound_model: Path, tmp_path: Path) -> None:
     samples, rate_hz = soundfile.read(voice_file, dtype="float32")
     soundfile.write(tmp_path / "long.wav", np.tile(samples, 20), rate_hz)
     words = ["listen", "--file", str(tmp_path / "long.wav"), "--format", "json", "--model", str(sound_model)]
@@ -59,7 +59,7 @@ def test_ctrl_c_ends_it_well_and_tells_the_last_moment(voice_file: Path, sound_m
     rest, warned = program.communicate(timeout=60)
     assert (program.returncode, warned) == (0, "")
     last = json.loads(rest.splitlines()[-1])
-    assert (first["event"], last["event"]) == ("now", "moment")
+    assert (first["event"], last["event"]) == ("now", "segment")
     assert last["start_s"] == first["start_s"]
     assert last["end_s"] < 20
 

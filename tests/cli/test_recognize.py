@@ -172,7 +172,7 @@ def test_the_program_answers_as_the_library(here: Callable, clip: Path) -> None:
     line = json.loads(out)
     assert tuple(line["probabilities"]) == recognizer.card.labels
     assert line["probabilities"] == pytest.approx(prediction.probabilities, abs=1e-5)
-    assert (line["emotion"], line["unsure"]) == (prediction.emotion, prediction.is_unsure)
+    assert (line["emotion"], line["unsure"]) == (prediction.emotion, prediction.unsure)
 
 
 def test_neighbours_do_not_change_an_answer(here: Callable, clip: Path, tmp_path: Path) -> None:

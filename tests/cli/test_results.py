@@ -140,7 +140,7 @@ def test_a_leaky_protocol_says_so_in_the_terminal(hearfelt: Run, ravdess: Path, 
 def test_conversations_are_not_made_of_speakers_whom_the_model_has_heard(
     hearfelt: Run, ravdess: Path, make_sound_model: Callable[..., bytes], tmp_path: Path
 ) -> None:
-    (tmp_path / "mine.onnx").write_bytes(make_sound_model({"heard_speakers": ("ravdess/13", "ravdess/14")}))
+    (tmp_path / "mine.onnx").write_bytes(make_sound_model({"training_speakers": ("ravdess/13", "ravdess/14")}))
     command = ("evaluate", "-m", "mine.onnx", "-p", "ravdess-conversations", "-c", f"ravdess={ravdess}", "-o", "out")
     refused = hearfelt(*command)
     assert refused.returncode == 4

@@ -5,22 +5,22 @@ import io
 import pytest
 from rich.console import Console
 
-from hearfelt.cli.ribbon import MomentTable, TimelineScreen, cells_of, letters_of, ribbon
+from hearfelt.cli.ribbon import SegmentTable, TimelineScreen, cells_of, letters_of, ribbon
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.results.segment_rows import Heard, heard_in
 from hearfelt.results.writer import Gathering
 
 
-def a_moment(start_s: float, end_s: float, emotion: str, confidence: float = 0.8) -> Moment:
+def a_segment(start_s: float, end_s: float, emotion: str, confidence: float = 0.8) -> Segment:
     rest = (1 - confidence) / (len(EMOTIONS) - 1)
     probabilities = {label: confidence if label == emotion else rest for label in EMOTIONS}
-    return Moment(start_s, end_s, Prediction(emotion, confidence, probabilities, confidence < 0.5, 1.0, "toy"))
+    return Segment(start_s, end_s, Prediction(emotion, confidence, probabilities, confidence < 0.5, 1.0, "toy"))
 
 
-def a_timeline(*moments: Moment, channel: int | None = None, duration_s: float = 20.0) -> Timeline:
-    return Timeline("call.wav", channel, duration_s, moments, EMOTIONS, "toy")
+def a_timeline(*segments: Segment, channel: int | None = None, duration_s: float = 20.0) -> Timeline:
+    return Timeline("call.wav", channel, duration_s, segments, EMOTIONS, "toy")
 
 
 def a_console(width: int = 80, *, is_terminal: bool = True) -> Console:
@@ -34,12 +34,12 @@ def printed(console: Console) -> str:
 
 
 def test_a_cell_shows_what_takes_most_of_its_time_and_little_speech_is_a_gap() -> None:
-    timeline = a_timeline(a_moment(0, 7, "sad"), a_moment(7, 10, "happy", 0.4), a_moment(14.9, 15.3, "angry"))
+    timeline = a_timeline(a_segment(0, 7, "sad"), a_segment(7, 10, "happy", 0.4), a_segment(14.9, 15.3, "angry"))
     assert cells_of(timeline, 4, 20.0) == [("sad", False), ("happy", True), None, None]
 
 
-def test_a_moment_that_ends_with_the_sound_fills_the_last_cell() -> None:
-    assert cells_of(a_timeline(a_moment(0, 20, "sad")), 7, 20.0) == [("sad", False)] * 7
+def test_a_segment_that_ends_with_the_sound_fills_the_last_cell() -> None:
+    assert cells_of(a_timeline(a_segment(0, 20, "sad")), 7, 20.0) == [("sad", False)] * 7
 
 
 def test_every_emotion_has_a_letter_of_its_own() -> None:
@@ -51,7 +51,7 @@ def test_every_emotion_has_a_letter_of_its_own() -> None:
 
 
 def test_without_colours_a_ribbon_is_letters_and_small_ones_are_unsure() -> None:
-    timeline = a_timeline(a_moment(0, 10, "sad"), a_moment(10, 15, "happy", 0.4))
+    timeline = a_timeline(a_segment(0, 10, "sad"), a_segment(10, 15, "happy", 0.4))
     band, times, legend = str(ribbon([timeline], a_console(is_terminal=False))).splitlines()
     assert band == "S" * 50 + "h" * 25 + "·" * 25
     assert times.split() == ["0:00", "0:05", "0:10", "0:15", "0:20"]
@@ -59,14 +59,14 @@ def test_without_colours_a_ribbon_is_letters_and_small_ones_are_unsure() -> None
 
 
 def test_with_colours_a_ribbon_is_blocks_as_wide_as_the_terminal() -> None:
-    timeline = a_timeline(a_moment(0, 10, "sad"), a_moment(10, 15, "happy", 0.4))
+    timeline = a_timeline(a_segment(0, 10, "sad"), a_segment(10, 15, "happy", 0.4))
     band, _, legend = str(ribbon([timeline], a_console(80))).splitlines()
     assert band == "█" * 40 + "▒" * 20 + "·" * 20
     assert legend == "█ happy  █ sad  ▒ unsure  · no speech"
 
 
 def test_each_side_has_a_ribbon_under_the_other() -> None:
-    sides = [a_timeline(a_moment(0, 10, "sad"), channel=0), a_timeline(a_moment(10, 20, "sad"), channel=1)]
+    sides = [a_timeline(a_segment(0, 10, "sad"), channel=0), a_timeline(a_segment(10, 20, "sad"), channel=1)]
     left, right, *_ = str(ribbon(sides, a_console(47))).splitlines()
     assert left == "left   " + "█" * 20 + "·" * 20
     assert right == "right  " + "·" * 20 + "█" * 20
@@ -75,11 +75,11 @@ def test_each_side_has_a_ribbon_under_the_other() -> None:
 @pytest.mark.parametrize("width", [30, 56, 64, 68, 80, 200])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     console = a_console(width)
-    table = MomentTable(console, EMOTIONS, has_sides=True, until_s=3_600)
+    table = SegmentTable(console, EMOTIONS, has_sides=True, until_s=3_600)
     table.header()
-    table.row(Heard("call.wav", 0, a_moment(3_000, 3_010, "surprised", 0.3), "right"))
+    table.row(Heard("call.wav", 0, a_segment(3_000, 3_010, "surprised", 0.3), "right"))
     plain = Console(file=io.StringIO(), width=width, force_terminal=False)
-    plain.print(ribbon([a_timeline(a_moment(0, 10, "sad"))], console), no_wrap=True, overflow="ignore", crop=False)
+    plain.print(ribbon([a_timeline(a_segment(0, 10, "sad"))], console), no_wrap=True, overflow="ignore", crop=False)
     from rich.cells import cell_len
     from rich.text import Text
 
@@ -89,15 +89,15 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert max(cell_len(line) for line in printed(plain).splitlines()[:2]) <= width
 
 
-def test_a_screen_shows_each_sound_with_its_moments_and_its_ribbon() -> None:
+def test_a_screen_shows_each_sound_with_its_segments_and_its_ribbon() -> None:
     console = a_console(100, is_terminal=False)
-    timeline = a_timeline(a_moment(0.5, 10, "sad"), a_moment(10, 20, "happy", 0.4))
+    timeline = a_timeline(a_segment(0.5, 10, "sad"), a_segment(10, 20, "happy", 0.4))
     with TimelineScreen(console, EMOTIONS, unsure_below=0.5, names_sounds=True) as screen:
-        for moments in (heard_in([timeline]), ()):
+        for segments in (heard_in([timeline]), ()):
             sound = Gathering("call\x1b.wav", (None,), EMOTIONS, "toy", promised_s=20.0)
             sound.reached_s = 20.0
             screen.begin(sound)
-            for heard in moments:
+            for heard in segments:
                 sound.add(heard)
                 screen.add(heard)
     name, header, first, second, _, band, *rest = printed(console).splitlines()

@@ -40,18 +40,18 @@ def rows_of(text: str) -> list[dict[str, object]]:
 def test_json_is_one_object_a_line_and_says_what_the_recognizer_says(here, call: Path, sound_model: Path) -> None:
     code, out, err = here("timeline", call, "--format", "json", "--model", sound_model)
     assert (code, err) == (0, "")
-    moments = Recognizer.load(sound_model).timeline(call).moments
+    segments = Recognizer.load(sound_model).timeline(call).segments
     rows = rows_of(out)
-    assert len(rows) == len(moments) > 0
+    assert len(rows) == len(segments) > 0
     assert list(rows[0]) == [
         "source", "channel", "start_s", "end_s", "emotion", "confidence", "probabilities", "unsure", "warnings",
     ]  # fmt: skip
     assert [(row["source"], row["channel"], row["emotion"]) for row in rows] == [
-        (str(call), None, moment.emotion) for moment in moments
+        (str(call), None, segment.emotion) for segment in segments
     ]
 
 
-def test_a_table_has_a_line_for_each_moment_and_a_ribbon(here, call: Path, sound_model: Path) -> None:
+def test_a_table_has_a_line_for_each_segment_and_a_ribbon(here, call: Path, sound_model: Path) -> None:
     code, out, err = here("timeline", call, "--model", sound_model)
     assert (code, err) == (0, "")
     assert out.split()[:5] == ["from", "to", "emotion", "confidence", "runner-up"]
@@ -106,7 +106,7 @@ def test_what_is_piped_in_is_heard_like_a_file(hearfelt, call: Path, sound_model
         return [(row["source"], row["channel"], row["start_s"]) for row in rows_of(done.stdout.decode())]
 
     samples, rate_hz = soundfile.read(call, dtype="int16")
-    starts = [moment.start_s for moment in Recognizer.load(sound_model).timeline(call).moments]
+    starts = [segment.start_s for segment in Recognizer.load(sound_model).timeline(call).segments]
     assert piped(call.read_bytes()) == [("-", None, start_s) for start_s in starts]
     apart = piped(samples.tobytes(), "--raw", f"s16le:{rate_hz}:2", "--channels", "separate")
     assert {channel for _, channel, _ in apart} == {0, 1}
@@ -258,7 +258,7 @@ def test_what_is_odd_about_a_sound_stands_below_its_ribbon(here, cut: Path, soun
 def test_every_row_of_a_file_says_what_is_odd_about_its_sound(
     here, call: Path, cut: Path, sound_model: Path, tmp_path: Path, ending: str
 ) -> None:
-    table = tmp_path / f"moments.{ending}"
+    table = tmp_path / f"segments.{ending}"
     code, out, err = here("timeline", call, cut, "--model", sound_model, "--out", table)
     assert code == 0
     assert out.count("\n") == 1

@@ -60,7 +60,7 @@ def test_a_second_training_into_the_same_folder_is_refused(here: Here, plain: Pa
 def test_speakers_can_be_kept_away(here: Here, plain: Path, toy: Path, tmp_path: Path) -> None:
     out = tmp_path / "runs"
     assert here("train", plain, "-c", f"toy={toy}", "-o", out, "--without-speakers", "01,toy/02")[0] == 0
-    assert Recognizer.load(out / "model.onnx").card.heard_speakers == ("toy/03", "toy/04", "toy/05", "toy/06")
+    assert Recognizer.load(out / "model.onnx").card.training_speakers == ("toy/03", "toy/04", "toy/05", "toy/06")
 
 
 @pytest.mark.parametrize(

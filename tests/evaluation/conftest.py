@@ -65,7 +65,7 @@ def make_recognizer() -> Callable[..., Recognizer]:
             [numpy_helper.from_array(weights, "weights")],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-        card = ModelCard("linear", "0", labels, "classic-162", heard_speakers=heard, recipe={"name": "linear"})
+        card = ModelCard("linear", "0", labels, "classic-162", training_speakers=heard, recipe={"name": "linear"})
         helper.set_model_props(model, {CARD_KEY: card.to_json()})
         onnx.checker.check_model(model)
         return Recognizer(model.SerializeToString(), threads=1)

@@ -3,32 +3,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyannote.core import Annotation, Timeline
-from pyannote.core import Segment as Stretch
+from pyannote.core import LabelSpan as Stretch
 from pyannote.metrics.diarization import DiarizationErrorRate
 from pyannote.metrics.identification import IdentificationErrorRate
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import Segment, frame_confusion, frame_labels, time_figures
+from hearfelt.evaluation.diarization import LabelSpan, frame_confusion, frame_labels, time_figures
 
 EMOTIONS = ("calm", "happy", "sad")
 
 
-def drawn(generator: np.random.Generator, frames: int) -> list[Segment]:
+def drawn(generator: np.random.Generator, frames: int) -> list[LabelSpan]:
     """Segments on a grid of 10 ms with gaps between them, some of none."""
     edges = np.sort(generator.choice(frames + 1, 20, replace=False)) / 100
     pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    return [Segment(start, end, EMOTIONS[generator.integers(3)]) for start, end in pairs if generator.random() < 0.7]
+    return [LabelSpan(start, end, EMOTIONS[generator.integers(3)]) for start, end in pairs if generator.random() < 0.7]
 
 
-def annotation(segments: list[Segment]) -> Annotation:
+def annotation(segments: list[LabelSpan]) -> Annotation:
     made = Annotation()
     for place, one in enumerate(segments):
         made[Stretch(one.start_s, one.end_s), place] = one.emotion
     return made
 
 
-def figures(truth: list[Segment], said: list[Segment], duration_s: float) -> dict[str, float]:
+def figures(truth: list[LabelSpan], said: list[LabelSpan], duration_s: float) -> dict[str, float]:
     labels = (frame_labels(some, duration_s, EMOTIONS) for some in (truth, said))
     return time_figures(frame_confusion(*labels, len(EMOTIONS)))
 
@@ -46,8 +46,13 @@ def test_the_error_rate_and_its_parts_are_those_of_pyannote(seed: int) -> None:
 
 
 def test_it_is_pyannote_s_diarization_error_rate_where_matching_labels_would_change_nothing() -> None:
-    truth = [Segment(0.0, 2.0, "sad"), Segment(3.0, 6.0, "calm"), Segment(6.5, 9.0, "happy")]
-    said = [Segment(0.3, 2.2, "sad"), Segment(2.9, 5.0, "calm"), Segment(5.0, 5.8, "sad"), Segment(7.0, 9.4, "happy")]
+    truth = [LabelSpan(0.0, 2.0, "sad"), LabelSpan(3.0, 6.0, "calm"), LabelSpan(6.5, 9.0, "happy")]
+    said = [
+        LabelSpan(0.3, 2.2, "sad"),
+        LabelSpan(2.9, 5.0, "calm"),
+        LabelSpan(5.0, 5.8, "sad"),
+        LabelSpan(7.0, 9.4, "happy"),
+    ]
     theirs = DiarizationErrorRate()(annotation(truth), annotation(said), uem=Timeline([Stretch(0, 10)]))
     assert figures(truth, said, 10.0)["diarization_error_rate"] == pytest.approx(theirs, abs=1e-9)
 
@@ -65,14 +70,14 @@ def test_the_shares_of_frames_are_scikit_learn_s() -> None:
 
 
 def test_saying_nothing_misses_everything_and_the_truth_errs_in_nothing() -> None:
-    truth = [Segment(1.0, 2.0, "sad"), Segment(2.0, 4.0, "calm")]
+    truth = [LabelSpan(1.0, 2.0, "sad"), LabelSpan(2.0, 4.0, "calm")]
     assert figures(truth, [], 5.0)["diarization_error_rate"] == figures(truth, [], 5.0)["missed"] == 1.0
     right = figures(truth, truth, 5.0)
     assert (right["diarization_error_rate"], right["frame_accuracy"], right["speech_uar"]) == (0.0, 1.0, 1.0)
 
 
 def test_one_long_answer_is_all_false_alarm_where_nobody_speaks() -> None:
-    truth, said = [Segment(4.0, 5.0, "sad")], [Segment(0.0, 10.0, "sad")]
+    truth, said = [LabelSpan(4.0, 5.0, "sad")], [LabelSpan(0.0, 10.0, "sad")]
     assert figures(truth, said, 10.0) == pytest.approx(
         {
             "frame_accuracy": 0.1,
@@ -88,13 +93,17 @@ def test_one_long_answer_is_all_false_alarm_where_nobody_speaks() -> None:
 
 
 def test_a_frame_belongs_to_what_holds_in_its_middle() -> None:
-    said = [Segment(0.004, 0.016, "calm"), Segment(0.016, 0.0251, "sad"), Segment(0.049, 0.9, "happy")]
+    said = [
+        LabelSpan(0.004, 0.016, "calm"),
+        LabelSpan(0.016, 0.0251, "sad"),
+        LabelSpan(0.049, 0.9, "happy"),
+    ]
     assert frame_labels(said, 0.06, EMOTIONS).tolist() == [0, 0, 2, 3, 3, 1]
 
 
 def test_times_that_were_written_with_decimals_fall_into_the_same_frames() -> None:
-    exact = [Segment(one / 100, (one + 1) / 100, "sad") for one in range(0, 3_000, 2)]
-    written = [Segment(float(f"{s.start_s:.4f}"), float(f"{s.end_s:.4f}"), s.emotion) for s in exact]
+    exact = [LabelSpan(one / 100, (one + 1) / 100, "sad") for one in range(0, 3_000, 2)]
+    written = [LabelSpan(float(f"{s.start_s:.4f}"), float(f"{s.end_s:.4f}"), s.emotion) for s in exact]
     labels = frame_labels(written, 30.0, EMOTIONS)
     assert labels[::2].tolist() == [2] * 1_500
     assert labels[1::2].tolist() == [3] * 1_500
@@ -103,17 +112,17 @@ def test_times_that_were_written_with_decimals_fall_into_the_same_frames() -> No
 @pytest.mark.parametrize(
     ("segments", "fault"),
     [
-        ([Segment(0.0, 1.0, "sad"), Segment(0.5, 2.0, "calm")], "two segments at 0.500 s"),
-        ([Segment(1.0, 0.5, "sad")], "the end after the start"),
-        ([Segment(-1.0, 0.5, "sad")], "from 0 s on"),
-        ([Segment(0.0, 0.5, "bored")], "a segment of 'bored'"),
+        ([LabelSpan(0.0, 1.0, "sad"), LabelSpan(0.5, 2.0, "calm")], "two segments at 0.500 s"),
+        ([LabelSpan(1.0, 0.5, "sad")], "the end after the start"),
+        ([LabelSpan(-1.0, 0.5, "sad")], "from 0 s on"),
+        ([LabelSpan(0.0, 0.5, "bored")], "a segment of 'bored'"),
     ],
 )
-def test_segments_that_cannot_be_are_refused(segments: list[Segment], fault: str) -> None:
+def test_segments_that_cannot_be_are_refused(segments: list[LabelSpan], fault: str) -> None:
     with pytest.raises(CorpusError, match=fault):
         frame_labels(segments, 3.0, EMOTIONS)
 
 
 def test_an_error_rate_over_no_speech_is_refused() -> None:
     with pytest.raises(CorpusError, match="no frame of speech"):
-        figures([], [Segment(0.0, 1.0, "sad")], 1.0)
+        figures([], [LabelSpan(0.0, 1.0, "sad")], 1.0)

@@ -19,7 +19,7 @@ from hearfelt.inference.card import ModelCard
 
 
 def card(*heard: str, labels: tuple[str, ...] = EMOTIONS) -> ModelCard:
-    return ModelCard("mine", "1.0", labels, "classic-162", heard_speakers=heard)
+    return ModelCard("mine", "1.0", labels, "classic-162", training_speakers=heard)
 
 
 def invented(speakers: int, emotions: tuple[str, ...] = ("calm", "sad"), corpus: str = "mine") -> Clips:

@@ -10,7 +10,7 @@ from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import ModelError
-from hearfelt.evaluation.diarization import Segment
+from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.segment_predictions import (
     NAIVE,
     TIMELINE,
@@ -43,7 +43,7 @@ def test_windows_of_two_seconds_begin_each_second_and_reach_the_end(duration_s: 
     assert all(start <= duration_s - 2.0 + 1e-9 for start, _ in places[1:])
 
 
-def test_every_moment_takes_the_answer_of_the_window_whose_middle_is_nearest(
+def test_every_segment_takes_the_answer_of_the_window_whose_middle_is_nearest(
     recognizer: Recognizer, clips: Clips
 ) -> None:
     made = write_scripts(clips, 8)[3].record()
@@ -55,7 +55,7 @@ def test_every_moment_takes_the_answer_of_the_window_whose_middle_is_nearest(
             assert min(middles, key=lambda other: abs(other - time_s)) == middle
     assert said[0].segment.start_s == 0.0
     assert said[-1].segment.end_s == made.duration_s
-    assert said[1].segment == Segment(1.5, 2.5, said[1].segment.emotion)
+    assert said[1].segment == LabelSpan(1.5, 2.5, said[1].segment.emotion)
     wanted = recognizer.recognize(made.samples[16_000:48_000], 16_000)
     assert said[1].segment.emotion == wanted.emotion
     assert said[1].probabilities == tuple(wanted.probabilities[emotion] for emotion in EMOTIONS)
@@ -79,9 +79,9 @@ def test_recordings_are_answered_in_both_ways_whatever_the_number_of_threads(
         made = one.script.record()
         assert (one.duration_s, one.turns) == (made.duration_s, made.turns)
         assert one.said[NAIVE] == naive_windows(recognizer, made)
-        moments = recognizer.timeline(made.samples, 16_000).moments
+        segments = recognizer.timeline(made.samples, 16_000).segments
         assert [said.segment for said in one.said[TIMELINE]] == [
-            Segment(m.start_s, m.end_s, m.emotion) for m in moments
+            LabelSpan(m.start_s, m.end_s, m.emotion) for m in segments
         ]
 
 
@@ -92,10 +92,10 @@ def test_a_model_that_lacks_a_clip_s_label_is_refused(make_sound_model: Callable
 
 
 def test_what_lies_within_is_cut_at_both_ends_and_keeps_its_emotion() -> None:
-    said = [Segment(0.0, 1.5, "sad"), Segment(1.5, 2.5, "calm"), Segment(2.5, 4.0, "sad")]
-    assert within(said, [Segment(1.0, 2.0, "x"), Segment(3.0, 3.5, "y")]) == [
-        Segment(1.0, 1.5, "sad"),
-        Segment(1.5, 2.0, "calm"),
-        Segment(3.0, 3.5, "sad"),
+    said = [LabelSpan(0.0, 1.5, "sad"), LabelSpan(1.5, 2.5, "calm"), LabelSpan(2.5, 4.0, "sad")]
+    assert within(said, [LabelSpan(1.0, 2.0, "x"), LabelSpan(3.0, 3.5, "y")]) == [
+        LabelSpan(1.0, 1.5, "sad"),
+        LabelSpan(1.5, 2.0, "calm"),
+        LabelSpan(3.0, 3.5, "sad"),
     ]
     assert within(said, []) == []

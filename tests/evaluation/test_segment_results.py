@@ -12,7 +12,7 @@ from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.splits import Fold, Leaks
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import Segment
+from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.evaluate import evaluate_model
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import PROTOCOLS
@@ -82,10 +82,10 @@ def test_the_tables_hold_the_truth_and_every_answer(results: TimedResults) -> No
 
 
 def test_the_figures_are_those_of_a_pencil() -> None:
-    truth = (Segment(1.0, 2.0, "sad"), Segment(3.0, 4.0, "calm"))
+    truth = (LabelSpan(1.0, 2.0, "sad"), LabelSpan(3.0, 4.0, "calm"))
     said = {
-        "timeline": (Segment(1.5, 2.5, "sad"), Segment(3.0, 4.0, "sad")),
-        "naive": (Segment(0.0, 2.0, "calm"), Segment(2.0, 5.0, "calm")),
+        "timeline": (LabelSpan(1.5, 2.5, "sad"), LabelSpan(3.0, 4.0, "sad")),
+        "naive": (LabelSpan(0.0, 2.0, "calm"), LabelSpan(2.0, 5.0, "calm")),
     }
     summary = summarize(("calm", "sad"), [Recorded("000", "mine/a", 5.0, truth, said)])
     assert [summary[key] for key in ("missed", "false_alarm", "confusion")] == [0.25, 0.25, 0.5]
@@ -159,5 +159,5 @@ def test_a_protocol_that_makes_recordings_is_not_answered_clip_by_clip(
     clips: Clips, sound_model: Path, tmp_path: Path
 ) -> None:
     plan = Plan(PROTOCOLS[NAME], clips, (Fold(1, Clips(), clips),), (), {}, Leaks((), ()))
-    with pytest.raises(CorpusError, match="moment by moment"):
+    with pytest.raises(CorpusError, match="segment by segment"):
         evaluate_model(Recognizer.load(sound_model, threads=1), plan, tmp_path)

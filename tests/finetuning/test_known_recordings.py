@@ -10,7 +10,7 @@ DIGESTS = [f"{number:064x}"[::-1] for number in range(1, 5)]
 
 
 def card(corpora: dict[str, dict[str, object]], *speakers: str) -> ModelCard:
-    return ModelCard("base", "0", ("calm", "sad"), "sound", corpora=corpora, heard_speakers=speakers)
+    return ModelCard("base", "0", ("calm", "sad"), "sound", corpora=corpora, training_speakers=speakers)
 
 
 def own(*names: str, corpus: str = "folder", speaker: str = "unknown") -> Clips:

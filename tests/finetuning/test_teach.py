@@ -38,8 +38,8 @@ def test_the_file_knows_the_labels_and_says_so(taught: Taught) -> None:
     assert recognizer.card == taught.card
     assert recognizer.labels == ("happy", "bored_stiff", "furious")
     assert taught.card.name == "mine"
-    assert taught.card.heard_speakers[:3] == ("folder/01", "folder/02", "folder/03")
-    assert taught.card.heard_speakers[-1] == "toy/02"  # whom the base has heard
+    assert taught.card.training_speakers[:3] == ("folder/01", "folder/02", "folder/03")
+    assert taught.card.training_speakers[-1] == "toy/02"  # whom the base has heard
     assert set(taught.card.corpora) == {"toy", "folder"}
     assert taught.card.window_s == 2.0
 
@@ -94,7 +94,7 @@ def test_unknown_speakers_are_told_in_the_warnings_and_on_the_card(
     assert "who speaks is not known" in taught.warnings[0]
     assert taught.card.limits[0].startswith("Who speaks is not known")
     assert list(taught.card.scores) == ["taught, by clip"]
-    assert "folder/unknown" in taught.card.heard_speakers
+    assert "folder/unknown" in taught.card.training_speakers
 
 
 def test_a_base_that_has_heard_the_clips_is_not_asked_for_its_own_answers(

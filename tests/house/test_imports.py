@@ -82,7 +82,7 @@ print(*[name for name in before if before[name] != after[name]])
 def test_the_public_names_are_there() -> None:
     import hearfelt
 
-    values = {"Emotion", "Moment", "Prediction", "Timeline"}
+    values = {"Emotion", "Segment", "Prediction", "Timeline"}
     assert set(hearfelt.__all__) == {*values, "HearfeltError", "Recognizer", "read_audio"}
     assert all(getattr(hearfelt, name).__module__.startswith("hearfelt.") for name in hearfelt.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Recogniser'"):

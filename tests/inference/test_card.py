@@ -15,7 +15,7 @@ CARD = ModelCard(
     temperature=1.7,
     unsure_below=0.4,
     corpora={"ravdess": {"clips": 3, "fingerprint": "ab", "licence": "CC"}},
-    heard_speakers=("ravdess/01",),
+    training_speakers=("ravdess/01",),
     recipe={"fit": {"epochs": 3}},
     limits=("Acted speech only.",),
     window_s=12.5,
@@ -87,3 +87,10 @@ def test_a_card_is_valid_json_without_nan() -> None:
     broken = ModelCard("mine", "1.0", ("a", "b"), "sound", scores={"p": {"uar": float("nan")}})
     with pytest.raises(ValueError, match="JSON"):
         broken.to_json()
+
+
+def test_the_key_that_shipped_files_have_for_training_speakers_is_read() -> None:
+    card = ModelCard("mine", "1.0", ("calm", "sad"), "sound", training_speakers=("ravdess/01",))
+    assert '"training_speakers": ["ravdess/01"]' in card.to_json()
+    old = card.to_json().replace("training_speakers", "heard_speakers")
+    assert ModelCard.from_json(old) == card

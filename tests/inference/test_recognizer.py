@@ -63,7 +63,7 @@ def test_a_path_bytes_an_open_file_and_samples_get_the_same_answer(recognizer: R
     assert all(answer == answers[0] for answer in answers)
 
 
-def test_confidence_under_the_cards_threshold_is_unsure_and_the_emotion_is_told_all_the_same(
+def test_confidence_under_the_cards_threshold_unsure_and_the_emotion_is_told_all_the_same(
     tiny_model: ModelMaker,
 ) -> None:
     def ask(threshold: float) -> Prediction:
@@ -72,9 +72,9 @@ def test_confidence_under_the_cards_threshold_is_unsure_and_the_emotion_is_told_
         return Recognizer(tiny_model(card)).recognize(spoken)
 
     confidence = ask(0).confidence
-    assert not ask(confidence).is_unsure
+    assert not ask(confidence).unsure
     unsure = ask(math.nextafter(confidence, 1))
-    assert unsure.is_unsure
+    assert unsure.unsure
     assert unsure.emotion == ask(0).emotion
 
 
@@ -178,8 +178,8 @@ def test_every_shipped_model_says_whom_it_heard_and_under_which_licence(name: st
     card = Recognizer.load(name, threads=1).card
     assert card.name == name
     assert model_path(name).name == f"{name}.onnx"
-    assert card.heard_speakers
-    assert not {f"ravdess/{actor}" for actor in ("06", "13", "17", "22")} & set(card.heard_speakers)
+    assert card.training_speakers
+    assert not {f"ravdess/{actor}" for actor in ("06", "13", "17", "22")} & set(card.training_speakers)
     assert "non-commercial" in card.licence
     assert card.limits
 

@@ -10,7 +10,7 @@ import pytest
 
 from hearfelt.audio.reader import audio_files
 from hearfelt.inference.recognizer import Recognizer, shipped_models
-from hearfelt.inference.timeline.segments import Moment
+from hearfelt.inference.timeline.segments import Segment
 
 TESTS = Path(__file__).parents[1]
 CLIPS = audio_files(TESTS.parent / "src" / "hearfelt" / "examples")
@@ -31,16 +31,16 @@ def test_any_number_of_threads_gives_the_same_answer(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", shipped_models())
-def test_a_stream_on_one_thread_gives_the_moments_of_a_timeline_on_four(model: str, talk: np.ndarray) -> None:
+def test_a_stream_on_one_thread_gives_the_segments_of_a_timeline_on_four(model: str, talk: np.ndarray) -> None:
     stream = Recognizer.load(model, threads=1).stream(RATE_HZ)
     events = [event for part in np.array_split(talk, 31) for event in stream.feed(part)] + stream.finish()
-    moments = [event for event in events if isinstance(event, Moment)]
-    expected = Recognizer.load(model, threads=4).timeline(talk, RATE_HZ).moments
+    segments = [event for event in events if isinstance(event, Segment)]
+    expected = Recognizer.load(model, threads=4).timeline(talk, RATE_HZ).segments
     assert len(expected) >= 4
-    assert [(one.start_s, one.end_s, one.emotion) for one in moments] == [
+    assert [(one.start_s, one.end_s, one.emotion) for one in segments] == [
         (one.start_s, one.end_s, one.emotion) for one in expected
     ]
-    for one, wanted in zip(moments, expected, strict=True):
+    for one, wanted in zip(segments, expected, strict=True):
         assert one.probabilities == pytest.approx(wanted.probabilities, abs=ON_ONE_MACHINE)
 
 

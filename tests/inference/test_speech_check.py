@@ -79,11 +79,11 @@ def test_long_pauses_are_no_part_of_the_sound_that_has_to_be_speech() -> None:
 
 
 @pytest.mark.parametrize("model", shipped_models())
-def test_an_answer_where_nobody_speaks_says_so_and_is_unsure_with_its_numbers_as_they_were(model: str) -> None:
+def test_an_answer_where_nobody_speaks_says_so_and_unsure_with_its_numbers_as_they_were(model: str) -> None:
     recognizer = Recognizer.load(model, threads=1)
     tone = (0.5 * tones(2.0, 350, 440)).astype(np.float32)
     answer = recognizer.recognize(tone, RATE_HZ)
-    assert ([one.code for one in answer.warnings], answer.is_unsure) == (["no_speech"], True)
+    assert ([one.code for one in answer.warnings], answer.unsure) == (["no_speech"], True)
     scaled = np.exp(recognizer.logits(tone, RATE_HZ) / recognizer.card.temperature)
     np.testing.assert_allclose(list(answer.probabilities.values()), scaled / scaled.sum(), rtol=1e-6)
     (many,) = recognizer.recognize_many([VOICES[0]])

@@ -98,7 +98,7 @@ def test_the_page_about_the_recordings_carries_everything_inside(person: Person)
 def test_the_card_says_what_the_model_has_heard(person: Person) -> None:
     card = json.loads(person.types("card", "model/model.onnx", "--format", "json").stdout)
     assert tuple(card["labels"]) == EMOTIONS
-    assert card["heard_speakers"] == [f"folder/friend 0{number}" for number in range(2, 7)]
+    assert card["training_speakers"] == [f"folder/friend 0{number}" for number in range(2, 7)]
     assert card["corpora"]["folder"]["clips"] == 80
 
 

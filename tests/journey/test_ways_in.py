@@ -84,11 +84,11 @@ def test_a_timeline_is_the_one_of_python_and_becomes_a_data_frame(tmp_path: Path
     timeline = recognizer.timeline(CLIP)
     lines = printed(tmp_path, "timeline", CLIP, "--model", "tiny", "--format", "json").splitlines()
     frame = timeline.to_frame()
-    assert len(frame) == len(timeline.moments) > 0
-    assert list(frame["emotion"]) == [moment.emotion for moment in timeline.moments]
+    assert len(frame) == len(timeline.segments) > 0
+    assert list(frame["emotion"]) == [segment.emotion for segment in timeline.segments]
     ends = frame.index.get_level_values("end").total_seconds()
-    assert list(ends) == pytest.approx([moment.end_s for moment in timeline.moments])
-    assert all(moment.emotion in "".join(lines) for moment in timeline.moments)
+    assert list(ends) == pytest.approx([segment.end_s for segment in timeline.segments])
+    assert all(segment.emotion in "".join(lines) for segment in timeline.segments)
 
 
 def test_a_corpus_is_explored(tmp_path: Path) -> None:
@@ -114,9 +114,9 @@ def test_the_service_answers_a_stream(address: str, recognizer: Recognizer) -> N
         socket.send(audio.samples.astype("<f4").tobytes())
         socket.send(json.dumps({"type": "end"}))
         events.extend(json.loads(message) for message in socket)
-    moments = [event for event in events if event["type"] == "moment"]
-    expected = recognizer.timeline(CLIP).moments
-    assert [moment["emotion"] for moment in moments] == [moment.emotion for moment in expected]
+    segments = [event for event in events if event["type"] == "segment"]
+    expected = recognizer.timeline(CLIP).segments
+    assert [segment["emotion"] for segment in segments] == [segment.emotion for segment in expected]
 
 
 def test_the_page_answers_an_upload(monkeypatch: pytest.MonkeyPatch) -> None:

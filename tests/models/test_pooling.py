@@ -1,4 +1,4 @@
-"""Pooling: moments that a pencil can check, and padding that nobody hears."""
+"""Pooling: segments that a pencil can check, and padding that nobody hears."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_who_answers_drops_nothing() -> None:
     assert FrameDropout(0.5).eval()(frames) is frames
 
 
-# Moments
+# Segments
 
 
 def test_a_plain_head_describes_by_mean_and_deviation_of_each_ear() -> None:
@@ -101,7 +101,7 @@ def test_a_plain_head_describes_by_mean_and_deviation_of_each_ear() -> None:
     torch.testing.assert_close(described, torch.tensor([expected]))
 
 
-def test_a_mask_leaves_frames_out_of_the_moments() -> None:
+def test_a_mask_leaves_frames_out_of_the_segments() -> None:
     head = PlainHead(HeadSize((1,), (1,)), 2)
     described = head.describe([torch.tensor([[[1.0], [3.0], [99.0]]])], [torch.tensor([[1.0, 1.0, 0.0]])])
     torch.testing.assert_close(described, torch.tensor([[2.0, math.sqrt(1 + LEAST)]]))

@@ -123,7 +123,7 @@ def test_training_exports_a_model_that_knows_strangers_and_measures_the_leak(tmp
         assert "by-clip is leaky" in trained.printed()
         assert trained.ask("model.name") == "model.onnx"
         assert trained.ask("list(card.labels)") == list(EMOTIONS)
-        assert not set(trained.ask("card.heard_speakers")) & set(trained.ask("strangers"))
+        assert not set(trained.ask("card.training_speakers")) & set(trained.ask("strangers"))
         assert trained.ask("prediction.emotion") in EMOTIONS
         assert trained.ask("exam.figure('uar')") > 0.6
         assert not trained.ask("honest.summary['leaky']")

@@ -12,7 +12,7 @@ from hearfelt.reports.shipped_scores import read_measured
 
 SAD = Prediction("sad", 0.98, {"calm": 0.02, "sad": 0.98}, False, 2.0, "hearfelt")
 CUT = SoundWarning("cut_short", "1.00 s of 2.00 s are there", {"there_s": 1.0, "promised_s": 2.0})
-TONE = replace(SAD, is_unsure=True, warnings=(SoundWarning("no_speech", "no speech was found"), CUT))
+TONE = replace(SAD, unsure=True, warnings=(SoundWarning("no_speech", "no speech was found"), CUT))
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ ONE = Measurement(
 )  # fmt: skip
 
 
-def answer(confidence: float, *, is_unsure: bool = False) -> Prediction:
-    return Prediction("sad", confidence, {"calm": 1 - confidence, "sad": confidence}, is_unsure, 2.0, "mine")
+def answer(confidence: float, *, unsure: bool = False) -> Prediction:
+    return Prediction("sad", confidence, {"calm": 1 - confidence, "sad": confidence}, unsure, 2.0, "mine")
 
 
 def test_how_often_such_answers_were_right_is_what_was_measured() -> None:
@@ -53,7 +53,7 @@ def test_a_model_that_nobody_measured_promises_nothing() -> None:
 
 
 def test_an_unsure_answer_and_a_guess_are_called_so_first() -> None:
-    assert what_sure_means(answer(0.55, is_unsure=True), ONE).startswith("This is too little to rely on")
+    assert what_sure_means(answer(0.55, unsure=True), ONE).startswith("This is too little to rely on")
     assert what_sure_means(answer(0.4), ONE).startswith("The other emotions together are more probable")
 
 

@@ -11,8 +11,8 @@ import pytest
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.features.outline import Outline
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.timeline.segments import Moment, Timeline
-from hearfelt.page.downloads import as_csv, as_json, as_json_lines, moments_csv, picture
+from hearfelt.inference.timeline.segments import Segment, Timeline
+from hearfelt.page.downloads import as_csv, as_json, as_json_lines, picture, segments_csv
 from hearfelt.page.preview import Playable, read_playable
 from hearfelt.page.session import Answered, Arrived, OneSound, example_sound
 
@@ -39,10 +39,10 @@ def test_json_lines_are_an_object_each(sound: OneSound) -> None:
 
 def test_what_is_odd_about_a_sound_is_taken_along(sound: OneSound) -> None:
     odd = replace(SAD, warnings=(SoundWarning("cut_short", "1.00 s of 2.00 s are there", {"there_s": 1.0}),))
-    heard = Timeline("a.wav", None, 2.0, (Moment(0.0, 1.0, SAD),), ("calm", "sad"), "tiny", odd.warnings)
+    heard = Timeline("a.wav", None, 2.0, (Segment(0.0, 1.0, SAD),), ("calm", "sad"), "tiny", odd.warnings)
     pairs = [(sound, Answered(odd, heard))]
     assert json.loads(as_json(pairs))["warnings"] == [odd.warnings[0].to_dict()]
-    for text in (as_csv(pairs), moments_csv(pairs[0][1])):
+    for text in (as_csv(pairs), segments_csv(pairs[0][1])):
         assert [row["warnings"] for row in csv.DictReader(io.StringIO(text))] == ["cut_short"]
 
 
@@ -57,5 +57,5 @@ def test_the_csv_of_two_models_names_each_and_leaves_empty_what_one_of_them_does
 def test_a_picture_is_drawn_from_what_the_player_has_and_reads_nothing_again() -> None:
     hour = Outline(np.full(900, -0.1, np.float32), np.full(900, 0.1, np.float32), 4.0, 3_600.0)
     sound = OneSound(Arrived("hour.wav", b"gone"), Playable(hour, b"", "audio/mpeg", None))
-    heard = Timeline("hour.wav", None, 3_600.0, (Moment(60.0, 900.0, SAD),), ("calm", "sad"), "tiny")
+    heard = Timeline("hour.wav", None, 3_600.0, (Segment(60.0, 900.0, SAD),), ("calm", "sad"), "tiny")
     assert picture(sound, Answered(SAD, heard)).startswith(b"\x89PNG")

@@ -58,7 +58,7 @@ def test_the_answers_of_the_page_are_those_of_the_recognizer(model: str) -> None
         own = recognizer.recognize(sound.file.data)
         answered = sound.answers[model].prediction
         assert answered.emotion == own.emotion
-        assert answered.is_unsure == own.is_unsure
+        assert answered.unsure == own.unsure
         assert answered.probabilities == pytest.approx(own.probabilities, abs=1e-5)
 
 

@@ -12,9 +12,9 @@ from hearfelt.features.classic import GROUPS
 from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.page.answer_markup import answer, bars, notice, overview
-from hearfelt.page.downloads import as_csv, as_json, moments_csv, picture
+from hearfelt.page.downloads import as_csv, as_json, picture, segments_csv
 from hearfelt.page.preview import read_playable
 from hearfelt.page.session import Answered, OneSound, Visit, example_names, example_sound
 from hearfelt.page.wave import player_data
@@ -22,7 +22,7 @@ from hearfelt.page.why_markup import reasons
 
 SAD = Prediction("sad", 0.75, {"calm": 0.2, "sad": 0.75, "<b>": 0.05}, False, 2.0, "tiny")
 UNSURE = Prediction("sad", 0.3, {"calm": 0.3, "sad": 0.3}, True, 2.0, "tiny")
-TIMELINE = Timeline("a", None, 2.0, (Moment(0.5, 1.5, SAD),), ("calm", "sad", "<b>"), "tiny")
+TIMELINE = Timeline("a", None, 2.0, (Segment(0.5, 1.5, SAD),), ("calm", "sad", "<b>"), "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -88,15 +88,15 @@ def test_what_is_taken_away_is_what_the_command_line_prints(sound: OneSound) -> 
     assert json.loads(as_json([(sound, one)]))["probabilities"] == dict(SAD.probabilities)
     row = next(csv.DictReader(io.StringIO(as_csv([(sound, one)]))))
     assert (row["source"], row["emotion"], row["sad"], row["error"]) == (sound.file.name, "sad", "0.75", "")
-    moment = next(csv.DictReader(io.StringIO(moments_csv(one))))
-    assert (moment["start_s"], moment["end_s"], moment["emotion"]) == ("0.5", "1.5", "sad")
+    segment = next(csv.DictReader(io.StringIO(segments_csv(one))))
+    assert (segment["start_s"], segment["end_s"], segment["emotion"]) == ("0.5", "1.5", "sad")
     assert picture(sound, one).startswith(b"\x89PNG")
 
 
-def test_the_player_gets_the_moments_and_names_the_models_only_where_there_are_two(sound: OneSound) -> None:
+def test_the_player_gets_the_segments_and_names_the_models_only_where_there_are_two(sound: OneSound) -> None:
     data = player_data("k", "a.wav", sound.playable, {"tiny": TIMELINE})
     assert data["ribbons"][0]["title"] == ""
-    assert data["ribbons"][0]["moments"][0]["said"] == "0.5 to 1.5 s: sad, fairly sure, 75 %"
+    assert data["ribbons"][0]["segments"][0]["said"] == "0.5 to 1.5 s: sad, fairly sure, 75 %"
     both = player_data("k", "a.wav", sound.playable, {"tiny": TIMELINE, "classic": TIMELINE})
     assert [one["title"] for one in both["ribbons"]] == ["tiny", "classic"]
     assert json.dumps(both, allow_nan=False)

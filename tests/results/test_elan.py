@@ -96,9 +96,9 @@ def test_between_two_drives_only_the_whole_path_is_given(
 
 
 def test_labels_that_xml_cannot_hold_do_not_break_it(mixed) -> None:
-    moment = mixed.moments[0]
-    strange = replace(moment, prediction=replace(moment.prediction, emotion="a\x00b\ud800<c>"))
-    document = ElementTree.fromstring(elan([replace(mixed, moments=(strange,))]))
+    segment = mixed.segments[0]
+    strange = replace(segment, prediction=replace(segment.prediction, emotion="a\x00b\ud800<c>"))
+    document = ElementTree.fromstring(elan([replace(mixed, segments=(strange,))]))
     assert [value.text for value in document.iter("ANNOTATION_VALUE")] == ["a�b�<c>", "0.7000"]
 
 

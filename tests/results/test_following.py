@@ -22,9 +22,9 @@ def recognizer(sound_model: Path) -> Recognizer:
 
 def test_mixed_it_gives_the_timeline_of_the_sound(recognizer: Recognizer, call: Path) -> None:
     with followed(recognizer, call, source="my call") as heard:
-        moments = list(heard.moments)
-    assert tuple(one.moment for one in moments) == recognizer.timeline(call).moments
-    assert {(one.source, one.channel, one.side) for one in moments} == {("my call", None, "")}
+        segments = list(heard.segments)
+    assert tuple(one.segment for one in segments) == recognizer.timeline(call).segments
+    assert {(one.source, one.channel, one.side) for one in segments} == {("my call", None, "")}
     assert (
         heard.gathering.promised_s == heard.gathering.reached_s == pytest.approx(recognizer.timeline(call).duration_s)
     )
@@ -36,7 +36,7 @@ def test_a_file_gets_the_warnings_of_the_timeline_about_speech(recognizer: Recog
     for name, samples in (("nobody.wav", pause), ("little.wav", np.concatenate([voice.samples, pause]))):
         soundfile.write(tmp_path / name, samples, voice.rate_hz)
         with followed(recognizer, tmp_path / name, source=name) as heard:
-            list(heard.moments)
+            list(heard.segments)
         expected = recognizer.timeline(tmp_path / name).warnings
         assert heard.gathering.warnings[None] == expected
         assert expected[-1].code == {"nobody.wav": "no_speech", "little.wav": "little_speech"}[name]
@@ -45,12 +45,12 @@ def test_a_file_gets_the_warnings_of_the_timeline_about_speech(recognizer: Recog
 def test_side_by_side_it_gives_the_timelines_of_both_in_order(recognizer: Recognizer, call: Path) -> None:
     reached: list[float] = []
     with followed(recognizer, call, source="call", is_separate=True, progress=reached.append) as heard:
-        moments = list(heard.moments)
-    starts = [one.moment.start_s for one in moments]
+        segments = list(heard.segments)
+    starts = [one.segment.start_s for one in segments]
     assert starts == sorted(starts)
     apart = recognizer.timeline(call, channels="separate")
-    assert [one.moments for one in heard.gathering.timelines()] == [one.moments for one in apart]
-    assert {one.side for one in moments} == {"left", "right"}
+    assert [one.segments for one in heard.gathering.timelines()] == [one.segments for one in apart]
+    assert {one.side for one in segments} == {"left", "right"}
     assert reached == sorted(reached)
     assert reached[-1] == pytest.approx(apart[0].duration_s)
 
@@ -67,7 +67,7 @@ def test_what_waits_for_its_turn_is_given_when_listening_stops(recognizer: Recog
 
     def take() -> None:
         with followed(recognizer, call, source="call", is_separate=True, progress=stop) as heard:
-            taken.extend(heard.moments)
+            taken.extend(heard.segments)
 
     with pytest.raises(KeyboardInterrupt):
         take()

@@ -1,4 +1,4 @@
-"""What every format keeps: read back with the tool's own library, or the standard one, the moments are there."""
+"""What every format keeps: read back with the tool's own library, or the standard one, the segments are there."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ READERS: dict[str, Callable[[str | bytes, Path], Read]] = {
 
 def told(timelines) -> Read:
     return sorted(
-        (heard.side, round(heard.moment.start_s, 6), round(heard.moment.end_s, 6), heard.moment.emotion)
+        (heard.side, round(heard.segment.start_s, 6), round(heard.segment.end_s, 6), heard.segment.emotion)
         for heard in heard_in(timelines)
     )
 
@@ -120,8 +120,8 @@ def test_two_sides_stay_two(form: str, sides, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_sound_without_speech_makes_a_file_without_moments(form: str, mixed, tmp_path: Path) -> None:
-    silent = write([replace(mixed, moments=())], form)
+def test_a_sound_without_speech_makes_a_file_without_segments(form: str, mixed, tmp_path: Path) -> None:
+    silent = write([replace(mixed, segments=())], form)
     assert READERS[form](silent, tmp_path / f"a{FORMATS[form].suffix}") == []
 
 

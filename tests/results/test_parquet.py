@@ -12,7 +12,7 @@ files = pytest.importorskip("pyarrow.parquet")
 
 
 def test_every_column_has_one_kind_also_where_nobody_speaks(mixed) -> None:
-    for timeline in (mixed, replace(mixed, moments=())):
+    for timeline in (mixed, replace(mixed, segments=())):
         schema = files.read_schema(io.BytesIO(parquet([timeline])))
         kinds = {name: str(schema.field(name).type) for name in schema.names}
         assert list(kinds.values())[:8] == ["string", "int32", "double", "double", "string", "double", "bool", "string"]

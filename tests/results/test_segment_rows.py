@@ -6,8 +6,8 @@ from hearfelt.errors import HearfeltError
 from hearfelt.results.segment_rows import heard_in, json_row, only_source, side_name
 
 
-def test_moments_of_two_sides_come_in_the_order_in_which_they_begin(sides) -> None:
-    order = [(heard.side, heard.moment.start_s) for heard in heard_in(sides)]
+def test_segments_of_two_sides_come_in_the_order_in_which_they_begin(sides) -> None:
+    order = [(heard.side, heard.segment.start_s) for heard in heard_in(sides)]
     assert order == [("left", 0.0), ("right", 3.0), ("left", 8.0)]
 
 

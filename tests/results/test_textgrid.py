@@ -38,12 +38,12 @@ def test_confidence_is_a_number_in_the_same_interval(mixed, tmp_path: Path) -> N
     assert [float(entry.label) for entry in entries] == [0.7, 0.45, 0.9]
 
 
-def test_a_moment_that_ends_behind_its_sound_makes_the_grid_longer(mixed) -> None:
+def test_a_segment_that_ends_behind_its_sound_makes_the_grid_longer(mixed) -> None:
     assert "xmax = 12.5\n" in textgrid([replace(mixed, duration_s=12.4)])
 
 
 @pytest.mark.parametrize("duration_s", [0.2, 3.0])
 def test_silence_is_one_empty_interval(mixed, duration_s: float, tmp_path: Path) -> None:
-    silent = textgrid([replace(mixed, moments=(), duration_s=duration_s)])
+    silent = textgrid([replace(mixed, segments=(), duration_s=duration_s)])
     entries = read(silent, tmp_path / "a").getTier("emotion").entries
     assert [tuple(entry) for entry in entries] == [(0.0, duration_s, "")]

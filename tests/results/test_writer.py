@@ -37,7 +37,7 @@ def feed(writing: Writing, sound: Gathering, timelines, *, until: int | None = N
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_moment_by_moment_the_same_file_comes_out_as_at_once(form: str, sides, tmp_path: Path) -> None:
+def test_segment_by_segment_the_same_file_comes_out_as_at_once(form: str, sides, tmp_path: Path) -> None:
     path = tmp_path / "made" / "here"
     with Writing(FORMATS[form], sides[0].labels, path) as writing:
         feed(writing, gathering_of(sides), sides)
@@ -49,7 +49,7 @@ def test_moment_by_moment_the_same_file_comes_out_as_at_once(form: str, sides, t
 
 
 @pytest.mark.parametrize("form", GROWING)
-def test_after_each_moment_the_file_holds_it(form: str, sides, tmp_path: Path) -> None:
+def test_after_each_segment_the_file_holds_it(form: str, sides, tmp_path: Path) -> None:
     path = tmp_path / "growing"
     sound = gathering_of(sides)
     with Writing(FORMATS[form], sides[0].labels, path) as writing:
@@ -170,7 +170,7 @@ def test_a_gathering_knows_how_far_it_got(sides) -> None:
     for heard in heard_in(sides):
         sound.add(heard)
     assert sound.reached_s == 9.25
-    assert [(one.channel, len(one.moments), one.duration_s) for one in sound.timelines()] == [
+    assert [(one.channel, len(one.segments), one.duration_s) for one in sound.timelines()] == [
         (0, 2, 9.25),
         (1, 1, 9.25),
     ]
@@ -187,7 +187,7 @@ def test_what_is_known_only_at_the_end_of_a_sound_stands_in_each_row_of_its_file
     wanted = write([replace(mixed, warnings=(CUT,))], form)
     assert path.read_bytes() == (wanted if isinstance(wanted, bytes) else wanted.encode())
     if form != "parquet":
-        assert str(wanted).count("cut_short") == len(mixed.moments)
+        assert str(wanted).count("cut_short") == len(mixed.segments)
 
 
 def test_what_is_printed_is_not_printed_again(mixed, capsys: pytest.CaptureFixture[str]) -> None:

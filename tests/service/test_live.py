@@ -20,7 +20,7 @@ from websockets.sync import client
 from hearfelt.audio.reader import audio_files, read_audio, resample
 from hearfelt.inference.prediction import SURE_WORDS
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.timeline.segments import Moment
+from hearfelt.inference.timeline.segments import Segment
 from hearfelt.service.stream_protocol import event_text
 from hearfelt.service.stream_settings import StreamSettings
 
@@ -89,7 +89,7 @@ def test_a_socket_says_what_a_stream_says(here: Any, talk: np.ndarray, encoding:
         np.testing.assert_allclose(
             list(event["probabilities"].values()), list(other["probabilities"].values()), atol=1e-5
         )
-    assert {one["type"] for one in events} == {"moment", "now"}
+    assert {one["type"] for one in events} == {"segment", "now"}
 
 
 def test_a_socket_elsewhere_is_refused_with_a_problem_document(here: Any) -> None:
@@ -126,7 +126,7 @@ def test_a_sound_that_ends_within_a_sample_is_heard_and_complained_about(here: A
     events, code = told(here.stream, [opening(), pcm16(talk[: 2 * RATE]) + b"\1", '{"type": "end"}'])
     assert code == 1007
     assert events[-1]["detail"] == "the sound ended within a sample, 1 bytes into it; a sample has 2"
-    assert "moment" in [one["type"] for one in events]
+    assert "segment" in [one["type"] for one in events]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_first_message_that_is_none_gets_a_sentence(here: Any, message: str | 
 def test_a_text_in_the_middle_of_the_sound_gets_a_sentence(here: Any, talk: np.ndarray) -> None:
     events, code = told(here.stream, [opening(), pcm16(talk[: 2 * RATE]), "sound"])
     assert events[-1]["detail"] == 'a text came in the middle; after the first only {"type": "end"} is one'
-    assert events[-2]["type"] == "moment"  # what was heard until then is not lost
+    assert events[-2]["type"] == "segment"  # what was heard until then is not lost
     assert code == 1007
 
 
@@ -218,7 +218,7 @@ def test_a_stream_has_an_end_in_sound_and_in_time(talk: np.ndarray) -> None:
     with running(Settings(streams=StreamSettings(longest_s=1.5))) as service:
         events, code = told(service.stream, [opening(), pcm16(talk)])
         assert events[-1] == {"type": "error", "detail": "a stream may last 1.5 s; begin a new one"}
-        assert events[-2]["type"] == "moment"
+        assert events[-2]["type"] == "segment"
         assert code == 1008
         events, code = told(service.stream, [opening()])  # and then nothing for a while
         assert (events[-1]["detail"], code) == ("a stream may last 1.5 s; begin a new one", 1008)
@@ -290,13 +290,13 @@ def test_the_page_comes_with_a_policy_that_lets_nothing_else_in(here: Any) -> No
     assert "https://" not in text
 
 
-def test_the_moments_of_a_stream_are_final(here: Any, talk: np.ndarray) -> None:
+def test_the_segments_of_a_stream_are_final(here: Any, talk: np.ndarray) -> None:
     events, _ = told(here.stream, [opening(), pcm16(talk), '{"type": "end"}'])
-    moments = [one for one in events if one["type"] == "moment"]
-    assert all(one["end_s"] <= other["start_s"] for one, other in itertools.pairwise(moments))
+    segments = [one for one in events if one["type"] == "segment"]
+    assert all(one["end_s"] <= other["start_s"] for one, other in itertools.pairwise(segments))
     timeline = Recognizer.load("tiny", threads=1).timeline(np.frombuffer(pcm16(talk), "<i2"), RATE)
-    assert [(one["start_s"], one["emotion"]) for one in moments] == [
-        (one.start_s, one.emotion) for one in timeline.moments if isinstance(one, Moment)
+    assert [(one["start_s"], one["emotion"]) for one in segments] == [
+        (one.start_s, one.emotion) for one in timeline.segments if isinstance(one, Segment)
     ]
 
 
@@ -309,8 +309,8 @@ def test_the_python_of_the_docs_runs(here: Any, tmp_path: Path) -> None:
         [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")
-    moments = Recognizer.load("tiny", threads=1).timeline(tmp_path / "clip.wav").moments
-    expected = [f"{one.start_s:.1f} to {one.end_s:.1f} s: {one.emotion}" for one in moments]
+    segments = Recognizer.load("tiny", threads=1).timeline(tmp_path / "clip.wav").segments
+    expected = [f"{one.start_s:.1f} to {one.end_s:.1f} s: {one.emotion}" for one in segments]
     assert done.stdout.splitlines() == expected != []
 
 

@@ -81,9 +81,9 @@ def test_another_model_answers_when_asked_and_says_why(client: httpx.Client) -> 
     assert answer["why"]
 
 
-def test_moments_come_as_json_captions_and_table(client: httpx.Client) -> None:
+def test_segments_come_as_json_captions_and_table(client: httpx.Client) -> None:
     whole = post(client, "/v1/timeline").json()
-    assert whole["moments"][0]["start_s"] < whole["moments"][0]["end_s"] <= whole["duration_s"]
+    assert whole["segments"][0]["start_s"] < whole["segments"][0]["end_s"] <= whole["duration_s"]
     vtt = post(client, "/v1/timeline", params={"format": "vtt"})
     assert vtt.headers["content-type"].startswith("text/vtt")
     assert vtt.text.startswith("WEBVTT")
@@ -235,7 +235,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None
             assert is_problem(answer, 413, "the most that is taken here")
 
 
-def test_bodies_that_are_too_much_together_are_refused_for_a_moment() -> None:
+def test_bodies_that_are_too_much_together_are_refused_for_a_segment() -> None:
     with serving(held_bytes=1000) as service, service.client() as client:
         answer = client.post("/v1/recognize", content=bytes(5000), headers={"Content-Type": "audio/wav"})
         assert is_problem(answer, 503, "try again")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.timeline.segments import Now
+from hearfelt.inference.timeline.segments import InterimResult
 from hearfelt.service.stream_protocol import SampleBytes, StreamError, event_text, is_end, read_opening
 
 
@@ -49,7 +49,7 @@ def test_a_key_of_a_wrong_kind_is_not_repeated() -> None:
 
 def test_an_event_carries_all_that_was_promised() -> None:
     prediction = Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "tiny")
-    assert json.loads(event_text(Now(0.5, 2.5, prediction))) == {
+    assert json.loads(event_text(InterimResult(0.5, 2.5, prediction))) == {
         "type": "now",
         "start_s": 0.5,
         "end_s": 2.5,

@@ -83,6 +83,6 @@ def test_a_stream_with_such_a_model_closes_with_1011_and_others_go_on(service: S
             bad.recv(timeout=30)
         assert bad.close_code == 1011
         good.send(json.dumps({"type": "end"}))
-        assert {json.loads(message)["type"] for message in good} == {"now", "moment"}
+        assert {json.loads(message)["type"] for message in good} == {"now", "segment"}
         assert good.close_code == 1000
     assert faults(asker) == before + 1

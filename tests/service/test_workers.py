@@ -69,12 +69,12 @@ def test_another_offered_model_answers_when_asked_and_explains() -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "vtt", "csv"])
-def test_moments_come_in_the_format_that_is_asked_for(form: str) -> None:
+def test_segments_come_in_the_format_that_is_asked_for(form: str) -> None:
     async def steps(workers: Workers) -> None:
         answer = await workers.answer(job(kind="timeline", format=form))
         assert answer["duration_s"] > 1
         if form == "json":
-            assert [one["emotion"] for one in answer["moments"]]
+            assert [one["emotion"] for one in answer["segments"]]
         else:
             assert answer["text"].startswith("WEBVTT" if form == "vtt" else "source,channel")
 
@@ -145,7 +145,7 @@ def test_what_takes_long_has_a_lower_priority_that_counts(changes: dict[str, Any
 def test_channels_by_themselves_count_as_often_as_there_are() -> None:
     async def steps(workers: Workers) -> None:
         separate = {"kind": "timeline", "is_separate": True, "longest_s": 4.0}
-        assert (await workers.answer(job(**separate, sound=tiled(3, channels=2))))["moments"]
+        assert (await workers.answer(job(**separate, sound=tiled(3, channels=2))))["segments"]
         with pytest.raises(AudioError, match="3 channels of 9 s together; at most 8 s"):
             await workers.answer(job(**separate, sound=tiled(3, channels=3)))
 

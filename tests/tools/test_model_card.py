@@ -21,7 +21,7 @@ WEAK = ModelCard(
         "ravdess": {"clips": 2036, "fingerprint": "x", "licence": "CC BY-NC-SA 4.0"},
         "mine": {"clips": 7, "fingerprint": "y", "licence": ""},
     },
-    heard_speakers=(*HEARD, "mine/1"),
+    training_speakers=(*HEARD, "mine/1"),
     licence="for non-commercial use only: trained on ravdess (CC BY-NC-SA 4.0)",
     description="A weak one.",
     limits=("It is weak.",),

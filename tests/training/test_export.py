@@ -17,7 +17,7 @@ from hearfelt.models.classic import ClassicNetwork
 from hearfelt.training.export import OPSET, export, replace_card
 from hearfelt.training.loop import one_thread
 
-CARD = ModelCard("mine", "1.0", EMOTIONS, "classic-162", temperature=1.5, heard_speakers=("ravdess/07",))
+CARD = ModelCard("mine", "1.0", EMOTIONS, "classic-162", temperature=1.5, training_speakers=("ravdess/07",))
 BACKGROUND = np.random.default_rng(0).normal(size=(5, 162)).astype(np.float32)
 
 

@@ -118,12 +118,12 @@ def test_statistics_stand_in_the_order_asked() -> None:
     assert described.dtype == np.float32
 
 
-def test_moments_are_what_a_plain_head_makes_of_a_batch() -> None:
+def test_segments_are_what_a_plain_head_makes_of_a_batch() -> None:
     frames = pencil()
-    moments = torch.from_numpy(frames.moments)
-    assert moments[1, [0, KEPT[0], 2 * KEPT[0], -1]].tolist() == pytest.approx([3, (2 / 3) ** 0.5, 30, 0], abs=0.01)
+    segments = torch.from_numpy(frames.moments)
+    assert segments[1, [0, KEPT[0], 2 * KEPT[0], -1]].tolist() == pytest.approx([3, (2 / 3) ** 0.5, 30, 0], abs=0.01)
     described = PlainHead(HeadSize(KEPT, (8, 8)), 2).describe(*frames.batch(np.arange(3)))
-    torch.testing.assert_close(moments, described)
+    torch.testing.assert_close(segments, described)
 
 
 def test_a_batch_is_a_copy() -> None:

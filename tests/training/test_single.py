@@ -35,7 +35,7 @@ def test_speakers_kept_away_are_not_heard_and_not_even_read(one_epoch: Recipe, t
         clip.path.write_bytes(b"nobody may read this")
     trained = train(one_epoch, clips, tmp_path / "out", without_speakers=["03"])
     card = Recognizer.load(trained.taught.model).card
-    assert card.heard_speakers == ("toy/01", "toy/02", "toy/04")
+    assert card.training_speakers == ("toy/01", "toy/02", "toy/04")
     assert trained.learned + trained.validation != ()
     assert "toy/03" not in trained.learned + trained.validation
 

@@ -95,7 +95,7 @@ def test_a_model_comes_out_that_answers(folder: Path, lesson: SoundLesson) -> No
 def test_its_card_says_whom_it_has_heard_and_what_it_can(folder: Path, lesson: SoundLesson, recipe: Recipe) -> None:
     card = Recognizer.load(folder / MODEL, threads=1).card
     assert (card.name, card.labels, card.input, card.window_s) == ("mine", LABELS, "sound", WINDOW_S)
-    assert card.heard_speakers == lesson.clips.speakers
+    assert card.training_speakers == lesson.clips.speakers
     assert {corpus: facts["clips"] for corpus, facts in card.corpora.items()} == {"toy": 8, "folder": 6}
     assert card.recipe == recipe.to_dict()
     assert set(LIMITS) <= set(card.limits)

@@ -24,8 +24,8 @@ def taught(quick: Recipe, lesson: Lesson, tmp_path_factory: pytest.TempPathFacto
 
 def test_the_card_says_who_was_heard(taught: Taught, lesson: Lesson, toy_clips: Clips) -> None:
     card = Recognizer.load(taught.model).card
-    assert card.heard_speakers == tuple(sorted({*lesson.learn.clips.speakers, *lesson.validation.clips.speakers}))
-    assert card.heard_speakers == toy_clips.speakers  # validation speakers had their say too
+    assert card.training_speakers == tuple(sorted({*lesson.learn.clips.speakers, *lesson.validation.clips.speakers}))
+    assert card.training_speakers == toy_clips.speakers  # validation speakers had their say too
     assert card.corpora["toy"]["clips"] == 96
     assert card.corpora["toy"]["fingerprint"] == toy_clips.fingerprint()
     assert card.corpora["toy"]["licence"] in card.licence

@@ -174,7 +174,7 @@ def _data(facts: _Facts) -> str:
         form = FORMS.get(name)
         title = f"[{form.title}]({form.url})" if form and form.url else form.title if form else name
         rows.append((title, str(one.get("licence") or NONE), f"{one.get('clips', 0):,}"))
-    heard = many(len(card.heard_speakers), "speaker")
+    heard = many(len(card.training_speakers), "speaker")
     parts = [
         "## Data and licences",
         f"It has heard {heard}, counting those on whom its epoch, temperature and threshold were chosen.",
@@ -202,7 +202,7 @@ def _unheard(card: ModelCard) -> list[str]:
     if "ravdess" not in card.corpora:
         return []
     actors = range(1, FORMS["ravdess"].speakers + 1)
-    return [f"actor {actor:02d}" for actor in actors if f"ravdess/{actor:02d}" not in card.heard_speakers]
+    return [f"actor {actor:02d}" for actor in actors if f"ravdess/{actor:02d}" not in card.training_speakers]
 
 
 def _limits(facts: _Facts) -> str:

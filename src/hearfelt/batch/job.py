@@ -57,8 +57,8 @@ class Job:
         inputs: files, folders, patterns, tables that name a sound in each row, or addresses in a store.
         out: the table, a path or an address that ends in ``.parquet``, ``.csv`` or ``.jsonl``.
         model: a name or a file; by default the shipped model.
-        timeline: whether a row is a moment, and not a whole sound.
-        channels: for moments: of all channels mixed, or of each.
+        timeline: whether a row is a segment, and not a whole sound.
+        channels: for segments: of all channels mixed, or of each.
         track: which audio track of each file is heard, counted from 0; by default the file's own choice.
         root: where the paths in tables start; by default at each table's own folder.
     """
@@ -257,7 +257,7 @@ def _answered(plan: Plan, crew: _Crew, folder: str, watcher: Watcher) -> int:
 
 def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
     counts = [0, 0]
-    has_times = plan.size.has_times and not plan.identity["timeline"]  # a moment has its own
+    has_times = plan.size.has_times and not plan.identity["timeline"]  # a segment has its own
 
     def rows() -> Iterator[list[Any]]:
         for row in merged(folder, plan.size.sources, with_times=has_times):

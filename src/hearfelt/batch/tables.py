@@ -24,7 +24,7 @@ def columns(labels: Sequence[str], *, timeline: bool, parts: bool = False) -> li
 
     Args:
         labels: the model's emotions, in its order.
-        timeline: whether a row is a moment of a sound.
+        timeline: whether a row is a segment of a sound.
         parts: whether some rows are of parts of sounds.
 
     Example:

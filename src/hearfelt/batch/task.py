@@ -17,8 +17,8 @@ class Task:
 
     Attributes:
         model: path of the model file.
-        timeline: whether moments are wanted, and not one answer for the whole.
-        channels: for moments: of all channels mixed, or of each.
+        timeline: whether segments are wanted, and not one answer for the whole.
+        channels: for segments: of all channels mixed, or of each.
         track: which audio track of a file is heard; None for the file's own choice.
     """
 

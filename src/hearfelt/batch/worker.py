@@ -35,7 +35,7 @@ from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.speech_check import speech_warnings
-from hearfelt.inference.timeline.recordings import moments_of
+from hearfelt.inference.timeline.recordings import segments_of
 
 __all__ = ["Row", "answer", "main", "sound_at", "told"]
 
@@ -57,11 +57,11 @@ def answer(
         name: what the table calls the sound.
         location: path or address of the sound.
         task: what is wanted.
-        part: where the part that is meant begins and ends, in seconds; the times of moments count from the beginning of
+        part: where the part that is meant begins and ends, in seconds; segments are timed from the beginning of
             the sound all the same.
 
     Returns:
-        The rows of the table, each in the order of :func:`hearfelt.batch.tables.columns`. Of moments there may be
+        The rows of the table, each in the order of :func:`hearfelt.batch.tables.columns`. Of segments there may be
         many; a sound in which nobody speaks, or that breaks off, has a row with an error, after what was heard.
 
     Raises:
@@ -84,7 +84,7 @@ def answer(
                     begun = len(rows)
                     about_speech: tuple[SoundWarning, ...] = ()
                     try:
-                        rows += _moments(recognizer, reader, shown(name), channel, part[0])
+                        rows += _segments(recognizer, reader, shown(name), channel, part[0])
                         speech_s = sum(row[_DURATION_S] for row in rows[begun:])
                         about_speech = speech_warnings(speech_s, reader.heard / reader.rate_hz)
                     finally:  # what is odd is known only now, also where the sound broke off
@@ -92,7 +92,7 @@ def answer(
                         for row in rows[begun:]:
                             row[_WARNINGS] = warnings
         if not rows:
-            raise AudioError(f"{opened}: nobody speaks in it; there are no moments")
+            raise AudioError(f"{opened}: nobody speaks in it; there are no segments")
     except Exception as error:
         sentence = told(error, name, (location, opened))
         if is_want_of_memory(error):
@@ -156,7 +156,7 @@ def _objects(warnings: Iterable[SoundWarning]) -> list[dict[str, object]]:
 
 def _facts(prediction: Prediction) -> Row:
     probabilities = prediction.probabilities.values()
-    return [prediction.emotion, prediction.confidence, *probabilities, prediction.is_unsure, prediction.model]
+    return [prediction.emotion, prediction.confidence, *probabilities, prediction.unsure, prediction.model]
 
 
 def _channels(sound: Sound, task: Task) -> Sequence[int | None]:
@@ -166,12 +166,12 @@ def _channels(sound: Sound, task: Task) -> Sequence[int | None]:
         return range(reader.channels)
 
 
-def _moments(
+def _segments(
     recognizer: Recognizer, reader: AudioReader, name: str, channel: int | None, before_s: float
 ) -> Iterator[Row]:
-    for moment in moments_of(reader, recognizer.follower()):
-        times = [round(before_s + moment.start_s, 6), round(before_s + moment.end_s, 6)]  # as they are written
-        yield [name, channel, *times, *_facts(moment.prediction), moment.duration_s, None, None]
+    for segment in segments_of(reader, recognizer.segmenter()):
+        times = [round(before_s + segment.start_s, 6), round(before_s + segment.end_s, 6)]  # as they are written
+        yield [name, channel, *times, *_facts(segment.prediction), segment.duration_s, None, None]
 
 
 def main() -> None:

@@ -91,10 +91,10 @@ class AnswerTable:
 
     def _add_answer(self, line: Text, prediction: Prediction) -> None:
         look = look_of(prediction.emotion)
-        label = prediction.emotion + ("?" if prediction.is_unsure else "")
+        label = prediction.emotion + ("?" if prediction.unsure else "")
         line.append(_padded(look.emoji, 3))
         # Words keep the terminal's own colour: on some background every other one is hard to read.
-        line.append(_padded(label, self._label + 1) + "  ", "" if prediction.is_unsure else "bold")
+        line.append(_padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
         if self._bar:
             line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
         line.append(f"{prediction.confidence:>4.0%}")

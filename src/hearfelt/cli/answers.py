@@ -107,7 +107,7 @@ def _table(recognizer: Recognizer, sources: Sequence[str]) -> Iterator[Show]:
             return
         if not unsure:
             table.header()
-        unsure.append(answer.prediction.is_unsure and not answer.prediction.has_no_speech)
+        unsure.append(answer.prediction.unsure and not answer.prediction.has_no_speech)
         table.row(answer.source, answer.prediction)
         if answer.explanation is not None:
             from hearfelt.cli.why_chart import why_chart

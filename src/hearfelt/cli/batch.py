@@ -30,7 +30,7 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt batch 'calls/*/*.wav' --out emotions.parquet",
             "hearfelt batch calls.csv --out emotions.jsonl        # a sound in each row",
             "hearfelt batch clips.csv --root ~/ravdess --out emotions.csv",
-            "hearfelt batch recordings/ --out moments.csv --timeline",
+            "hearfelt batch recordings/ --out segments.csv --timeline",
             "hearfelt batch s3://calls/ --out s3://answers/emotions.parquet",
             "hearfelt batch s3://calls/ --out s3://answers/emotions.parquet --ray auto",
         ),
@@ -54,7 +54,7 @@ def _batch(
     ],
     model: ModelOption = None,
     timeline: Annotated[
-        bool, typer.Option("--timeline", help="A row for each moment of speech, with its start and end.")
+        bool, typer.Option("--timeline", help="A row for each segment of speech, with its start and end.")
     ] = False,
     channels: Annotated[
         Literal["mix", "separate"],

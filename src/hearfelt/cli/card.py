@@ -85,8 +85,8 @@ def _facts(card: ModelCard, size: int) -> Iterator[tuple[str, str]]:
         clips = f"{clips:,}" if isinstance(clips, int) else clips
         licence = facts.get("licence", "unknown")
         yield "trained on", f"{said(name)}, {said(clips)} clips, licence {said(licence)}"
-    if card.heard_speakers:
-        yield "has heard", said(f"{len(card.heard_speakers)} speakers: {_abridged(card.heard_speakers)}")
+    if card.training_speakers:
+        yield "has heard", said(f"{len(card.training_speakers)} speakers: {_abridged(card.training_speakers)}")
     for protocol, scores in card.scores.items():
         figures = ", ".join(f"{name} {_figure(value)}" for name, value in scores.items())
         yield "measured", said(f"{protocol}: {figures}")

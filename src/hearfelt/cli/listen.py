@@ -58,10 +58,10 @@ def _listen(
     model: ModelOption = None,
     track: TrackOption = None,
 ) -> None:
-    """Tell which emotion is heard just now, and list the moments that are over.
+    """Tell which emotion is heard just now, and list the segments that are over.
 
     What stands at the bottom is a first answer from the last 2 seconds; the
-    moments above it are final, and the same as hearfelt timeline finds in a
+    segments above it are final, and the same as hearfelt timeline finds in a
     recording. Ctrl-C ends it. No sound is kept, and none leaves this computer.
     """
     if track is not None and file is None:

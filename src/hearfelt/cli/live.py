@@ -18,8 +18,8 @@ from rich.text import Text
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.cli.answer_table import print_warnings
 from hearfelt.cli.output import print_json
-from hearfelt.cli.ribbon import Cell, MomentTable, letters_of, ribbon_cell
-from hearfelt.inference.timeline.segments import Moment, Now
+from hearfelt.cli.ribbon import Cell, SegmentTable, letters_of, ribbon_cell
+from hearfelt.inference.timeline.segments import InterimResult, Segment
 from hearfelt.results.clock import time_words
 from hearfelt.results.segment_rows import Heard, json_row
 
@@ -31,11 +31,11 @@ _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _SOFTEST_DB: Final = -60.0
 _STALE_S: Final = 1.0  # a present that was told longer ago is over
 
-Events = Iterable[Moment | Now]
+Events = Iterable[Segment | InterimResult]
 
 
 class JsonEvents:
-    """Prints each event as one line of JSON; ``event`` says whether it is a ``moment``, ``now`` or ``warnings``.
+    """Prints each event as one line of JSON; ``event`` says whether it is a ``segment``, ``now`` or ``warnings``.
 
     Args:
         source: what is heard.
@@ -47,9 +47,9 @@ class JsonEvents:
     def show(self, events: Events, block: NDArray[np.float32] | None, heard_s: float) -> None:
         """Print what has become known."""
         for event in events:
-            is_final = isinstance(event, Moment)
-            moment = event if isinstance(event, Moment) else Moment(event.start_s, event.end_s, event.prediction)
-            print_json({"event": "moment" if is_final else "now", **json_row(Heard(self._source, None, moment))})
+            is_final = isinstance(event, Segment)
+            segment = event if isinstance(event, Segment) else Segment(event.start_s, event.end_s, event.prediction)
+            print_json({"event": "segment" if is_final else "now", **json_row(Heard(self._source, None, segment))})
 
     def warn(self, warnings: Sequence[SoundWarning]) -> None:
         """Print what is odd about the sound, an event of its own at the end; nothing for a clean one."""
@@ -65,9 +65,9 @@ class JsonEvents:
 
 
 class LiveScreen:
-    """Shows the present at the bottom of a terminal; moments that are over scroll away above it.
+    """Shows the present at the bottom of a terminal; segments that are over scroll away above it.
 
-    Where no terminal looks, only the moments are printed.
+    Where no terminal looks, only the segments are printed.
 
     Args:
         console: where to print.
@@ -77,27 +77,27 @@ class LiveScreen:
 
     def __init__(self, console: Console, labels: Sequence[str], source: str) -> None:
         self._console, self._source = console, source
-        self._table = MomentTable(console, labels)
+        self._table = SegmentTable(console, labels)
         self._letters = letters_of(labels)
-        self._now: Now | None = None
+        self._now: InterimResult | None = None
         self._cells: deque[Cell] = deque(maxlen=_LONGEST)
         self._peak_db, self._heard_s = _SOFTEST_DB, 0.0
         self._shown = 0  # cells, those that have moved out too
-        self._has_moments = False
+        self._has_segments = False
         self._warnings: tuple[SoundWarning, ...] = ()
         self._live = Live(console=console, transient=True, auto_refresh=False)
 
     def show(self, events: Events, block: NDArray[np.float32] | None, heard_s: float) -> None:
-        """Print the moments that are final, and renew the present."""
+        """Print the segments that are final, and renew the present."""
         self._heard_s = heard_s
         for event in events:
-            if isinstance(event, Now):
+            if isinstance(event, InterimResult):
                 self._now = event
-                self._put(event.end_s, (event.prediction.emotion, event.prediction.is_unsure))
+                self._put(event.end_s, (event.prediction.emotion, event.prediction.unsure))
             else:
-                if not self._has_moments:
+                if not self._has_segments:
                     self._table.header()
-                self._has_moments = True
+                self._has_segments = True
                 self._table.row(Heard(self._source, None, event))
         self._put(heard_s, None)
         if block is not None and len(block):
@@ -116,7 +116,7 @@ class LiveScreen:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._live.stop()
-        if kind is None and not self._has_moments:
+        if kind is None and not self._has_segments:
             self._console.print(f"no speech was found in {time_words(self._heard_s, step_s=0.1)}")
         print_warnings(self._console, self._warnings)
 
@@ -137,7 +137,7 @@ class LiveScreen:
         if now is not None and self._heard_s - now.end_s < _STALE_S:
             line.append_text(self._table.answer(now.prediction))
         else:
-            line.append("nobody speaks" if self._has_moments or now is not None else "listening", "dim")
+            line.append("nobody speaks" if self._has_segments or now is not None else "listening", "dim")
         line.truncate(self._console.width - 1)
         line.append("\n ")
         for cell in list(self._cells)[-(self._console.width - 2) :]:

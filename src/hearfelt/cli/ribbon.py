@@ -1,4 +1,4 @@
-"""How timelines look at a terminal: a line for each moment, and a ribbon of colours for the whole.
+"""How timelines look at a terminal: a line for each segment, and a ribbon of colours for the whole.
 
 This module imports rich at its top; it is imported only when a table is wanted.
 """
@@ -21,7 +21,7 @@ from hearfelt.results.clock import time_words
 from hearfelt.results.segment_rows import Heard, side_name
 from hearfelt.results.writer import Gathering
 
-__all__ = ["MomentTable", "TimelineScreen", "cells_of", "legend", "letters_of", "ribbon", "ribbon_cell"]
+__all__ = ["SegmentTable", "TimelineScreen", "cells_of", "legend", "letters_of", "ribbon", "ribbon_cell"]
 
 _BAR_WIDTHS: Final = {90: 20, 68: 12, 56: 8}  # console columns -> cells of the confidence bar
 _UNTIL_RUNNER_UP: Final = 64  # a narrower console does without the runner-up
@@ -33,8 +33,8 @@ Cell = tuple[str, bool] | None
 """What one cell of a ribbon shows: an emotion and whether it is unsure, or no speech."""
 
 
-class MomentTable:
-    """Lines of one width, each printed as soon as its moment is final.
+class SegmentTable:
+    """Lines of one width, each printed as soon as its segment is final.
 
     At a narrow terminal the runner-up goes first, then the bar.
 
@@ -63,11 +63,11 @@ class MomentTable:
 
     def row(self, heard: Heard) -> None:
         """Print one moment; a question mark behind the emotion says that the model is unsure."""
-        times = (heard.moment.start_s, heard.moment.end_s)
+        times = (heard.segment.start_s, heard.segment.end_s)
         words = [f"{time_words(time_s, step_s=0.1, until_s=self._until_s):>{self._time}}" for time_s in times]
         line = Text("  ".join(words) + "  ", "dim")
         line = Text.assemble(line, _padded(heard.side, self._side) if self._side else "")
-        line.append_text(self.answer(heard.moment.prediction))
+        line.append_text(self.answer(heard.segment.prediction))
         self._print(line)
 
     def answer(self, prediction: Prediction) -> Text:
@@ -75,8 +75,8 @@ class MomentTable:
         look, name = look_of(prediction.emotion), printable(prediction.emotion)
         line = Text(_padded(look.emoji, 3))
         # Words keep the terminal's own colour: on some background every other one is hard to read.
-        shown = name + ("?" if prediction.is_unsure else "")
-        line.append(_padded(shown, self._label + 1) + "  ", "" if prediction.is_unsure else "bold")
+        shown = name + ("?" if prediction.unsure else "")
+        line.append(_padded(shown, self._label + 1) + "  ", "" if prediction.unsure else "bold")
         if self._bar:
             line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
         line.append(f"{prediction.confidence:>4.0%}")
@@ -97,7 +97,7 @@ class TimelineScreen:
         console: where to print.
         labels: what the model may answer.
         unsure_below: confidence below which an answer is called unsure.
-        names_sounds: whether each sound's name stands above its moments.
+        names_sounds: whether each sound's name stands above its segments.
     """
 
     def __init__(
@@ -106,20 +106,20 @@ class TimelineScreen:
         self._console, self._labels = console, labels
         self._unsure_below, self._names_sounds = unsure_below, names_sounds
         self._sound: Gathering | None = None
-        self._table: MomentTable | None = None
+        self._table: SegmentTable | None = None
 
     def begin(self, sound: Gathering) -> None:
-        """Say which sound the next moments are of."""
+        """Say which sound the next segments are of."""
         self._end()
         self._sound = sound
         if self._names_sounds:
             self._console.print(Text(printable(sound.source), "bold"), soft_wrap=True)
 
     def add(self, heard: Heard) -> None:
-        """Print a moment."""
+        """Print a segment."""
         if self._table is None:
             until_s = self._sound.promised_s if self._sound is not None else 0.0
-            self._table = MomentTable(self._console, self._labels, has_sides=bool(heard.side), until_s=until_s)
+            self._table = SegmentTable(self._console, self._labels, has_sides=bool(heard.side), until_s=until_s)
             self._table.header()
         self._table.row(heard)
 
@@ -143,7 +143,7 @@ class TimelineScreen:
         timelines = sound.timelines()
         self._console.print()
         self._console.print(ribbon(timelines, self._console), no_wrap=True, overflow="ignore", crop=False)
-        if any(moment.is_unsure for one in timelines for moment in one.moments):
+        if any(segment.unsure for one in timelines for segment in one.segments):
             self._console.print(f"? unsure: confidence under {self._unsure_below:.0%}", style="dim")
         print_warnings(self._console, sound.all_warnings())
         if self._names_sounds:
@@ -185,10 +185,10 @@ def cells_of(timeline: Timeline, width: int, until_s: float) -> list[Cell]:
     """
     shares: list[dict[tuple[str, bool], float]] = [{} for _ in range(width)]
     cell_s = max(until_s, 1e-9) / width
-    for moment in timeline.moments:
-        shown = (moment.emotion, moment.is_unsure)
-        for place in range(max(0, int(moment.start_s / cell_s)), min(width, int(moment.end_s / cell_s) + 1)):
-            shared_s = min(moment.end_s, (place + 1) * cell_s) - max(moment.start_s, place * cell_s)
+    for segment in timeline.segments:
+        shown = (segment.emotion, segment.unsure)
+        for place in range(max(0, int(segment.start_s / cell_s)), min(width, int(segment.end_s / cell_s) + 1)):
+            shared_s = min(segment.end_s, (place + 1) * cell_s) - max(segment.start_s, place * cell_s)
             shares[place][shown] = shares[place].get(shown, 0.0) + max(0.0, shared_s)
     return [
         max(heard, key=lambda shown: heard[shown]) if sum(heard.values()) >= _LEAST_SPOKEN * cell_s else None
@@ -200,10 +200,10 @@ def ribbon_cell(cell: Cell, letters: Mapping[str, str], *, has_colours: bool) ->
     """Draw one cell: a full block in the emotion's colour, a pale one where it is unsure, a dot in a gap."""
     if cell is None:
         return Text("·", "dim")
-    emotion, is_unsure = cell
+    emotion, unsure = cell
     if not has_colours:
-        return Text(letters[emotion].lower() if is_unsure else letters[emotion])
-    return Text("▒" if is_unsure else "█", look_of(emotion).colour)
+        return Text(letters[emotion].lower() if unsure else letters[emotion])
+    return Text("▒" if unsure else "█", look_of(emotion).colour)
 
 
 def letters_of(emotions: Iterable[str]) -> dict[str, str]:
@@ -228,7 +228,7 @@ def legend(rows: Iterable[Sequence[Cell]], letters: Mapping[str, str], *, has_co
     for emotion in in_order(emotion for emotion, _ in shown):
         line.append_text(ribbon_cell((emotion, False), letters, has_colours=has_colours))
         line.append(f" {printable(emotion)}  ")
-    if any(is_unsure for _, is_unsure in shown):
+    if any(unsure for _, unsure in shown):
         line.append("▒ unsure  " if has_colours else "small letters: unsure  ", "dim")
     line.append("· no speech", "dim")
     return line

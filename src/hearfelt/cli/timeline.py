@@ -34,7 +34,7 @@ _EPILOG: Final = examples(
     "hearfelt timeline call.wav --plot call.png           # as a picture",
     "hearfelt timeline call.wav --channels separate       # each side by itself",
     "hearfelt timeline call.wav --out call.TextGrid       # for Praat; .eaf for ELAN",
-    "hearfelt timeline day1.wav day2.wav --out days.csv   # a row for each moment",
+    "hearfelt timeline day1.wav day2.wav --out days.csv   # a row for each segment",
     "hearfelt timeline *.wav --format vtt --out captions  # a file for each sound",
 )
 
@@ -75,12 +75,12 @@ def _timeline(
 ) -> None:
     """Tell when which emotion is heard in recordings, however long.
 
-    Finds speech, and tells for each moment from when to when it lasts, which
+    Finds speech, and tells for each segment from when to when it lasts, which
     emotion is heard, and how sure that is. Where nobody speaks there is a gap.
-    Moments are written as soon as they are final. Ctrl-C ends the file properly
+    Segments are written as soon as they are final. Ctrl-C ends the file properly
     at what was heard by then.
 
-    JSON is one object a line; CSV and Parquet have a row for each moment.
+    JSON is one object a line; CSV and Parquet have a row for each segment.
     TextGrid (Praat), WebVTT, Audacity labels and ELAN describe one sound; for
     several, --out names a folder.
     """
@@ -152,7 +152,7 @@ def _keep_what_is_read(paths: list[Path | None], files: list[str], model: str | 
 def _view(
     recognizer: Recognizer, form: Format | None, path: Path | None, *, many: bool
 ) -> AbstractContextManager[Writing | TimelineScreen]:
-    """Make what shows or writes the moments of some sounds."""
+    """Make what shows or writes the segments of some sounds."""
     if form is not None:
         from hearfelt.results.writer import Writing
 
@@ -203,16 +203,16 @@ def _summary(form: Format | None, path: Path | None) -> Iterator[list[Gathering]
             from hearfelt.results.clock import time_words
 
             timelines = [one for gathering in told for one in gathering.timelines()]
-            moments, speech_s = sum(len(one.moments) for one in timelines), sum(one.speech_s for one in timelines)
+            segments, speech_s = sum(len(one.segments) for one in timelines), sum(one.speech_s for one in timelines)
             heard_s = sum(gathering.reached_s for gathering in told)
-            what = f"{moments:,} moments" if moments != 1 else "1 moment"
+            what = f"{segments:,} segments" if segments != 1 else "1 segment"
             typer.echo(f"{path}: {what}, {time_words(speech_s)} of speech in {time_words(heard_s)}")
         if form is not None:
             _tell_warnings(told)
 
 
 def _tell_warnings(told: list[Gathering]) -> None:
-    """Say what is odd about sounds whose moments go into a file or a pipe; the screen says it by itself."""
+    """Say what is odd about sounds whose segments go into a file or a pipe; the screen says it by itself."""
     from hearfelt.audio.warnings import texts_of
     from hearfelt.cli.output import printable
     from hearfelt.results.following import called
@@ -231,7 +231,7 @@ def _follow(
     is_separate: bool,
     told: list[Gathering],
 ) -> None:
-    """Hear one sound to its end and hand on each moment."""
+    """Hear one sound to its end and hand on each segment."""
     from hearfelt.results.following import followed
 
     with (
@@ -241,8 +241,8 @@ def _follow(
         bar.expect(heard.gathering.promised_s)
         told.append(heard.gathering)
         view.begin(heard.gathering)
-        for moment in heard.moments:
-            view.add(moment)
+        for segment in heard.segments:
+            view.add(segment)
 
 
 def _draw(gathering: Gathering, sound: Sound, plot: Path) -> None:

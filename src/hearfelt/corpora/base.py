@@ -1,7 +1,7 @@
 """The form that each corpus fills in: what it is, how its files are named, what was published.
 
 A corpus is one :class:`Form`. Its ``parse`` sees only names, never sound, so that reading a folder of thousands
-of clips takes a moment; what the sound holds is the business of :mod:`hearfelt.corpora.check`.
+of clips takes a segment; what the sound holds is the business of :mod:`hearfelt.corpora.check`.
 """
 
 from __future__ import annotations

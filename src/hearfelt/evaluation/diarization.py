@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import accuracy, confusion_matrix, uar
 
-__all__ = ["FRAMES_PER_S", "Segment", "frame_confusion", "frame_labels", "time_figures"]
+__all__ = ["FRAMES_PER_S", "LabelSpan", "frame_confusion", "frame_labels", "time_figures"]
 
 FRAMES_PER_S: Final = 100  # frames of 10 ms
 
@@ -26,7 +26,7 @@ _NEXT_TO_NOTHING: Final = 1e-6  # of a frame: times written with six decimals st
 
 
 @dataclass(frozen=True)
-class Segment:
+class LabelSpan:
     """A stretch of time with one emotion.
 
     Attributes:
@@ -40,7 +40,7 @@ class Segment:
     emotion: str
 
 
-def frame_labels(segments: Iterable[Segment], duration_s: float, emotions: Sequence[str]) -> NDArray[np.int64]:
+def frame_labels(segments: Iterable[LabelSpan], duration_s: float, emotions: Sequence[str]) -> NDArray[np.int64]:
     """Say for each frame of 10 ms which emotion holds in its middle.
 
     Args:
@@ -55,7 +55,7 @@ def frame_labels(segments: Iterable[Segment], duration_s: float, emotions: Seque
         CorpusError: if two segments lie over each other, one ends before it begins, or an emotion is unknown.
 
     Example:
-        >>> frame_labels([Segment(0.01, 0.03, "sad")], 0.05, ("calm", "sad")).tolist()
+        >>> frame_labels([LabelSpan(0.01, 0.03, "sad")], 0.05, ("calm", "sad")).tolist()
         [2, 1, 1, 2, 2]
     """
     labels = np.full(round(duration_s * FRAMES_PER_S), len(emotions), dtype=np.int64)

@@ -124,7 +124,7 @@ def evaluate_model(
         CorpusError: if the plan's protocol makes recordings, which are not answered as clips.
     """
     if plan.protocol.recordings:
-        raise CorpusError(f"{plan.protocol.name} is answered moment by moment, by evaluate_recordings")
+        raise CorpusError(f"{plan.protocol.name} is answered segment by segment, by evaluate_recordings")
     parts = [
         (fold.name, fold.test[start : start + _BLOCK])
         for fold in plan.folds

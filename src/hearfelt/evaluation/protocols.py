@@ -48,7 +48,7 @@ class Protocol:
         chooses_on_test: whether the epoch, and on the 162 features whatever else is chosen on validation clips, is
             chosen on the test clips instead. Only to show what that is worth.
         actors: the actors of RAVDESS it is over; empty for all, or with ``needs_model`` for those never heard.
-        recordings: whether recordings are made of its clips, and answered moment by moment.
+        recordings: whether recordings are made of its clips, and answered segment by segment.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Protocol:
                 something from, or anybody or any sound stands on both sides of a protocol not listed as leaky.
         """
         self._refuse_what_has_no_meaning(folds, card)
-        heard = frozenset(card.heard_speakers) if card else frozenset()
+        heard = frozenset(card.training_speakers) if card else frozenset()
         fit = without_unfit(clips)
         chosen, others, left_out = self._choose(fit, heard, beside=beside and card is None)
         if len(fit) < len(clips):

@@ -1,4 +1,4 @@
-"""What a model says of a recording, moment by moment: in its timeline, and in the way that comes to mind first."""
+"""What a model says of a recording, segment by segment: in its timeline, and in the way that comes to mind first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from hearfelt.audio.reader import Samples
 from hearfelt.emotions import in_order
 from hearfelt.errors import AudioError, ModelError
-from hearfelt.evaluation.diarization import Segment
+from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.synthetic_recordings import Conversation, Script, Turn
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer
@@ -51,7 +51,7 @@ class Said:
         probabilities: of each emotion, in order.
     """
 
-    segment: Segment
+    segment: LabelSpan
     probabilities: tuple[float, ...]
 
 
@@ -97,9 +97,9 @@ def answer_scripts(
 
     def answer(script: Script) -> Heard:
         made = script.record()
-        moments = recognizer.timeline(made.samples, RATE_HZ).moments
+        segments = recognizer.timeline(made.samples, RATE_HZ).segments
         said = {
-            TIMELINE: tuple(_said(Segment(m.start_s, m.end_s, m.emotion), m.prediction, emotions) for m in moments),
+            TIMELINE: tuple(_said(LabelSpan(m.start_s, m.end_s, m.emotion), m.prediction, emotions) for m in segments),
             NAIVE: naive_windows(recognizer, made),
         }
         if progress:
@@ -113,7 +113,7 @@ def answer_scripts(
 def naive_windows(recognizer: Recognizer, made: Conversation) -> tuple[Said, ...]:
     """Answer windows of 2 s, one each second, whether somebody speaks in them or not.
 
-    Every moment takes the answer of the window whose middle is nearest: a window holds for its middle second, the
+    Every segment takes the answer of the window whose middle is nearest: a window holds for its middle second, the
     first also for the half second before and the last for what is left. Where the end of the recording falls between
     two windows, one more ends with it. A window in which nothing at all can be heard says nothing.
 
@@ -132,7 +132,7 @@ def naive_windows(recognizer: Recognizer, made: Conversation) -> tuple[Said, ...
             prediction = recognizer.recognize(window, RATE_HZ)
         except AudioError:
             continue
-        said.append(_said(Segment(from_s, to_s, prediction.emotion), prediction, emotions))
+        said.append(_said(LabelSpan(from_s, to_s, prediction.emotion), prediction, emotions))
     return tuple(said)
 
 
@@ -153,7 +153,7 @@ def window_starts(duration_s: float) -> list[tuple[float, float]]:
     return [(start, round(start + WINDOW_S, 6)) for start in starts]
 
 
-def within(said: Iterable[Segment], found: Sequence[Segment]) -> list[Segment]:
+def within(said: Iterable[LabelSpan], found: Sequence[LabelSpan]) -> list[LabelSpan]:
     """Keep of some segments what lies inside others: the naive answers where the timeline found speech.
 
     Args:
@@ -161,16 +161,16 @@ def within(said: Iterable[Segment], found: Sequence[Segment]) -> list[Segment]:
         found: likewise.
 
     Example:
-        >>> within([Segment(0.0, 2.0, "sad"), Segment(2.0, 3.0, "calm")], [Segment(1.5, 2.5, "angry")])
-        [Segment(start_s=1.5, end_s=2.0, emotion='sad'), Segment(start_s=2.0, end_s=2.5, emotion='calm')]
+        >>> within([LabelSpan(0.0, 2.0, "sad"), LabelSpan(2.0, 3.0, "calm")], [LabelSpan(1.5, 2.5, "angry")])
+        [LabelSpan(start_s=1.5, end_s=2.0, emotion='sad'), LabelSpan(start_s=2.0, end_s=2.5, emotion='calm')]
     """
     cut = (
-        Segment(max(one.start_s, inside.start_s), min(one.end_s, inside.end_s), one.emotion)
+        LabelSpan(max(one.start_s, inside.start_s), min(one.end_s, inside.end_s), one.emotion)
         for one in said
         for inside in found
     )
     return [one for one in cut if one.end_s > one.start_s]
 
 
-def _said(segment: Segment, prediction: Prediction, emotions: Sequence[str]) -> Said:
+def _said(segment: LabelSpan, prediction: Prediction, emotions: Sequence[str]) -> Said:
     return Said(segment, tuple(float(prediction.probabilities[emotion]) for emotion in emotions))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import Segment, frame_confusion, frame_labels, time_figures
+from hearfelt.evaluation.diarization import LabelSpan, frame_confusion, frame_labels, time_figures
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import SUMMARY, ModelFile, corpora_of
@@ -183,7 +183,7 @@ def find_timed_results(home: Path) -> list[TimedResults]:
     return found
 
 
-def _counted(one: Recorded, said: Iterable[Segment], emotions: Sequence[str]) -> NDArray[np.int64]:
+def _counted(one: Recorded, said: Iterable[LabelSpan], emotions: Sequence[str]) -> NDArray[np.int64]:
     truth, answers = (frame_labels(some, one.duration_s, emotions) for some in (one.truth, said))
     return frame_confusion(truth, answers, len(emotions))
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from hearfelt.emotions import in_order
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import Segment
+from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.results import PREDICTIONS
 from hearfelt.evaluation.segment_predictions import WAYS, Heard
 from hearfelt.runtime.files import atomic_write
@@ -66,8 +66,8 @@ class Recorded:
     name: str
     speaker: str
     duration_s: float
-    truth: tuple[Segment, ...]
-    said: dict[str, tuple[Segment, ...]]
+    truth: tuple[LabelSpan, ...]
+    said: dict[str, tuple[LabelSpan, ...]]
 
 
 def tables_of(labels: Sequence[str], heard: Iterable[Heard]) -> Tables:
@@ -119,7 +119,7 @@ def read_tables(folder: Path) -> tuple[tuple[str, ...], tuple[Recorded, ...]]:
     for line in lines:
         truth.setdefault(line[0], []).append(line)
     header, lines = _lines(folder / PREDICTIONS, ANSWER_COLUMNS)
-    said: dict[tuple[str, str], list[Segment]] = {}
+    said: dict[tuple[str, str], list[LabelSpan]] = {}
     for number, line in enumerate(lines, 2):
         if line[0] not in truth or line[1] not in WAYS:
             raise CorpusError(
@@ -150,9 +150,9 @@ def _lines(path: Path, columns: Sequence[str]) -> tuple[list[str], list[list[str
     return header, lines
 
 
-def _segment(fields: Sequence[str], path: Path, number: int) -> Segment:
+def _segment(fields: Sequence[str], path: Path, number: int) -> LabelSpan:
     try:
-        return Segment(float(fields[0]), float(fields[1]), fields[2])
+        return LabelSpan(float(fields[0]), float(fields[1]), fields[2])
     except ValueError as error:
         raise CorpusError(f"{path}: line {number}: {error}; the file is damaged") from error
 

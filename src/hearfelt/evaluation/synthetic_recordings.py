@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hearfelt.audio.reader import Samples, read_audio, resample
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.errors import AudioError, CorpusError
-from hearfelt.evaluation.diarization import FRAMES_PER_S, Segment
+from hearfelt.evaluation.diarization import FRAMES_PER_S, LabelSpan
 from hearfelt.inference.windowing import FRAME, QUIETER_DB, RATE_HZ, frame_powers
 
 __all__ = [
@@ -126,9 +126,9 @@ class Conversation:
         return len(self.samples) / RATE_HZ
 
     @property
-    def truth(self) -> tuple[Segment, ...]:
+    def truth(self) -> tuple[LabelSpan, ...]:
         """When which emotion is truly heard."""
-        return tuple(Segment(turn.start_s, turn.end_s, turn.clip.emotion) for turn in self.turns)
+        return tuple(LabelSpan(turn.start_s, turn.end_s, turn.clip.emotion) for turn in self.turns)
 
 
 def write_scripts(clips: Sequence[Clip], count: int = 200, *, seed: int = 0) -> tuple[Script, ...]:

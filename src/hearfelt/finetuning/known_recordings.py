@@ -63,13 +63,13 @@ def heard_before(clips: Clips, digests: Sequence[str], card: ModelCard) -> Heard
             is_certain = True
         elif alike := _read_as(corpus, clips):
             said.append(_of_corpus(corpus, alike, card))
-            is_certain |= bool(set(alike.speakers) & set(card.heard_speakers))
+            is_certain |= bool(set(alike.speakers) & set(card.training_speakers))
     return Heard(tuple(dict.fromkeys(sentence for sentence in said if sentence)), is_certain)
 
 
 def _of_corpus(corpus: str, alike: Clips, card: ModelCard) -> str:
     """Say what the card tells about the clips of one corpus, by their speakers."""
-    speakers = sorted(set(alike.speakers) & set(card.heard_speakers))
+    speakers = sorted(set(alike.speakers) & set(card.training_speakers))
     if not speakers:
         if corpus == "folder":
             return ""  # everybody's own is called so

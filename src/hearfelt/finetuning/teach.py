@@ -153,7 +153,7 @@ def _card(
         temperature=scored.temperature,
         unsure_below=scored.unsure_below,
         corpora=_corpora(lesson, base),
-        heard_speakers=tuple(sorted({*base.card.heard_speakers, *lesson.clips.speakers})),
+        training_speakers=tuple(sorted({*base.card.training_speakers, *lesson.clips.speakers})),
         licence=f"of the base, {base.card.name}: {base.card.licence or 'unknown'}; of the clips: {_licence(lesson)}",
         description=f"{base.card.name}, taught to tell {labels} apart by {len(lesson.clips):,} clips of {who}.",
         recipe={

@@ -36,7 +36,7 @@ class ModelCard:
         temperature: logits are divided by it before the softmax (Guo et al. 2017); chosen on validation clips.
         unsure_below: an answer with less confidence is called unsure; chosen on validation clips.
         corpora: for each training corpus ``clips``, ``fingerprint`` and ``licence``.
-        heard_speakers: everybody whose voice the file was trained or tuned on, such as ``"ravdess/07"``.
+        training_speakers: everybody whose voice the file was trained or tuned on, such as ``"ravdess/07"``.
         licence: of the weights.
         description: a few sentences for people.
         recipe: the whole recipe it was trained with.
@@ -57,7 +57,7 @@ class ModelCard:
     temperature: float = 1.0
     unsure_below: float = 0.0
     corpora: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    heard_speakers: tuple[str, ...] = ()
+    training_speakers: tuple[str, ...] = ()
     licence: str = ""
     description: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -119,6 +119,8 @@ class ModelCard:
             raise ModelError("the model's card is no JSON object; the file is damaged")
         if values.pop("format", None) != FORMAT:
             raise ModelError(f"the model's card has a format this hearfelt does not know; it reads format {FORMAT}")
+        if "heard_speakers" in values:  # what the files that ship call them
+            values.setdefault("training_speakers", values.pop("heard_speakers"))
         known = {one.name: one for one in fields(cls)}
         if missing := [name for name in ("name", "version", "labels", "input") if name not in values]:
             raise ModelError(f"the model's card lacks {missing[0]!r}; the file is damaged or not from hearfelt")

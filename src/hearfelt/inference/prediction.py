@@ -30,7 +30,7 @@ class Prediction:
         emotion: the most probable label, also when the answer is unsure.
         confidence: its probability, 0 to 1, calibrated.
         probabilities: for each of the model's labels, in its order; they add up to 1.
-        is_unsure: whether the confidence is below the card's threshold, or no speech was found.
+        unsure: whether the confidence is below the card's threshold, or no speech was found.
         duration_s: how long the sound is.
         model: name of the model that answered.
         warnings: what is odd about the sound; empty for a clean recording of speech.
@@ -45,7 +45,7 @@ class Prediction:
     emotion: str
     confidence: float
     probabilities: Mapping[str, float]
-    is_unsure: bool
+    unsure: bool
     duration_s: float
     model: str
     warnings: tuple[SoundWarning, ...] = ()
@@ -53,7 +53,7 @@ class Prediction:
     @property
     def in_words(self) -> str:
         """How sure the answer is, for people: one of :data:`SURE_WORDS`, or ``"unsure"``."""
-        if self.is_unsure:
+        if self.unsure:
             return UNSURE_WORD
         return next((word for least, word in SURE_WORDS if self.confidence >= least), SURE_WORDS[-1][1])
 

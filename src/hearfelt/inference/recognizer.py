@@ -28,8 +28,8 @@ from hearfelt.runtime.files import path_given
 if TYPE_CHECKING:
     from hearfelt.inference.explain.occlusion import Occlusion
     from hearfelt.inference.explain.shapley import Explanation
-    from hearfelt.inference.timeline.segmenter import Follower, Judge
-    from hearfelt.inference.timeline.segments import Moment, Timeline
+    from hearfelt.inference.timeline.segmenter import Segmenter, WindowClassifier
+    from hearfelt.inference.timeline.segments import Segment, Timeline
     from hearfelt.inference.timeline.stream import Stream
 
 __all__ = ["DEFAULT_MODEL", "Recognizer", "model_path", "shipped_models"]
@@ -210,15 +210,15 @@ class Recognizer:
         one_by_one = timelines_of(self, sound, rate_hz, is_separate=channels == "separate", progress=progress)
         return one_by_one if channels == "separate" else one_by_one[0]
 
-    def moments(
+    def segments(
         self,
         sound: Sound,
         rate_hz: int | None = None,
         *,
         channel: int | None = None,
         progress: Progress | None = None,
-    ) -> Iterator[Moment]:
-        """Give the moments of :meth:`timeline` one after another, in memory that does not grow with the sound.
+    ) -> Iterator[Segment]:
+        """Give the segments of :meth:`timeline` one after another, in memory that does not grow with the sound.
 
         Args:
             sound: as for :meth:`recognize`.
@@ -227,18 +227,18 @@ class Recognizer:
             progress: is called with the seconds that were heard so far.
 
         Yields:
-            Each moment as soon as it is final.
+            Each segment as soon as it is final.
 
         Raises:
             AudioError: as :meth:`timeline`.
         """
-        from hearfelt.inference.timeline.recordings import moments_of
+        from hearfelt.inference.timeline.recordings import segments_of
 
         with open_audio(sound, rate_hz, channel=channel) as reader:
-            yield from moments_of(reader, self.follower(), progress)
+            yield from segments_of(reader, self.segmenter(), progress)
 
     def stream(self, rate_hz: int) -> Stream:
-        """Begin to hear a sound that is still going on; fed with a whole sound it gives the moments of the timeline.
+        """Begin to hear a sound that is still going on; fed with a whole sound it gives the segments of the timeline.
 
         Args:
             rate_hz: rate of the samples that will come.
@@ -248,19 +248,19 @@ class Recognizer:
         """
         from hearfelt.inference.timeline.stream import Stream
 
-        return Stream(self.follower(with_now=True), rate_hz)
+        return Stream(self.segmenter(with_now=True), rate_hz)
 
-    def follower(self, *, with_now: bool = False) -> Follower:
+    def segmenter(self, *, with_now: bool = False) -> Segmenter:
         """Give a fresh machine that follows one sound at 16 kHz with this model; what timelines and streams are."""
-        from hearfelt.inference.timeline.segmenter import Follower
+        from hearfelt.inference.timeline.segmenter import Segmenter
 
-        return Follower(self.judge(), with_now=with_now)
+        return Segmenter(self.window_classifier(), with_now=with_now)
 
-    def judge(self) -> Judge:
-        """Give what a follower needs of this model."""
-        from hearfelt.inference.timeline.segmenter import Judge
+    def window_classifier(self) -> WindowClassifier:
+        """Give what a segmenter needs of this model."""
+        from hearfelt.inference.timeline.segmenter import WindowClassifier
 
-        return Judge(len(self.labels), self._log_probabilities, self._predicted)
+        return WindowClassifier(len(self.labels), self._log_probabilities, self._predicted)
 
     def __reduce__(self) -> tuple[partial[Recognizer], tuple[str]]:
         if self._file is None:
@@ -372,14 +372,14 @@ class Recognizer:
         prediction = self._predicted(weights / weights.sum(), facts.duration_s)
         warnings = (*facts.warnings, *check.warnings())
         no_speech = any(warning.code == "no_speech" for warning in warnings)
-        return replace(prediction, warnings=warnings, is_unsure=prediction.is_unsure or no_speech)
+        return replace(prediction, warnings=warnings, unsure=prediction.unsure or no_speech)
 
     def _predicted(self, shares: Floats, duration_s: float) -> Prediction:
         probabilities = dict(zip(self.labels, shares.tolist(), strict=True))
         emotion = max(probabilities, key=lambda label: probabilities[label])
         confidence = probabilities[emotion]
-        is_unsure = confidence < self.card.unsure_below
-        return Prediction(emotion, confidence, probabilities, is_unsure, duration_s, self.card.name)
+        unsure = confidence < self.card.unsure_below
+        return Prediction(emotion, confidence, probabilities, unsure, duration_s, self.card.name)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def statistics(frames: Tensor) -> Tensor:
         [[2.0, 1.0]]
     """
     even = torch.ones_like(frames[:, :, :1])
-    return torch.cat(_moments(frames, even / even.sum(dim=1, keepdim=True)), dim=1)
+    return torch.cat(_segments(frames, even / even.sum(dim=1, keepdim=True)), dim=1)
 
 
 class FrameDropout(nn.Dropout):
@@ -136,12 +136,12 @@ class AttentiveStatistics(nn.Module):
             plain = (mask / mask.sum(dim=1, keepdim=True))[:, :, None]
         weights = scores.softmax(dim=1)
         attended = (weights.transpose(1, 2) @ turned).flatten(1)  # (batch, attentions · width)
-        mean, deviation = _moments(turned, plain)
-        _, attended_deviation = _moments(turned, weights.mean(dim=2, keepdim=True))
+        mean, deviation = _segments(turned, plain)
+        _, attended_deviation = _segments(turned, weights.mean(dim=2, keepdim=True))
         return torch.cat([attended, mean, deviation, attended_deviation], dim=1)
 
 
-def _moments(frames: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def _segments(frames: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     mean = (weights * frames).sum(dim=1)
     apart = frames - mean[:, None]
     return mean, ((weights * apart * apart).sum(dim=1) + _LEAST).sqrt()
@@ -213,7 +213,7 @@ class PlainHead(nn.Module):
         parts: list[Tensor] = []
         for place, frames in enumerate(ears):
             mask = torch.ones_like(frames[:, :, 0]) if masks is None else masks[place]
-            parts += _moments(frames, (mask / mask.sum(dim=1, keepdim=True))[:, :, None])
+            parts += _segments(frames, (mask / mask.sum(dim=1, keepdim=True))[:, :, None])
         return torch.cat(parts, dim=1)
 
     def pool(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:

@@ -26,7 +26,7 @@ def said_of(prediction: Prediction) -> str:
     share = share_words(prediction.confidence)
     if prediction.has_no_speech:
         return f"{NO_SPEECH_WORDS}, {prediction.emotion}? {share}"
-    if prediction.is_unsure:
+    if prediction.unsure:
         return f"{UNSURE_WORD}, perhaps {prediction.emotion}, {share}"
     return f"{prediction.emotion}, {prediction.in_words}, {share}"
 
@@ -40,11 +40,11 @@ def answer(prediction: Prediction, *, who: str = "", is_small: bool = False) -> 
         is_small: whether it shares its place with another.
     """
     look = look_of(prediction.emotion)
-    state = " hf-unsure" if prediction.is_unsure else ""
+    state = " hf-unsure" if prediction.unsure else ""
     size = " hf-small" if is_small else ""
     share = share_words(prediction.confidence)
-    how = f"{UNSURE_WORD}, {share}" if prediction.is_unsure else f"{prediction.in_words}, {share}"
-    perhaps = "perhaps " if prediction.is_unsure else ""
+    how = f"{UNSURE_WORD}, {share}" if prediction.unsure else f"{prediction.in_words}, {share}"
+    perhaps = "perhaps " if prediction.unsure else ""
     above = f'<p class="hf-who">{escape(who)}</p>' if who else ""
     if prediction.has_no_speech:
         return (
@@ -91,8 +91,8 @@ def overview(rows: Sequence[tuple[str, Prediction | None]]) -> str:
         if prediction is None:
             lines.append(f'<tr><th scope="row">{escape(name)}</th><td colspan="2">listening …</td></tr>')
             continue
-        perhaps = "perhaps " if prediction.is_unsure else ""
-        how = UNSURE_WORD if prediction.is_unsure else prediction.in_words
+        perhaps = "perhaps " if prediction.unsure else ""
+        how = UNSURE_WORD if prediction.unsure else prediction.in_words
         if prediction.has_no_speech:
             lines.append(
                 f'<tr><th scope="row">{escape(name)}</th><td>{NO_SPEECH_WORDS}</td>'

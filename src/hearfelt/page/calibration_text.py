@@ -27,7 +27,7 @@ def what_sure_means(prediction: Prediction, measured: Measurement | None) -> str
     """
     if prediction.has_no_speech:
         return "The model was made for voices: what it says of other sounds means nothing."
-    if prediction.is_unsure:
+    if prediction.unsure:
         before = "This is too little to rely on: it heard something of several emotions, or of none it knows. "
     elif prediction.confidence < SURE_WORDS[-2][0]:
         before = "The other emotions together are more probable than this one. "

@@ -1,4 +1,4 @@
-"""What a visitor takes away: answers as JSON and CSV, moments as CSV, and a picture. Made when it is asked."""
+"""What a visitor takes away: answers as JSON and CSV, segments as CSV, and a picture. Made when it is asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hearfelt.page.session import Answered, OneSound
 from hearfelt.results.formats import write
 from hearfelt.results.prediction_rows import answer_columns, answer_object, answer_row
 
-__all__ = ["as_csv", "as_json", "as_json_lines", "moments_csv", "picture"]
+__all__ = ["as_csv", "as_json", "as_json_lines", "picture", "segments_csv"]
 
 Pair = tuple[OneSound, Answered]
 
@@ -54,7 +54,7 @@ def as_csv(pairs: Sequence[Pair]) -> str:
     return text.getvalue()
 
 
-def moments_csv(answered: Answered) -> str:
+def segments_csv(answered: Answered) -> str:
     """Write what is heard when as ``hearfelt timeline --format csv`` does."""
     return str(write([answered.timeline] if answered.timeline else [], "csv"))
 

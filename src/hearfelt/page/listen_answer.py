@@ -98,7 +98,7 @@ def _show_hero(sound: OneSound, models: Sequence[str]) -> Mapping[str, Answered]
         timelines = _find_timelines(sound, models, told)
         with player:
             put_player(sound, timelines)
-        if not any(timeline.moments for timeline in timelines.values()):
+        if not any(timeline.segments for timeline in timelines.values()):
             told.caption(_NO_SPEECH)
     return answers
 
@@ -147,8 +147,8 @@ def _put_downloads(sound: OneSound, answers: Mapping[str, Answered]) -> None:
         _button("JSON", lambda: taking_away.as_json(pairs), f"{stem}.json", "application/json")
         _button("CSV", lambda: taking_away.as_csv(pairs), f"{stem}.csv", "text/csv")
         for one, whose, name in of_each:
-            make = partial(taking_away.moments_csv, one)
-            _button(f"Moments{whose} as CSV", make, f"{name}-moments.csv", "text/csv")
+            make = partial(taking_away.segments_csv, one)
+            _button(f"Segments{whose} as CSV", make, f"{name}-segments.csv", "text/csv")
 
 
 def _button(label: str, make: object, file_name: str, kind: str) -> None:

@@ -178,7 +178,7 @@ def _facts(card: ModelCard, size: int) -> list[tuple[str, str]]:
     rows = [
         ("answers", ", ".join(card.labels)),
         ("listens to", takes + (f", {card.window_s:g} s at once" if card.window_s else "")),
-        ("has heard", many(len(card.heard_speakers), "speaker")),
+        ("has heard", many(len(card.training_speakers), "speaker")),
         ("calls itself unsure", f"below {card.unsure_below * 100:.0f} % confidence"),
         ("size", f"{size / 1e6:.1f} MB" + (f", {card.parameters:,} parameters" if card.parameters else "")),
         ("written by", f"hearfelt {card.version}"),

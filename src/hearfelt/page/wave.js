@@ -124,7 +124,7 @@ class Player {
   drawShape() {
     const [pen, width, height] = fitted(this.shape);
     const { low, high, duration_s: whole_s } = this.data;
-    const moments = this.data.ribbons[0]?.moments ?? [];
+    const segments = this.data.ribbons[0]?.segments ?? [];
     const peak = Math.max(1e-4, ...low.map(Math.abs), ...high);
     const count = Math.max(1, Math.floor((width + GAP_PX) / (BAR_PX + GAP_PX)));
     const step = width / count;
@@ -133,9 +133,9 @@ class Player {
       const end = Math.max(first + 1, Math.floor(((place + 1) * low.length) / count));
       const up = (Math.max(...high.slice(first, end)) / peak) * (height / 2 - 2);
       const down = (-Math.min(...low.slice(first, end)) / peak) * (height / 2 - 2);
-      const moment = longestIn(moments, (place / count) * whole_s, ((place + 1) / count) * whole_s);
-      pen.fillStyle = this.colour(moment ? moment.mark : "third");
-      pen.globalAlpha = moment ? (moment.unsure ? 0.5 : 1) : 0.5;
+      const segment = longestIn(segments, (place / count) * whole_s, ((place + 1) / count) * whole_s);
+      pen.fillStyle = this.colour(segment ? segment.mark : "third");
+      pen.globalAlpha = segment ? (segment.unsure ? 0.5 : 1) : 0.5;
       pen.beginPath();
       const top = height / 2 - Math.max(1.5, up);
       pen.roundRect(place * step, top, BAR_PX, height / 2 + Math.max(1.5, down) - top, BAR_PX / 2);
@@ -148,8 +148,8 @@ class Player {
     this.lines = [];
     this.sums.replaceChildren();
     this.ribbons.replaceChildren(
-      ...this.data.ribbons.map(({ title, moments }) => {
-        const isDense = moments.length * DENSE_PX > this.root.clientWidth;
+      ...this.data.ribbons.map(({ title, segments }) => {
+        const isDense = segments.length * DENSE_PX > this.root.clientWidth;
         const ribbon = document.createElement("div");
         ribbon.className = "ribbon";
         ribbon.setAttribute("role", isDense ? "img" : "list");
@@ -158,11 +158,11 @@ class Player {
         const track = ribbon.appendChild(Object.assign(document.createElement("div"), { className: "track" }));
         track.setAttribute("role", "presentation");
         track.classList.toggle("dense", isDense);
-        if (isDense) this.sumUp(title, moments);
-        for (const one of isDense ? binned(moments, whole_s, Math.ceil(this.root.clientWidth / BIN_PX)) : moments) {
+        if (isDense) this.sumUp(title, segments);
+        for (const one of isDense ? binned(segments, whole_s, Math.ceil(this.root.clientWidth / BIN_PX)) : segments) {
           const part = track.appendChild(document.createElement("div"));
           const width = ((one.end_s - one.start_s) / whole_s) * this.root.clientWidth;
-          part.className = one.unsure ? "moment unsure" : "moment";
+          part.className = one.unsure ? "segment unsure" : "segment";
           part.style.cssText = `left:${(100 * one.start_s) / whole_s}%;width:${(100 * (one.end_s - one.start_s)) / whole_s}%;--mark:var(--${one.mark})`;
           part.append(Object.assign(document.createElement("i"), { ariaHidden: "true" }));
           if (isDense) continue;
@@ -180,25 +180,25 @@ class Player {
   }
 
   /** Say below a ribbon whose stretches are too narrow what is heard where the cursor is, and how long each emotion is. */
-  sumUp(title, moments) {
+  sumUp(title, segments) {
     const before = title ? `${title}: ` : "";
     const line = this.sums.appendChild(Object.assign(document.createElement("p"), { ariaHidden: "true" }));
-    this.lines.push({ line, before, moments });
+    this.lines.push({ line, before, segments });
     const list = this.sums.appendChild(document.createElement("ul"));
     list.setAttribute("aria-label", `How long ${title || "it"} hears each emotion`);
-    for (const { moment, long_s } of summed(moments, (one) => (one.unsure ? "" : one.emotion))) {
+    for (const { segment, long_s } of summed(segments, (one) => (one.unsure ? "" : one.emotion))) {
       const entry = list.appendChild(document.createElement("li"));
-      entry.className = moment.unsure ? "unsure" : "";
-      entry.style.setProperty("--mark", moment.unsure ? "var(--muted)" : `var(--${moment.mark})`);
+      entry.className = segment.unsure ? "unsure" : "";
+      entry.style.setProperty("--mark", segment.unsure ? "var(--muted)" : `var(--${segment.mark})`);
       entry.append(Object.assign(document.createElement("i"), { ariaHidden: "true" }));
-      entry.append(`${moment.unsure ? "unsure" : moment.emotion} ${clock(long_s, true)}`);
+      entry.append(`${segment.unsure ? "unsure" : segment.emotion} ${clock(long_s, true)}`);
     }
   }
 
   showHeard(now_s) {
-    return (this.lines ?? []).map(({ line, before, moments }) => {
-      const moment = moments.find((one) => one.start_s <= now_s && now_s < one.end_s);
-      const said = before + (moment ? moment.said : "nobody speaks here");
+    return (this.lines ?? []).map(({ line, before, segments }) => {
+      const segment = segments.find((one) => one.start_s <= now_s && now_s < one.end_s);
+      const said = before + (segment ? segment.said : "nobody speaks here");
       if (line.textContent !== said) line.textContent = said;
       return said;
     });
@@ -247,29 +247,29 @@ class Player {
   }
 }
 
-/** Add up how long moments of each kind are between two times: the longest first, each with its first moment. */
-function summed(moments, kind, from_s = 0, to_s = Infinity) {
+/** Add up how long segments of each kind are between two times: the longest first, each with its first segment. */
+function summed(segments, kind, from_s = 0, to_s = Infinity) {
   const sums = new Map();
-  for (const moment of moments) {
-    const shared_s = Math.min(moment.end_s, to_s) - Math.max(moment.start_s, from_s);
+  for (const segment of segments) {
+    const shared_s = Math.min(segment.end_s, to_s) - Math.max(segment.start_s, from_s);
     if (shared_s <= 0) continue;
-    const sum = sums.get(kind(moment)) ?? sums.set(kind(moment), { moment, long_s: 0 }).get(kind(moment));
+    const sum = sums.get(kind(segment)) ?? sums.set(kind(segment), { segment, long_s: 0 }).get(kind(segment));
     sum.long_s += shared_s;
   }
   return [...sums.values()].sort((one, other) => other.long_s - one.long_s);
 }
 
-/** Give a moment of the kind that is heard longest between two times; nothing where nobody speaks. */
-function longestIn(moments, from_s, to_s) {
-  return summed(moments, (one) => `${one.emotion} ${one.unsure}`, from_s, to_s)[0]?.moment;
+/** Give a segment of the kind that is heard longest between two times; nothing where nobody speaks. */
+function longestIn(segments, from_s, to_s) {
+  return summed(segments, (one) => `${one.emotion} ${one.unsure}`, from_s, to_s)[0]?.segment;
 }
 
 /** Divide a sound into equal stretches, each with what is heard longest in it, and join those that are alike. */
-function binned(moments, whole_s, count) {
+function binned(segments, whole_s, count) {
   const found = [];
   for (let place = 0; place < count; place += 1) {
     const [start_s, end_s] = [(place * whole_s) / count, ((place + 1) * whole_s) / count];
-    const most = longestIn(moments, start_s, end_s);
+    const most = longestIn(segments, start_s, end_s);
     const last = found.at(-1);
     if (!most) continue;
     if (last && last.end_s === start_s && last.mark === most.mark && last.unsure === most.unsure) last.end_s = end_s;

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from hearfelt.emotions import EMOTIONS, look_of
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.page.answer_markup import said_of
 from hearfelt.page.preview import SHORT_S, Playable
 from hearfelt.page.session import OneSound
@@ -55,7 +55,10 @@ def player_data(key: str, name: str, playable: Playable, timelines: Mapping[str,
         if levels is None
         else {"bands": levels.shape[0], "frames": levels.shape[1], "values": _text(levels.tobytes())},
         "ribbons": [
-            {"title": model if several else "", "moments": [_moment(one, found.duration_s) for one in timeline.moments]}
+            {
+                "title": model if several else "",
+                "segments": [_segment(one, found.duration_s) for one in timeline.segments],
+            }
             for model, timeline in timelines.items()
         ],
         "copy": _text(playable.copy),
@@ -67,20 +70,20 @@ def _lasting(seconds: float) -> str:
     return f"{seconds:.1f} seconds" if seconds <= SHORT_S else f"{time_words(seconds)} long"
 
 
-def _span(one: Moment, whole_s: float) -> str:
+def _span(one: Segment, whole_s: float) -> str:
     if whole_s <= SHORT_S:
         return f"{one.start_s:.1f} to {one.end_s:.1f} s"
     return f"{time_words(one.start_s, until_s=whole_s)} to {time_words(one.end_s, until_s=whole_s)}"
 
 
-def _moment(one: Moment, whole_s: float) -> dict[str, object]:
+def _segment(one: Segment, whole_s: float) -> dict[str, object]:
     return {
         "start_s": one.start_s,
         "end_s": one.end_s,
         "emotion": one.emotion,
         "emoji": look_of(one.emotion).emoji,
         "mark": f"emotion-{one.emotion if one.emotion in EMOTIONS else 'other'}",
-        "unsure": one.is_unsure,
+        "unsure": one.unsure,
         "said": f"{_span(one, whole_s)}: {said_of(one.prediction)}",
     }
 

@@ -89,15 +89,15 @@ def _add_tiers(document: ElementTree.Element, order: ElementTree.Element, timeli
     below = {"LINGUISTIC_TYPE_REF": "confidence", "PARENT_REF": name, "TIER_ID": f"{side} confidence".strip()}
     sureness = ElementTree.SubElement(document, "TIER", below)
     track = "mix" if timeline.channel is None else str(timeline.channel)
-    for place, moment in enumerate(timeline.moments):
+    for place, segment in enumerate(timeline.segments):
         slots = [f"ts-{track}-{place}-{edge}" for edge in ("start", "end")]
-        for slot, time_s in zip(slots, (moment.start_s, moment.end_s), strict=True):
+        for slot, time_s in zip(slots, (segment.start_s, segment.end_s), strict=True):
             ElementTree.SubElement(order, "TIME_SLOT", {"TIME_SLOT_ID": slot, "TIME_VALUE": str(round(time_s * 1000))})
         emotion, confidence = f"a-{track}-{place}", f"c-{track}-{place}"
         times = {"TIME_SLOT_REF1": slots[0], "TIME_SLOT_REF2": slots[1]}
-        _annotate(emotions, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": emotion, **times}, moment.emotion)
+        _annotate(emotions, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": emotion, **times}, segment.emotion)
         belongs = {"ANNOTATION_ID": confidence, "ANNOTATION_REF": emotion}
-        _annotate(sureness, "REF_ANNOTATION", belongs, f"{moment.confidence:.4f}")
+        _annotate(sureness, "REF_ANNOTATION", belongs, f"{segment.confidence:.4f}")
 
 
 def _annotate(tier: ElementTree.Element, kind: str, attributes: dict[str, str], value: str) -> None:

@@ -1,4 +1,4 @@
-"""One sound on its way into a file: its channels mixed or side by side, moment by moment."""
+"""One sound on its way into a file: its channels mixed or side by side, segment by segment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.speech_check import speech_warnings
-from hearfelt.inference.timeline.recordings import moments_of
+from hearfelt.inference.timeline.recordings import segments_of
 from hearfelt.results.segment_rows import Heard, side_name
 from hearfelt.results.writer import Gathering
 
@@ -26,11 +26,11 @@ class Followed:
     """A sound that is being followed.
 
     Attributes:
-        moments: what is heard, in the order in which it begins; listening goes on while they are taken.
+        segments: what is heard, in the order in which it begins; listening goes on while they are taken.
         gathering: whatever was taken, and how far the sound was listened to.
     """
 
-    moments: Iterator[Heard]
+    segments: Iterator[Heard]
     gathering: Gathering
 
 
@@ -59,11 +59,11 @@ def followed(
         recognizer: who answers.
         sound: the sound; if its channels are heard separately, one that can be opened several times.
         source: what files call it.
-        is_separate: whether each channel gets moments of its own; otherwise they are mixed.
+        is_separate: whether each channel gets segments of its own; otherwise they are mixed.
         progress: is called with the seconds that were heard so far, of every channel.
 
     Raises:
-        AudioError: if it cannot be opened; while moments are taken also if it cannot be read to its end.
+        AudioError: if it cannot be opened; while segments are taken also if it cannot be read to its end.
     """
     with ExitStack() as opened:
 
@@ -87,10 +87,10 @@ def followed(
             speech_s = 0.0
             about_speech: tuple[SoundWarning, ...] = ()
             try:
-                for moment in moments_of(reader, recognizer.follower(), tell):
-                    speech_s += moment.duration_s
+                for segment in segments_of(reader, recognizer.segmenter(), tell):
+                    speech_s += segment.duration_s
                     gathering.warnings[channel] = reader.warnings
-                    yield Heard(source, channel, moment, side, reader.warnings)
+                    yield Heard(source, channel, segment, side, reader.warnings)
                 about_speech = speech_warnings(speech_s, reader.heard / reader.rate_hz)
             finally:  # all is known only now, also where the sound broke off
                 gathering.warnings[channel] = (*reader.warnings, *about_speech)
@@ -99,19 +99,19 @@ def followed(
         yield Followed(_gathered(_side_by_side(tracks), gathering), gathering)
 
 
-def _gathered(moments: Iterator[Heard], gathering: Gathering) -> Iterator[Heard]:
-    for heard in moments:
+def _gathered(segments: Iterator[Heard], gathering: Gathering) -> Iterator[Heard]:
+    for heard in segments:
         gathering.add(heard)
         yield heard
 
 
 def _side_by_side(tracks: Sequence[Iterator[Heard]]) -> Iterator[Heard]:
-    """Merge tracks by the time at which moments begin; what is known when listening stops is given, too."""
+    """Merge tracks by the time at which segments begin; what is known when listening stops is given, too."""
     waiting: list[tuple[float, int, Heard]] = []
 
     def take(place: int) -> None:
         for heard in tracks[place]:
-            heapq.heappush(waiting, (heard.moment.start_s, place, heard))
+            heapq.heappush(waiting, (heard.segment.start_s, place, heard))
             return
 
     try:

@@ -26,8 +26,8 @@ class Format:
         name: what ``--format`` calls it.
         suffix: how its files end.
         is_of_one_sound: whether a file describes one sound; a table holds any number.
-        head: for what can be written moment by moment: the beginning, for a model's labels.
-        entry: for what can be written moment by moment: one of them.
+        head: for what can be written segment by segment: the beginning, for a model's labels.
+        entry: for what can be written segment by segment: one of them.
         document: for what can only be written as a whole: all of it, and where it will lie.
     """
 

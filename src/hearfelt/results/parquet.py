@@ -13,7 +13,7 @@ __all__ = ["parquet"]
 
 
 def parquet(timelines: Sequence[Timeline]) -> bytes:
-    """Write timelines as the bytes of a Parquet file, a row for each moment.
+    """Write timelines as the bytes of a Parquet file, a row for each segment.
 
     Args:
         timelines: of any number of sounds, heard by one model.

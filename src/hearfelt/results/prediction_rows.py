@@ -75,7 +75,7 @@ def _fields(prediction: Prediction) -> dict[str, object]:
         "emotion": prediction.emotion,
         "confidence": prediction.confidence,
         "probabilities": dict(prediction.probabilities),
-        "unsure": prediction.is_unsure,
+        "unsure": prediction.unsure,
         "model": prediction.model,
         "duration_s": prediction.duration_s,
         "warnings": [warning.to_dict() for warning in prediction.warnings],

@@ -1,4 +1,4 @@
-"""A moment and where it was heard: what every format writes, one after another."""
+"""A segment and where it was heard: what every format writes, one after another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from hearfelt.audio.warnings import SoundWarning, codes_of
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.label_columns import label_columns
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 
 __all__ = [
     "FACTS",
@@ -32,19 +32,19 @@ _DIGITS: Final = 6  # of seconds: a microsecond, finer than any sampling rate ca
 
 @dataclass(frozen=True)
 class Heard:
-    """A moment and where it was heard.
+    """A segment and where it was heard.
 
     Attributes:
         source: the sound, as it was given.
         channel: ``None`` if the channels were mixed, or which one, counted from 0.
-        moment: the moment.
+        segment: the segment.
         side: what people call the channel, such as ``"left"``; empty where there is only one.
         warnings: what is odd about the sound, as far as it is known.
     """
 
     source: str
     channel: int | None
-    moment: Moment
+    segment: Segment
     side: str = ""
     warnings: tuple[SoundWarning, ...] = ()
 
@@ -66,7 +66,7 @@ def side_name(channel: int | None, channels: int) -> str:
 
 
 def heard_in(timelines: Iterable[Timeline]) -> Iterator[Heard]:
-    """Give all moments in the order in which they begin, one sound after another.
+    """Give all segments in the order in which they begin, one sound after another.
 
     Args:
         timelines: those of one sound stand one behind the other.
@@ -74,12 +74,12 @@ def heard_in(timelines: Iterable[Timeline]) -> Iterator[Heard]:
     for of_one in _sounds(timelines):
         tracks = [
             [
-                Heard(one.source, one.channel, moment, side_name(one.channel, len(of_one)), one.warnings)
-                for moment in one.moments
+                Heard(one.source, one.channel, segment, side_name(one.channel, len(of_one)), one.warnings)
+                for segment in one.segments
             ]
             for one in of_one
         ]
-        yield from heapq.merge(*tracks, key=lambda heard: heard.moment.start_s)
+        yield from heapq.merge(*tracks, key=lambda heard: heard.segment.start_s)
 
 
 def only_source(timelines: Sequence[Timeline], form: str) -> str:
@@ -105,17 +105,17 @@ def seconds(time_s: float) -> float:
 
 
 def json_row(heard: Heard) -> dict[str, object]:
-    """Give what JSON says of a moment; what is odd about its sound is left to whoever writes it."""
-    moment = heard.moment
+    """Give what JSON says of a segment; what is odd about its sound is left to whoever writes it."""
+    segment = heard.segment
     return {
         "source": _in_utf8(heard.source),
         "channel": heard.channel,
-        "start_s": seconds(moment.start_s),
-        "end_s": seconds(moment.end_s),
-        "emotion": moment.emotion,
-        "confidence": moment.confidence,
-        "probabilities": dict(moment.probabilities),
-        "unsure": moment.is_unsure,
+        "start_s": seconds(segment.start_s),
+        "end_s": seconds(segment.end_s),
+        "emotion": segment.emotion,
+        "confidence": segment.confidence,
+        "probabilities": dict(segment.probabilities),
+        "unsure": segment.unsure,
     }
 
 
@@ -130,11 +130,11 @@ def column_names(labels: Sequence[str]) -> list[str]:
 
 
 def row_values(heard: Heard) -> list[object]:
-    """Give a moment's values for :func:`column_names` of its labels."""
-    moment = heard.moment
-    place = [_in_utf8(heard.source), heard.channel, seconds(moment.start_s), seconds(moment.end_s)]
-    answer = [moment.emotion, moment.confidence, moment.is_unsure, moment.prediction.model]
-    return [*place, *answer, codes_of(heard.warnings), *moment.probabilities.values()]
+    """Give a segment's values for :func:`column_names` of its labels."""
+    segment = heard.segment
+    place = [_in_utf8(heard.source), heard.channel, seconds(segment.start_s), seconds(segment.end_s)]
+    answer = [segment.emotion, segment.confidence, segment.unsure, segment.prediction.model]
+    return [*place, *answer, codes_of(heard.warnings), *segment.probabilities.values()]
 
 
 def _in_utf8(name: str) -> str:

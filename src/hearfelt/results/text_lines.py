@@ -1,6 +1,6 @@
-"""Formats of which every moment is a line or a few: JSON, CSV, WebVTT and Audacity's labels.
+"""Formats of which every segment is a line or a few: JSON, CSV, WebVTT and Audacity's labels.
 
-A file of these can be written while a sound is still being heard, and is whole after every moment.
+A file of these can be written while a sound is still being heard, and is whole after every segment.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ VTT_HEAD: Final = "WEBVTT\n\n"
 
 
 def json_line(heard: Heard) -> str:
-    """Write a moment as one JSON object on a line of its own, in ASCII."""
+    """Write a segment as one JSON object on a line of its own, in ASCII."""
     row = {**json_row(heard), "warnings": [warning.to_dict() for warning in heard.warnings]}
     return json.dumps(row, allow_nan=False) + "\n"
 
@@ -35,21 +35,21 @@ def csv_head(labels: Sequence[str]) -> str:
 
 
 def csv_line(heard: Heard) -> str:
-    """Write a moment as one line of CSV; mixed channels leave the column ``channel`` empty."""
+    """Write a segment as one line of CSV; mixed channels leave the column ``channel`` empty."""
     return _csv(row_values(heard))
 
 
 def vtt_cue(heard: Heard) -> str:
-    """Write a moment as a cue of WebVTT, spoken by its side; a question mark says that the model is unsure."""
-    moment = heard.moment
+    """Write a segment as a cue of WebVTT, spoken by its side; a question mark says that the model is unsure."""
+    segment = heard.segment
     voice = f"<v {_escaped(heard.side)}>" if heard.side else ""
-    return f"{_clock(moment.start_s)} --> {_clock(moment.end_s)}\n{voice}{_escaped(_said(heard))}\n\n"
+    return f"{_clock(segment.start_s)} --> {_clock(segment.end_s)}\n{voice}{_escaped(_said(heard))}\n\n"
 
 
 def audacity_label(heard: Heard) -> str:
-    """Write a moment as a line of a label track: start, end and text, between tabs."""
+    """Write a segment as a line of a label track: start, end and text, between tabs."""
     side = f"{heard.side}: " if heard.side else ""
-    start_s, end_s = (f"{seconds(time_s):.6f}" for time_s in (heard.moment.start_s, heard.moment.end_s))
+    start_s, end_s = (f"{seconds(time_s):.6f}" for time_s in (heard.segment.start_s, heard.segment.end_s))
     return f"{start_s}\t{end_s}\t{side}{_said(heard)}\n"
 
 
@@ -60,10 +60,10 @@ def _csv(values: Sequence[object]) -> str:
 
 
 def _said(heard: Heard) -> str:
-    """Say a moment in a few words; labels of one's own may hold anything, a line break too."""
-    moment = heard.moment
-    words = " ".join("".join(one if one.isprintable() else " " for one in moment.emotion).split())
-    return f"{words}{'?' if moment.is_unsure else ''} {moment.confidence:.0%}"
+    """Say a segment in a few words; labels of one's own may hold anything, a line break too."""
+    segment = heard.segment
+    words = " ".join("".join(one if one.isprintable() else " " for one in segment.emotion).split())
+    return f"{words}{'?' if segment.unsure else ''} {segment.confidence:.0%}"
 
 
 def _escaped(text: str) -> str:

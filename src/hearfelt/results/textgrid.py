@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.results.segment_rows import only_source, seconds, side_name
 
 __all__ = ["textgrid"]
@@ -48,17 +48,17 @@ def textgrid(timelines: Sequence[Timeline]) -> str:
 
 
 def _end_of(timeline: Timeline) -> float:
-    return seconds(max([timeline.duration_s, *(moment.end_s for moment in timeline.moments[-1:])]))
+    return seconds(max([timeline.duration_s, *(segment.end_s for segment in timeline.segments[-1:])]))
 
 
 def _tiers(timeline: Timeline, sides: int, end_s: float) -> Iterator[list[str]]:
     side = side_name(timeline.channel, sides)
-    yield _tier(side or "emotion", timeline.moments, end_s, lambda moment: moment.emotion)
-    yield _tier(f"{side} confidence".strip(), timeline.moments, end_s, lambda moment: f"{moment.confidence:.4f}")
+    yield _tier(side or "emotion", timeline.segments, end_s, lambda segment: segment.emotion)
+    yield _tier(f"{side} confidence".strip(), timeline.segments, end_s, lambda segment: f"{segment.confidence:.4f}")
 
 
-def _tier(name: str, moments: Sequence[Moment], end_s: float, said: Callable[[Moment], str]) -> list[str]:
-    intervals = list(_intervals(moments, end_s, said))
+def _tier(name: str, segments: Sequence[Segment], end_s: float, said: Callable[[Segment], str]) -> list[str]:
+    intervals = list(_intervals(segments, end_s, said))
     lines = [
         '        class = "IntervalTier"',
         f"        name = {_quoted(name)}",
@@ -77,18 +77,18 @@ def _tier(name: str, moments: Sequence[Moment], end_s: float, said: Callable[[Mo
 
 
 def _intervals(
-    moments: Sequence[Moment], end_s: float, said: Callable[[Moment], str]
+    segments: Sequence[Segment], end_s: float, said: Callable[[Segment], str]
 ) -> Iterator[tuple[float, float, str]]:
-    """Give the moments, and the gaps between them as intervals without text."""
+    """Give the segments, and the gaps between them as intervals without text."""
     reached_s = 0.0
-    for moment in moments:
-        start_s, until_s = seconds(moment.start_s), seconds(moment.end_s)
+    for segment in segments:
+        start_s, until_s = seconds(segment.start_s), seconds(segment.end_s)
         if start_s - reached_s > _TOUCHING_S:
             yield reached_s, start_s, ""
             reached_s = start_s
-        yield reached_s, until_s, said(moment)
+        yield reached_s, until_s, said(segment)
         reached_s = until_s
-    if end_s - reached_s > _TOUCHING_S or not moments:
+    if end_s - reached_s > _TOUCHING_S or not segments:
         yield reached_s, end_s, ""
 
 

@@ -1,4 +1,4 @@
-"""A file of moments while they are still being heard: whole at any time, and never half a line.
+"""A file of segments while they are still being heard: whole at any time, and never half a line.
 
 What is written line by line grows in place. What has a beginning and an end that depend on everything between them is
 written anew from time to time, and whenever the hearing ends, also by Ctrl-C; a file under that name is always whole.
@@ -21,7 +21,7 @@ from typing import Final, Self
 
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import HearfeltError
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.results.formats import Format
 from hearfelt.results.segment_rows import Heard
 from hearfelt.runtime.files import atomic_write, path_given
@@ -88,13 +88,13 @@ class Gathering:
         self.source, self.channels, self.promised_s = source, tuple(channels), promised_s
         self.reached_s = 0.0
         self._labels, self._model = tuple(labels), model
-        self._moments: dict[int | None, list[Moment]] = {channel: [] for channel in self.channels}
+        self._segments: dict[int | None, list[Segment]] = {channel: [] for channel in self.channels}
         self.warnings: dict[int | None, tuple[SoundWarning, ...]] = dict.fromkeys(self.channels, ())
 
     def add(self, heard: Heard) -> None:
-        """Keep a moment."""
-        self._moments[heard.channel].append(heard.moment)
-        self.reached_s = max(self.reached_s, heard.moment.end_s)
+        """Keep a segment."""
+        self._segments[heard.channel].append(heard.segment)
+        self.reached_s = max(self.reached_s, heard.segment.end_s)
 
     def timelines(self) -> list[Timeline]:
         """Give a timeline for each channel, up to where the sound was heard."""
@@ -103,12 +103,12 @@ class Gathering:
                 self.source,
                 channel,
                 self.reached_s,
-                tuple(moments),
+                tuple(segments),
                 self._labels,
                 self._model,
                 self.warnings[channel],
             )
-            for channel, moments in self._moments.items()
+            for channel, segments in self._segments.items()
         ]
 
     def all_warnings(self) -> tuple[SoundWarning, ...]:
@@ -120,9 +120,9 @@ class Gathering:
 
 
 class Writing:
-    """Writes moments in one format; use it in a ``with`` statement.
+    """Writes segments in one format; use it in a ``with`` statement.
 
-    A file that is there stays as it is until a sound was begun and its first moment came, or its end.
+    A file that is there stays as it is until a sound was begun and its first segment came, or its end.
 
     Args:
         form: the format.
@@ -147,11 +147,11 @@ class Writing:
         self._written = time.monotonic()
 
     def begin(self, sound: Gathering) -> None:
-        """Say which sound the next moments are of."""
+        """Say which sound the next segments are of."""
         self._sounds.append(sound)
 
     def add(self, heard: Heard) -> None:
-        """Write a moment that the sound begun last has gathered."""
+        """Write a segment that the sound begun last has gathered."""
         if self._form.entry is not None:
             self._first.setdefault((len(self._sounds) - 1, heard.channel), heard.warnings)
             self._append(self._form.entry(heard))

@@ -85,6 +85,6 @@ def _stream() -> str:
         "<section><h2>Live</h2><article><h3><span class='method'>WS</span> <code>/v1/stream</code></h3>"
         "<p>First a text message such as <code>{&quot;rate_hz&quot;: 48000, &quot;encoding&quot;: &quot;pcm16&quot;}"
         "</code> (or float32), then binary messages of samples, one channel, little end first. Back come"
-        " <code>now</code> (the last seconds) and <code>moment</code> (final)."
+        " <code>now</code> (the last seconds) and <code>segment</code> (final)."
         " <code>{&quot;type&quot;: &quot;end&quot;}</code> asks for what is left.</p></article></section>"
     )

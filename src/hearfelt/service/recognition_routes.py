@@ -13,7 +13,7 @@ from hearfelt.errors import HearfeltError
 from hearfelt.results.prediction_rows import refusal_object
 from hearfelt.service.metrics import Measures
 from hearfelt.service.problems import RefusedError
-from hearfelt.service.schemas import BODY, Answer, Answers, Moments, problems_of
+from hearfelt.service.schemas import BODY, Answer, Answers, Segments, problems_of
 from hearfelt.service.settings import ServiceSettings
 from hearfelt.service.uploads import Bodies, Upload
 from hearfelt.service.worker_errors import BusyError, WorkerFaultError
@@ -143,7 +143,7 @@ def hearing_router(
 
     @router.post(
         "/timeline",
-        responses={200: {"model": Moments, "content": {kind: {} for kind in _KINDS.values()}}},
+        responses={200: {"model": Segments, "content": {kind: {} for kind in _KINDS.values()}}},
         openapi_extra=BODY,
         summary="Which emotion is heard when",
     )
@@ -156,9 +156,9 @@ def hearing_router(
         ] = "mix",
         track: TrackQuery = None,
     ) -> Response:
-        """The moments of one recording, however long, and in ``warnings`` what is odd about it.
+        """The segments of one recording, however long, and in ``warnings`` what is odd about it.
 
-        What lies between moments is no speech.
+        What lies between segments is no speech.
         """
         chosen = hearing.model(model)
         with hearing.bodies.receiving(request) as receiving:

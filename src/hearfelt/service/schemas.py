@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hearfelt.audio.warnings import CODES
 
-__all__ = ["BODY", "Answer", "Answers", "Card", "ErrorDocument", "Moments", "problems_of"]
+__all__ = ["BODY", "Answer", "Answers", "Card", "ErrorDocument", "Segments", "problems_of"]
 
 
 class WarningObject(BaseModel):
@@ -51,7 +51,7 @@ class Answers(BaseModel):
     results: list[Answer | Failure]
 
 
-class MomentObject(BaseModel):
+class SegmentObject(BaseModel):
     """A stretch of speech in which one emotion is the most probable."""
 
     source: str
@@ -64,14 +64,14 @@ class MomentObject(BaseModel):
     unsure: bool
 
 
-class Moments(BaseModel):
-    """All moments of a sound; what lies between them is no speech."""
+class Segments(BaseModel):
+    """All segments of a sound; what lies between them is no speech."""
 
     source: str
     model: str
     duration_s: float
     warnings: list[WarningObject] = Field(description="what is odd about the sound; empty for a clean recording")
-    moments: list[MomentObject]
+    segments: list[SegmentObject]
 
 
 class Card(BaseModel):

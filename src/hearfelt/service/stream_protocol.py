@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.errors import HearfeltError
-from hearfelt.inference.timeline.segments import Moment, Now
+from hearfelt.inference.timeline.segments import InterimResult, Segment
 
 __all__ = [
     "BUSY",
@@ -159,17 +159,17 @@ class SampleBytes:
         return block.astype(self._type.newbyteorder("="), copy=False)
 
 
-def event_text(event: Moment | Now) -> str:
+def event_text(event: Segment | InterimResult) -> str:
     """Write an event as the server sends it."""
     prediction = event.prediction
     return json.dumps(
         {
-            "type": "moment" if isinstance(event, Moment) else "now",
+            "type": "segment" if isinstance(event, Segment) else "now",
             "start_s": event.start_s,
             "end_s": event.end_s,
             "emotion": prediction.emotion,
             "confidence": prediction.confidence,
-            "unsure": prediction.is_unsure,
+            "unsure": prediction.unsure,
             "probabilities": dict(prediction.probabilities),
         },
         allow_nan=False,

@@ -11,7 +11,7 @@ from typing import Final
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hearfelt.errors import HearfeltError
-from hearfelt.inference.timeline.segments import Moment, Now
+from hearfelt.inference.timeline.segments import InterimResult, Segment
 from hearfelt.inference.timeline.stream import Stream
 from hearfelt.service.stream_protocol import (
     ENDED,
@@ -174,7 +174,7 @@ class StreamSession:
             block = sound.take(max(1, round(_AT_ONCE_S * stream.rate_hz)))
             await self._tell(await self._loop.run_in_executor(self._threads, stream.feed, block))
 
-    async def _tell(self, events: Iterable[Moment | Now]) -> None:
+    async def _tell(self, events: Iterable[Segment | InterimResult]) -> None:
         for event in events:
             await self._send(event_text(event))
 

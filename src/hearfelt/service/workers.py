@@ -24,14 +24,14 @@ class Job:
     """What is to be done with one sound.
 
     Attributes:
-        kind: one answer for the whole of it, or moments.
+        kind: one answer for the whole of it, or segments.
         sound: a file's bytes.
         name: what answers and errors call it.
         model: one of those that are offered.
         explain: whether an answer comes with what it depends on.
         longest_s: seconds of sound that are taken at most; with ``is_separate`` twice that, of all channels together.
-        format: of moments: ``"json"``, ``"vtt"`` or ``"csv"``.
-        is_separate: whether moments are those of each channel by itself.
+        format: of segments: ``"json"``, ``"vtt"`` or ``"csv"``.
+        is_separate: whether segments are those of each channel by itself.
         track: which audio track is heard; None for the file's own choice.
     """
 
@@ -98,7 +98,7 @@ class Workers:
         A job whose process is ended from outside is done once more by another.
 
         Returns:
-            What ``hearfelt recognize`` prints as JSON; or ``source, model, duration_s`` and ``moments`` or ``text``.
+            What ``hearfelt recognize`` prints as JSON; or ``source, model, duration_s`` and ``segments`` or ``text``.
 
         Raises:
             AudioError: if the sound cannot be answered.

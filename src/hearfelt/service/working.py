@@ -167,7 +167,7 @@ def _recognized(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) ->
 
 def _timeline(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) -> dict[str, Any]:
     with followed(recognizer, _track(sound, job), source=job["name"], is_separate=job["is_separate"]) as heard:
-        for _ in heard.moments:
+        for _ in heard.segments:
             pass  # what is heard gathers
     timelines, form = heard.gathering.timelines(), job["format"]
     about = {
@@ -178,7 +178,7 @@ def _timeline(recognizer: Recognizer, sound: bytes, job: Mapping[str, Any]) -> d
     }
     if form != "json":
         return {**about, "text": write(timelines, form)}
-    return {**about, "moments": [json_row(one) for one in heard_in(timelines)]}
+    return {**about, "segments": [json_row(one) for one in heard_in(timelines)]}
 
 
 def _track(sound: bytes | BytesIO, job: Mapping[str, Any]) -> Sound:

@@ -49,7 +49,7 @@ def card_for(
         temperature=temperature,
         unsure_below=threshold_for(probabilities.max(axis=1), probabilities.argmax(axis=1) == places),
         corpora=corpora,
-        heard_speakers=clips.speakers,
+        training_speakers=clips.speakers,
         licence=_licence(corpora),
         description=recipe.description,
         recipe=recipe.to_dict(),

@@ -7,7 +7,7 @@ import pytest
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.data_frame import data_frame
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 
 audformat = pytest.importorskip("audformat")
 pandas = pytest.importorskip("pandas")
@@ -17,8 +17,8 @@ LABELS = ("calm", "sad")
 
 def a_timeline(source: str, channel: int | None, *times_s: tuple[float, float]) -> Timeline:
     answer = Prediction("sad", 0.75, {"calm": 0.25, "sad": 0.75}, False, 1.0, "toy")
-    moments = tuple(Moment(start_s, end_s, answer) for start_s, end_s in times_s)
-    return Timeline(source, channel, 9.0, moments, LABELS, "toy")
+    segments = tuple(Segment(start_s, end_s, answer) for start_s, end_s in times_s)
+    return Timeline(source, channel, 9.0, segments, LABELS, "toy")
 
 
 def test_the_index_is_one_of_audformat() -> None:
@@ -39,10 +39,10 @@ def test_it_goes_into_a_table_of_a_database() -> None:
     frame = a_timeline("a.wav", None, (0.5, 2.0)).to_frame()
     database = audformat.Database("calls")
     database.schemes["emotion"] = audformat.Scheme("str", labels=list(LABELS))
-    database["moments"] = audformat.Table(frame.index)
-    database["moments"]["emotion"] = audformat.Column(scheme_id="emotion")
-    database["moments"]["emotion"].set(frame["emotion"].tolist())
-    assert database["moments"]["emotion"].get().tolist() == ["sad"]
+    database["segments"] = audformat.Table(frame.index)
+    database["segments"]["emotion"] = audformat.Column(scheme_id="emotion")
+    database["segments"]["emotion"].set(frame["emotion"].tolist())
+    assert database["segments"]["emotion"].get().tolist() == ["sad"]
 
 
 def test_columns_hold_the_answer_and_the_probability_of_each_label() -> None:
@@ -55,7 +55,7 @@ def test_columns_hold_the_answer_and_the_probability_of_each_label() -> None:
 
 def test_a_label_that_is_called_as_a_column_of_any_table_is_written_as_there() -> None:
     answer = Prediction("error", 0.75, {"model": 0.25, "error": 0.75}, False, 1.0, "toy")
-    frame = Timeline("a.wav", None, 9.0, (Moment(0.0, 1.0, answer),), ("model", "error"), "toy").to_frame()
+    frame = Timeline("a.wav", None, 9.0, (Segment(0.0, 1.0, answer),), ("model", "error"), "toy").to_frame()
     assert list(frame.columns)[-2:] == ["p_model", "p_error"]
     assert frame[["model", "p_model", "p_error"]].to_numpy().tolist() == [["toy", 0.25, 0.75]]
 

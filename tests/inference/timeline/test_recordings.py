@@ -27,19 +27,19 @@ def test_a_timeline_says_what_it_is_of(recognizer: Recognizer, talk: np.ndarray,
     assert (timeline.source, timeline.channel, timeline.labels) == (str(path), None, recognizer.labels)
     assert timeline.model == recognizer.card.name
     assert timeline.duration_s == pytest.approx(len(talk) / RATE)
-    assert len(timeline.moments) >= 4
-    assert recognizer.timeline(path.read_bytes()).moments == timeline.moments
-    assert recognizer.timeline(io.BytesIO(path.read_bytes())).moments == timeline.moments
-    assert recognizer.timeline(talk, RATE).moments == timeline.moments
+    assert len(timeline.segments) >= 4
+    assert recognizer.timeline(path.read_bytes()).segments == timeline.segments
+    assert recognizer.timeline(io.BytesIO(path.read_bytes())).segments == timeline.segments
+    assert recognizer.timeline(talk, RATE).segments == timeline.segments
 
 
 def test_separate_channels_get_a_timeline_each(recognizer: Recognizer, talk: np.ndarray) -> None:
     other = np.roll(talk, 3 * RATE) / 2
     timelines = recognizer.timeline(np.stack([talk, other]), RATE, channels="separate")
     assert [one.channel for one in timelines] == [0, 1]
-    assert [one.moments for one in timelines] == [recognizer.timeline(one, RATE).moments for one in (talk, other)]
+    assert [one.segments for one in timelines] == [recognizer.timeline(one, RATE).segments for one in (talk, other)]
     (alone,) = recognizer.timeline(talk, RATE, channels="separate")
-    assert (alone.channel, alone.moments) == (0, timelines[0].moments)
+    assert (alone.channel, alone.segments) == (0, timelines[0].segments)
 
 
 def test_an_open_stereo_file_is_read_for_each_channel(recognizer: Recognizer, talk: np.ndarray) -> None:
@@ -47,32 +47,32 @@ def test_an_open_stereo_file_is_read_for_each_channel(recognizer: Recognizer, ta
     soundfile.write(file, np.stack([talk, 0 * talk], axis=1), RATE, subtype="FLOAT", format="WAV")
     file.seek(0)
     voice, silence = recognizer.timeline(file, channels="separate")
-    assert voice.moments == recognizer.timeline(talk, RATE).moments
-    assert silence.moments == ()
+    assert voice.segments == recognizer.timeline(talk, RATE).segments
+    assert silence.segments == ()
 
 
-def test_moments_come_while_the_sound_is_read(recognizer: Recognizer, talk: np.ndarray) -> None:
+def test_segments_come_while_the_sound_is_read(recognizer: Recognizer, talk: np.ndarray) -> None:
     heard_s: list[float] = []
     sound = np.tile(talk, 3)
-    moments = recognizer.moments(sound, RATE, progress=heard_s.append)
-    first = next(moments)
+    segments = recognizer.segments(sound, RATE, progress=heard_s.append)
+    first = next(segments)
     assert not heard_s or heard_s[-1] < len(sound) / RATE
-    assert (first, *moments) == recognizer.timeline(sound, RATE).moments
+    assert (first, *segments) == recognizer.timeline(sound, RATE).segments
     assert heard_s == sorted(heard_s)
     assert heard_s[-1] == pytest.approx(len(sound) / RATE)
 
 
-def test_moments_of_one_channel_are_those_of_its_timeline(recognizer: Recognizer, talk: np.ndarray) -> None:
+def test_segments_of_one_channel_are_those_of_its_timeline(recognizer: Recognizer, talk: np.ndarray) -> None:
     sound = np.stack([0 * talk, talk])
-    assert tuple(recognizer.moments(sound, RATE, channel=1)) == recognizer.timeline(talk, RATE).moments
-    assert list(recognizer.moments(sound, RATE, channel=0)) == []
+    assert tuple(recognizer.segments(sound, RATE, channel=1)) == recognizer.timeline(talk, RATE).segments
+    assert list(recognizer.segments(sound, RATE, channel=0)) == []
 
 
 @pytest.mark.parametrize("name", ["classic", "svm"])
 def test_models_on_features_have_timelines_too(name: str, talk: np.ndarray) -> None:
     timeline = Recognizer.load(name, threads=1).timeline(talk[: 6 * RATE], RATE)
-    assert len(timeline.moments) >= 2
-    assert set(timeline.moments[0].probabilities) == set(timeline.labels)
+    assert len(timeline.segments) >= 2
+    assert set(timeline.segments[0].probabilities) == set(timeline.labels)
 
 
 def test_silence_has_an_empty_timeline(recognizer: Recognizer) -> None:
@@ -83,7 +83,7 @@ def test_silence_has_an_empty_timeline(recognizer: Recognizer) -> None:
 
 
 def test_an_offset_changes_nothing(recognizer: Recognizer, talk: np.ndarray) -> None:
-    plain, moved = (recognizer.timeline(one, RATE).moments for one in (talk, talk + np.float32(0.25)))
+    plain, moved = (recognizer.timeline(one, RATE).segments for one in (talk, talk + np.float32(0.25)))
     assert [one.emotion for one in plain] == [one.emotion for one in moved]
     assert [one.end_s for one in plain] == pytest.approx([one.end_s for one in moved], abs=0.1)
 
@@ -96,4 +96,4 @@ def test_what_cannot_be_read_is_an_error_and_no_empty_timeline(recognizer: Recog
     with pytest.raises(AudioError, match="there is no such file"):
         recognizer.timeline(tmp_path / "none.wav")
     with pytest.raises(AudioError, match="every sample has to be a finite number"):
-        list(recognizer.moments(np.full(RATE, np.nan), RATE))
+        list(recognizer.segments(np.full(RATE, np.nan), RATE))

@@ -17,14 +17,14 @@ from hearfelt.inference.timeline.segmenter import (
     NOW_EVERY_S,
     NOW_WINDOW_S,
     WINDOW_S,
-    Follower,
+    Segmenter,
 )
-from hearfelt.inference.timeline.segments import Moment, Now
+from hearfelt.inference.timeline.segments import InterimResult, Segment
 from hearfelt.inference.windowing import RATE_HZ
 
 CHUNK_S = 0.032
 PAUSE_S = 0.384
-Events = list[Moment | Now]
+Events = list[Segment | InterimResult]
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +32,20 @@ def recognizer(sound_model: Path) -> Recognizer:
     return Recognizer(sound_model, threads=1)
 
 
-def followed(follower: Follower, sound: np.ndarray, size: int = RATE_HZ) -> Events:
+def followed(segmenter: Segmenter, sound: np.ndarray, size: int = RATE_HZ) -> Events:
     told: Events = []
     for start in range(0, len(sound), size):
-        told += follower.feed(sound[start : start + size])
-    return told + follower.finish()
+        told += segmenter.feed(sound[start : start + size])
+    return told + segmenter.finish()
 
 
-def moments_of(told: Events) -> list[Moment]:
-    return [one for one in told if isinstance(one, Moment)]
+def segments_of(told: Events) -> list[Segment]:
+    return [one for one in told if isinstance(one, Segment)]
 
 
 @pytest.fixture(scope="module")
 def told(recognizer: Recognizer, talk: np.ndarray) -> Events:
-    return followed(recognizer.follower(with_now=True), talk)
+    return followed(recognizer.segmenter(with_now=True), talk)
 
 
 @settings(max_examples=12, deadline=None)
@@ -53,26 +53,26 @@ def told(recognizer: Recognizer, talk: np.ndarray) -> Events:
 def test_any_blocks_give_the_same_events(
     recognizer: Recognizer, talk: np.ndarray, told: Events, sizes: list[int], offset: int
 ) -> None:
-    follower = recognizer.follower(with_now=True)
+    segmenter = recognizer.segmenter(with_now=True)
     start, given_out = 0, []
     for size in [offset, *sizes]:
-        given_out += follower.feed(talk[start : start + size])
+        given_out += segmenter.feed(talk[start : start + size])
         start += size
-    assert given_out + follower.feed(talk[start:]) + follower.finish() == told
+    assert given_out + segmenter.feed(talk[start:]) + segmenter.finish() == told
 
 
-def test_moments_lie_in_speech_in_order_and_do_not_overlap(told: Events, talk: np.ndarray) -> None:
-    moments = moments_of(told)
-    edges = [edge for one in moments for edge in (one.start_s, one.end_s)]
+def test_segments_lie_in_speech_in_order_and_do_not_overlap(told: Events, talk: np.ndarray) -> None:
+    segments = segments_of(told)
+    edges = [edge for one in segments for edge in (one.start_s, one.end_s)]
     assert edges == sorted(edges)
     assert edges[0] == pytest.approx(0.5, abs=0.15)
     assert edges[-1] < len(talk) / RATE_HZ
-    gaps = [after.start_s - before.end_s for before, after in pairwise(moments)]
+    gaps = [after.start_s - before.end_s for before, after in pairwise(segments)]
     assert sum(gap > PAUSE_S - 0.1 for gap in gaps) == 3  # the pauses between four sentences
 
 
-def test_a_moment_is_what_is_most_probable_in_it(told: Events, recognizer: Recognizer) -> None:
-    for one in moments_of(told):
+def test_a_segment_is_what_is_most_probable_in_it(told: Events, recognizer: Recognizer) -> None:
+    for one in segments_of(told):
         assert list(one.probabilities) == list(recognizer.labels)
         assert sum(one.probabilities.values()) == pytest.approx(1)
         assert one.confidence == max(one.probabilities.values()) == one.probabilities[one.emotion]
@@ -80,35 +80,35 @@ def test_a_moment_is_what_is_most_probable_in_it(told: Events, recognizer: Recog
 
 
 @pytest.mark.parametrize("known_s", [2.0, 4.3, 5.0, 6.1, 7.7, 9.0])
-def test_a_moment_hangs_on_nothing_that_is_heard_two_seconds_after_it(
+def test_a_segment_hangs_on_nothing_that_is_heard_two_seconds_after_it(
     recognizer: Recognizer, talk: np.ndarray, told: Events, known_s: float
 ) -> None:
     changed = talk.copy()
     changed[round(known_s * RATE_HZ) :] = talk[RATE_HZ : RATE_HZ + len(talk) - round(known_s * RATE_HZ)][::-1]
     latest_s = known_s - LOOK_AHEAD_S - CHUNK_S
-    before = [one for one in moments_of(told) if one.end_s <= latest_s]
-    after = moments_of(followed(recognizer.follower(), changed))
+    before = [one for one in segments_of(told) if one.end_s <= latest_s]
+    after = segments_of(followed(recognizer.segmenter(), changed))
     assert after[: len(before)] == before
 
 
 @pytest.mark.parametrize("kind", ["silence", "noise", "nothing"])
-def test_a_sound_without_speech_has_no_moments(recognizer: Recognizer, kind: str) -> None:
+def test_a_sound_without_speech_has_no_segments(recognizer: Recognizer, kind: str) -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, 4 * RATE_HZ).astype(np.float32)
     sound = {"silence": noise * 0, "noise": noise, "nothing": noise[:0]}[kind]
-    assert followed(recognizer.follower(with_now=True), sound) == []
+    assert followed(recognizer.segmenter(with_now=True), sound) == []
 
 
 def test_windows_are_short_and_reach_over_no_pause(recognizer: Recognizer, talk: np.ndarray) -> None:
     windows: list[np.ndarray] = []
-    judge = recognizer.judge()
+    window_classifier = recognizer.window_classifier()
 
     def answer(window: np.ndarray) -> np.ndarray:
         windows.append(window.copy())
-        return judge.answer(window)
+        return window_classifier.answer(window)
 
-    moments = moments_of(followed(Follower(replace(judge, answer=answer)), talk))
-    stretches = [[moments[0].start_s, moments[0].end_s]]
-    for before, one in pairwise(moments):
+    segments = segments_of(followed(Segmenter(replace(window_classifier, answer=answer)), talk))
+    stretches = [[segments[0].start_s, segments[0].end_s]]
+    for before, one in pairwise(segments):
         if one.start_s == before.end_s:
             stretches[-1][1] = one.end_s
         else:
@@ -132,7 +132,7 @@ def window_place(sound: np.ndarray, window: np.ndarray) -> tuple[float, float]:
 
 
 def test_the_present_is_told_twice_a_second_while_somebody_speaks(told: Events) -> None:
-    nows = [one for one in told if isinstance(one, Now)]
+    nows = [one for one in told if isinstance(one, InterimResult)]
     for one in nows:
         assert 0.25 <= one.end_s - one.start_s <= NOW_WINDOW_S
         assert sum(one.prediction.probabilities.values()) == pytest.approx(1)
@@ -144,30 +144,30 @@ def test_the_present_is_told_twice_a_second_while_somebody_speaks(told: Events) 
 def test_the_present_is_first_told_within_a_second_and_a_half(recognizer: Recognizer, talk: np.ndarray) -> None:
     for begins_s in (0.5, 3.44, 9.94):
         for delay in range(0, 8_000, 1_700):  # wherever on the grid of half a second the sentence begins
-            follower = recognizer.follower(with_now=True)
+            segmenter = recognizer.segmenter(with_now=True)
             before = np.random.default_rng(1).normal(0, 1e-4, RATE_HZ + delay).astype(np.float32)
             start = round((begins_s - 0.3) * RATE_HZ)
             heard = np.concatenate([before, talk[start : start + round(1.8 * RATE_HZ)]])
-            assert any(isinstance(one, Now) for one in follower.feed(heard))
+            assert any(isinstance(one, InterimResult) for one in segmenter.feed(heard))
 
 
 def test_a_monologue_is_divided_so_that_it_is_told_in_time(recognizer: Recognizer, talk: np.ndarray) -> None:
     sentence = talk[round(5.6 * RATE_HZ) : round(8.2 * RATE_HZ)]
-    judge = replace(recognizer.judge(), answer=lambda window: np.log(np.linspace(0.2, 0.05, 8)))
-    moments = moments_of(followed(Follower(judge), np.tile(sentence, 20)))
-    assert max(one.duration_s for one in moments) <= LONGEST_S
-    assert any(after.start_s == before.end_s for before, after in pairwise(moments))
+    window_classifier = replace(recognizer.window_classifier(), answer=lambda window: np.log(np.linspace(0.2, 0.05, 8)))
+    segments = segments_of(followed(Segmenter(window_classifier), np.tile(sentence, 20)))
+    assert max(one.duration_s for one in segments) <= LONGEST_S
+    assert any(after.start_s == before.end_s for before, after in pairwise(segments))
 
 
 def test_what_is_held_does_not_grow(recognizer: Recognizer, talk: np.ndarray) -> None:
-    follower = recognizer.follower()
+    segmenter = recognizer.segmenter()
 
     def size() -> int:
-        arrays = [value for held in (follower, follower._recent) for value in vars(held).values()]
+        arrays = [value for held in (segmenter, segmenter._recent) for value in vars(held).values()]
         return sum(value.nbytes for value in arrays if isinstance(value, np.ndarray))
 
-    follower.feed(talk)
+    segmenter.feed(talk)
     once = size()
     for _ in range(2):
-        follower.feed(talk)
+        segmenter.feed(talk)
     assert size() <= once + 512 * 4

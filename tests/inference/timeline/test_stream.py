@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hearfelt.audio.reader import resample
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.timeline.segments import Moment, Now
+from hearfelt.inference.timeline.segments import InterimResult, Segment
 from hearfelt.inference.timeline.stream import Stream
 
 RATE = 16_000
@@ -21,7 +21,7 @@ def recognizer(sound_model: Path) -> Recognizer:
     return Recognizer(sound_model, threads=1)
 
 
-def streamed(stream: Stream, sound: np.ndarray, sizes: list[int]) -> list[Moment | Now]:
+def streamed(stream: Stream, sound: np.ndarray, sizes: list[int]) -> list[Segment | InterimResult]:
     told, start = [], 0
     for size in sizes:
         told += stream.feed(sound[start : start + size])
@@ -34,16 +34,16 @@ def streamed(stream: Stream, sound: np.ndarray, sizes: list[int]) -> list[Moment
     rate_hz=st.sampled_from([8_000, 16_000, 22_050, 44_100, 48_000]),
     sizes=st.lists(st.one_of(st.integers(0, 900), st.integers(0, 100_000)), max_size=30),
 )
-def test_a_stream_in_any_blocks_gives_the_moments_of_the_timeline(
+def test_a_stream_in_any_blocks_gives_the_segments_of_the_timeline(
     recognizer: Recognizer, talk: np.ndarray, rate_hz: int, sizes: list[int]
 ) -> None:
     sound = resample(talk[: 6 * RATE], RATE, rate_hz)
-    moments = [one for one in streamed(recognizer.stream(rate_hz), sound, sizes) if isinstance(one, Moment)]
-    expected = recognizer.timeline(sound, rate_hz).moments
-    assert [(one.start_s, one.end_s, one.emotion) for one in moments] == [
+    segments = [one for one in streamed(recognizer.stream(rate_hz), sound, sizes) if isinstance(one, Segment)]
+    expected = recognizer.timeline(sound, rate_hz).segments
+    assert [(one.start_s, one.end_s, one.emotion) for one in segments] == [
         (one.start_s, one.end_s, one.emotion) for one in expected
     ]
-    for one, other in zip(moments, expected, strict=True):
+    for one, other in zip(segments, expected, strict=True):
         np.testing.assert_allclose(list(one.probabilities.values()), list(other.probabilities.values()), atol=1e-5)
 
 
@@ -60,7 +60,7 @@ def test_events_come_while_the_sound_goes_on(recognizer: Recognizer, talk: np.nd
     for start in range(0, len(talk), 1_600):
         for one in stream.feed(talk[start : start + 1_600]):
             assert one.end_s <= stream.heard_s
-            if isinstance(one, Now):
+            if isinstance(one, InterimResult):
                 assert one.end_s >= stream.heard_s - 0.5
     assert stream.heard_s == pytest.approx(len(talk) / RATE)
 
@@ -69,7 +69,7 @@ def test_ten_streams_at_once_do_not_disturb_each_other(recognizer: Recognizer, t
     sound = talk[: 4 * RATE]
     alone = streamed(recognizer.stream(RATE), sound, [])
     streams = [recognizer.stream(RATE) for _ in range(10)]
-    told: list[list[Moment | Now]] = [[] for _ in streams]
+    told: list[list[Segment | InterimResult]] = [[] for _ in streams]
     for start in range(0, len(sound), 4_000):
         for one, events in zip(streams, told, strict=True):
             events += one.feed(sound[start : start + 4_000])

@@ -7,14 +7,14 @@ import pytest
 
 from hearfelt.features.outline import outline
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.reports.figures.answers import answer_picture
 from hearfelt.reports.figures.canvas import figure_png
 
 SURE = Prediction("sad", 0.996, {"calm": 0.004, "sad": 0.996}, False, 2.0, "toy")
 GUESS = Prediction("sad", 0.4, {"calm": 0.3, "happy": 0.3, "sad": 0.4}, False, 2.0, "toy")
 UNSURE = Prediction("sad", 0.3, {"calm": 0.3, "sad": 0.3}, True, 2.0, "toy")
-HEARD = Timeline("a$b.wav", None, 2.0, (Moment(0.2, 1.8, SURE),), ("calm", "sad"), "toy")
+HEARD = Timeline("a$b.wav", None, 2.0, (Segment(0.2, 1.8, SURE),), ("calm", "sad"), "toy")
 SWING = outline([np.sin(np.arange(16_000)).astype(np.float32)], 8_000)
 LEVELS = np.full((80, 100), 128, np.uint8)
 

@@ -9,19 +9,19 @@ from matplotlib.colors import to_hex
 from hearfelt.emotions import EMOTIONS, look_of
 from hearfelt.features.outline import Outline, outline
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.reports.figures.canvas import figure_png
 from hearfelt.reports.figures.timeline import COLUMNS, draw_timeline
 
 
-def a_moment(start_s: float, end_s: float, emotion: str, confidence: float = 0.8) -> Moment:
+def a_segment(start_s: float, end_s: float, emotion: str, confidence: float = 0.8) -> Segment:
     rest = (1 - confidence) / (len(EMOTIONS) - 1)
     probabilities = {label: confidence if label == emotion else rest for label in EMOTIONS}
-    return Moment(start_s, end_s, Prediction(emotion, confidence, probabilities, confidence < 0.5, 1.0, "toy"))
+    return Segment(start_s, end_s, Prediction(emotion, confidence, probabilities, confidence < 0.5, 1.0, "toy"))
 
 
-def a_timeline(duration_s: float, *moments: Moment, channel: int | None = None) -> Timeline:
-    return Timeline("call.wav", channel, duration_s, moments, EMOTIONS, "toy")
+def a_timeline(duration_s: float, *segments: Segment, channel: int | None = None) -> Timeline:
+    return Timeline("call.wav", channel, duration_s, segments, EMOTIONS, "toy")
 
 
 def an_outline(duration_s: float, rate_hz: int = 200) -> Outline:
@@ -33,7 +33,7 @@ def legend_of(figure) -> list[str]:
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
-CALL = a_timeline(60, a_moment(2, 14, "sad"), a_moment(14, 20, "angry", 0.4), a_moment(31, 58, "sad"))
+CALL = a_timeline(60, a_segment(2, 14, "sad"), a_segment(14, 20, "angry", 0.4), a_segment(31, 58, "sad"))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ CALL = a_timeline(60, a_moment(2, 14, "sad"), a_moment(14, 20, "angry", 0.4), a_
     [(3, ("0:00.0", "0:03.0")), (60, ("0:00", "1:00")), (1_000, ("0:00", "16:00")), (3_600, ("0:00:00", "1:00:00"))],
 )
 def test_time_is_written_so_that_it_can_be_read_for_seconds_and_for_hours(duration_s, ends) -> None:
-    figure = draw_timeline([a_timeline(duration_s, a_moment(0, 1, "sad"))], [an_outline(duration_s, 20)])
+    figure = draw_timeline([a_timeline(duration_s, a_segment(0, 1, "sad"))], [an_outline(duration_s, 20)])
     axes = figure.axes[-1]
     figure.draw_without_rendering()
     words = [label.get_text() for label in axes.get_xticklabels()]
@@ -55,7 +55,7 @@ def test_time_is_written_so_that_it_can_be_read_for_seconds_and_for_hours(durati
 
 def test_the_legend_holds_what_occurs_and_nothing_else() -> None:
     assert legend_of(draw_timeline([CALL], [an_outline(60)])) == ["sad", "angry", "unsure"]
-    sure = a_timeline(60, a_moment(2, 14, "sad"))
+    sure = a_timeline(60, a_segment(2, 14, "sad"))
     assert legend_of(draw_timeline([sure], [an_outline(60)])) == ["sad"]
 
 
@@ -66,7 +66,7 @@ def test_confidence_is_a_line_with_gaps_where_nobody_speaks() -> None:
     assert times[np.isnan(levels)].tolist() == [31.0]
 
 
-def test_the_wave_has_the_colour_of_the_moment_and_is_grey_in_a_gap() -> None:
+def test_the_wave_has_the_colour_of_the_segment_and_is_grey_in_a_gap() -> None:
     (wave,) = draw_timeline([CALL], [an_outline(60)]).axes[0].collections
     colours = [to_hex(colour) for colour in wave.get_facecolors()]
     at = len(colours) / 60
@@ -78,24 +78,24 @@ def test_the_wave_has_the_colour_of_the_moment_and_is_grey_in_a_gap() -> None:
 def test_a_word_stands_in_the_ribbon_where_there_is_room_and_it_is_sure() -> None:
     words = [text.get_text() for text in draw_timeline([CALL], [an_outline(60)]).axes[1].texts]
     assert words == ["sad", "sad"]
-    short = a_timeline(600, a_moment(2, 3, "sad"))
+    short = a_timeline(600, a_segment(2, 3, "sad"))
     assert [text.get_text() for text in draw_timeline([short], [an_outline(600)]).axes[1].texts] == []
 
 
-def test_moments_that_follow_each_other_alike_are_one_stretch() -> None:
-    twice = a_timeline(60, a_moment(0, 20, "sad", 0.7), a_moment(20, 40, "sad", 0.9), a_moment(41, 60, "sad"))
+def test_segments_that_follow_each_other_alike_are_one_stretch() -> None:
+    twice = a_timeline(60, a_segment(0, 20, "sad", 0.7), a_segment(20, 40, "sad", 0.9), a_segment(41, 60, "sad"))
     assert [text.get_text() for text in draw_timeline([twice], [an_outline(60)]).axes[1].texts] == ["sad", "sad"]
 
 
 def test_each_side_has_a_lane_with_its_name() -> None:
-    sides = [a_timeline(60, a_moment(2, 14, "sad"), channel=place) for place in (0, 1)]
+    sides = [a_timeline(60, a_segment(2, 14, "sad"), channel=place) for place in (0, 1)]
     figure = draw_timeline(sides, [an_outline(60)] * 2, sides=("left", "right"))
     assert len(figure.axes) == 6
     assert [axes.get_ylabel() for axes in figure.axes[::3]] == ["left", "right"]
 
 
-def test_in_an_hour_of_many_moments_confidence_is_their_mean() -> None:
-    many = [a_moment(start, start + 2, "sad", 0.6 + 0.4 * (start % 4 == 0)) for start in range(0, 1_800, 2)]
+def test_in_an_hour_of_many_segments_confidence_is_their_mean() -> None:
+    many = [a_segment(start, start + 2, "sad", 0.6 + 0.4 * (start % 4 == 0)) for start in range(0, 1_800, 2)]
     figure = draw_timeline([a_timeline(3_600, *many)], [an_outline(3_600, 2)])
     times, levels = (np.asarray(values, float) for values in figure.axes[2].get_lines()[0].get_data())
     assert levels[times < 1_790] == pytest.approx(0.8)
@@ -103,11 +103,11 @@ def test_in_an_hour_of_many_moments_confidence_is_their_mean() -> None:
 
 
 @pytest.mark.parametrize("duration_s", [0.1, 3.0, 7_200.0])
-@pytest.mark.parametrize("moments", [(), (a_moment(0, 0.1, 'my $x$ "dog"\n'),)], ids=["no speech", "a strange label"])
-def test_anything_is_drawn_without_a_warning(duration_s: float, moments: tuple[Moment, ...]) -> None:
+@pytest.mark.parametrize("segments", [(), (a_segment(0, 0.1, 'my $x$ "dog"\n'),)], ids=["no speech", "a strange label"])
+def test_anything_is_drawn_without_a_warning(duration_s: float, segments: tuple[Segment, ...]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure = draw_timeline([a_timeline(duration_s, *moments)], [an_outline(duration_s, 20)], title="$a" * 99)
+        figure = draw_timeline([a_timeline(duration_s, *segments)], [an_outline(duration_s, 20)], title="$a" * 99)
         assert figure_png(figure, dpi=40).startswith(b"\x89PNG")
 
 

@@ -1,7 +1,7 @@
 """Silence that a container does not store: its sound begins late, or its time stamps leave a gap.
 
 A recorder stores nothing while a microphone is muted or packets are lost, and a video's sound may begin after its
-pictures. Closed up, every moment behind a gap would be told too early.
+pictures. Closed up, every segment behind a gap would be told too early.
 """
 
 from __future__ import annotations

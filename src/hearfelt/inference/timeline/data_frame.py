@@ -16,7 +16,7 @@ __all__ = ["data_frame"]
 
 
 def data_frame(timelines: Iterable[Timeline]) -> Any:
-    """Put the moments of timelines into a ``pandas.DataFrame``, a row for each.
+    """Put the segments of timelines into a ``pandas.DataFrame``, a row for each.
 
     The index is a segmented index as https://audeering.github.io/audformat/data-tables.html defines it: ``file`` as
     strings, ``start`` and ``end`` as ``timedelta64[ns]``. The columns are ``channel`` (empty where the channels were
@@ -31,26 +31,26 @@ def data_frame(timelines: Iterable[Timeline]) -> Any:
     """
     pandas = require("pandas", "pandas")
     timelines = list(timelines)
-    rows = [(one, moment) for one in timelines for moment in one.moments]
+    rows = [(one, segment) for one in timelines for segment in one.segments]
     index = pandas.MultiIndex.from_arrays(
         [
             pandas.Index([one.source for one, _ in rows], dtype="string"),
-            _times(pandas, [moment.start_s for _, moment in rows]),
-            _times(pandas, [moment.end_s for _, moment in rows]),
+            _times(pandas, [segment.start_s for _, segment in rows]),
+            _times(pandas, [segment.end_s for _, segment in rows]),
         ],
         names=["file", "start", "end"],
     )
     facts = {
         "channel": pandas.array([one.channel for one, _ in rows], dtype="Int64"),
-        "emotion": pandas.array([moment.emotion for _, moment in rows], dtype="string"),
-        "confidence": pandas.array([moment.confidence for _, moment in rows], dtype="float64"),
-        "unsure": pandas.array([moment.is_unsure for _, moment in rows], dtype="bool"),
+        "emotion": pandas.array([segment.emotion for _, segment in rows], dtype="string"),
+        "confidence": pandas.array([segment.confidence for _, segment in rows], dtype="float64"),
+        "unsure": pandas.array([segment.unsure for _, segment in rows], dtype="bool"),
         "model": pandas.array([one.model for one, _ in rows], dtype="string"),
         "warnings": pandas.array([codes_of(one.warnings) for one, _ in rows], dtype="string"),
     }
     labels = list(dict.fromkeys(label for one in timelines for label in one.labels))
     shares = {
-        name: pandas.array([moment.probabilities.get(label) for _, moment in rows], dtype="float64")
+        name: pandas.array([segment.probabilities.get(label) for _, segment in rows], dtype="float64")
         for label, name in zip(labels, label_columns(labels), strict=True)
     }
     return pandas.DataFrame({**facts, **shares}, index=index)

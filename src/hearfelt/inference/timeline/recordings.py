@@ -8,37 +8,37 @@ from typing import TYPE_CHECKING
 
 from hearfelt.audio.reader import AudioReader, Sound, open_audio
 from hearfelt.inference.speech_check import speech_warnings
-from hearfelt.inference.timeline.segmenter import Follower
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segmenter import Segmenter
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.inference.windowing import resampled
 
 if TYPE_CHECKING:
     from hearfelt.inference.recognizer import Recognizer
 
-__all__ = ["moments_of", "timelines_of"]
+__all__ = ["segments_of", "timelines_of"]
 
 Progress = Callable[[float], None]
 
 
-def moments_of(reader: AudioReader, follower: Follower, progress: Progress | None = None) -> Iterator[Moment]:
-    """Give the moments of an open sound one after another, while it is read.
+def segments_of(reader: AudioReader, segmenter: Segmenter, progress: Progress | None = None) -> Iterator[Segment]:
+    """Give the segments of an open sound one after another, while it is read.
 
     Args:
         reader: an open sound.
-        follower: the machine, fresh.
+        segmenter: the machine, fresh.
         progress: is called with the seconds that were heard so far.
 
     Yields:
-        Moments in their order.
+        Segments in their order.
 
     Raises:
         AudioError: if the sound cannot be read to its end, or is shorter than 0.1 s.
     """
     for part in resampled(reader, is_centred=False):  # as a stream hears it
-        yield from (one for one in follower.feed(part) if isinstance(one, Moment))
+        yield from (one for one in segmenter.feed(part) if isinstance(one, Segment))
         if progress is not None:
             progress(reader.heard / reader.rate_hz)
-    yield from (one for one in follower.finish() if isinstance(one, Moment))
+    yield from (one for one in segmenter.finish() if isinstance(one, Segment))
 
 
 def timelines_of(
@@ -65,10 +65,10 @@ def timelines_of(
         channel = len(timelines) if is_separate else None
         with open_audio(sound, rate_hz, channel=channel) as reader:
             channels = reader.channels if is_separate else 1
-            moments = tuple(moments_of(reader, recognizer.follower(), progress))
+            segments = tuple(segments_of(reader, recognizer.segmenter(), progress))
             duration_s = reader.heard / reader.rate_hz
             card = recognizer.card
-            timeline = Timeline(reader.name, channel, duration_s, moments, card.labels, card.name, reader.warnings)
+            timeline = Timeline(reader.name, channel, duration_s, segments, card.labels, card.name, reader.warnings)
             said = speech_warnings(timeline.speech_s, duration_s)
             timelines.append(replace(timeline, warnings=(*timeline.warnings, *said)))
     return timelines

@@ -1,4 +1,4 @@
-"""What is heard when: moments of a recording, the present of a stream, and the timeline of a whole sound."""
+"""What is heard when: segments of a recording, the present of a stream, and the timeline of a whole sound."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.inference.prediction import Prediction
 
-__all__ = ["Moment", "Now", "Timeline"]
+__all__ = ["InterimResult", "Segment", "Timeline"]
 
 
 @dataclass(frozen=True)
-class Moment:
+class Segment:
     """A stretch of speech in which one emotion is the most probable; final, it will not change any more.
 
     Attributes:
@@ -22,7 +22,7 @@ class Moment:
         prediction: the answer for it; its probabilities are the mean over the stretch.
 
     Example:
-        >>> Moment(1.0, 3.5, Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.5, "classic")).emotion
+        >>> Segment(1.0, 3.5, Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.5, "classic")).emotion
         'sad'
     """
 
@@ -46,9 +46,9 @@ class Moment:
         return self.prediction.probabilities
 
     @property
-    def is_unsure(self) -> bool:
+    def unsure(self) -> bool:
         """Whether the confidence is below the card's threshold."""
-        return self.prediction.is_unsure
+        return self.prediction.unsure
 
     @property
     def duration_s(self) -> float:
@@ -57,7 +57,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Now:
+class InterimResult:
     """What is heard in a stream just now: a first answer, from at most its last 2 s, that nothing after it changes.
 
     Attributes:
@@ -73,13 +73,13 @@ class Now:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All moments of one sound, or of one of its channels; what lies between them is no speech.
+    """All segments of one sound, or of one of its channels; what lies between them is no speech.
 
     Attributes:
         source: what the sound is called, such as its path.
         channel: which channel it is, counted from 0; None if all were mixed.
         duration_s: how long the sound is.
-        moments: in their order; they don't overlap. Empty where nobody speaks.
+        segments: in their order; they don't overlap. Empty where nobody speaks.
         labels: the model's emotions, in its order.
         model: name of the model that answered.
         warnings: what is odd about the sound; empty for a clean recording.
@@ -92,7 +92,7 @@ class Timeline:
     source: str
     channel: int | None
     duration_s: float
-    moments: tuple[Moment, ...]
+    segments: tuple[Segment, ...]
     labels: tuple[str, ...]
     model: str
     warnings: tuple[SoundWarning, ...] = ()
@@ -100,10 +100,10 @@ class Timeline:
     @property
     def speech_s(self) -> float:
         """How many seconds of speech there are."""
-        return float(sum(moment.duration_s for moment in self.moments))
+        return float(sum(segment.duration_s for segment in self.segments))
 
     def to_frame(self) -> Any:
-        """Give the moments as a ``pandas.DataFrame`` with an index as in audformat: ``file, start, end``.
+        """Give the segments as a ``pandas.DataFrame`` with an index as in audformat: ``file, start, end``.
 
         Raises:
             ExtraMissingError: if pandas is not installed.

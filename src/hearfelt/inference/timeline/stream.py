@@ -9,8 +9,8 @@ import soxr
 from hearfelt.audio.channels import LOUDEST
 from hearfelt.audio.reader import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, Samples
 from hearfelt.errors import AudioError
-from hearfelt.inference.timeline.segmenter import Follower
-from hearfelt.inference.timeline.segments import Moment, Now
+from hearfelt.inference.timeline.segmenter import Segmenter
+from hearfelt.inference.timeline.segments import InterimResult, Segment
 from hearfelt.inference.windowing import RATE_HZ
 
 __all__ = ["Stream"]
@@ -20,18 +20,18 @@ class Stream:
     """One live sound; :meth:`hearfelt.inference.recognizer.Recognizer.stream` makes it.
 
     Args:
-        follower: the machine that hears.
+        segmenter: the machine that hears.
         rate_hz: samples in a second.
 
     Attributes:
         heard_s: seconds that have been fed.
     """
 
-    def __init__(self, follower: Follower, rate_hz: int) -> None:
+    def __init__(self, segmenter: Segmenter, rate_hz: int) -> None:
         if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
             raise AudioError(f"a stream of {rate_hz} Hz; {LOWEST_RATE_HZ:,} to {HIGHEST_RATE_HZ:,} Hz is wanted")
         self.rate_hz = rate_hz
-        self._follower = follower
+        self._segmenter = segmenter
         self._fed = 0
         self._is_over = False
         self._resampler = (
@@ -43,7 +43,7 @@ class Stream:
         """Seconds of sound that have been fed."""
         return self._fed / self.rate_hz
 
-    def feed(self, samples: npt.NDArray[np.generic]) -> list[Moment | Now]:
+    def feed(self, samples: npt.NDArray[np.generic]) -> list[Segment | InterimResult]:
         """Take the next block.
 
         Args:
@@ -61,9 +61,9 @@ class Stream:
         self._fed += len(block)
         if self._resampler is not None:
             block = self._resampler.resample_chunk(block)
-        return self._follower.feed(block)
+        return self._segmenter.feed(block)
 
-    def finish(self) -> list[Moment | Now]:
+    def finish(self) -> list[Segment | InterimResult]:
         """Say that the sound has ended.
 
         Returns:
@@ -72,10 +72,10 @@ class Stream:
         if self._is_over:
             return []
         self._is_over = True
-        told: list[Moment | Now] = []
+        told: list[Segment | InterimResult] = []
         if self._resampler is not None:
-            told += self._follower.feed(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-        return told + self._follower.finish()
+            told += self._segmenter.feed(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        return told + self._segmenter.finish()
 
 
 def _checked(samples: npt.NDArray[np.generic], before: int) -> Samples:

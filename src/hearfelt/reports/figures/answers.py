@@ -85,7 +85,7 @@ def draw_answer(part: SubFigure, prediction: Prediction) -> None:
     quiet(answer).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     colour = GRID.light if prediction.has_no_speech else look_of(prediction.emotion).colour
     answer.add_patch(Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0))
-    perhaps, little = ("perhaps ", ": too little to rely on") if prediction.is_unsure else ("", "")
+    perhaps, little = ("perhaps ", ": too little to rely on") if prediction.unsure else ("", "")
     said = perhaps + plain(prediction.emotion)
     sure = f"{prediction.in_words}, {share_words(prediction.confidence)}{little}"
     if prediction.has_no_speech:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from hearfelt.emotions import in_order
-from hearfelt.evaluation.diarization import Segment
+from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, colours_of, new_figure, plain, quiet
 from hearfelt.reports.theme import GRID, INK
 
@@ -19,7 +19,7 @@ __all__ = ["emotion_ribbons"]
 _THICK: Final = 0.62  # of a row
 
 
-def emotion_ribbons(rows: Mapping[str, Sequence[Segment]], duration_s: float, *, title: str = "") -> Figure:
+def emotion_ribbons(rows: Mapping[str, Sequence[LabelSpan]], duration_s: float, *, title: str = "") -> Figure:
     """Draw a row for each way of telling when which emotion is heard; where nothing is said is a gap.
 
     Args:
@@ -28,7 +28,7 @@ def emotion_ribbons(rows: Mapping[str, Sequence[Segment]], duration_s: float, *,
         title: stands above.
 
     Example:
-        >>> figure = emotion_ribbons({"truth": [Segment(1.0, 2.0, "sad")], "said": []}, 4.0)
+        >>> figure = emotion_ribbons({"truth": [LabelSpan(1.0, 2.0, "sad")], "said": []}, 4.0)
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['truth', 'said']
     """

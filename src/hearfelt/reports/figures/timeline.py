@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from hearfelt.emotions import in_order, look_of
 from hearfelt.features.outline import Outline
-from hearfelt.inference.timeline.segments import Moment, Timeline
+from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, new_figure, percent_axis, plain, quiet
 from hearfelt.reports.theme import GRID, INK, MUTED, SURFACE, contrast, mixed
 from hearfelt.results.clock import time_words
@@ -35,10 +35,10 @@ _MOST_TICKS: Final = 13
 _TITLE_PER_INCH: Final = 9.0  # characters of a title
 _LEGEND_PER_INCH: Final = 12.5  # characters of the legend
 _LETTER: Final = 0.083  # inches, about: what one letter of a label in the ribbon takes
-_PALE: Final = 0.62  # how much of the surface comes into the colour of an unsure moment
+_PALE: Final = 0.62  # how much of the surface comes into the colour of an unsure segment
 _HATCH: Final = "//////"
 _HATCHABLE: Final = 0.09  # inches; in less, strokes would be noise
-_DENSE: Final = 300  # moments; with more, confidence is drawn as its mean in as many stretches
+_DENSE: Final = 300  # segments; with more, confidence is drawn as its mean in as many stretches
 
 
 def draw_timeline(
@@ -46,7 +46,7 @@ def draw_timeline(
 ) -> Figure:
     """Draw waveform, ribbon of emotions and confidence over one time axis, a lane for each side.
 
-    Where nobody speaks there is a gap in ribbon and confidence, and the wave stays grey. Unsure moments are pale and
+    Where nobody speaks there is a gap in ribbon and confidence, and the wave stays grey. Unsure segments are pale and
     hatched. The legend holds the emotions that occur, and no other.
 
     Args:
@@ -105,9 +105,9 @@ def draw_outline(axes: Axes, timeline: Timeline, outline: Outline, peak: float) 
     corners = np.stack([lefts, lows, lefts, highs, rights, highs, rights, lows], axis=1).reshape(-1, 4, 2)
     # a stretch takes the colour of the moment that its middle lies in; in a gap it stays grey
     colours = np.full(columns, _SILENT, dtype=object)
-    for moment in timeline.moments:
-        first, end = np.searchsorted((lefts + rights) / 2, [moment.start_s, moment.end_s])
-        colours[first:end] = _colour(moment, 0.45)
+    for segment in timeline.segments:
+        first, end = np.searchsorted((lefts + rights) / 2, [segment.start_s, segment.end_s])
+        colours[first:end] = _colour(segment, 0.45)
     axes.add_collection(
         PolyCollection(list(corners), facecolors=list(colours), linewidths=0, antialiaseds=False, in_layout=False)
     )
@@ -130,10 +130,8 @@ def draw_ribbon(axes: Axes, timeline: Timeline, until_s: float, *, width: float 
     quiet(axes)
     axes.axhline(0.5, color=GRID.light, linewidth=1.2, zorder=0)
     inches = width / until_s  # for each second
-    runs = _runs(timeline.moments)
-    hatched = {
-        id(first) for first, last in runs if first.is_unsure and (last.end_s - first.start_s) * inches > _HATCHABLE
-    }
+    runs = _runs(timeline.segments)
+    hatched = {id(first) for first, last in runs if first.unsure and (last.end_s - first.start_s) * inches > _HATCHABLE}
     for has_hatch in (False, True):
         here = [(first, last) for first, last in runs if (id(first) in hatched) == has_hatch]
         axes.broken_barh(
@@ -148,13 +146,13 @@ def draw_ribbon(axes: Axes, timeline: Timeline, until_s: float, *, width: float 
         )
     for first, last in runs:
         name = plain(first.emotion, longest=18)
-        if not first.is_unsure and (last.end_s - first.start_s) * inches > (len(name) + 2) * _LETTER:
+        if not first.unsure and (last.end_s - first.start_s) * inches > (len(name) + 2) * _LETTER:
             ink = max(INK.light, SURFACE.light, key=lambda tone: contrast(tone, _colour(first, 0)))
             axes.text(
                 (first.start_s + last.end_s) / 2, 0.48, name, ha="center", va="center", color=ink, fontsize=SMALL_PT,
                 in_layout=False,
             )  # fmt: skip
-    if not timeline.moments:
+    if not timeline.segments:
         axes.text(
             0.5, 0.5, "no speech was found", transform=axes.transAxes, ha="center", va="center",
             color=MUTED.light, fontsize=SMALL_PT, backgroundcolor=SURFACE.light,
@@ -163,46 +161,46 @@ def draw_ribbon(axes: Axes, timeline: Timeline, until_s: float, *, width: float 
     axes.set_yticks([])
 
 
-def _runs(moments: Sequence[Moment]) -> list[tuple[Moment, Moment]]:
+def _runs(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
     """Join what follows without a gap and looks the same, so that a word stands once in its stretch."""
-    runs: list[tuple[Moment, Moment]] = []
-    for moment in moments:
-        if runs and _is_same(runs[-1][1], moment):
-            runs[-1] = (runs[-1][0], moment)
+    runs: list[tuple[Segment, Segment]] = []
+    for segment in segments:
+        if runs and _is_same(runs[-1][1], segment):
+            runs[-1] = (runs[-1][0], segment)
         else:
-            runs.append((moment, moment))
+            runs.append((segment, segment))
     return runs
 
 
-def _is_same(before: Moment, after: Moment) -> bool:
-    alike = before.emotion == after.emotion and before.is_unsure == after.is_unsure
+def _is_same(before: Segment, after: Segment) -> bool:
+    alike = before.emotion == after.emotion and before.unsure == after.unsure
     return alike and after.start_s - before.end_s < _TOUCHING_S
 
 
-def _colour(moment: Moment, pale: float) -> str:
-    colour = look_of(moment.emotion).colour
-    return mixed(colour, SURFACE.light, pale) if moment.is_unsure else colour
+def _colour(segment: Segment, pale: float) -> str:
+    colour = look_of(segment.emotion).colour
+    return mixed(colour, SURFACE.light, pale) if segment.unsure else colour
 
 
 def _draw_confidence(axes: Axes, timeline: Timeline) -> None:
     quiet(axes, grid="y")
-    moments = timeline.moments
-    if len(moments) > _DENSE:
+    segments = timeline.segments
+    if len(segments) > _DENSE:
         _draw_mean_confidence(axes, timeline)
     else:
         times: list[float] = []
         levels: list[float] = []
-        for moment in moments:
-            if times and moment.start_s - times[-1] > _TOUCHING_S:
-                times.append(moment.start_s)
+        for segment in segments:
+            if times and segment.start_s - times[-1] > _TOUCHING_S:
+                times.append(segment.start_s)
                 levels.append(np.nan)  # a gap
-            times += [moment.start_s, moment.end_s]
-            levels += [moment.confidence] * 2
+            times += [segment.start_s, segment.end_s]
+            levels += [segment.confidence] * 2
         corners = [
             [(one.start_s, 0), (one.start_s, one.confidence), (one.end_s, one.confidence), (one.end_s, 0)]
-            for one in moments
+            for one in segments
         ]
-        fills = [_colour(moment, _PALE) for moment in moments]
+        fills = [_colour(segment, _PALE) for segment in segments]
         axes.add_collection(PolyCollection(corners, facecolors=fills, alpha=0.28, linewidths=0, in_layout=False))
         axes.plot(times, levels, color=INK.light, linewidth=1.1, solid_joinstyle="round")
     axes.set_ylim(0, 1.04)
@@ -212,15 +210,15 @@ def _draw_confidence(axes: Axes, timeline: Timeline) -> None:
 
 
 def _draw_mean_confidence(axes: Axes, timeline: Timeline) -> None:
-    """Draw the mean in equal stretches, each moment as heavy as it is long; a stretch without speech is a gap."""
-    edges = np.linspace(0, max(timeline.duration_s, timeline.moments[-1].end_s), _DENSE + 1)
+    """Draw the mean in equal stretches, each segment as heavy as it is long; a stretch without speech is a gap."""
+    edges = np.linspace(0, max(timeline.duration_s, timeline.segments[-1].end_s), _DENSE + 1)
     spoken, sure = np.zeros(_DENSE), np.zeros(_DENSE)
-    for moment in timeline.moments:
-        first, last = np.searchsorted(edges, [moment.start_s, moment.end_s])
+    for segment in timeline.segments:
+        first, last = np.searchsorted(edges, [segment.start_s, segment.end_s])
         for place in range(max(0, first - 1), min(_DENSE, last)):
-            shared = max(0.0, min(moment.end_s, edges[place + 1]) - max(moment.start_s, edges[place]))
+            shared = max(0.0, min(segment.end_s, edges[place + 1]) - max(segment.start_s, edges[place]))
             spoken[place] += shared
-            sure[place] += shared * moment.confidence
+            sure[place] += shared * segment.confidence
     levels = np.where(spoken > 0, sure / np.maximum(spoken, 1e-9), np.nan)
     levels = np.append(levels, levels[-1])  # a step begins at each edge but the last
     axes.fill_between(edges, levels, step="post", color=GRID.light, linewidth=0, alpha=0.7)
@@ -238,12 +236,12 @@ def draw_time_axis(axes: Axes, until_s: float, *, most_ticks: int = _MOST_TICKS)
 
 def _legend(figure: Figure, timelines: Sequence[Timeline]) -> int:
     """Say what the colours mean; gives how many letters' width that takes at the right."""
-    moments = [moment for one in timelines for moment in one.moments]
+    segments = [segment for one in timelines for segment in one.segments]
     handles = [
         Patch(facecolor=look_of(label).colour, label=plain(label))
-        for label in in_order(moment.emotion for moment in moments)
+        for label in in_order(segment.emotion for segment in segments)
     ]
-    if any(moment.is_unsure for moment in moments):
+    if any(segment.unsure for segment in segments):
         pale = mixed(MUTED.light, SURFACE.light, _PALE)
         handles.append(Patch(facecolor=pale, edgecolor=MUTED.light, hatch=_HATCH, linewidth=0, label="unsure"))
     if handles:

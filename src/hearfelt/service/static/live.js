@@ -55,7 +55,7 @@ class Page {
     this.nowAt_s = -Infinity;
     this.wave.clear();
     main.removeAttribute("data-sound");
-    id("moments").replaceChildren();
+    id("segments").replaceChildren();
     id("nothing").hidden = false;
     id("record").hidden = true;
     id("time").textContent = "0:00";
@@ -123,7 +123,7 @@ class Page {
       return;
     }
     this.last = event;
-    this.wave.addMoment(event);
+    this.wave.addSegment(event);
     this.list(event);
   }
 
@@ -143,7 +143,7 @@ class Page {
   }
 
   showEnd() {
-    const many = id("moments").children.length;
+    const many = id("segments").children.length;
     if (this.wave.heard_s === 0) {
       this.say("rest", "", ...this.rest); // stopped before it began
       id("start").textContent = "Start listening";
@@ -155,7 +155,7 @@ class Page {
     }
     this.drawShares(this.last.probabilities);
     if (many === 1) this.quiet();
-    else this.say("stopped", "", `${many} moments`, `In ${clock(this.wave.heard_s)} of listening. They are listed below.`);
+    else this.say("stopped", "", `${many} segments`, `In ${clock(this.wave.heard_s)} of listening. They are listed below.`);
   }
 
   // ---- what stands on the page
@@ -170,13 +170,13 @@ class Page {
     id("sure").textContent = sure;
   }
 
-  list(moment) {
+  list(segment) {
     const row = document.createElement("li");
-    row.style.setProperty("--mark", this.looks.colour(moment.emotion, document.body));
-    const time = between(moment);
-    const what = labelled("what", this.looks.emoji(moment.emotion), moment.emotion);
-    row.append(spanned("time", time), what, spanned("how", this.looks.sure(moment)));
-    id("moments").append(row);
+    row.style.setProperty("--mark", this.looks.colour(segment.emotion, document.body));
+    const time = between(segment);
+    const what = labelled("what", this.looks.emoji(segment.emotion), segment.emotion);
+    row.append(spanned("time", time), what, spanned("how", this.looks.sure(segment)));
+    id("segments").append(row);
     id("nothing").hidden = true;
   }
 

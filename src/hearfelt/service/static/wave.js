@@ -18,7 +18,7 @@ export class Wave {
 
   clear() {
     this.peaks = [];
-    this.moments = [];
+    this.segments = [];
     this.nows = [];
     this.isWhole = false; // whether all of it is shown, or the last seconds
     this.draw();
@@ -34,9 +34,9 @@ export class Wave {
     this.nows.push({ ...now, start_s: from });
   }
 
-  addMoment(moment) {
-    this.moments.push(moment);
-    this.nows = this.nows.filter((now) => now.end_s > moment.end_s + 0.25);
+  addSegment(segment) {
+    this.segments.push(segment);
+    this.nows = this.nows.filter((now) => now.end_s > segment.end_s + 0.25);
     this.draw();
   }
 
@@ -103,7 +103,7 @@ export class Wave {
     pen.roundRect(0, top + RIBBON / 2 - 1, width, 2, 1);
     pen.fill();
     for (const now of this.nows) this.drawStretch(pen, across, now, { top, width, isFinal: false });
-    for (const moment of this.moments) this.drawStretch(pen, across, moment, { top, width, isFinal: true });
+    for (const segment of this.segments) this.drawStretch(pen, across, segment, { top, width, isFinal: true });
   }
 
   drawStretch(pen, across, stretch, { top, width, isFinal }) {
