@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyannote.core import Annotation, Timeline
-from pyannote.core import LabelSpan as Stretch
+from pyannote.core import Segment as Stretch
 from pyannote.metrics.diarization import DiarizationErrorRate
 from pyannote.metrics.identification import IdentificationErrorRate
 from sklearn.metrics import accuracy_score, balanced_accuracy_score

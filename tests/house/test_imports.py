@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -82,8 +83,13 @@ print(*[name for name in before if before[name] != after[name]])
 def test_the_public_names_are_there() -> None:
     import hearfelt
 
-    values = {"Emotion", "Segment", "Prediction", "Timeline"}
-    assert set(hearfelt.__all__) == {*values, "HearfeltError", "Recognizer", "read_audio"}
-    assert all(getattr(hearfelt, name).__module__.startswith("hearfelt.") for name in hearfelt.__all__)
+    values = {"Audio", "Emotion", "Explanation", "ModelCard", "Occlusion", "Prediction", "Segment", "Timeline"}
+    errors = {name for name in hearfelt.__all__ if name.endswith("Error")}
+    assert set(hearfelt.__all__) == {*values, *errors, "Recognizer", "Stream", "read_audio", "__version__"}
+    assert {"AudioError", "CorpusError", "HearfeltError", "ModelError"} <= errors
+    assert all(issubclass(getattr(hearfelt, name), hearfelt.HearfeltError) for name in errors)
+    assert hearfelt.__version__ == version("hearfelt")
+    objects = [name for name in hearfelt.__all__ if name != "__version__"]
+    assert all(getattr(hearfelt, name).__module__.startswith("hearfelt.") for name in objects)
     with pytest.raises(AttributeError, match="no attribute 'Recogniser'"):
         _ = hearfelt.Recogniser

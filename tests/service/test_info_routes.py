@@ -75,7 +75,7 @@ def test_a_fault_of_its_own_is_a_problem_counted_and_logged_without_its_words(ca
     assert "hearfelt_faults_total 1.0" in counts
     lines = [json.loads(JsonLines().format(record)) for record in caplog.records if record.name == LOG.name]
     assert lines[0]["fault"] == "RuntimeError"
-    assert lines[0]["at"][-1].startswith("test_about.py:")
+    assert lines[0]["at"][-1].startswith("test_info_routes.py:")
     assert "secret" not in json.dumps(lines) + answer.text
 
 

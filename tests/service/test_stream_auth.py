@@ -121,7 +121,7 @@ def test_a_fault_closes_the_stream_with_1011_and_is_told_of_once(caplog: pytest.
     lines = [json.loads(JsonLines().format(one)) for one in caplog.records if one.name == LOG.name]
     assert [(one["event"], one["level"]) for one in lines] == [("fault", "error"), ("stream", "info")]
     assert lines[0]["fault"] == "RuntimeError"
-    assert lines[0]["at"][-1].startswith("test_stream_door.py:")
+    assert lines[0]["at"][-1].startswith("test_stream_auth.py:")
     assert lines[1]["code"] == 1011
     assert "secret" not in json.dumps(lines)
     assert not [one for one in caplog.records if one.name.startswith("uvicorn") and one.exc_info]

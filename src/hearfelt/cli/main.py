@@ -65,13 +65,13 @@ _EPILOG: Final = (
         "hearfelt corpora get ravdess ~/ravdess     # recordings to learn from",
         "hearfelt explore ~/ravdess                 # a page that shows them",
     )
-    + "\n\n[dim]Exit codes: 0 done, 2 wrong usage, 130 stopped; docs/cli.md lists the others."
-    " --debug may stand anywhere in a command.[/dim]"
+    + "\n\n[dim]Exit codes: 0 done, 2 wrong usage, 130 stopped; docs/cli.md lists the others,"
+    " docs/glossary.md explains the words. --debug may stand anywhere in a command.[/dim]"
 )
 
 app = typer.Typer(
     name="hearfelt",
-    help="Which emotion is heard in a voice, how sure that is, and a score on unseen speakers that is true.",
+    help="Speech emotion recognition with calibrated confidence and honest, speaker-independent evaluation.",
     epilog=_EPILOG,
     no_args_is_help=True,
     rich_markup_mode="rich",

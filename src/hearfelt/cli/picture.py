@@ -52,7 +52,7 @@ def draw_answer(
     from hearfelt.audio.reader import read_audio
     from hearfelt.inference.explain.shapley import Explanation
     from hearfelt.reports.figures.canvas import save_figure
-    from hearfelt.reports.figures.reasons import contribution_bars, occlusion_sheet
+    from hearfelt.reports.figures.explanations import contribution_bars, occlusion_sheet
     from hearfelt.reports.figures.sounds import demo_picture
 
     name = Path(name_of(sound)).name

@@ -3,13 +3,13 @@ from __future__ import annotations
 from matplotlib.colors import to_hex
 
 from hearfelt.emotions import look_of
-from hearfelt.evaluation.diarization import Segment
+from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.reports.figures.canvas import figure_png
 from hearfelt.reports.figures.ribbons import emotion_ribbons
 
 ROWS = {
-    "truth": [Segment(1.0, 2.5, "sad"), Segment(3.0, 4.0, "happy")],
-    "said": [Segment(0.5, 4.5, "sad")],
+    "truth": [LabelSpan(1.0, 2.5, "sad"), LabelSpan(3.0, 4.0, "happy")],
+    "said": [LabelSpan(0.5, 4.5, "sad")],
     "nothing": [],
 }
 

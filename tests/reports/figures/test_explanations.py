@@ -8,7 +8,7 @@ from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import Prediction
 from hearfelt.reports.figures.canvas import figure_png, figure_svg
-from hearfelt.reports.figures.reasons import contribution_bars, occlusion_sheet
+from hearfelt.reports.figures.explanations import contribution_bars, occlusion_sheet
 
 SHARES = {"chroma": 0.25, "mfcc": -1.5, "zero_crossing_rate": 0.0, "mel": 3.0, "rms": 0.75}
 
