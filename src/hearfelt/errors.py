@@ -57,6 +57,7 @@ class ExtraMissingError(HearfeltError, ImportError):
 # The one table that turns errors into a program's exit code, and into the status of a service's answer. 2 is the
 # shell's own code for wrong usage.
 _MEANINGS: Final[dict[type[HearfeltError], tuple[int, int]]] = {
+    AudioNotFoundError: (3, 422),
     AudioError: (3, 422),
     CorpusError: (4, 422),
     RecipeError: (5, 422),

@@ -22,7 +22,7 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.inference.timeline.voice_activity import CHUNK, new_detector
 from hearfelt.inference.windowing import QUIETER_DB, RATE_HZ
 
-__all__ = ["LIMITS", "LITTLE_SHARE", "Limits", "SpeechCheck", "speech_warnings"]
+__all__ = ["LIMITS", "LITTLE_SHARE", "Limits", "SpeechCheck", "prepare", "speech_warnings"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -213,6 +213,11 @@ def _spectral_changes(frames: Samples) -> Floats:
     bands = np.sqrt(np.add.reduceat(powers, _EDGES, axis=1)[:, :-1])
     changes: Floats = np.abs(np.diff(bands, axis=0)).sum(axis=1) / (bands[1:] + bands[:-1]).sum(axis=1).clip(1e-9)
     return changes
+
+
+def prepare() -> None:
+    """Load the voice-activity network now, and not with the first sound, which may have little memory."""
+    _rested_detector()
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Final
 from hearfelt.audio.reader import AudioTrack, Sound, open_audio
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.speech_check import prepare
 from hearfelt.results.following import followed
 from hearfelt.results.formats import write
 from hearfelt.results.prediction_rows import answer_object
@@ -66,6 +67,7 @@ def work(jobs: BinaryIO, answers: BinaryIO) -> None:
         answers.write(framed({"error": str(error), "kind": type(error).__name__}))
         answers.flush()
         return
+    prepare()
     _limit_memory(task["memory_bytes"])
     answers.write(framed({"ready": True}))
     answers.flush()
