@@ -27,7 +27,7 @@ import numpy as np
 from hearfelt.audio.reader import Samples, read_audio, resample
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clips
-from hearfelt.evaluation.diarization import FRAMES_PER_S, Segment, frame_confusion, frame_labels, time_figures
+from hearfelt.evaluation.diarization import FRAMES_PER_S, LabelSpan, frame_confusion, frame_labels, time_figures
 from hearfelt.evaluation.synthetic_recordings import room_noise, speech_within, write_scripts
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.timeline.segmenter import Segmenter
@@ -91,7 +91,7 @@ def main() -> int:
     return 0
 
 
-def recordings(clips: Clips, count: int) -> Iterator[tuple[str, Samples, list[Segment]]]:
+def recordings(clips: Clips, count: int) -> Iterator[tuple[str, Samples, list[LabelSpan]]]:
     for script in write_scripts(clips, count, seed=SEED):
         made = script.record()
         yield "conversations", made.samples, list(made.truth)
@@ -99,12 +99,12 @@ def recordings(clips: Clips, count: int) -> Iterator[tuple[str, Samples, list[Se
         yield "monologues", *monologue(clips, number)
 
 
-def monologue(clips: Clips, number: int) -> tuple[Samples, list[Segment]]:
+def monologue(clips: Clips, number: int) -> tuple[Samples, list[LabelSpan]]:
     """Join clips of one speaker to one long stretch of speech, in the noise of a room."""
     generator = np.random.default_rng([SEED, number])
     own = clips.where(speaker=clips.speakers[number % len(clips.speakers)])
     parts: list[Samples] = [np.zeros(RATE_HZ, np.float32)]
-    truth: list[Segment] = []
+    truth: list[LabelSpan] = []
     for _ in range(int(generator.integers(1, 4))):
         emotion = str(generator.choice(own.emotions))
         same = own.where(emotion=emotion)
@@ -113,14 +113,14 @@ def monologue(clips: Clips, number: int) -> tuple[Samples, list[Segment]]:
             samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
             start, end = speech_within(samples)
             start_s = sum(map(len, parts)) / RATE_HZ
-            truth.append(Segment(start_s, start_s + (end - start) / RATE_HZ, emotion))
+            truth.append(LabelSpan(start_s, start_s + (end - start) / RATE_HZ, emotion))
             parts += [samples[start:end], np.zeros(int(generator.integers(0, RATE_HZ // 10)), np.float32)]
     voice = np.concatenate([*parts, np.zeros(RATE_HZ, np.float32)])
     noise = room_noise(len(voice), generator) * float(np.std(voice)) * 10 ** (-generator.uniform(15, 30) / 20)
     return (voice + noise).astype(np.float32), truth
 
 
-def hear(recognizer: Recognizer, kind: str, samples: Samples, truth: list[Segment]) -> Heard:
+def hear(recognizer: Recognizer, kind: str, samples: Samples, truth: list[LabelSpan]) -> Heard:
     stretches: list[list[tuple[np.ndarray, range] | None]] = []
     segmenter = Segmenter(replace(recognizer.window_classifier(), smoother=lambda labels: Recorder(labels, stretches)))
     steps = [(one.start_s, one.end_s) for one in [*segmenter.feed(samples), *segmenter.finish()]]

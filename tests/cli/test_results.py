@@ -11,7 +11,7 @@ import pytest
 
 from hearfelt.cli.results_table import print_timed_results
 from hearfelt.emotions import EMOTIONS
-from hearfelt.evaluation.diarization import Segment
+from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.segment_results import TimedResults, summarize
 from hearfelt.evaluation.segment_tables import Recorded
@@ -149,8 +149,8 @@ def test_conversations_are_not_made_of_speakers_whom_the_model_has_heard(
 
 
 def test_results_over_time_show_both_ways_and_where_the_files_are(capsys: pytest.CaptureFixture[str]) -> None:
-    truth = (Segment(1.0, 2.0, "sad"), Segment(3.0, 4.0, "calm"))
-    said = {"timeline": truth[:1], "naive": (Segment(0.0, 5.0, "sad"),)}
+    truth = (LabelSpan(1.0, 2.0, "sad"), LabelSpan(3.0, 4.0, "calm"))
+    said = {"timeline": truth[:1], "naive": (LabelSpan(0.0, 5.0, "sad"),)}
     recordings = (Recorded("000", "mine/a", 5.0, truth, said),)
     summary = {"protocol": "ravdess-conversations", "left_out": {"of others": 3}}
     summary |= summarize(("calm", "sad"), recordings)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import Segment
+from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.results import SUMMARY
 from hearfelt.evaluation.segment_results import TimedResults, read_timed_results, summarize
 from hearfelt.evaluation.segment_tables import Tables, read_tables, write_tables
@@ -88,4 +88,4 @@ def test_no_result_makes_no_section() -> None:
 
 
 def test_a_segment_is_a_segment(one: TimedResults) -> None:
-    assert one.recordings[0].truth == (Segment(1.0, 3.0, "calm"),)
+    assert one.recordings[0].truth == (LabelSpan(1.0, 3.0, "calm"),)
