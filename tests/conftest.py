@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +19,6 @@ from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.toy import write_toy
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.card import CARD_KEY, ModelCard
-
-# Numba, on which librosa stands, crashes where two processes write the same cache: each has one of its own, and so have
-# the programs that its tests start.
-_NUMBA_CACHE = tempfile.TemporaryDirectory(prefix="numba-")
-os.environ["NUMBA_CACHE_DIR"] = _NUMBA_CACHE.name
 
 CORPORA = Path(os.environ.get("HEARFELT_CORPORA", Path(__file__).parents[2] / "shared" / "corpora"))
 
