@@ -30,7 +30,7 @@ serve: $(VENV)/page.stamp ## answer over HTTP and WebSocket; Ctrl-C ends it
 
 # A file's tests stay in one process, so that what they share is made once.
 test: check ## set up everything, run every check and every test
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -q
 
 test-lowest: $(LOWEST)/stamp ## a short journey with the lowest versions that pyproject.toml allows
 	@OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -o filterwarnings=default --confcutdir=tests/journey tests/journey/test_ways_in.py
