@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -123,7 +124,7 @@ class Clock:
         self.first_s = self.last_s = 0.0
         self.count = 0
 
-    def answered(self, sources: int, seconds: float) -> None:
+    def __call__(self, sources: int) -> None:
         self.seen += sources
         self.last_s = time.perf_counter()
         if self.seen <= self.settle or not self.first_s:
@@ -134,12 +135,9 @@ class Clock:
     def rate(self) -> float:
         return self.count / max(1e-9, self.last_s - self.first_s)
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *values, **named: None
-
 
 def task_of(model: str) -> Any:
-    from hearfelt.batch.task import Task
+    from hearfelt.batch.recognition import Task
     from hearfelt.inference.recognizer import model_path
 
     return Task(str(model_path(model)))
@@ -156,17 +154,20 @@ def planned(files: list[Path], folder: Path) -> tuple[str, list[Any]]:
 
 def answered_s(model: str, parts: list[Any], folder: str, count: int) -> float:
     """Answer all parts with so many processes that are ready, and say how long that took."""
-    from hearfelt.batch.local import answer_here
-    from hearfelt.batch.progress import Watcher
-    from hearfelt.batch.workers import Turns, Worker
+    from hearfelt.batch.job import answer_parts
 
-    turns = Turns()
-    workers = [Worker(task_of(model), turns) for _ in range(count)]
-    for worker in workers:
-        _ = worker.labels  # it is ready
-    began = time.perf_counter()
-    answer_here(iter(parts), folder, workers, Watcher())
-    return time.perf_counter() - began
+    with workers_of(model, count) as workers:
+        began = time.perf_counter()
+        answer_parts(iter(parts), workers, folder, lambda count: None)
+        return time.perf_counter() - began
+
+
+def workers_of(model: str, count: int) -> Any:
+    from hearfelt.batch.workers import SoundWorkers
+
+    workers = SoundWorkers(task_of(model), count)
+    workers.start()
+    return workers
 
 
 def numpy_s(count: int, work: int) -> float:
@@ -235,9 +236,8 @@ def overhead(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 
 def on_ray(options: argparse.Namespace, folder: Path) -> dict[str, float]:
-    from hearfelt.batch.local import answer_here
+    from hearfelt.batch.job import answer_parts
     from hearfelt.batch.ray_cluster import answer_on_ray
-    from hearfelt.batch.workers import Turns, Worker
 
     files = linked(folder / "clips", options.files * 4)
     place, parts = planned(files, folder / "parts")
@@ -245,11 +245,12 @@ def on_ray(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     rates: dict[str, list[float]] = {"ours": [], "ray": []}
     began = time.perf_counter()
     for _ in range(options.turns):
-        turns, clock = Turns(), Clock(settle)
-        answer_here(iter(parts), place, [Worker(task_of(options.model), turns) for _ in range(2)], clock)  # type: ignore[arg-type]
+        clock = Clock(settle)
+        with workers_of(options.model, 2) as workers:
+            answer_parts(iter(parts), workers, place, clock)
         rates["ours"].append(clock.rate())
         clock, began = Clock(settle), time.perf_counter()
-        answer_on_ray(iter(parts), place, task_of(options.model), clock, address="local", workers=2)  # type: ignore[arg-type]
+        answer_on_ray(iter(parts), place, task_of(options.model), clock, address="local", workers=2)
         rates["ray"].append(clock.rate())
     ours, ray = (statistics.median(rates[way]) for way in ("ours", "ray"))
     return {
@@ -281,20 +282,25 @@ def memory(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 def peaks(folder: Path, model: str) -> None:
     """Run a job over a folder and print the peak memory of this process and of its worker."""
     from hearfelt.batch.job import Job, run_job
-    from hearfelt.batch.progress import Watcher
+    from hearfelt.runtime.progress import Progress
 
-    class Peaks(Watcher):
+    class Peaks(Progress):
         worker_mb, seen = 0.0, 0
 
-        def answered(self, sources: int, seconds: float) -> None:
-            self.seen += sources
+        @contextmanager
+        def stage(self, label: str, total: int | None = None, **more: Any) -> Iterator[Callable[[int], None]]:
+            yield self.advance if label == "answering" else lambda count: None
+
+        def advance(self, count: int) -> None:
+            self.seen += count
             if self.seen % 500 == 0:
-                children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+                tasks = Path("/proc/self/task").glob("*/children")
+                children = [child for one in tasks for child in one.read_text().split()]
                 self.worker_mb = max([self.worker_mb, *(peak_mb(child) for child in children)])
 
-    watcher = Peaks()
-    run_job(Job((str(folder),), f"{folder}.parquet", model), workers=1, watcher=watcher)
-    print(json.dumps({"planner_mb": peak_mb("self"), "worker_mb": watcher.worker_mb}))
+    progress = Peaks()
+    run_job(Job((str(folder),), f"{folder}.parquet", model), workers=1, progress=progress)
+    print(json.dumps({"planner_mb": peak_mb("self"), "worker_mb": progress.worker_mb}))
 
 
 def peak_mb(process: str) -> float:

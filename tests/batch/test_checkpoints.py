@@ -6,12 +6,12 @@ import pytest
 
 from hearfelt.batch.checkpoints import (
     alone_in,
+    check_folder,
     clear,
     finish,
     finished_job,
     merged,
     open_part,
-    refuse_strangers,
     sweep,
 )
 from hearfelt.batch.plan import Part, read_parts, write_parts
@@ -25,7 +25,7 @@ def filled(folder: Path, count: int) -> list[Part]:
     parts = list(read_parts(str(folder)))
     for part in parts:
         with open_part(str(folder), part) as file:
-            for place in part.places:
+            for place in part.positions:
                 file.add(b'[["%d"],["%d again"]]' % (place, place) if place % 2 else b'[["%d"]]' % place)
     return parts
 
@@ -40,7 +40,7 @@ def test_a_part_that_lacks_a_sound_is_found_out(tmp_path: Path) -> None:
     part = filled(tmp_path, 300)[3]
     path = tmp_path / part.name
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
-    with pytest.raises(HearfeltError, match=f"the answer of sound {part.places[0] + 1} is missing"):
+    with pytest.raises(HearfeltError, match=f"the answer of sound {part.positions[0] + 1} is missing"):
         list(merged(str(tmp_path), 300))
 
 
@@ -63,7 +63,7 @@ def test_a_part_appears_when_it_is_whole_and_half_of_one_is_swept(tmp_path: Path
 
     def add_half_of_it() -> None:
         with open_part(str(tmp_path), part) as file:
-            for _, rows in zip(part.places, [b"[]"], strict=True):
+            for _, rows in zip(part.positions, [b"[]"], strict=True):
                 file.add(rows)
 
     with pytest.raises(ValueError, match="zip"):
@@ -96,10 +96,10 @@ def test_a_mark_names_its_job(tmp_path: Path) -> None:
 
 def test_only_what_a_batch_has_written_is_taken_for_a_part(tmp_path: Path) -> None:
     folder = str(tmp_path)
-    refuse_strangers(folder, {"finished", "plan.json", "plan.jsonl", "part-0000000.jsonl", ".DS_Store"})
+    check_folder(folder, {"finished", "plan.json", "plan.jsonl", "part-0000000.jsonl", ".DS_Store"})
     for name in ("part-0000000.json", "part-1.jsonl", "a.wav", "finished.txt"):
         with pytest.raises(HearfeltError, match=f"{name} is there, which is no part of a batch"):
-            refuse_strangers(folder, {name, "plan.json"})
+            check_folder(folder, {name, "plan.json"})
         (tmp_path / name).write_text("")
     (tmp_path / "plan.json").write_text("")
     clear(folder)

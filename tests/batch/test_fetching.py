@@ -13,7 +13,7 @@ import pytest
 
 from hearfelt.batch import fetching
 from hearfelt.batch.fetching import fetched
-from hearfelt.batch.infrastructure_errors import SurroundingsError
+from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.errors import HearfeltError
 
 fsspec = pytest.importorskip("fsspec")
@@ -100,7 +100,7 @@ def test_a_store_that_fails_now_and_then_is_asked_again(times: int, monkeypatch:
 @pytest.mark.parametrize("error", [StoreError("unreachable"), ConnectionRefusedError("nobody"), TimeoutError("late")])
 def test_a_store_that_is_lost_is_not_the_fault_of_a_sound(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     failing(monkeypatch, error)
-    with pytest.raises(SurroundingsError, match=rf"^trying://calls/a\.wav: cannot be read \({error}\)$"):
+    with pytest.raises(InfrastructureError, match=rf"^trying://calls/a\.wav: cannot be read \({error}\)$"):
         fetch()
 
 
@@ -108,7 +108,7 @@ def test_a_sound_at_which_a_store_fails_that_answers_otherwise_is_at_fault(monke
     failing(monkeypatch, StoreError("its body is damaged"), alone=True)
     with pytest.raises(HearfeltError, match=r"cannot be read \(its body is damaged\)") as told:
         fetch()
-    assert not isinstance(told.value, SurroundingsError)
+    assert not isinstance(told.value, InfrastructureError)
     assert sum(path.endswith("a.wav") for path in Trying.asked) == 3
     assert not Trying.asked[-1].endswith("a.wav")  # the last question is whether it answers
 
@@ -118,7 +118,7 @@ def test_a_store_that_is_only_slow_is_not_the_fault_of_a_sound(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(monkeypatch, error, alone=True)
-    with pytest.raises(SurroundingsError):
+    with pytest.raises(InfrastructureError):
         fetch()
 
 
@@ -136,7 +136,7 @@ def test_what_a_store_refuses_is_the_fault_of_a_sound_and_not_asked_for_again(
     failing(monkeypatch, error, alone=True)
     with pytest.raises(HearfeltError, match=sentence) as told:
         fetch()
-    assert not isinstance(told.value, SurroundingsError)
+    assert not isinstance(told.value, InfrastructureError)
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"])
@@ -144,7 +144,7 @@ def test_keys_that_are_of_no_use_any_more_are_not_the_fault_of_a_sound(
     code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(monkeypatch, refused(code), alone=True)
-    with pytest.raises(SurroundingsError):
+    with pytest.raises(InfrastructureError):
         fetch()
 
 
@@ -153,7 +153,7 @@ def test_a_store_whose_package_is_missing_is_not_the_fault_of_a_sound(monkeypatc
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
-    with pytest.raises(SurroundingsError, match=r"pip install 'hearfelt\[s3\]' brings it"):
+    with pytest.raises(InfrastructureError, match=r"pip install 'hearfelt\[s3\]' brings it"):
         fetch()
 
 
@@ -163,7 +163,7 @@ def test_a_full_disk_for_temporary_files_is_not_the_fault_of_a_sound(monkeypatch
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
-        with pytest.raises(SurroundingsError, match="nothing can be kept there for a while"):
+        with pytest.raises(InfrastructureError, match="nothing can be kept there for a while"):
             fetch()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -6,9 +6,9 @@ import tempfile
 import pytest
 
 from hearfelt.batch.infrastructure_errors import (
-    SurroundingsError,
-    is_of_surroundings,
-    is_want_of_memory,
+    InfrastructureError,
+    is_infrastructure_error,
+    is_out_of_memory,
     temporary_disk,
 )
 from hearfelt.errors import AudioError, HearfeltError
@@ -22,7 +22,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
 @pytest.mark.parametrize(
     ("error", "is_it"),
     [
-        (SurroundingsError("a store is lost"), True),
+        (InfrastructureError("a store is lost"), True),
         (OSError(errno.ESTALE, "stale"), True),
         (OSError(errno.EBUSY, "slow down"), True),
         (ConnectionResetError(), True),
@@ -30,14 +30,14 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (caused(AudioError("a.wav: cannot be read"), OSError(errno.EMFILE, "too many")), True),
         (AudioError("a.wav: empty"), False),
         (caused(AudioError("a.wav: cannot be read"), OSError(errno.EIO, "a bad sector")), False),
-        (caused(HearfeltError("an object that fails alone"), SurroundingsError("the first try")), False),
+        (caused(HearfeltError("an object that fails alone"), InfrastructureError("the first try")), False),
         (PermissionError(errno.EACCES, "no"), False),
         (FileNotFoundError(errno.ENOENT, "no"), False),
         (KeyError("x"), False),
     ],
 )
 def test_what_says_nothing_about_a_sound_is_told_from_what_does(error: Exception, is_it: bool) -> None:
-    assert is_of_surroundings(error) is is_it
+    assert is_infrastructure_error(error) is is_it
 
 
 @pytest.mark.parametrize(
@@ -55,22 +55,22 @@ def test_what_says_nothing_about_a_sound_is_told_from_what_does(error: Exception
     ],
 )
 def test_want_of_memory_is_seen_through_what_others_make_of_it(error: Exception, is_it: bool) -> None:
-    assert is_want_of_memory(error) is is_it
+    assert is_out_of_memory(error) is is_it
 
 
 @pytest.mark.parametrize("name", ["MemoryError", "TimeoutError", "ConnectionRefusedError"])
 def test_what_a_decoder_says_of_a_file_is_the_fault_of_that_file(name: str) -> None:
     av = pytest.importorskip("av")
     said = getattr(av.error, name)(errno.ENOSPC, "a number in the file that means nothing")
-    assert not is_of_surroundings(caused(AudioError("a.m4a: damaged"), said))
-    assert not is_want_of_memory(caused(AudioError("a.m4a: damaged"), said))
+    assert not is_infrastructure_error(caused(AudioError("a.m4a: damaged"), said))
+    assert not is_out_of_memory(caused(AudioError("a.m4a: damaged"), said))
 
 
 def test_a_full_disk_is_told_with_its_folder() -> None:
     def fill() -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(SurroundingsError) as told, temporary_disk():
+    with pytest.raises(InfrastructureError) as told, temporary_disk():
         fill()
     assert str(told.value) == (
         f"{tempfile.gettempdir()}: nothing can be kept there for a while (the disk is full; make room)"

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet
@@ -19,9 +20,9 @@ import soundfile
 from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.batch.checkpoints import folder_of
 from hearfelt.batch.job import Job, Outcome, run_job
-from hearfelt.batch.progress import Watcher
 from hearfelt.errors import HearfeltError, ModelError
 from hearfelt.inference.recognizer import Recognizer, shipped_models
+from hearfelt.runtime.progress import Advance, Progress
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -114,28 +115,25 @@ def test_killed_at_twenty_random_points_it_goes_on_with_nothing_lost_twice_or_ha
     assert sorted(tmp_path.iterdir()) == [table]
 
 
-class Interrupting(Watcher):
+class Interrupting(Progress):
     """Interrupts the job when some sounds are answered."""
 
     def __init__(self, after: int) -> None:
-        self.left, self.before, self.remarks = after, 0, list[str]()
+        self.left = after
 
-    def remark(self, sentence: str) -> None:
-        self.remarks.append(sentence)
+    @contextmanager
+    def stage(self, label: str, total: int | None = None, *, unit: str = "items", done: int = 0) -> Iterator[Advance]:
+        yield self.advance if label == "answering" else lambda count: None
 
-    def begin(self, sources: int, seconds: float, *, done: int, done_seconds: float) -> None:
-        self.before = done
-        assert 0 <= done_seconds <= seconds
-
-    def answered(self, sources: int, seconds: float) -> None:
-        self.left -= sources
+    def advance(self, count: int) -> None:
+        self.left -= count
         if self.left <= 0:
             raise KeyboardInterrupt
 
 
 def begun(job: Job, after: int = 8) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_job(job, workers=1, watcher=Interrupting(after))
+        run_job(job, workers=1, progress=Interrupting(after))
 
 
 def test_what_was_done_is_not_done_again(
@@ -354,15 +352,19 @@ def test_a_damaged_part_is_named(clips: Path, sound_model: Path, tmp_path: Path)
 def test_two_jobs_do_not_write_one_table(clips: Path, sound_model: Path, tmp_path: Path) -> None:
     job = Job((str(clips),), str(tmp_path / "emotions.csv"), str(sound_model))
 
-    class Second(Watcher):
+    class Second(Progress):
         said = ""
 
-        def begin(self, sources: int, seconds: float, *, done: int, done_seconds: float) -> None:
+        @contextmanager
+        def stage(
+            self, label: str, total: int | None = None, *, unit: str = "items", done: int = 0
+        ) -> Iterator[Advance]:
             with pytest.raises(HearfeltError) as refused:
                 run_job(job, workers=1)
             Second.said = str(refused.value)
+            yield lambda count: None
 
-    run_job(job, workers=1, watcher=Second())
+    run_job(job, workers=1, progress=Second())
     assert Second.said == f"{job.out}: another hearfelt is writing this table; wait until it is done"
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from hearfelt.batch import object_store as objects
-from hearfelt.batch.infrastructure_errors import SurroundingsError
+from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.batch.object_store import Entry
 from hearfelt.batch.sources import UNKNOWN_S, Source, find_sources
 from hearfelt.errors import HearfeltError
@@ -115,7 +115,7 @@ def test_what_a_store_fails_with_while_a_file_is_read_is_a_sentence(monkeypatch:
         assert file.seek(0) == 0
         assert file.read() == b"source\na.wav\n"
     monkeypatch.setattr("fsspec.implementations.memory.MemoryFile.read", closed)
-    with pytest.raises(SurroundingsError, match=r"list\.csv: cannot be read \(the connection was closed\)"):
+    with pytest.raises(InfrastructureError, match=r"list\.csv: cannot be read \(the connection was closed\)"):
         list(find_sources(["memory://calls/list.csv"]))
 
 
@@ -130,7 +130,7 @@ def test_a_folder_of_a_store_that_is_lost_while_it_is_listed_is_no_row(monkeypat
         return listing(store, path, **options)
 
     monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.ls", lost)
-    with pytest.raises(SurroundingsError, match="b: cannot be listed"):
+    with pytest.raises(InfrastructureError, match="b: cannot be listed"):
         list(find_sources(["memory://calls"]))
 
 

@@ -38,13 +38,13 @@ def test_every_source_is_in_one_part_and_blocks_follow_each_other(
     parts = list(read_parts(str(folder)))
     assert (size.sources, size.parts) == (len(seconds), len(parts))
     assert [part.number for part in parts] == list(range(len(parts)))
-    assert sorted(place for part in parts for place in part.places) == list(range(len(seconds)))
-    assert all(list(part.places) == sorted(part.places) for part in parts)
-    assert all(part.seconds <= MOST_SECONDS or len(part.places) == 1 for part in parts)
+    assert sorted(place for part in parts for place in part.positions) == list(range(len(seconds)))
+    assert all(list(part.positions) == sorted(part.positions) for part in parts)
+    assert all(part.seconds <= MOST_SECONDS or len(part.positions) == 1 for part in parts)
     ends = -1
     for _, block in groupby(parts, key=lambda part: part.block):
         together = list(block)
-        places = sorted(place for part in together for place in part.places)
+        places = sorted(place for part in together for place in part.positions)
         assert places == list(range(ends + 1, ends + 1 + len(places)))
         assert len(together) <= OPEN_AT_ONCE
         ends = places[-1]
@@ -55,7 +55,7 @@ def test_sounds_of_like_length_share_a_part_and_the_longest_come_first(tmp_path:
     parts = list(read_parts(str(tmp_path)))
     assert all(len({source.seconds for source in part.sources}) <= 2 for part in parts)
     assert sum(len({source.seconds for source in part.sources}) == 1 for part in parts) >= len(parts) - 2
-    first_block = [part.seconds / len(part.places) for part in parts if part.block == 0]
+    first_block = [part.seconds / len(part.positions) for part in parts if part.block == 0]
     assert first_block == sorted(first_block, reverse=True)
 
 

@@ -121,23 +121,26 @@ def test_from_a_bucket_into_a_bucket_the_rows_are_those_of_a_disk(
 INTERRUPTED = """
 import os, signal, sys
 from hearfelt.batch.job import Job, run_job
-from hearfelt.batch.progress import Watcher
+from contextlib import contextmanager
 from hearfelt.errors import HearfeltError
+from hearfelt.runtime.progress import Progress
 
 table, model, server, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 
-class Interrupting(Watcher):
+class Interrupting(Progress):
     left = after
-    def begin(self, sources, seconds, *, done, done_seconds):
-        if server:
+    @contextmanager
+    def stage(self, label, total=None, **more):
+        if server and total:
             os.kill(server, signal.SIGKILL)
-    def answered(self, sources, seconds):
-        self.left -= sources
+        yield self.advance if total else lambda count: None
+    def advance(self, count):
+        self.left -= count
         if not self.left:
             raise KeyboardInterrupt
 
 try:
-    run_job(Job(("s3://calls/some",), table, model), workers=1, watcher=Interrupting())
+    run_job(Job(("s3://calls/some",), table, model), workers=1, progress=Interrupting())
 except HearfeltError as error:
     print(error)
 except KeyboardInterrupt:

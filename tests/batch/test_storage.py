@@ -11,11 +11,11 @@ from hearfelt.batch.storage import (
     digest_of,
     is_folder,
     names_in,
-    open_place,
-    read_place,
-    remove_place,
+    open_file,
+    read_file,
+    remove,
     same_as,
-    write_place,
+    write_file,
 )
 from hearfelt.errors import HearfeltError
 
@@ -28,7 +28,7 @@ def test_what_fails_while_it_is_written_leaves_nothing(tmp_path: Path) -> None:
         yield b"half"
         raise RuntimeError
 
-    with pytest.raises(RuntimeError), write_place(str(place)) as file:
+    with pytest.raises(RuntimeError), write_file(str(place)) as file:
         file.writelines(parts())
     assert place.read_bytes() == b"before"
     assert names_in(str(tmp_path)) == {"a.csv"}
@@ -47,20 +47,20 @@ def test_a_path_means_the_same_from_any_folder(tmp_path: Path, monkeypatch: pyte
 def test_a_folder_of_which_nothing_is_there_is_empty(tmp_path: Path) -> None:
     assert names_in(str(tmp_path / "nowhere")) == set()
     assert not is_folder(str(tmp_path / "nowhere"))
-    remove_place(str(tmp_path / "nowhere"))
-    remove_place(str(tmp_path / "nowhere"), folder=True)
+    remove(str(tmp_path / "nowhere"))
+    remove(str(tmp_path / "nowhere"), folder=True)
 
 
 def test_a_folder_is_removed_with_all_below_it(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
-    remove_place(str(tmp_path / "a"), folder=True)
+    remove(str(tmp_path / "a"), folder=True)
     assert names_in(str(tmp_path)) == set()
 
 
 @pytest.mark.parametrize(("name", "sentence"), [("nowhere", "no such file"), ("", "this is a folder")])
 def test_what_cannot_be_read_is_told_in_a_sentence(name: str, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(HearfeltError, match=sentence):
-        read_place(os.path.join(tmp_path, name))  # noqa: PTH118 -- the empty name is meant
+        read_file(os.path.join(tmp_path, name))  # noqa: PTH118 -- the empty name is meant
 
 
 def test_another_content_has_another_digest(tmp_path: Path) -> None:
@@ -74,14 +74,14 @@ def test_another_content_has_another_digest(tmp_path: Path) -> None:
 
 
 def test_a_path_that_is_too_long_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(HearfeltError, match="cannot be read"), open_place(f"{tmp_path}/{'a' * 5_000}"):
+    with pytest.raises(HearfeltError, match="cannot be read"), open_file(f"{tmp_path}/{'a' * 5_000}"):
         pass
 
 
 def test_what_a_killed_run_left_of_a_file_is_gone_when_it_is_written(tmp_path: Path) -> None:
     for name in (".table.csv.0123abcd.part", ".other.csv.0123abcd.part"):
         (tmp_path / name).write_bytes(b"half")
-    with write_place(str(tmp_path / "table.csv")) as file:
+    with write_file(str(tmp_path / "table.csv")) as file:
         file.write(b"whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".other.csv.0123abcd.part", "table.csv"]
 

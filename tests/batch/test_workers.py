@@ -4,18 +4,15 @@ import errno
 import json
 import os
 import shutil
-import signal
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from hearfelt.audio.reader import audio_files
-from hearfelt.batch.infrastructure_errors import SurroundingsError
+from hearfelt.batch.infrastructure_errors import InfrastructureError
+from hearfelt.batch.recognition import Task
 from hearfelt.batch.sources import Source
-from hearfelt.batch.task import Task
-from hearfelt.batch.workers import Turns, Worker
+from hearfelt.batch.workers import SoundWorkers
 from hearfelt.errors import ModelError
 
 # Put on the path of a worker, this lets it die, as a fault in a decoder would, when it opens a certain file.
@@ -60,19 +57,19 @@ def deadly(folder: Path, monkeypatch: pytest.MonkeyPatch, *, how: str, once: str
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
-def answers(worker: Worker, folder: Path) -> dict[str, list[object]]:
-    return {row[0]: row for line in worker.answer(sources(folder)) for row in json.loads(line)}
+def answers(worker: SoundWorkers, folder: Path) -> dict[str, list[object]]:
+    return {row[0]: row for line in worker.recognize(sources(folder)) for row in json.loads(line)}
 
 
 def test_a_worker_says_what_its_model_is(sound_model: Path) -> None:
-    with Worker(Task(str(sound_model))) as worker:
+    with SoundWorkers(Task(str(sound_model))) as worker:
         assert worker.model == "sound-toy"
         assert len(worker.labels) == 8
 
 
 def test_a_worker_that_cannot_load_its_model_says_why(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"nothing")
-    with Worker(Task(str(tmp_path / "broken.onnx"))) as worker, pytest.raises(ModelError, match=r"broken\.onnx"):
+    with SoundWorkers(Task(str(tmp_path / "broken.onnx"))) as worker, pytest.raises(ModelError, match=r"broken\.onnx"):
         _ = worker.labels
 
 
@@ -81,7 +78,7 @@ def test_a_file_at_which_every_worker_dies_costs_that_file(
     how: str, words: str, some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deadly(tmp_path / "path", monkeypatch, how=how)
-    with Worker(Task(str(sound_model))) as worker:
+    with SoundWorkers(Task(str(sound_model))) as worker:
         found = answers(worker, some)
     assert list(found) == [source.name for source in sources(some)]
     died = found.pop("deadly.wav")
@@ -94,7 +91,7 @@ def test_a_worker_that_is_lost_once_costs_nothing(
     some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deadly(tmp_path / "path", monkeypatch, how="SIGKILL", once=str(tmp_path / "died"))
-    with Worker(Task(str(sound_model))) as worker:
+    with SoundWorkers(Task(str(sound_model))) as worker:
         found = answers(worker, some)
     assert (tmp_path / "died").is_dir()
     assert all(row[-1] is None for row in found.values())
@@ -111,7 +108,7 @@ def test_a_file_that_wants_too_much_memory_costs_that_file(
     some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(tmp_path / "path", monkeypatch, ("deadly.wav",), "MemoryError")
-    with Worker(Task(str(sound_model))) as worker:
+    with SoundWorkers(Task(str(sound_model))) as worker:
         found = answers(worker, some)
     assert list(found) == [source.name for source in sources(some)]
     assert found.pop("deadly.wav")[-1] == (
@@ -125,7 +122,7 @@ def test_a_want_of_memory_that_passes_costs_nothing(
 ) -> None:
     error = f"os.mkdir({str(tmp_path / 'once')!r}) or MemoryError"
     failing(tmp_path / "path", monkeypatch, ("deadly.wav",), error, unless=str(tmp_path / "once"))
-    with Worker(Task(str(sound_model))) as worker:
+    with SoundWorkers(Task(str(sound_model))) as worker:
         found = answers(worker, some)
     assert (tmp_path / "once").is_dir()
     assert all(row[-1] is None for row in found.values())
@@ -135,7 +132,7 @@ def test_when_no_sound_at_all_can_be_answered_for_want_of_memory_the_job_stops(
     some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(tmp_path / "path", monkeypatch, (".wav", ".flac"), "MemoryError")
-    with Worker(Task(str(sound_model))) as worker, pytest.raises(SurroundingsError) as stopped:
+    with SoundWorkers(Task(str(sound_model))) as worker, pytest.raises(InfrastructureError) as stopped:
         answers(worker, some)
     assert str(stopped.value) == (
         f"{sources(some)[0].name}: there is not enough memory for it, even for one worker by itself, and no other sound"
@@ -148,7 +145,7 @@ def test_a_process_that_dies_at_every_sound_stops_the_job(
     some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(tmp_path / "path", monkeypatch, (".wav", ".flac"), "SystemExit(os.kill(os.getpid(), 9))")
-    with Worker(Task(str(sound_model))) as worker, pytest.raises(SurroundingsError, match="no other sound"):
+    with SoundWorkers(Task(str(sound_model))) as worker, pytest.raises(InfrastructureError, match="no other sound"):
         answers(worker, some)
 
 
@@ -157,7 +154,7 @@ def test_what_is_not_the_fault_of_a_file_stops_the_job_and_makes_no_row(
     number: str, some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(tmp_path / "path", monkeypatch, ("deadly.wav",), f"OSError(errno.{number}, os.strerror(errno.{number}))")
-    with Worker(Task(str(sound_model))) as worker, pytest.raises(SurroundingsError) as stopped:
+    with SoundWorkers(Task(str(sound_model))) as worker, pytest.raises(InfrastructureError) as stopped:
         answers(worker, some)
     reason = os.strerror(getattr(errno, number))
     assert str(stopped.value) == (
@@ -169,68 +166,21 @@ def test_a_file_on_a_bad_sector_costs_that_file(
     some: Path, sound_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(tmp_path / "path", monkeypatch, ("deadly.wav",), "OSError(errno.EIO, 'Input/output error')")
-    with Worker(Task(str(sound_model))) as worker:
+    with SoundWorkers(Task(str(sound_model))) as worker:
         found = answers(worker, some)
     assert found.pop("deadly.wav")[-1] == "deadly.wav: cannot be read (Input/output error)"
     assert all(row[-1] is None for row in found.values())
 
 
-def test_a_file_is_tried_again_when_no_other_worker_is_busy() -> None:
-    turns, seen = Turns(), list[str]()
-    turns.begin()
-
-    def again() -> None:
-        with turns.alone():
-            seen.append("alone")
-            time.sleep(0.01)
-            seen.append("no more")
-
-    def other() -> None:
-        turns.begin()
-        seen.append("busy")
-        turns.end()
-
-    first = threading.Thread(target=again)
-    first.start()
-    while not turns.is_wanted_alone:
-        time.sleep(0.001)
-    second = threading.Thread(target=other)
-    second.start()
-    seen.append("end")
-    turns.end()
-    first.join()
-    second.join()
-    assert seen == ["end", "alone", "no more", "busy"]
-
-
 def test_what_is_no_ordinary_file_is_not_waited_for(sound_model: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
-    with Worker(Task(str(sound_model))) as worker:
+    with SoundWorkers(Task(str(sound_model))) as worker:
         pipe = [Source("pipe.wav", str(tmp_path / "pipe.wav"))]
-        ((row,),) = (json.loads(line) for line in worker.answer(pipe))
+        ((row,),) = (json.loads(line) for line in worker.recognize(pipe))
     assert row[-1] == "pipe.wav: this is no ordinary file; a sound file is wanted here"
 
 
 def test_what_was_wrong_when_it_was_listed_is_told_in_its_row(sound_model: Path) -> None:
-    with Worker(Task(str(sound_model))) as worker:
-        ((row,),) = (json.loads(line) for line in worker.answer([Source("a", "/a", error="a: not to be listed")]))
+    with SoundWorkers(Task(str(sound_model))) as worker:
+        ((row,),) = (json.loads(line) for line in worker.recognize([Source("a", "/a", error="a: not to be listed")]))
     assert row[-1] == "a: not to be listed"
-
-
-def test_a_worker_ends_with_the_process_that_started_it(sound_model: Path) -> None:
-    with Worker(Task(str(sound_model))) as worker:
-        assert worker.labels
-        process = worker._process
-        assert process.stdin is not None
-        process.stdin.close()
-        assert process.wait(timeout=60) == 0
-
-
-def test_closing_ends_an_answer_that_is_waited_for(some: Path, sound_model: Path) -> None:
-    worker = Worker(Task(str(sound_model)))
-    assert worker.labels
-    worker._process.send_signal(signal.SIGSTOP)
-    timer = threading.Timer(0.05, worker.close)
-    timer.start()
-    assert list(worker.answer(sources(some))) == []
-    timer.join()

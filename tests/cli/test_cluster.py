@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.cli.cluster import device_with, meant_everywhere, spread_over
+from hearfelt.cli.cluster import device_with, executor_on, meant_everywhere
 from hearfelt.errors import HearfeltError
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -23,8 +23,8 @@ def recipe(tmp_path: Path) -> Path:
 
 
 def test_nobody_asked_for_a_cluster_and_none_is_looked_for() -> None:
-    with spread_over(None, None) as spread:
-        assert spread is None
+    with executor_on(None, None) as executor:
+        assert executor is None
 
 
 def test_a_task_has_no_graphics_card() -> None:

@@ -36,15 +36,14 @@ def test_an_unreadable_file_is_an_answer_and_stops_no_other(toy: Path, tmp_path:
     np.testing.assert_array_equal(answers[0], answers[2])  # type: ignore[arg-type]
 
 
-def test_a_script_with_the_usual_guard_can_use_several_processes(toy: Path, tmp_path: Path) -> None:
+def test_a_script_can_use_several_processes_without_a_guard(toy: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\n"
         "from pathlib import Path\n"
         "from hearfelt.features.pool import Task, measure_files\n"
-        "if __name__ == '__main__':\n"
-        "    tasks = [Task(Path(sys.argv[1]), (None,) * 160)] * 2\n"
-        "    print(sum(len(answer) for answer in measure_files(tasks, 2)))\n"
+        "tasks = [Task(Path(sys.argv[1]), (None,) * 160)] * 2\n"
+        "print(sum(len(answer) for answer in measure_files(tasks, 2)))\n"
     )
     answer = subprocess.run([sys.executable, script, audio_files(toy)[0]], capture_output=True, text=True, check=True)
     assert answer.stdout == "320\n"

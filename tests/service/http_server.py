@@ -18,7 +18,7 @@ from tests.service.live_server import until
 
 from hearfelt.service.app import create_app
 from hearfelt.service.settings import ServiceSettings
-from hearfelt.service.worker_settings import WorkerSettings
+from hearfelt.service.workers import WorkerSettings
 
 
 def example(number: int = 0) -> Path:

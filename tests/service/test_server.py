@@ -46,13 +46,17 @@ def program(*options: str, env: dict[str, str] | None = None) -> Iterator[tuple[
         running.communicate()
 
 
+def children_of(pid: int) -> list[str]:
+    return [child for one in Path(f"/proc/{pid}/task").glob("*/children") for child in one.read_text().split()]
+
+
 def post(address: str) -> httpx.Response:
     return httpx.post(f"{address}/v1/recognize", files={"file": (CLIP.name, CLIP.read_bytes())}, timeout=60)
 
 
 def test_sigterm_lets_what_is_running_be_finished() -> None:
     with program() as (running, address):
-        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        children = children_of(running.pid)
         os.kill(int(children[0]), signal.SIGSTOP)
         answers: list[httpx.Response] = []
         asked = threading.Thread(target=lambda: answers.append(post(address)))
@@ -70,7 +74,7 @@ def test_sigterm_lets_what_is_running_be_finished() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_not_finished_in_time_is_given_up_with_a_problem_document(number: signal.Signals) -> None:
     with program("--grace-s", "1") as (running, address):
-        (child,) = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        (child,) = children_of(running.pid)
         os.kill(int(child), signal.SIGSTOP)
         answers: list[httpx.Response] = []
         asked = [threading.Thread(target=lambda: answers.append(post(address))) for _ in range(2)]  # one of them waits
@@ -105,7 +109,7 @@ def test_sigterm_does_not_wait_for_a_client_that_reads_nothing() -> None:
 
 def test_workers_end_when_the_service_is_killed() -> None:
     with program() as (running, _):
-        children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        children = children_of(running.pid)
         running.kill()
         running.wait()
         end = time.monotonic() + 20

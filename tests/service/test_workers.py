@@ -19,9 +19,15 @@ from hearfelt.audio.reader import read_audio
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.service.settings import ServiceSettings
-from hearfelt.service.worker_errors import BusyError, CrashedError, TooLongError, TooMuchMemoryError
-from hearfelt.service.worker_settings import WorkerSettings
-from hearfelt.service.workers import Job, Workers
+from hearfelt.service.workers import (
+    BusyError,
+    CrashedError,
+    Job,
+    TooLongError,
+    TooMuchMemoryError,
+    Workers,
+    WorkerSettings,
+)
 
 
 def _example() -> Path:

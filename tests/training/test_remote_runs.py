@@ -11,11 +11,11 @@ from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError, ModelError
 from hearfelt.evaluation.protocols import protocol_called
-from hearfelt.training.executor import in_turn
+from hearfelt.runtime.executor import run_in_turn
 from hearfelt.training.experiment import plan_runs, run_experiment
 from hearfelt.training.loop import CHECKPOINT
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.remote_runs import do_away
+from hearfelt.training.remote_runs import run_remotely
 from hearfelt.training.runs import ANSWERS, Run, do_run
 from hearfelt.training.trainer import RUN
 
@@ -35,7 +35,7 @@ def run(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> Run:
 def test_results_do_not_hang_on_who_does_the_runs(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
     how: dict[str, Any] = {"seeds": 2, "jobs": 1, "folds": 2}
     here = run_experiment(plain, BY_SPEAKER, toy_clips, out=tmp_path / "here", **how)
-    away = run_experiment(plain, BY_SPEAKER, toy_clips, out=tmp_path / "away", spread=backwards, **how)
+    away = run_experiment(plain, BY_SPEAKER, toy_clips, out=tmp_path / "away", executor=backwards, **how)
     assert away.summary == here.summary
     for path in (tmp_path / "here").rglob("*.*"):
         assert (tmp_path / "away" / path.relative_to(tmp_path / "here")).read_bytes() == path.read_bytes()
@@ -46,7 +46,7 @@ def test_what_an_earlier_call_left_travels_and_is_not_made_again(run: Run) -> No
     (run.folder / ANSWERS).unlink()
     (run.folder / CHECKPOINT).write_bytes(b"of no more use")
     before = (run.folder / RUN).read_bytes(), (run.folder / "model.onnx").read_bytes()
-    ((number, finished),) = do_away(in_turn, {7: run})
+    ((number, finished),) = run_remotely(run_in_turn, {7: run})
     assert (number, finished.fold) == (7, 1)
     assert ((run.folder / RUN).read_bytes(), (run.folder / "model.onnx").read_bytes()) == before
     assert (run.folder / ANSWERS).is_file()
@@ -56,7 +56,7 @@ def test_a_training_of_another_recipe_is_refused_there_too(run: Run) -> None:
     run.folder.mkdir(parents=True)
     (run.folder / RUN).write_text('{"key": "another"}')
     with pytest.raises(ModelError, match="holds a model made with another recipe or from other clips"):
-        list(do_away(in_turn, {0: run}))
+        list(run_remotely(run_in_turn, {0: run}))
 
 
 def test_recordings_that_another_machine_lacks_are_not_counted_as_unanswered(
@@ -69,5 +69,5 @@ def test_recordings_that_another_machine_lacks_are_not_counted_as_unanswered(
     with pytest.raises(
         CorpusError, match=r"\.wav: not there on the machine .*, and \d+ others; recordings must lie at"
     ):
-        list(do_away(in_turn, {0: run}))
+        list(run_remotely(run_in_turn, {0: run}))
     assert not run.folder.exists()

@@ -94,7 +94,7 @@ def test_a_search_that_breaks_off_keeps_what_it_has_and_still_starts_as_given(
 
     weak, out = plain.changed("svm", c=0.1), tmp_path / "tuned.toml"
     with pytest.raises(_LostError):
-        tune(weak, toy_clips, out, trials=3, spread=lost)
+        tune(weak, toy_clips, out, trials=3, executor=lost)
     assert not out.exists()
     found = tune(weak, toy_clips, out, trials=3)
     assert found.trials == 3
@@ -109,5 +109,5 @@ def test_the_same_settings_are_tried_whatever_the_order_of_the_answers(
             yield number, work(items[number])
 
     here = tune(plain, toy_clips, tmp_path / "here.toml", trials=14)
-    there = tune(plain, toy_clips, tmp_path / "there.toml", trials=14, spread=backwards)
+    there = tune(plain, toy_clips, tmp_path / "there.toml", trials=14, executor=backwards)
     assert here == there

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -107,9 +107,6 @@ class AudioTrack:
         return name_of(self.source)
 
 
-Sound = Source | AudioTrack | RawSound | Excerpt | Audio | npt.NDArray[np.generic]
-
-
 class AudioReader:
     """A sound on its way in, one part after another, so that an hour needs no more memory than a minute.
 
@@ -121,6 +118,9 @@ class AudioReader:
         name: what messages call it.
         warnings: what is odd about it; may grow until the last part is given.
 
+    Attributes:
+        on_part: called with the seconds that were read so far, before :meth:`parts` gives the last of them; it may
+            raise an error to end the reading.
     """
 
     def __init__(
@@ -137,6 +137,7 @@ class AudioReader:
         self._warnings = [] if warnings is None else warnings
         self._parts = parts
         self._meter = LevelMeter()
+        self.on_part: Callable[[float], None] | None = None
 
     @property
     def warnings(self) -> tuple[SoundWarning, ...]:
@@ -204,6 +205,8 @@ class AudioReader:
         for part in self._parts:
             _check_level(part, self.name, before=self.heard)
             self._meter.add(part)
+            if self.on_part is not None:
+                self.on_part(self.heard / self.rate_hz)
             yield part
         self._finish()
 
@@ -211,6 +214,9 @@ class AudioReader:
         _check_length(self.heard / self.rate_hz, self.name)
         known = {warning.code for warning in self._warnings}
         self._warnings += [warning for warning in self._meter.warnings() if warning.code not in known]
+
+
+Sound = Source | AudioTrack | RawSound | Excerpt | Audio | AudioReader | npt.NDArray[np.generic]
 
 
 def read_audio(
@@ -225,8 +231,8 @@ def read_audio(
 
     Args:
         sound: a path, the bytes of a file, an open binary file or a pipe, a :class:`RawSound`, an :class:`AudioTrack`,
-            an :class:`Excerpt` of one of these, an :class:`Audio`, or samples: ``(n,)`` or ``(channels, n)``, int16,
-            int32, float32 or float64.
+            an :class:`Excerpt` of one of these, an :class:`Audio`, an unread :class:`AudioReader`, or samples:
+            ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64.
         rate_hz: the rate of samples; must be left out for files, which say it themselves.
         name: what messages call the sound; by default the path.
         channel: the one that is taken, counted from 0; by default all are mixed.
@@ -270,6 +276,9 @@ def open_audio(
         ...     sum(len(part) for part in reader.parts())
         8000
     """
+    if isinstance(sound, AudioReader):
+        yield sound
+        return
     label = name or ("samples" if isinstance(sound, np.ndarray) else name_of(sound))
     if isinstance(sound, Audio):
         if rate_hz is not None and rate_hz != sound.rate_hz:

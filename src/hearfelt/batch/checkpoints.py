@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 from hearfelt.batch import object_store as objects
 from hearfelt.batch.plan import PARTS, PLAN, Part, read_parts
-from hearfelt.batch.storage import names_in, open_place, read_place, remove_place, shown, write_place
+from hearfelt.batch.storage import names_in, open_file, read_file, remove, shown, write_file
 from hearfelt.errors import HearfeltError
 from hearfelt.runtime.files import remove_parts
 
@@ -24,13 +24,13 @@ __all__ = [
     "FINISHED",
     "PartFile",
     "alone_in",
+    "check_folder",
     "clear",
     "finish",
     "finished_job",
     "folder_of",
     "merged",
     "open_part",
-    "refuse_strangers",
     "sweep",
 ]
 
@@ -99,7 +99,7 @@ def sweep(folder: str) -> None:
         remove_parts(Path(folder))
 
 
-def refuse_strangers(folder: str, names: Iterable[str]) -> None:
+def check_folder(folder: str, names: Iterable[str]) -> None:
     """Refuse a folder that holds what no batch has written, since that would go away with the parts.
 
     Raises:
@@ -115,10 +115,10 @@ def refuse_strangers(folder: str, names: Iterable[str]) -> None:
 def clear(folder: str) -> None:
     """Empty a folder; its mark goes last, so that nothing is taken for unfinished while it goes."""
     if objects.is_url(folder):
-        remove_place(folder, folder=True)
+        remove(folder, folder=True)
         return
     for name in sorted(filter(_is_own, names_in(folder)), key=lambda name: name == FINISHED):
-        remove_place(f"{folder}/{name}")
+        remove(f"{folder}/{name}")
 
 
 def finish(folder: str, job: str) -> None:
@@ -128,14 +128,14 @@ def finish(folder: str, job: str) -> None:
         folder: with the parts.
         job: fingerprint of the job whose table is written.
     """
-    with write_place(f"{folder}/{FINISHED}") as file:
+    with write_file(f"{folder}/{FINISHED}") as file:
         file.write(f"{job}\n".encode())
     clear(folder)
 
 
 def finished_job(folder: str) -> str:
     """Give the fingerprint of the job that a folder's mark is of; a mark that is damaged is of none."""
-    return read_place(f"{folder}/{FINISHED}").decode("ascii", "replace").strip()
+    return read_file(f"{folder}/{FINISHED}").decode("ascii", "replace").strip()
 
 
 def _is_own(name: str) -> bool:
@@ -151,17 +151,17 @@ class PartFile:
     """
 
     def __init__(self, part: Part, file: IO[bytes]) -> None:
-        self._places, self._file = iter(part.places), file
+        self._positions, self._file = iter(part.positions), file
 
     def add(self, rows: bytes) -> None:
         """Add the rows of the next sound of the part, as a worker gives them."""
-        self._file.write(b"[%d,%b]\n" % (next(self._places), rows))
+        self._file.write(b"[%d,%b]\n" % (next(self._positions), rows))
 
 
 @contextmanager
 def open_part(folder: str, part: Part) -> Iterator[PartFile]:
     """Write a part; it is there only when it is whole."""
-    with write_place(f"{folder}/{part.name}") as file:
+    with write_file(f"{folder}/{part.name}") as file:
         yield PartFile(part, file)
 
 
@@ -183,25 +183,25 @@ def merged(folder: str, sources: int, *, with_times: bool = False) -> Iterator[l
             parts = list(block)
             lines = [_lines(folder, part.name, stack) for part in parts]
             times = dict(chain.from_iterable(map(_times, parts))) if with_times else {}
-            for place, rows in heapq.merge(*lines, key=itemgetter(0)):
-                if place != expected:
+            for position, rows in heapq.merge(*lines, key=itemgetter(0)):
+                if position != expected:
                     raise HearfeltError(f"{folder}: the answer of sound {expected + 1} is missing; --fresh begins anew")
                 expected += 1
-                yield from ([row[0], *times[place], *row[1:]] for row in rows) if with_times else rows
+                yield from ([row[0], *times[position], *row[1:]] for row in rows) if with_times else rows
     if expected != sources:
         raise HearfeltError(f"{folder}: {expected:,} of {sources:,} answers are there; --fresh begins anew")
 
 
 def _times(part: Part) -> Iterator[tuple[int, tuple[float | None, float | None]]]:
-    for place, source in zip(part.places, part.sources, strict=True):
-        yield place, (source.start_s if source.is_part else None, source.end_s)
+    for position, source in zip(part.positions, part.sources, strict=True):
+        yield position, (source.start_s if source.is_part else None, source.end_s)
 
 
 def _lines(folder: str, name: str, stack: ExitStack) -> Iterator[list[Any]]:
     place = f"{folder}/{name}"
     # Each open file of a store holds megabytes ahead; a part is smaller than that.
     file: Iterable[bytes]
-    file = read_place(place).splitlines() if objects.is_url(place) else stack.enter_context(open_place(place))
+    file = read_file(place).splitlines() if objects.is_url(place) else stack.enter_context(open_file(place))
     return _decoded(file, place)
 
 

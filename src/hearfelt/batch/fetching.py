@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from hearfelt.batch.infrastructure_errors import SurroundingsError, is_of_surroundings, temporary_disk
+from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error, temporary_disk
 from hearfelt.batch.object_store import UnreachedError, check_answers, open_object
 from hearfelt.errors import ExtraMissingError, HearfeltError
 
@@ -29,7 +29,7 @@ def fetched(url: str) -> Iterator[bytes | Path]:
 
     Raises:
         HearfeltError: if there is nothing, or it cannot be read.
-        SurroundingsError: if the store cannot be reached, or the disk for temporary files is full.
+        InfrastructureError: if the store cannot be reached, or the disk for temporary files is full.
     """
     with ExitStack() as kept:
         yield _tried(url, kept)
@@ -48,7 +48,7 @@ def _tried(url: str, kept: ExitStack) -> bytes | Path:
     try:
         return _read(url, kept)
     except UnreachedError as error:
-        if error.__cause__ is not None and is_of_surroundings(error.__cause__):
+        if error.__cause__ is not None and is_infrastructure_error(error.__cause__):
             raise
         check_answers(url)
         raise HearfeltError(str(error)) from None
@@ -58,7 +58,7 @@ def _read(url: str, kept: ExitStack) -> bytes | Path:
     try:
         file = kept.enter_context(open_object(url))
     except ExtraMissingError as error:
-        raise SurroundingsError(str(error)) from error
+        raise InfrastructureError(str(error)) from error
     start = file.read(_HELD_BYTES + 1)
     if len(start) <= _HELD_BYTES:
         return start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hearfelt.batch.infrastructure_errors import SurroundingsError, is_of_surroundings
+from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error
 from hearfelt.batch.object_store import Entry
 from hearfelt.batch.storage import shown
 from hearfelt.errors import HearfeltError
@@ -17,7 +17,7 @@ def listed(folder: str) -> list[os.DirEntry[str]]:
 
     Raises:
         HearfeltError: if it cannot be listed.
-        SurroundingsError: if that says nothing about this folder, such as too many open files.
+        InfrastructureError: if that says nothing about this folder, such as too many open files.
     """
     try:
         with os.scandir(folder) as found:
@@ -26,7 +26,7 @@ def listed(folder: str) -> list[os.DirEntry[str]]:
         raise HearfeltError(f"{shown(folder)}: no permission to read this folder; make it readable first") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        kind = SurroundingsError if is_of_surroundings(error) else HearfeltError
+        kind = InfrastructureError if is_infrastructure_error(error) else HearfeltError
         raise kind(f"{_short(folder)}: this folder cannot be listed ({reason})") from error
 
 

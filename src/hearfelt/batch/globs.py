@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from typing import Final
 
 from hearfelt.batch.folders import is_link_to_folder, listed
-from hearfelt.batch.infrastructure_errors import SurroundingsError
+from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.errors import HearfeltError
 
 __all__ = ["Fit", "fitting", "is_pattern"]
@@ -64,7 +64,7 @@ def fitting(pattern: str) -> Iterator[Fit]:
         elif child.is_folder:
             try:
                 stack.append(iter(walk.below(child.path, f"{child.path}/", child.states)))
-            except SurroundingsError:
+            except InfrastructureError:
                 raise
             except HearfeltError as error:
                 yield Fit(child.path, is_folder=True, error=str(error))

@@ -10,7 +10,7 @@ from typing import Final
 
 from hearfelt.errors import AudioError, HearfeltError
 
-__all__ = ["SurroundingsError", "is_of_surroundings", "is_want_of_memory", "temporary_disk"]
+__all__ = ["InfrastructureError", "is_infrastructure_error", "is_out_of_memory", "temporary_disk"]
 
 _FULL: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 # A full disk, too many open files, a store or a shared disk that is lost or busy: never the fault of one sound.
@@ -31,28 +31,28 @@ _NO_MEMORY: Final = ("bad_alloc", "Failed to allocate memory", "failed to map se
 _DECODER: Final = "av"  # what FFmpeg calls no memory, or late, is a number in a file that makes no sense
 
 
-class SurroundingsError(HearfeltError):
+class InfrastructureError(HearfeltError):
     """A failure that would meet the next sound as well: the job stops, and the same command goes on."""
 
 
-def is_of_surroundings(error: BaseException) -> bool:
+def is_infrastructure_error(error: BaseException) -> bool:
     """Tell whether an error says nothing about the sound that was being answered.
 
     Example:
-        >>> is_of_surroundings(OSError(errno.ENOSPC, "no space")), is_of_surroundings(FileNotFoundError())
+        >>> is_infrastructure_error(OSError(errno.ENOSPC, "no space")), is_infrastructure_error(FileNotFoundError())
         (True, False)
     """
-    return isinstance(error, SurroundingsError) or any(
+    return isinstance(error, InfrastructureError) or any(
         isinstance(one, ConnectionError | TimeoutError) or (isinstance(one, OSError) and one.errno in _OUTSIDE)
         for one in _chain(error)
     )
 
 
-def is_want_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an error came of too little memory, which a large sound or anything else may have taken.
 
     Example:
-        >>> is_want_of_memory(MemoryError()), is_want_of_memory(OSError())
+        >>> is_out_of_memory(MemoryError()), is_out_of_memory(OSError())
         (True, False)
     """
     return any(
@@ -68,7 +68,7 @@ def temporary_disk() -> Iterator[None]:
     """Say of what cannot be kept for a while that it is the disk's fault.
 
     Raises:
-        SurroundingsError: for whatever the system says while something is written.
+        InfrastructureError: for whatever the system says while something is written.
     """
     try:
         yield
@@ -80,7 +80,7 @@ def temporary_disk() -> Iterator[None]:
             folder = tempfile.gettempdir()
         except OSError:
             folder = "the folder for temporary files"
-        raise SurroundingsError(f"{folder}: nothing can be kept there for a while ({reason})") from error
+        raise InfrastructureError(f"{folder}: nothing can be kept there for a while ({reason})") from error
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

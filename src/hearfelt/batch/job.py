@@ -5,26 +5,27 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import tee
 from pathlib import Path
 from typing import Any, Final
 
 from hearfelt.batch.checkpoints import (
     FINISHED,
     alone_in,
+    check_folder,
     clear,
     finish,
     finished_job,
     folder_of,
     merged,
-    refuse_strangers,
+    open_part,
     sweep,
 )
-from hearfelt.batch.local import answer_here, usable_cores
 from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, fingerprint, read_parts, read_plan, write_parts, write_plan
-from hearfelt.batch.progress import Watcher
+from hearfelt.batch.recognition import Channels, Task
 from hearfelt.batch.sources import Source, find_sources
 from hearfelt.batch.storage import (
     absolute,
@@ -32,19 +33,20 @@ from hearfelt.batch.storage import (
     is_folder,
     is_there,
     names_in,
-    remove_place,
+    remove,
     same_as,
     shown,
-    write_place,
+    write_file,
 )
 from hearfelt.batch.tables import columns, table_format, write_table
-from hearfelt.batch.task import Channels, Task
-from hearfelt.batch.workers import Turns, Worker
+from hearfelt.batch.workers import SoundWorkers
 from hearfelt.corpora.tables import is_table
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
+from hearfelt.runtime.pool import usable_cores
+from hearfelt.runtime.progress import NO_PROGRESS, Advance, Progress
 
-__all__ = ["Job", "Outcome", "run_job"]
+__all__ = ["Job", "Outcome", "answer_parts", "run_job"]
 
 _FILES_OF_A_PLAN: Final = 2  # any more are parts
 
@@ -90,7 +92,12 @@ class Outcome:
 
 
 def run_job(
-    job: Job, *, workers: int | None = None, ray: str | None = None, fresh: bool = False, watcher: Watcher | None = None
+    job: Job,
+    *,
+    workers: int | None = None,
+    ray: str | None = None,
+    fresh: bool = False,
+    progress: Progress = NO_PROGRESS,
 ) -> Outcome:
     """Answer every sound of a job and write one table, however often that is interrupted.
 
@@ -102,14 +109,13 @@ def run_job(
         workers: processes, by default one for each core; on Ray, the most that may work at once.
         ray: ``"auto"``, ``"local"`` or the address of a Ray cluster, to let that do the work.
         fresh: throw away what was done before, and begin anew.
-        watcher: is told how it goes.
+        progress: listens.
 
     Raises:
         HearfeltError: if an input is not there, or the table cannot be written.
         ModelError: if the model cannot be loaded.
         ExtraMissingError: if a package is missing, such as pyarrow for Parquet.
     """
-    watcher = watcher or Watcher()
     out = absolute(job.out)
     form = table_format(out)
     if is_folder(out):
@@ -117,68 +123,67 @@ def run_job(
     task = Task(str(model_path(job.model or DEFAULT_MODEL).absolute()), job.timeline, job.channels, job.track)
     _refuse_to_write_over(job, task, out)
     folder = folder_of(out)
-    with _told(job.out), alone_in(folder, out):
+    with _errors_named(job.out), alone_in(folder, out):
         sweep(folder)
-        refuse_strangers(folder, names_in(folder))
+        check_folder(folder, names_in(folder))
         if not fresh and _was_finished(job, task, folder, out):
             return Outcome(None, None, None)
         if fresh or PLAN not in names_in(folder):
             clear(folder)
-        crew = _Crew(task, workers, ray)
-        with closing(crew):
-            plan = _planned(job, crew, folder, watcher)
-            before = _answered(plan, crew, folder, watcher)
-        watcher.assembling()
-        rows, failed = _assembled(plan, folder, out, form)
+        count = workers or usable_cores()
+        with SoundWorkers(task, 1 if ray is not None else count) as sound_workers:
+            plan = _planned(job, task, sound_workers, folder, progress)
+            before, parts = _left_of(folder)
+            with progress.stage("answering", plan.size.sources, unit="sounds", done=before) as advance:
+                if before == plan.size.sources:
+                    pass
+                elif ray is None:
+                    answer_parts(parts, sound_workers, folder, advance)
+                else:
+                    from hearfelt.batch.ray_cluster import answer_on_ray
+
+                    sound_workers.close()
+                    answer_on_ray(parts, folder, task, advance, address=ray, workers=workers)
+        with progress.stage("writing the table"):
+            rows, failed = _assembled(plan, folder, out, form)
         finish(folder, fingerprint(plan.identity))
     return Outcome(plan.size.sources, rows, failed, before)
 
 
-class _Crew:
-    """The workers of a job, of which the first is there as soon as somebody asks what the model is."""
+def answer_parts(parts: Iterator[Part], workers: SoundWorkers, folder: str, advance: Advance) -> None:
+    """Answer parts, and write each when it is complete; whatever interrupts this leaves the complete ones.
 
-    def __init__(self, task: Task, count: int | None, ray: str | None) -> None:
-        self.task, self.count, self.ray = task, count, ray
-        self._workers: list[Worker] = []
-        self._turns = Turns()
+    Args:
+        parts: what is left to do.
+        workers: answer.
+        folder: gets the parts.
+        advance: called after each sound.
 
-    def first(self) -> Worker:
-        if not self._workers:
-            self._open(1)
-        return self._workers[0]
-
-    def answer(self, parts: Iterator[Part], folder: str, watcher: Watcher) -> None:
-        if self.ray is not None:
-            from hearfelt.batch.ray_cluster import answer_on_ray
-
-            self.close()
-            answer_on_ray(parts, folder, self.task, watcher, address=self.ray, workers=self.count)
-            return
-        self._open(self.count or usable_cores())
-        answer_here(parts, folder, self._workers, watcher)
-
-    def _open(self, count: int) -> None:
-        while len(self._workers) < count:
-            self._workers.append(Worker(self.task, self._turns))
-
-    def close(self) -> None:
-        for worker in self._workers:
-            worker.close()
-        self._workers = []
+    Raises:
+        OSError: if a part cannot be written.
+        HearfeltError: as :meth:`SoundWorkers.recognize`.
+    """
+    ours, theirs = tee(parts)
+    rows = workers.recognize(source for part in theirs for source in part.sources)
+    for part in ours:
+        with open_part(folder, part) as file:
+            for _ in part.sources:
+                file.add(next(rows))
+                advance(1)
 
 
-def _planned(job: Job, crew: _Crew, folder: str, watcher: Watcher) -> Plan:
-    identity = _identity(job, crew.task)
+def _planned(job: Job, task: Task, workers: SoundWorkers, folder: str, progress: Progress) -> Plan:
+    identity = _identity(job, task)
     if PLAN in names_in(folder):
         plan = read_plan(folder)
         _refuse_another(job, plan.identity, identity)
         return plan
-    first = crew.first()  # it loads the model while the sounds are listed
-    size = write_parts(folder, _unlike(job, find_sources(job.inputs, watcher.remark, root=job.root)), watcher.listed)
+    with progress.stage("listing sounds", unit="sounds") as advance:  # meanwhile the first worker loads the model
+        size = write_parts(folder, _unlike(job, find_sources(job.inputs, progress.remark, root=job.root)), advance)
     if not size.sources:
         inputs = shown(", ".join(job.inputs))
         raise HearfeltError(f"{inputs}: no sound is there; WAV, FLAC, OGG or MP3 files are wanted")
-    plan = Plan(identity, first.model, first.labels, size)
+    plan = Plan(identity, workers.model, workers.labels, size)
     write_plan(folder, plan)
     return plan
 
@@ -242,17 +247,13 @@ def _refuse_another(job: Job, was: dict[str, Any], now: dict[str, Any]) -> None:
         )
 
 
-def _answered(plan: Plan, crew: _Crew, folder: str, watcher: Watcher) -> int:
-    """Answer what is left, and tell how many sounds had been answered before."""
+def _left_of(folder: str) -> tuple[int, Iterator[Part]]:
+    """Count the sounds that were answered before, and give the parts that are left."""
     done = names_in(folder)
-    before, seconds = 0, 0.0
+    before = 0
     for part in read_parts(folder) if len(done) > _FILES_OF_A_PLAN else ():
-        if part.name in done:
-            before, seconds = before + len(part.places), seconds + part.seconds
-    watcher.begin(plan.size.sources, plan.size.seconds, done=before, done_seconds=seconds)
-    if before < plan.size.sources:
-        crew.answer((part for part in read_parts(folder) if part.name not in done), folder, watcher)
-    return before
+        before += len(part.positions) if part.name in done else 0
+    return before, (part for part in read_parts(folder) if part.name not in done)
 
 
 def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
@@ -267,7 +268,7 @@ def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
 
     names = columns(plan.labels, timeline=plan.identity["timeline"], parts=has_times)
     facts = {"hearfelt": plan.identity["hearfelt"], "model": plan.model, "model_sha256": plan.identity["model"]}
-    with write_place(out) as file:
+    with write_file(out) as file:
         write_table(rows(), names, file, form, facts=facts)
     return counts[0], counts[1]
 
@@ -283,7 +284,7 @@ def _was_finished(job: Job, task: Task, folder: str, out: str) -> bool:
     if begun == finished and (is_complete or finished != own):
         clear(folder)
     else:  # what lies there is still wanted: by another job, or by this one, whose table was taken away
-        remove_place(f"{folder}/{FINISHED}")
+        remove(f"{folder}/{FINISHED}")
     return is_complete
 
 
@@ -292,7 +293,7 @@ def _has_magic(place: str) -> bool:
 
 
 @contextmanager
-def _told(out: str) -> Iterator[None]:
+def _errors_named(out: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
-from hearfelt.batch.infrastructure_errors import SurroundingsError
+from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.errors import ExtraMissingError, HearfeltError, require
 
 __all__ = [
@@ -46,7 +46,7 @@ _LOST_RIGHTS: Final = frozenset(  # what S3 says when keys are of no use any mor
 )
 
 
-class UnreachedError(SurroundingsError):
+class UnreachedError(InfrastructureError):
     """A store failed in a way that need not have to do with what was asked for."""
 
 
@@ -93,7 +93,7 @@ def look(url: str) -> Entry | None:
     Raises:
         HearfeltError: if the store cannot be asked.
     """
-    with _told(url, "cannot be looked at"):
+    with _errors_named(url, "cannot be looked at"):
         store, path = _store(url)
         try:
             found = store.info(path)
@@ -108,7 +108,7 @@ def within(url: str) -> list[Entry]:
     Raises:
         HearfeltError: if the store cannot be asked, or there is no such folder.
     """
-    with _told(url, "cannot be listed"):
+    with _errors_named(url, "cannot be listed"):
         store, path = _store(url)
         try:
             found = store.ls(path, detail=True)
@@ -124,7 +124,7 @@ def matches(pattern: str) -> list[tuple[str, int]]:
     Raises:
         HearfeltError: if the store cannot be asked.
     """
-    with _told(pattern, "cannot be listed"):
+    with _errors_named(pattern, "cannot be listed"):
         store, path = _store(pattern)
         scheme = pattern.partition("://")[0]
         found = store.glob(path, detail=True).values()
@@ -139,7 +139,7 @@ def open_object(url: str) -> Iterator[IO[bytes]]:
     Raises:
         HearfeltError: if there is nothing, or it cannot be read; also later, from its methods.
     """
-    with _told(url, "cannot be read"):
+    with _errors_named(url, "cannot be read"):
         store, path = _store(url)
         try:
             file = store.open(path, "rb")
@@ -169,7 +169,7 @@ class _Reading(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def readinto(self, buffer: Any) -> int:
-        with _told(self._url, "cannot be read"):
+        with _errors_named(self._url, "cannot be read"):
             data = self._file.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -182,7 +182,7 @@ def write_object(url: str) -> Iterator[IO[bytes]]:
     Raises:
         HearfeltError: if it cannot be written.
     """
-    with _told(url, "cannot be written"):
+    with _errors_named(url, "cannot be written"):
         store, path = _store(url)
         file = store.open(path, "wb")
     try:
@@ -193,13 +193,13 @@ def write_object(url: str) -> Iterator[IO[bytes]]:
         with suppress(AttributeError):
             file.closed = True  # or the store's class would complete it when it is cleared away
         raise
-    with _told(url, "cannot be written"):
+    with _errors_named(url, "cannot be written"):
         file.close()
 
 
 def remove_objects(url: str, *, folder: bool = False) -> None:
     """Remove an object, or with ``folder`` everything below an address; what is not there is no fault."""
-    with _told(url, "cannot be removed"):
+    with _errors_named(url, "cannot be removed"):
         store, path = _store(url)
         try:
             store.rm(path, recursive=folder)
@@ -211,13 +211,13 @@ def check_answers(url: str) -> None:
     """Ask a store for something that is not there; whatever it says of that, it answers.
 
     Raises:
-        SurroundingsError: if it does not.
+        InfrastructureError: if it does not.
     """
     try:
-        with _told(url, "cannot be read"):
+        with _errors_named(url, "cannot be read"):
             store, path = _store(url)
             store.info(f"{path}{_NOT_THERE}")
-    except SurroundingsError:
+    except InfrastructureError:
         raise
     except HearfeltError:
         return
@@ -250,7 +250,7 @@ def _entry(found: dict[str, Any]) -> Entry:
 
 
 @contextmanager
-def _told(url: str, what: str) -> Iterator[None]:
+def _errors_named(url: str, what: str) -> Iterator[None]:
     try:
         yield
     except HearfeltError:
@@ -263,7 +263,7 @@ def _told(url: str, what: str) -> Iterator[None]:
 def _kind_of(error: Exception) -> type[HearfeltError]:
     said = getattr(error.__cause__ or error, "response", None)
     if isinstance(said, dict) and said.get("Error", {}).get("Code") in _LOST_RIGHTS:
-        return SurroundingsError
+        return InfrastructureError
     is_wrong = isinstance(error, OSError) and error.errno in _WRONG
     is_refused = is_wrong or isinstance(error, _REFUSALS) or type(error).__name__ == "ParamValidationError"
     return HearfeltError if is_refused else UnreachedError

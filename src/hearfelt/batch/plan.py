@@ -6,15 +6,16 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import IO, Any, Final
 
 from hearfelt.batch.infrastructure_errors import temporary_disk
 from hearfelt.batch.sources import Source
-from hearfelt.batch.storage import open_place, write_place
+from hearfelt.batch.storage import open_file, write_file
 from hearfelt.errors import HearfeltError
+from hearfelt.runtime.progress import Advance
 
 __all__ = [
     "FORMAT",
@@ -46,13 +47,13 @@ class Part:
     Attributes:
         number: counted from 0.
         block: parts of one block hold neighbours; blocks follow each other in the table.
-        places: of each sound in the whole job, counted from 0, ascending.
+        positions: of each sound in the whole job, counted from 0, ascending.
         sources: the sounds.
     """
 
     number: int
     block: int
-    places: tuple[int, ...]
+    positions: tuple[int, ...]
     sources: tuple[Source, ...]
 
     @property
@@ -67,7 +68,8 @@ class Part:
 
     def to_json(self) -> str:
         """Write it as one line."""
-        rows = [[place, *asdict(source).values()] for place, source in zip(self.places, self.sources, strict=True)]
+        numbered = zip(self.positions, self.sources, strict=True)
+        rows = [[position, *asdict(source).values()] for position, source in numbered]
         return json.dumps([self.number, self.block, rows], separators=(",", ":"))
 
     @classmethod
@@ -127,7 +129,7 @@ def fingerprint(identity: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def write_parts(folder: str, sources: Iterable[Source], listed: Callable[[int], None] = lambda count: None) -> Size:
+def write_parts(folder: str, sources: Iterable[Source], advance: Advance = lambda count: None) -> Size:
     """Divide all sources into parts and write these down.
 
     The list goes through a file, so that memory does not grow with it.
@@ -135,7 +137,7 @@ def write_parts(folder: str, sources: Iterable[Source], listed: Callable[[int], 
     Args:
         folder: gets ``plan.jsonl``.
         sources: what is to be answered, in the order of the table.
-        listed: told now and then how many were found so far.
+        advance: called now and then with the number of sources just found.
 
     Returns:
         How much there is to do; nothing if there are no sources, and then nothing is written.
@@ -149,14 +151,14 @@ def write_parts(folder: str, sources: Iterable[Source], listed: Callable[[int], 
                 listing.write(json.dumps(list(asdict(source).values())).encode() + b"\n")
             count, seconds, has_times = count + 1, seconds + source.seconds, has_times or source.is_part
             if count % MOST_SOURCES == 0:
-                listed(count)
+                advance(MOST_SOURCES)
         if not count:
             return Size(0, 0, 0.0)
-        listed(count)
+        advance(count % MOST_SOURCES)
         with temporary_disk():
             listing.seek(0)
         parts = 0
-        with write_place(f"{folder}/{PARTS}") as file:
+        with write_file(f"{folder}/{PARTS}") as file:
             for part in _divided(listing, count, seconds):
                 file.write(part.to_json().encode() + b"\n")
                 parts += 1
@@ -165,7 +167,7 @@ def write_parts(folder: str, sources: Iterable[Source], listed: Callable[[int], 
 
 def write_plan(folder: str, plan: Plan) -> None:
     """Write a plan beside its parts; from now on the job can be gone on with."""
-    with write_place(f"{folder}/{PLAN}") as file:
+    with write_file(f"{folder}/{PLAN}") as file:
         file.write(json.dumps(asdict(plan), indent=1).encode() + b"\n")
 
 
@@ -175,7 +177,7 @@ def read_plan(folder: str) -> Plan:
     Raises:
         HearfeltError: if there is none, or another hearfelt wrote it.
     """
-    with open_place(f"{folder}/{PLAN}") as file:
+    with open_file(f"{folder}/{PLAN}") as file:
         try:
             said = json.loads(file.read())
             known = said["identity"]["format"] == FORMAT
@@ -189,7 +191,7 @@ def read_plan(folder: str) -> Plan:
 
 def read_parts(folder: str) -> Iterator[Part]:
     """Read the parts of a plan one by one, in order."""
-    with open_place(f"{folder}/{PARTS}") as file:
+    with open_file(f"{folder}/{PARTS}") as file:
         for line in file:
             yield Part.from_json(line)
 
@@ -203,19 +205,19 @@ def _divided(listing: IO[bytes], count: int, seconds: float) -> Iterator[Part]:
         lines.sort(key=lambda one: (-one[1].seconds, one[0]))
         for chosen in _cut(lines, most_sources, most_seconds):
             chosen.sort(key=lambda one: one[0])
-            places, sources = zip(*chosen, strict=True)
-            yield Part(number, block, places, sources)
+            positions, chosen_sources = zip(*chosen, strict=True)
+            yield Part(number, block, positions, chosen_sources)
             number += 1
 
 
-_Placed = tuple[int, Source]
+_Numbered = tuple[int, Source]
 
 
-def _blocks(listing: IO[bytes], most_sources: int, most_seconds: float) -> Iterator[list[_Placed]]:
-    placed = ((place, Source(*json.loads(line))) for place, line in enumerate(listing))
-    for first in placed:
+def _blocks(listing: IO[bytes], most_sources: int, most_seconds: float) -> Iterator[list[_Numbered]]:
+    numbered = ((position, Source(*json.loads(line))) for position, line in enumerate(listing))
+    for first in numbered:
         block, seconds = [first], first[1].seconds
-        for one in islice(placed, most_sources - 1):
+        for one in islice(numbered, most_sources - 1):
             block.append(one)
             seconds += one[1].seconds
             if seconds >= most_seconds:
@@ -223,8 +225,8 @@ def _blocks(listing: IO[bytes], most_sources: int, most_seconds: float) -> Itera
         yield block
 
 
-def _cut(lines: list[_Placed], most_sources: int, most_seconds: float) -> Iterator[list[_Placed]]:
-    part: list[_Placed] = []
+def _cut(lines: list[_Numbered], most_sources: int, most_seconds: float) -> Iterator[list[_Numbered]]:
+    part: list[_Numbered] = []
     seconds = 0.0
     for one in lines:
         if part and (len(part) >= most_sources or seconds + one[1].seconds > most_seconds):

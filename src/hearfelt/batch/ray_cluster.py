@@ -1,4 +1,4 @@
-"""A Ray cluster's machines as workers of a batch.
+"""Batch on a Ray cluster.
 
 Each part of a job is one row of a Ray Data pipeline. Actors load the model once and answer part after part, each
 through a worker process of its own, so that a file at which a process dies costs that file and no actor. Ray Data
@@ -19,12 +19,12 @@ from typing import Any, Final
 from hearfelt.batch import object_store as objects
 from hearfelt.batch.checkpoints import PartFile, open_part
 from hearfelt.batch.plan import Part
-from hearfelt.batch.progress import Watcher
-from hearfelt.batch.ray_link import connected, in_words
-from hearfelt.batch.storage import write_place
-from hearfelt.batch.task import Task
-from hearfelt.batch.workers import Worker
+from hearfelt.batch.ray_link import connected, ray_errors
+from hearfelt.batch.recognition import Task
+from hearfelt.batch.storage import write_file
+from hearfelt.batch.workers import SoundWorkers
 from hearfelt.errors import HearfeltError, require
+from hearfelt.runtime.progress import Advance
 
 __all__ = ["answer_on_ray"]
 
@@ -32,7 +32,7 @@ _AHEAD: Final = 2  # parts an actor is given before it has answered
 
 
 def answer_on_ray(
-    parts: Iterator[Part], folder: str, task: Task, watcher: Watcher, *, address: str, workers: int | None
+    parts: Iterator[Part], folder: str, task: Task, advance: Advance, *, address: str, workers: int | None
 ) -> None:
     """Answer parts on a Ray cluster, and write each when it is whole.
 
@@ -43,7 +43,7 @@ def answer_on_ray(
         parts: what is left to do.
         folder: gets the parts.
         task: what is to be done with every sound; the model's file is sent to the machines.
-        watcher: told how it goes.
+        advance: called with the number of sounds just answered.
         address: ``"auto"`` for the cluster that this machine belongs to, ``host:port`` or ``ray://host:port`` for
             another, ``"local"`` for one of this machine alone.
         workers: the most that work at once; None for as many as the cluster has cores for.
@@ -55,15 +55,15 @@ def answer_on_ray(
     left: dict[int, _Left] = {}
     rows = []
     for part in parts:
-        left[part.number] = _Left(part.name, len(part.places), part.seconds)
+        left[part.number] = _Left(part.name, len(part.positions))
         rows.append({"number": part.number, "part": part.to_json()})
-    with connected(address, workers) as ray, in_words(ray, address):
+    with connected(address, workers) as ray, ray_errors(ray, address):
         _quieten(require("ray.data", "ray"))
         model = ray.put(Path(task.model).read_bytes())
         data = ray.data.from_items(rows, override_num_blocks=len(rows))
         rows.clear()
         answered = data.map(
-            _Answering,
+            _Actor,
             fn_constructor_kwargs={"model": model, "task": task.to_json(), "folder": folder},
             compute=ray.data.ActorPoolStrategy(
                 min_size=1, max_size=workers, max_tasks_in_flight_per_actor=_AHEAD, initial_size=_at_first(ray, workers)
@@ -75,9 +75,9 @@ def answer_on_ray(
                 raise HearfeltError(row["stopped"])
             part_left = left.pop(int(row["number"]))
             if not objects.is_url(folder):
-                with write_place(f"{folder}/{part_left.name}") as file:
+                with write_file(f"{folder}/{part_left.name}") as file:
                     file.write(row["answers"])
-            watcher.answered(part_left.sources, part_left.seconds)
+            advance(part_left.sources)
     if left:
         raise HearfeltError(f"Ray ended with {len(left):,} parts unanswered; the same command goes on with them")
 
@@ -88,11 +88,10 @@ class _Left:
 
     name: str
     sources: int
-    seconds: float
 
 
-class _Answering:
-    """An actor's work: it holds one worker process, with the model in it."""
+class _Actor:
+    """Answers parts with one worker process."""
 
     def __init__(self, model: Any, task: str, folder: str) -> None:
         ray = require("ray", "ray")
@@ -100,7 +99,7 @@ class _Answering:
         self._own = tempfile.TemporaryDirectory(prefix="hearfelt-", ignore_cleanup_errors=True)
         path = Path(self._own.name) / "model.onnx"
         path.write_bytes(ray.get(model))
-        self._worker = Worker(replace(Task.from_json(task), model=str(path)))
+        self._worker = SoundWorkers(replace(Task.from_json(task), model=str(path)))
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         part, held = Part.from_json(row["part"]), io.BytesIO()
@@ -119,7 +118,7 @@ class _Answering:
             self._worker.close()
 
     def _answer(self, part: Part, file: PartFile) -> None:
-        for rows in self._worker.answer(part.sources):
+        for rows in self._worker.recognize(part.sources):
             file.add(rows)
 
 

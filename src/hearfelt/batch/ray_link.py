@@ -1,4 +1,4 @@
-"""How a Ray cluster is reached, and what is said when that fails."""
+"""Connection to a Ray cluster, and its errors as sentences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hearfelt.errors import HearfeltError, require
 
-__all__ = ["connected", "in_words"]
+__all__ = ["connected", "ray_errors"]
 
 _LOCAL: Final = "local"  # a cluster of this machine alone, for trying it
 _LISTENS_S: Final = 20.0
@@ -24,7 +24,7 @@ _QUIET: Final = {
 
 @contextmanager
 def connected(address: str, workers: int | None) -> Iterator[Any]:
-    """Belong to a Ray cluster for a while.
+    """Connect to a Ray cluster; disconnect when the block ends.
 
     Args:
         address: ``"auto"`` for the cluster that this machine belongs to, ``host:port`` or ``ray://host:port`` for
@@ -41,11 +41,11 @@ def connected(address: str, workers: int | None) -> Iterator[Any]:
     os.environ.update(_QUIET)  # nothing is told to anybody about who uses Ray, and how
     ray = require("ray", "ray")
     was_there = ray.is_initialized()
-    _refuse_deaf(address)
+    _check_reachable(address)
     try:
         if not was_there:
             own = {"num_cpus": workers, "include_dashboard": False} if address == _LOCAL else {}
-            with in_words(ray, address):
+            with ray_errors(ray, address):
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
         yield ray
     finally:
@@ -54,8 +54,8 @@ def connected(address: str, workers: int | None) -> Iterator[Any]:
 
 
 @contextmanager
-def in_words(ray: Any, address: str) -> Iterator[None]:
-    """Make one sentence of whatever a cluster fails with."""
+def ray_errors(ray: Any, address: str) -> Iterator[None]:
+    """Raise whatever a cluster fails with as one HearfeltError."""
     try:
         yield
     except HearfeltError:
@@ -65,8 +65,8 @@ def in_words(ray: Any, address: str) -> Iterator[None]:
         raise HearfeltError(f"the Ray cluster at {address} failed ({reason}); the same command goes on") from error
 
 
-def _refuse_deaf(address: str) -> None:
-    """Find out at once whether anybody listens at an address; Ray itself would try for many minutes."""
+def _check_reachable(address: str) -> None:
+    """Raise at once if nothing listens at an address; Ray itself would try for many minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal():
         return  # "auto" and "local"

@@ -1,7 +1,6 @@
-"""Pieces of any work as tasks of a Ray cluster.
+"""Executor whose calls are tasks of a Ray cluster.
 
-Training is what needs this, and training stands below: it takes whoever does its pieces as an argument and never
-learns that it is a cluster, so that Ray has one owner, this folder.
+Training gets it as an argument, so that only this folder knows Ray.
 """
 
 from __future__ import annotations
@@ -10,52 +9,49 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from hearfelt.batch.ray_link import connected, in_words
+from hearfelt.batch.ray_link import connected, ray_errors
 from hearfelt.errors import HearfeltError
 
 if TYPE_CHECKING:
-    from hearfelt.training.executor import Spread
+    from hearfelt.runtime.executor import Executor
 
-__all__ = ["tasks_on_ray"]
+__all__ = ["executor_on_ray"]
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
-_RETRIES: Final = 5  # of a piece whose machine or process was lost; what a piece itself raises is final
+_RETRIES: Final = 5  # of a call whose machine or process was lost; errors of the function itself are final
 
 
 @contextmanager
-def tasks_on_ray(address: str, *, at_once: int | None = None) -> Iterator[Spread]:
-    """Let pieces of work be done on a Ray cluster, each on one core.
+def executor_on_ray(address: str, *, at_once: int | None = None) -> Iterator[Executor]:
+    """Connect to a Ray cluster and yield an executor whose calls run there, each on one core.
 
-    A piece that is lost with its machine is begun again on another. What a piece needs travels with it, except files:
+    A call that is lost with its machine is repeated on another. Function and item are copied there, but no files:
     paths have to mean the same on every machine.
 
     Args:
         address: as for :func:`hearfelt.batch.ray_link.connected`.
-        at_once: the most pieces at once; None for as many as the cluster has cores for.
-
-    Yields:
-        A function that takes the work and the pieces by number, and gives what comes of each as it is done.
+        at_once: the most calls at once; None for as many as the cluster has cores for.
 
     Raises:
         ExtraMissingError: if Ray is not installed.
-        HearfeltError: if the cluster cannot be reached or gives up, and whatever a piece raises.
+        HearfeltError: if the cluster cannot be reached or gives up, and whatever a call raises.
     """
     with connected(address, at_once) as ray:
 
-        def spread(work: Callable[[Item], Made], items: Mapping[int, Item]) -> Iterator[tuple[int, Made]]:
-            with in_words(ray, address):
-                yield from _done_on(ray, work, items, at_once)
+        def execute(function: Callable[[Item], Result], items: Mapping[int, Item]) -> Iterator[tuple[int, Result]]:
+            with ray_errors(ray, address):
+                yield from _done_on(ray, function, items, at_once)
 
-        yield spread
+        yield execute
 
 
 def _done_on(
-    ray: Any, work: Callable[[Item], Made], items: Mapping[int, Item], at_once: int | None
-) -> Iterator[tuple[int, Made]]:
+    ray: Any, function: Callable[[Item], Result], items: Mapping[int, Item], at_once: int | None
+) -> Iterator[tuple[int, Result]]:
     task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_done)
-    shared = ray.put(work)  # once, however much it holds
+    shared = ray.put(function)  # once, however much it holds
     waiting = iter(items.items())
     going: dict[Any, int] = {}
     try:
@@ -68,18 +64,18 @@ def _done_on(
                 return
             ready, _ = ray.wait(list(going), num_returns=1)
             for reference in ready:
-                made, error = ray.get(reference)
+                result, error = ray.get(reference)
                 if error is not None:
                     raise error
-                yield going.pop(reference), made
+                yield going.pop(reference), result
     finally:
         for reference in going:
             ray.cancel(reference, force=True)
 
 
-def _done(work: Callable[[Item], Made], item: Item) -> tuple[Made | None, HearfeltError | None]:
-    """Do one piece where it landed; a sentence for people travels back as it is, not inside Ray's own error."""
+def _done(function: Callable[[Item], Result], item: Item) -> tuple[Result | None, HearfeltError | None]:
+    """Call the function on a machine of the cluster; its error is returned, since Ray would wrap it in its own."""
     try:
-        return work(item), None
+        return function(item), None
     except HearfeltError as error:
         return None, error

@@ -15,9 +15,9 @@ from hearfelt.audio.reader import AUDIO_SUFFIXES
 from hearfelt.batch import object_store as objects
 from hearfelt.batch.folders import entries
 from hearfelt.batch.globs import fitting, is_pattern
-from hearfelt.batch.infrastructure_errors import SurroundingsError
+from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.batch.object_store import Entry
-from hearfelt.batch.storage import absolute, open_place, shown
+from hearfelt.batch.storage import absolute, open_file, shown
 from hearfelt.corpora.tables import Row, is_table, read_table
 from hearfelt.errors import CorpusError, HearfeltError
 from hearfelt.runtime.files import expand_home
@@ -76,7 +76,7 @@ def find_sources(
 
     Raises:
         HearfeltError: if there is nothing at an input.
-        SurroundingsError: if a store or a disk is lost meanwhile.
+        InfrastructureError: if a store or a disk is lost meanwhile.
 
     Example:
         >>> import tempfile
@@ -160,7 +160,7 @@ def _fitting(pattern: str) -> Iterator[Source]:
 def _all_in(name: str, location: str) -> Iterator[Source]:
     try:
         yield from _below(name, location, entries)
-    except SurroundingsError:
+    except InfrastructureError:
         raise
     except HearfeltError as error:  # nobody named this very folder, so it is no reason to stop
         yield Source(name, location, error=str(error))
@@ -172,7 +172,7 @@ def _listed(table: str, root: str | None) -> Iterator[Source]:
         start = absolute(root)
     else:
         start = table.rpartition("/")[0] if objects.is_url(table) else os.path.dirname(table)  # noqa: PTH120
-    with open_place(table) as file:
+    with open_file(table) as file:
         for row in read_table(file, name=table, needs=("path",), only=("path", "start_s", "end_s")):
             try:
                 yield _in_row(row, start)
@@ -210,7 +210,7 @@ def _below(name: str, location: str, within: Callable[[str], list[Entry]]) -> It
         if entry.is_folder:
             try:
                 stack.append((below_name, below, iter(_sorted(within(below)))))
-            except SurroundingsError:
+            except InfrastructureError:
                 raise
             except HearfeltError as error:
                 yield Source(below_name, below, error=str(error))

@@ -21,12 +21,12 @@ __all__ = [
     "is_folder",
     "is_there",
     "names_in",
-    "open_place",
-    "read_place",
-    "remove_place",
+    "open_file",
+    "read_file",
+    "remove",
     "same_as",
     "shown",
-    "write_place",
+    "write_file",
 ]
 
 
@@ -100,7 +100,7 @@ def same_as(place: str) -> Callable[[str], bool]:
 
 
 @contextmanager
-def write_place(place: str) -> Iterator[IO[bytes]]:
+def write_file(place: str) -> Iterator[IO[bytes]]:
     """Write something that is there as a whole or not at all; folders above it are made.
 
     Raises:
@@ -110,9 +110,9 @@ def write_place(place: str) -> Iterator[IO[bytes]]:
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     with write_place(f"{folder}/a/note.txt") as file:
+        ...     with write_file(f"{folder}/a/note.txt") as file:
         ...         _ = file.write(b"whole")
-        ...     read_place(f"{folder}/a/note.txt")
+        ...     read_file(f"{folder}/a/note.txt")
         b'whole'
     """
     if objects.is_url(place):
@@ -128,7 +128,7 @@ def write_place(place: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def open_place(place: str) -> Iterator[IO[bytes]]:
+def open_file(place: str) -> Iterator[IO[bytes]]:
     """Open something for reading.
 
     Raises:
@@ -150,13 +150,13 @@ def open_place(place: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def read_place(place: str) -> bytes:
+def read_file(place: str) -> bytes:
     """Read something small at once.
 
     Raises:
         HearfeltError: if it is not there, or cannot be read.
     """
-    with open_place(place) as file:
+    with open_file(place) as file:
         return file.read()
 
 
@@ -167,7 +167,7 @@ def digest_of(place: str) -> str:
         HearfeltError: if it is not there, or cannot be read.
     """
     digest = hashlib.sha256()
-    with open_place(place) as file:
+    with open_file(place) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -183,7 +183,7 @@ def names_in(folder: str) -> set[str]:
         return set()
 
 
-def remove_place(place: str, *, folder: bool = False) -> None:
+def remove(place: str, *, folder: bool = False) -> None:
     """Remove a file, or with ``folder`` a folder and all below it; what is not there is no fault."""
     if objects.is_url(place):
         objects.remove_objects(place, folder=folder)

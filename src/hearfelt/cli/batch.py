@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -14,7 +14,7 @@ from hearfelt.cli.options import ModelOption, RayOption, TrackOption, examples
 
 if TYPE_CHECKING:
     from hearfelt.batch.job import Job, Outcome
-    from hearfelt.batch.progress import Watcher
+    from hearfelt.runtime.progress import Advance, Progress
 
 __all__ = ["add_to"]
 
@@ -91,8 +91,7 @@ def _batch(
 
     job = Job(tuple(inputs), out, model, timeline, channels, track, root)
     try:
-        with _watching() as watcher:
-            outcome = run_job(job, workers=workers, ray=ray, fresh=fresh, watcher=watcher)
+        outcome = run_job(job, workers=workers, ray=ray, fresh=fresh, progress=_progress())
     except KeyboardInterrupt:
         _say("what is done stays, and the same command goes on with it")
         raise
@@ -119,92 +118,88 @@ def _report(job: Job, outcome: Outcome) -> None:
         raise typer.Exit(exit_code(AudioError()))
 
 
-@contextmanager
-def _watching() -> Iterator[Watcher]:
-    if not sys.stderr.isatty():
-        yield _logged()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _shown(bar)
+def _progress() -> Progress:
+    return _bar() if sys.stderr.isatty() else _log()
 
 
-def _logged() -> Watcher:
-    from hearfelt.batch.progress import Watcher
+def _log() -> Progress:
+    from hearfelt.runtime.progress import Progress
 
-    class Lines(Watcher):
-        def __init__(self) -> None:
-            self.pace, self.told_s = _Pace(), time.monotonic()
-
+    class Log(Progress):
         def remark(self, sentence: str) -> None:
             _say(sentence)
 
-        def begin(self, sources: int, seconds: float, *, done: int, done_seconds: float) -> None:
-            self.pace.begin(sources, seconds, done, done_seconds)
-            _say(
-                ("1 sound" if sources == 1 else f"{sources:,} sounds")
-                + (f", {done:,} of them were answered before" if done else "")
-            )
+        @contextmanager
+        def stage(
+            self, label: str, total: int | None = None, *, unit: str = "items", done: int = 0
+        ) -> Iterator[Advance]:
+            if total is None:
+                yield lambda count: None
+                return
+            pace, said_s = _Pace(total, done), time.monotonic()
+            sounds = "1 sound" if total == 1 else f"{total:,} {unit}"
+            _say(f"{sounds}, {done:,} of them were answered before" if done else sounds)
 
-        def answered(self, sources: int, seconds: float) -> None:
-            self.pace.add(sources, seconds)
-            if time.monotonic() - self.told_s >= _LOG_EVERY_S:
-                self.told_s = time.monotonic()
-                _say(self.pace.sentence())
+            def advance(count: int) -> None:
+                nonlocal said_s
+                pace.add(count)
+                if time.monotonic() - said_s >= _LOG_EVERY_S:
+                    said_s = time.monotonic()
+                    _say(pace.sentence())
 
-    return Lines()
+            yield advance
+
+    return Log()
 
 
-def _shown(bar: Any) -> Watcher:
-    from hearfelt.batch.progress import Watcher
+def _bar() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Screen
 
-    task = bar.add_task("listing sounds", total=None, rate="")
+    from hearfelt.runtime.progress import Progress
 
-    class Bar(Watcher):
-        def __init__(self) -> None:
-            self.pace = _Pace()
-
+    class Bar(Progress):
         def remark(self, sentence: str) -> None:
-            bar.console.print(f"hearfelt: {sentence}", markup=False, highlight=False)
+            _say(sentence)
 
-        def listed(self, count: int) -> None:
-            bar.update(task, rate=f"{count:,}")
+        @contextmanager
+        def stage(
+            self, label: str, total: int | None = None, *, unit: str = "items", done: int = 0
+        ) -> Iterator[Advance]:
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"))
+            with Screen(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as screen:
+                task, pace = screen.add_task(label, total=total, completed=done, rate=""), _Pace(total, done)
 
-        def begin(self, sources: int, seconds: float, *, done: int, done_seconds: float) -> None:
-            self.pace.begin(sources, seconds, done, done_seconds)
-            bar.reset(task, description="answering", total=max(seconds, 1e-9), completed=done_seconds, rate="")
+                def advance(count: int) -> None:
+                    pace.add(count)
+                    screen.update(task, advance=count, rate=pace.rate())
 
-        def answered(self, sources: int, seconds: float) -> None:
-            self.pace.add(sources, seconds)
-            bar.update(task, advance=seconds, rate=self.pace.rate())
-
-        def assembling(self) -> None:
-            bar.update(task, description="writing the table", rate="")
+                yield advance
 
     return Bar()
 
 
 class _Pace:
-    """How fast it goes: sounds a second since the beginning, and what that means for the rest."""
+    """Counts items, and says how fast they are done and how long the rest will take."""
 
-    def begin(self, sources: int, seconds: float, done: int, done_seconds: float) -> None:
-        self.sources, self.seconds, self.done, self.done_seconds = sources, seconds, done, done_seconds
-        self.began_s, self.before, self.before_seconds = time.monotonic(), done, done_seconds
+    def __init__(self, total: int | None, done: int) -> None:
+        self._total, self._done, self._before, self._began_s = total, done, done, time.monotonic()
 
-    def add(self, sources: int, seconds: float) -> None:
-        self.done, self.done_seconds = self.done + sources, self.done_seconds + seconds
+    def add(self, count: int) -> None:
+        self._done += count
 
     def rate(self) -> str:
-        a_second = (self.done - self.before) / max(1e-6, time.monotonic() - self.began_s)
-        return f"{self.done:,} of {self.sources:,}, {a_second:,.1f} a second"
+        if self._total is None:
+            return f"{self._done:,}"
+        return f"{self._done:,} of {self._total:,}, {self._per_second():,.1f} a second"
 
     def sentence(self) -> str:
-        spent_s, worked = time.monotonic() - self.began_s, self.done_seconds - self.before_seconds
-        left = (self.seconds - self.done_seconds) * spent_s / worked if worked else 0.0
-        return f"{self.rate()}, about {_duration(left)} left"
+        left_s = ((self._total or 0) - self._done) / max(1e-6, self._per_second())
+        return f"{self.rate()}, about {_duration(left_s)} left"
+
+    def _per_second(self) -> float:
+        return (self._done - self._before) / max(1e-6, time.monotonic() - self._began_s)
 
 
 def _duration(seconds: float) -> str:

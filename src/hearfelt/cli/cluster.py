@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from hearfelt.errors import HearfeltError
 
 if TYPE_CHECKING:
-    from hearfelt.training.executor import Spread
+    from hearfelt.runtime.executor import Executor
 
-__all__ = ["device_with", "meant_everywhere", "spread_over"]
+__all__ = ["device_with", "executor_on", "meant_everywhere"]
 
 
 @contextmanager
-def spread_over(ray: str | None, at_once: int | None) -> Iterator[Spread | None]:
-    """Give what does pieces of work on a cluster; None if nobody asked for one.
+def executor_on(ray: str | None, at_once: int | None) -> Iterator[Executor | None]:
+    """Connect to a Ray cluster and yield its executor; None without ``--ray``.
 
     Args:
         ray: what ``--ray`` was given.
@@ -26,10 +26,10 @@ def spread_over(ray: str | None, at_once: int | None) -> Iterator[Spread | None]
     if ray is None:
         yield None
         return
-    from hearfelt.batch.ray_tasks import tasks_on_ray
+    from hearfelt.batch.ray_tasks import executor_on_ray
 
-    with tasks_on_ray(ray, at_once=at_once) as spread:
-        yield spread
+    with executor_on_ray(ray, at_once=at_once) as executor:
+        yield executor
 
 
 def device_with(ray: str | None, device: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from hearfelt.cli.cluster import device_with, meant_everywhere, spread_over
+from hearfelt.cli.cluster import device_with, executor_on, meant_everywhere
 from hearfelt.cli.options import (
     CorpusOption,
     DeviceOption,
@@ -122,8 +122,8 @@ def _train_and_test(
     from hearfelt.training.sound_training_set import EarFiles
 
     how |= {"bars": progress, "ears": EarFiles(**encoders), "jobs": jobs if ray is None else None}
-    with spread_over(ray, jobs) as spread:
-        return run_experiment(wanted, chosen, clips, spread=spread, **how)
+    with executor_on(ray, jobs) as executor:
+        return run_experiment(wanted, chosen, clips, executor=executor, **how)
 
 
 def _test(

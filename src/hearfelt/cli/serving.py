@@ -115,7 +115,7 @@ def _settings(
 ) -> ServiceSettings:
     from hearfelt.service.settings import ServiceSettings
     from hearfelt.service.stream_settings import StreamSettings
-    from hearfelt.service.worker_settings import WorkerSettings
+    from hearfelt.service.workers import WorkerSettings
 
     if models:
         given["models"] = tuple(dict.fromkeys(models))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hearfelt.cli.cluster import spread_over
+from hearfelt.cli.cluster import executor_on
 from hearfelt.cli.options import (
     CorpusOption,
     DeviceOption,
@@ -134,8 +134,9 @@ def _tune(
     clips = read_corpora(parse_corpora(corpus), remark=remark)
     how: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
     how |= {"trials": trials, "seed": seed, "jobs": jobs if ray is None else None, "bars": progress}
-    with spread_over(ray, jobs) as spread:
-        tuned = tune(chosen, clips, out, **how) if spread is None else tune(chosen, clips, out, **how, spread=spread)
+    with executor_on(ray, jobs) as executor:
+        how |= {} if executor is None else {"executor": executor}
+        tuned = tune(chosen, clips, out, **how)
     print(f"{out}")
     print(f"validation UAR {tuned.best:.1%}, the best of {tuned.trials} trials ({tuned.start:.1%} as given)")
     print(f"Train it:  hearfelt train {out} {' '.join(f'--corpus {one}' for one in corpus)} --out runs/{out.stem}")

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearfelt.audio.excerpts import Excerpt
+from hearfelt.audio.inputs import name_of
 from hearfelt.audio.reader import read_audio
 from hearfelt.augmentation.transforms import Augmentation
 from hearfelt.errors import AudioError
 from hearfelt.features.classic import RATE_HZ, classic_features, measured_part
-from hearfelt.runtime.processes import in_processes, processes_for
+from hearfelt.runtime.pool import Pool, WorkerLostError, workers_for
 
 __all__ = ["Task", "measure_file", "measure_files"]
 
@@ -56,8 +57,8 @@ def measure_file(task: Task) -> NDArray[np.float32] | AudioError:
 def measure_files(tasks: Sequence[Task], processes: int | None = None) -> Iterator[NDArray[np.float32] | AudioError]:
     """Take the features of many files, in the order given.
 
-    Few files are measured right here, because a process takes longer to start; many by
-    :func:`hearfelt.runtime.processes.in_processes`.
+    Few files are measured right here, because a process takes longer to start; many by worker processes, so that a file
+    that crashes a decoder costs that file only.
 
     Args:
         tasks: the files.
@@ -68,7 +69,26 @@ def measure_files(tasks: Sequence[Task], processes: int | None = None) -> Iterat
         What :func:`measure_file` returns for each task.
 
     Raises:
-        HearfeltError: if a process is ended from outside.
+        HearfeltError: if a process cannot be started.
     """
-    processes = processes_for(sum(len(task.changes) for task in tasks), _SOUNDS_A_PROCESS, processes)
-    yield from (map(measure_file, tasks) if processes == 1 else in_processes(measure_file, tasks, processes=processes))
+    workers = workers_for(sum(len(task.changes) for task in tasks), _SOUNDS_A_PROCESS, processes)
+    if workers == 1:
+        yield from map(measure_file, tasks)
+        return
+    with Pool(None, workers) as pool:
+        for task, future in zip(tasks, pool.map(_measured, tasks), strict=True):
+            measured: NDArray[np.float32] | AudioError
+            try:
+                measured = np.frombuffer(future.result(), np.float32).reshape(len(task.changes), -1)
+            except AudioError as error:
+                measured = error
+            except WorkerLostError as error:
+                measured = AudioError(f"{name_of(task.source)}: cannot be read ({error})")
+            yield measured
+
+
+def _measured(_: None, task: Task) -> bytes:
+    measured = measure_file(task)
+    if isinstance(measured, AudioError):
+        raise measured
+    return measured.tobytes()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import time
-import traceback
-from pathlib import Path
 from typing import Final, TextIO
 
-__all__ = ["LOG", "JsonLines", "log_as_json", "place_of"]
+from hearfelt.runtime.worker import place_of
+
+__all__ = ["LOG", "JsonLines", "log_as_json"]
 
 LOG: Final = logging.getLogger("hearfelt.service")
-_FRAMES: Final = 8  # of a traceback, the innermost
 
 
 class JsonLines(logging.Formatter):
@@ -35,17 +34,6 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[1]:
             line |= place_of(record.exc_info[1])
         return json.dumps(line)
-
-
-def place_of(fault: BaseException) -> dict[str, object]:
-    """Tell where a fault arose; not its message, which may hold what a visitor sent.
-
-    Example:
-        >>> place_of(ValueError("my secret.wav"))
-        {'fault': 'ValueError', 'at': []}
-    """
-    frames = traceback.extract_tb(fault.__traceback__)[-_FRAMES:]
-    return {"fault": type(fault).__name__, "at": [f"{Path(one.filename).name}:{one.lineno}" for one in frames]}
 
 
 def log_as_json(file: TextIO) -> None:

@@ -9,9 +9,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from hearfelt.service.logs import LOG, place_of
-from hearfelt.service.worker_errors import WorkerFaultError
-from hearfelt.service.workers import Workers
+from hearfelt.runtime.worker import place_of
+from hearfelt.service.logs import LOG
+from hearfelt.service.workers import WorkerFaultError, Workers
 
 __all__ = ["Measures"]
 

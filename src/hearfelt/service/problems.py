@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from hearfelt.errors import HearfeltError, http_status
-from hearfelt.service.worker_errors import FAULT, BusyError, WorkerFaultError
+from hearfelt.service.workers import FAULT, BusyError, WorkerFaultError
 
 __all__ = ["RETRY_AFTER_S", "RefusedError", "add_problems", "of_error", "of_fault", "problem"]
 

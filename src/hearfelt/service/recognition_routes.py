@@ -16,8 +16,7 @@ from hearfelt.service.problems import RefusedError
 from hearfelt.service.schemas import BODY, Answer, Answers, Segments, problems_of
 from hearfelt.service.settings import ServiceSettings
 from hearfelt.service.uploads import Bodies, Upload
-from hearfelt.service.worker_errors import BusyError, WorkerFaultError
-from hearfelt.service.workers import Job, Workers
+from hearfelt.service.workers import BusyError, Job, WorkerFaultError, Workers
 
 __all__ = ["hearing_router"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from hearfelt.service.stream_limits import is_loopback
 from hearfelt.service.stream_settings import StreamSettings
-from hearfelt.service.worker_settings import WorkerSettings
+from hearfelt.service.workers import WorkerSettings
 
 __all__ = ["ServiceSettings"]
 

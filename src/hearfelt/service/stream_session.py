@@ -30,7 +30,7 @@ from hearfelt.service.stream_protocol import (
     read_opening,
 )
 from hearfelt.service.stream_settings import StreamSettings
-from hearfelt.service.worker_errors import FAULT
+from hearfelt.service.workers import FAULT
 
 __all__ = ["StreamSession", "close_with"]
 

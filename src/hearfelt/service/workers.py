@@ -1,22 +1,100 @@
-"""Processes that decode and answer: a file at which one dies, hangs or grows costs that file and nothing else."""
+"""Worker processes that decode and recognize uploads: one that crashes, hangs or grows costs one sound and no other."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Literal
 
-from hearfelt import errors
 from hearfelt.errors import HearfeltError
-from hearfelt.service.worker_errors import TooMuchMemoryError, WorkerFaultError
-from hearfelt.service.worker_pool import Pool, PoolSettings
-from hearfelt.service.worker_settings import WorkerSettings
+from hearfelt.runtime.pool import (
+    Pool,
+    PoolOptions,
+    WorkerFaultError,
+    WorkerLostError,
+    WorkerMemoryError,
+    WorkerTimeoutError,
+)
+from hearfelt.service.logs import LOG
+from hearfelt.service.recognition import load_models, recognize
 
-__all__ = ["Job", "Workers"]
+__all__ = [
+    "FAULT",
+    "BusyError",
+    "CrashedError",
+    "Job",
+    "TooLongError",
+    "TooMuchMemoryError",
+    "WorkerFaultError",
+    "WorkerSettings",
+    "Workers",
+]
 
-_LATER_S: Final = 5.0  # how much later than from here a process is ended by its own alarm
+FAULT: Final = "a fault in hearfelt itself; its log says where"
 _LONG_NICE: Final = 5  # of a core that both want, a long job gets a quarter: a short one is hardly slowed by it
+_SECRET: Final = ("HEARFELT_API_KEYS",)  # whatever decodes files of unknown origin does not know them
+_EVENTS: Final = {
+    "replaced": ("a process that answers was replaced", "code"),
+    "not started": ("a process that answers did not start", "reason"),
+}
+
+
+class BusyError(HearfeltError):
+    """There is more to do than the service does at once; the same request may go through later."""
+
+
+class TooLongError(HearfeltError):
+    """A job took longer than one may."""
+
+
+class TooMuchMemoryError(HearfeltError):
+    """A job wanted more memory than one may have."""
+
+
+class CrashedError(HearfeltError):
+    """Two processes in a row ended while they worked at the same job."""
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """Limits on the processes that decode and answer.
+
+    Attributes:
+        processes: how many answer short sounds; each has one thread and every model that is offered. As many more, of
+            lower priority, answer long sounds and explanations; these are started when the first one comes.
+        short_s: a sound up to this long is short.
+        longest_job_s: how long it may take to read a sound, and to answer one of no length.
+        least_speed: seconds of sound that are answered in a second at least; a longer sound may take more time.
+        memory_bytes: what a job may take beside what the process has when its models are loaded.
+        queue: jobs that may wait, short ones and long ones each; one more is turned away.
+        patience_s: how long a short job may wait for a process.
+        long_patience_s: the same for a long job.
+
+    Example:
+        >>> WorkerSettings(longest_job_s=60, least_speed=4).limit_s(1200)
+        360.0
+    """
+
+    processes: int = field(default_factory=lambda: os.cpu_count() or 1)
+    short_s: float = 30.0
+    longest_job_s: float = 60.0
+    least_speed: float = 4.0
+    memory_bytes: int = 1 << 30
+    queue: int = 64
+    patience_s: float = 30.0
+    long_patience_s: float = 300.0
+
+    def limit_s(self, sound_s: float) -> float:
+        """Say how long a job may take when its sound was read.
+
+        Args:
+            sound_s: seconds of sound that are to be answered.
+        """
+        return self.longest_job_s + sound_s / self.least_speed
 
 
 @dataclass(frozen=True)
@@ -32,7 +110,7 @@ class Job:
         longest_s: seconds of sound that are taken at most; with ``is_separate`` twice that, of all channels together.
         format: of segments: ``"json"``, ``"vtt"`` or ``"csv"``.
         is_separate: whether segments are those of each channel by itself.
-        track: which audio track is heard; None for the file's own choice.
+        track: audio track, counted from 0; None for the file's own choice.
     """
 
     kind: Literal["recognize", "timeline"]
@@ -47,10 +125,10 @@ class Job:
 
 
 class Workers:
-    """Hands jobs to processes, each of which does one at a time.
+    """Hands jobs to worker processes, each of which does one at a time.
 
-    Each job begins at a process for short sounds, which looks at how much there is to do. A long sound and an
-    explanation then go to processes of lower priority, so that a short sound finds a process, whatever else there is.
+    A job begins at a process for short sounds. A long sound and an explanation go to processes of lower priority, so
+    that a short sound finds a process, whatever else there is.
 
     Args:
         models: names or files that are offered, the default first.
@@ -59,9 +137,16 @@ class Workers:
 
     def __init__(self, models: Sequence[str], *, settings: WorkerSettings) -> None:
         self.settings = settings
-        task = {"models": list(models), "memory_bytes": settings.memory_bytes}
-        self._short = Pool({**task, "nice": 0}, settings=_pool_settings(settings, settings.patience_s))
-        self._long = Pool({**task, "nice": _LONG_NICE}, settings=_pool_settings(settings, settings.long_patience_s))
+        self._short, self._long = (
+            Pool(
+                partial(load_models, list(models)),
+                settings.processes,
+                PoolOptions(
+                    nice=nice, memory_bytes=settings.memory_bytes, without=_SECRET, keep_starting=True, report=_log
+                ),
+            )
+            for nice in (0, _LONG_NICE)
+        )
 
     @property
     def is_ready(self) -> bool:
@@ -85,7 +170,7 @@ class Workers:
 
     @property
     def pids(self) -> list[int]:
-        """The processes that there are."""
+        """The processes that exist."""
         return self._short.pids + self._long.pids
 
     async def start(self) -> None:
@@ -106,28 +191,15 @@ class Workers:
             TooLongError: if it took longer than a job may.
             TooMuchMemoryError: if it wanted more memory than a job may have.
             CrashedError: if two processes in a row ended at it.
-            WorkerFaultError: if a process met an error that nobody foresaw.
+            WorkerFaultError: if a process met an unexpected error.
         """
-        asked = {
-            "kind": job.kind,
-            "model": job.model,
-            "explain": job.explain,
-            "name": job.name,
-            "longest_s": job.longest_s,
-            "format": job.format,
-            "is_separate": job.is_separate,
-            "track": job.track,
-            "read_s": int(self.settings.longest_job_s + _LATER_S),
-            "least_speed": self.settings.least_speed,
-            "short_s": 0.0 if job.explain else self.settings.short_s,
-        }
-        told = await self._short.answer(asked, job.sound)
-        if "long" in told:
-            told = await self._long.answer({**asked, "short_s": None}, job.sound)
-        if "answer" in told:
-            done: dict[str, Any] = told["answer"]
-            return done
-        raise _error(job.name, told)
+        reply = b""
+        if not job.explain:
+            reply = await self._reply(self._short, job, self.settings.short_s, self.settings.patience_s)
+        if not reply:
+            reply = await self._reply(self._long, job, None, self.settings.long_patience_s)
+        answer: dict[str, Any] = json.loads(reply)
+        return answer
 
     def end(self) -> None:
         """Start no more processes, so that whatever ends from now on is not replaced."""
@@ -140,21 +212,46 @@ class Workers:
         while self.running and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.05)
         for pool in (self._short, self._long):
-            await pool.close()
+            await asyncio.to_thread(pool.close)
+
+    async def _reply(self, pool: Pool, job: Job, short_s: float | None, patience_s: float) -> bytes:
+        """Let a pool do a job."""
+        settings = self.settings
+        if pool.unfinished >= settings.processes + settings.queue:
+            raise BusyError(f"{settings.queue} sounds are waiting, as many as may; try again in a moment")
+        call = pool.submit(recognize, job, settings, short_s, limit_s=settings.longest_job_s)
+        has_waited = False
+
+        def lose_patience() -> None:
+            nonlocal has_waited
+            has_waited = call.cancel()
+
+        timer = asyncio.get_running_loop().call_later(patience_s, lose_patience)
+        try:
+            return await asyncio.wrap_future(call.future)
+        except asyncio.CancelledError:
+            if has_waited:
+                raise BusyError(f"nothing was free for {patience_s:.0f} s; try again in a moment") from None
+            call.kill()  # whoever asked has gone
+            raise
+        except (WorkerLostError, WorkerTimeoutError, WorkerMemoryError, WorkerFaultError) as error:
+            raise _service_error(job.name, error) from error
+        finally:
+            timer.cancel()
 
 
-def _pool_settings(settings: WorkerSettings, patience_s: float) -> PoolSettings:
-    return PoolSettings(settings.processes, settings.queue, patience_s, settings.longest_job_s, settings.limit_s)
-
-
-def _error(name: str, answer: dict[str, Any]) -> HearfeltError:
-    """Make the error again that a process told of."""
-    if answer["kind"] == "memory":
+def _service_error(name: str, error: HearfeltError) -> HearfeltError:
+    if isinstance(error, WorkerTimeoutError):
+        return TooLongError(f"{name}: not answered within {error.after_s:.0f} s; a shorter or simpler file is wanted")
+    if isinstance(error, WorkerMemoryError):
         return TooMuchMemoryError(
             f"{name}: it takes more memory to read than a request may have; a shorter file is wanted"
         )
-    if answer["kind"] == "fault":
-        return WorkerFaultError(answer["place"])
-    kind = getattr(errors, answer["kind"], HearfeltError)
-    made: HearfeltError = kind(answer["error"])
-    return made
+    if isinstance(error, WorkerFaultError):
+        return WorkerFaultError(FAULT, error.place)  # its text may hold private data
+    return CrashedError(f"{name}: two processes in a row ended at this sound; it is damaged, or made to do harm")
+
+
+def _log(event: str, why: int | str) -> None:
+    sentence, key = _EVENTS[event]
+    LOG.warning(sentence, extra={"facts": {key: why}})

@@ -17,15 +17,15 @@ from hearfelt.evaluation.protocols import Protocol
 from hearfelt.evaluation.results import About, ModelFile, Results, write_results
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import kind_of
+from hearfelt.runtime.executor import Executor
 from hearfelt.runtime.files import atomic_write
 from hearfelt.training.data_selection import Parts, generator_for, parts_of
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
 from hearfelt.training.device import device_called
-from hearfelt.training.executor import Spread
 from hearfelt.training.loop import read_curves
 from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.remote_runs import do_away
+from hearfelt.training.remote_runs import run_remotely
 from hearfelt.training.runs import RUNS, Run, do_runs
 from hearfelt.training.sound_runs import plan_sound_runs
 from hearfelt.training.sound_training_set import PUBLISHED, EarFiles
@@ -59,7 +59,7 @@ def run_experiment(
     bars: Bars = no_bars,
     ears: EarFiles = PUBLISHED,
     device: str = "auto",
-    spread: Spread | None = None,
+    executor: Executor | None = None,
 ) -> Results:
     """Train and test every fold with every seed, and write the results.
 
@@ -77,7 +77,7 @@ def run_experiment(
         bars: shows how far it is.
         ears: where the encoders' weights are, for a network that takes sound.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        spread: does the runs elsewhere, such as on a cluster; by default processes of this machine do them.
+        executor: does the runs elsewhere, such as on a cluster; by default processes of this machine do them.
 
     Raises:
         CorpusError: if the protocol or the training refuses these clips.
@@ -94,7 +94,7 @@ def run_experiment(
     else:
         runs = plan_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars)
     with bars("training", len(runs)) as done:
-        elsewhere = None if spread is None else partial(do_away, spread)
+        elsewhere = None if executor is None else partial(run_remotely, executor)
         finished = do_runs(runs, jobs=jobs, progress=done, elsewhere=elsewhere)
     _write_curves_table(out, runs)
     evaluation, unanswered = gather(one.answers for one in finished)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from hearfelt.models.frontend import RATE_HZ, LogMel
 from hearfelt.models.hearfelt import Whitening
 from hearfelt.models.pooling import halved, statistics
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
-from hearfelt.runtime.processes import Arrays, in_processes, processes_for
+from hearfelt.runtime.pool import Pool, workers_for
 from hearfelt.training.augmented_copies import View, played, worn_always_alike
 
 __all__ = [
@@ -47,7 +47,6 @@ _VERSION: Final = 3  # of what is kept; raised when frames change
 _CLIPS_FOR_WHITENING: Final = 600
 _FRAMES_A_CLIP: Final = 80
 _KEPT_AT_ONCE: Final = 64
-_EARS: Final = ("whisper", "moonshine", "whisper-whitening", "moonshine-whitening")  # what each process is given
 _CLIPS_A_PROCESS: Final = 100  # starting a process takes as long as hearing so many
 
 Array = npt.NDArray[np.float16]
@@ -224,7 +223,7 @@ def keep_frames(
 
     Raises:
         AudioError: if a clip cannot be read or is silent.
-        HearfeltError: if a process is ended from outside.
+        HearfeltError: if two processes in a row end at the same clip.
     """
     tell = progress or (lambda _: None)
     cache = frames_cache()
@@ -284,39 +283,22 @@ def _hear_all(
     wanted: Sequence[tuple[Clip, View]],
     processes: int | None,
 ) -> Iterator[bytes]:
-    processes = processes_for(len(wanted), _CLIPS_A_PROCESS, processes)
-    if processes == 1:
+    workers = workers_for(len(wanted), _CLIPS_A_PROCESS, processes)
+    if workers == 1:
         listener = Listener(encoders, whitenings)
-        yield from (_hear_one(listener, *one) for one in wanted)
+        yield from (_hear_one(listener, one) for one in wanted)
         return
-    whitened = [{"mean": one.mean, "components": one.components} for one in whitenings]
-    parts = zip(_EARS, (encoders.whisper, encoders.moonshine, *whitened), strict=True)
-    arrays = {f"{part}/{name}": one.numpy() for part, tensors in parts for name, one in tensors.items()}
-    yield from in_processes(_hear_here, wanted, processes=processes, begin=_begin, arrays=arrays)
+    with Pool(partial(_listener, encoders, whitenings), workers) as pool:
+        yield from (future.result() for future in pool.map(_hear_one, wanted))
 
 
-_here: dict[str, Listener] = {}  # of this process, made when it begins
-
-
-def _begin(arrays: Arrays) -> None:
+def _listener(encoders: Encoders, whitenings: tuple[Whitening, Whitening]) -> Listener:
     torch.set_num_threads(1)
-    parts: dict[str, dict[str, Tensor]] = {part: {} for part in _EARS}
-    for key, values in arrays.items():
-        part, _, name = key.partition("/")
-        parts[part][name] = torch.from_numpy(values)
-    whisper, moonshine, *whitened = parts.values()
-    whitenings = (Whitening(1536, KEPT[0]), Whitening(864, KEPT[1]))
-    for whitening, tensors in zip(whitenings, whitened, strict=True):
-        whitening.mean.copy_(tensors["mean"])
-        whitening.components.copy_(tensors["components"])
-    _here["listener"] = Listener(Encoders(whisper, moonshine), whitenings)
+    return Listener(encoders, whitenings)
 
 
-def _hear_here(one: tuple[Clip, View]) -> bytes:
-    return _hear_one(_here["listener"], *one)
-
-
-def _hear_one(listener: Listener, clip: Clip, view: View) -> bytes:
+def _hear_one(listener: Listener, one: tuple[Clip, View]) -> bytes:
+    clip, view = one
     samples = samples_of(clip)
     if view.is_worn:
         samples = worn_always_alike(samples)

@@ -1,4 +1,4 @@
-"""Runs that are done on other machines: what an earlier call left travels there, and what comes of it travels back."""
+"""Training runs on other machines: files of an earlier call travel there, the results travel back."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hearfelt.errors import CorpusError
+from hearfelt.runtime.executor import Executor
 from hearfelt.runtime.files import atomic_write
-from hearfelt.training.executor import Spread
 from hearfelt.training.runs import ANSWERS, Finished, Run, do_run
 from hearfelt.training.sound_training_set import SoundLesson
 from hearfelt.training.trainer import RUN
 
-__all__ = ["do_away"]
+__all__ = ["run_remotely"]
 
 _LAST = (RUN, ANSWERS)  # say that what stands before them is whole
 
 
 @dataclass(frozen=True, eq=False)
-class _Parcel:
-    """A run without its folder, and the folder's files.
+class _RemoteRun:
+    """A run together with the files of its folder.
 
     Attributes:
         run: its folder means nothing on another machine.
@@ -33,14 +33,14 @@ class _Parcel:
     files: Mapping[str, bytes] = field(repr=False)
 
 
-def do_away(spread: Spread, runs: Mapping[int, Run]) -> Iterator[tuple[int, Finished]]:
-    """Do runs wherever their pieces are done, and write everything that comes of them here.
+def run_remotely(executor: Executor, runs: Mapping[int, Run]) -> Iterator[tuple[int, Finished]]:
+    """Do runs with an executor, and write their results here.
 
     No disk has to be shared for models and answers. Recordings are read where a run is done: test clips, and what
     a network that takes sound learns from, must lie at the same place on every machine.
 
     Args:
-        spread: does the pieces.
+        executor: does the runs.
         runs: by number.
 
     Yields:
@@ -50,22 +50,22 @@ def do_away(spread: Spread, runs: Mapping[int, Run]) -> Iterator[tuple[int, Fini
         CorpusError: if a recording is not there on a machine.
         HearfeltError: as the first run that fails.
     """
-    parcels = {number: _Parcel(run, _files_below(run.folder)) for number, run in runs.items()}
-    for number, files in spread(_do_parcel, parcels):
+    remote = {number: _RemoteRun(run, _files_below(run.folder)) for number, run in runs.items()}
+    for number, files in executor(_do_remote, remote):
         run = runs[number]
         for name in sorted(files, key=lambda name: (name in _LAST, _LAST.index(name) if name in _LAST else 0)):
             with atomic_write(run.folder / name, "wb") as file:
                 file.write(files[name])
-        for name in parcels[number].files.keys() - files.keys():  # such as a checkpoint, which is of no more use
+        for name in remote[number].files.keys() - files.keys():  # such as a checkpoint, which is of no more use
             (run.folder / name).unlink(missing_ok=True)
         yield number, do_run(run)  # reads what has just been written, and checks that it is this very run
 
 
-def _do_parcel(parcel: _Parcel) -> dict[str, bytes]:
-    _refuse_missing(parcel.run)
-    with tempfile.TemporaryDirectory(prefix="hearfelt-") as place:
-        run = replace(parcel.run, folder=Path(place))
-        for name, content in parcel.files.items():
+def _do_remote(remote: _RemoteRun) -> dict[str, bytes]:
+    _refuse_missing(remote.run)
+    with tempfile.TemporaryDirectory(prefix="hearfelt-") as folder:
+        run = replace(remote.run, folder=Path(folder))
+        for name, content in remote.files.items():
             path = run.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

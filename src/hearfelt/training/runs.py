@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -20,9 +15,10 @@ from hearfelt.evaluation.evaluate import Answers, answer_clips
 from hearfelt.evaluation.predictions import Row
 from hearfelt.evaluation.results import Unanswered
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.runtime.executor import run_in_turn
 from hearfelt.runtime.files import atomic_write, remove_parts
+from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError
 from hearfelt.training.dataset import Lesson
-from hearfelt.training.executor import in_turn
 from hearfelt.training.loop import EpochRow
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.sound import sound_key, teach_sound
@@ -87,13 +83,14 @@ def do_runs(
     """Do runs in parallel processes, those that are done already excepted.
 
     Each process computes on one thread, so that a run's weights don't depend on how many there are. A single
-    job is done right here, because a process takes seconds to start.
+    job is done right here, because a process takes seconds to start. A run whose process is lost is repeated once; it
+    goes on with the heads that are finished.
 
     Args:
         runs: in any order.
         jobs: processes at once.
         progress: called with 1 after each run.
-        elsewhere: does runs in place of processes of this machine, as :func:`hearfelt.training.remote_runs.do_away`.
+        elsewhere: does the runs instead, such as :func:`hearfelt.training.remote_runs.run_remotely`.
 
     Returns:
         What came of each, in the order given.
@@ -111,7 +108,7 @@ def do_runs(
         if elsewhere is not None:
             ends = elsewhere(left)
         else:
-            ends = in_turn(do_run, left) if jobs == 1 else _in_processes(left, jobs)
+            ends = run_in_turn(do_run, left) if jobs == 1 else _in_processes(left, jobs)
         for place, one in ends:
             finished[place] = one
             tell(1)
@@ -119,25 +116,22 @@ def do_runs(
 
 
 def _in_processes(runs: Mapping[int, Run], jobs: int) -> Iterator[tuple[int, Finished]]:
-    """Do runs in processes of their own; none of these outlives the last run, a failure or a Ctrl-C."""
-    others = set(multiprocessing.active_children())
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(runs)), mp_context=context, initializer=_begin_worker)
-    done = False
-    try:
-        waiting = {pool.submit(do_run, run): place for place, run in runs.items()}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-        done = True
-    except BrokenProcessPool as error:
-        raise HearfeltError(
-            "a training process was lost, perhaps for want of memory; run this again to go on"
-        ) from error
-    finally:
-        pool.shutdown(wait=done, cancel_futures=True)
-        if not done:
-            for child in set(multiprocessing.active_children()) - others:
-                child.terminate()
+    """Do runs in worker processes; none of these outlives the last run, a failure or a Ctrl-C."""
+    with Pool(None, min(jobs, len(runs))) as pool:
+        places = {pool.submit(_do_in_worker, run).future: place for place, run in runs.items()}
+        for future in as_completed(places):
+            try:
+                future.result()
+            except (WorkerLostError, WorkerMemoryError) as error:
+                raise HearfeltError(
+                    f"a training process was lost, perhaps for want of memory ({error}); run this again to go on"
+                ) from error
+            yield places[future], do_run(runs[places[future]])  # reads what the worker has kept
+
+
+def _do_in_worker(_: None, run: Run) -> bytes:
+    do_run(run)
+    return b""
 
 
 def do_run(run: Run) -> Finished:
@@ -188,16 +182,3 @@ def _kept(run: Run) -> Finished | None:
     rows = tuple(Row(**{**row, "probabilities": tuple(row["probabilities"])}) for row in kept["rows"])
     unanswered = tuple(Unanswered(**one) for one in kept["unanswered"])
     return Finished(run.fold, run.seed, kept["epoch"], Answers(tuple(kept["emotions"]), rows, unanswered))
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the first process, which ends this one; and end when that one is lost."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def end_with_parent() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=end_with_parent, daemon=True).start()

@@ -17,7 +17,7 @@ from hearfelt.models.encoders.pitch_statistics import PitchEar
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.tiny import TinyEar, describe
 from hearfelt.runtime.cache import sound_digests
-from hearfelt.runtime.processes import Arrays, in_processes, processes_for
+from hearfelt.runtime.pool import Pool, workers_for
 from hearfelt.training.augmented_copies import View, played, worn_always_alike
 from hearfelt.training.distillation import new_ear
 from hearfelt.training.frames import KEPT, Frames, frames_cache, samples_of
@@ -68,7 +68,7 @@ def hear_described(
 
     Raises:
         AudioError: if a clip cannot be read or is silent.
-        HearfeltError: if a process is ended from outside.
+        HearfeltError: if two processes in a row end at the same clip.
     """
     tell = progress or (lambda _: None)
     cache, keys = frames_cache(), _keys(ear, wanted)
@@ -100,31 +100,25 @@ def _keys(ear: TinyEar, wanted: Wanted) -> list[str]:
 
 
 def _heard(settings: Ear, ear: TinyEar, wanted: Wanted) -> Iterator[bytes]:
-    processes = processes_for(len(wanted), _CLIPS_A_PROCESS)
-    if processes == 1:
+    workers = workers_for(len(wanted), _CLIPS_A_PROCESS)
+    if workers == 1:
         listener = SmallListener(ear)
-        yield from (_hear_one(listener, *one) for one in wanted)
+        yield from (_hear_one(listener, one) for one in wanted)
         return
-    arrays = {name: value.numpy() for name, value in ear.state_dict().items()}
-    begin = partial(_begin, settings)
-    yield from in_processes(_hear_here, wanted, processes=processes, begin=begin, arrays=arrays)
+    state = {name: value.numpy() for name, value in ear.state_dict().items()}
+    with Pool(partial(_listener, settings, state), workers) as pool:
+        yield from (future.result() for future in pool.map(_hear_one, wanted))
 
 
-_here: dict[str, SmallListener] = {}  # of this process, made when it begins
-
-
-def _begin(settings: Ear, arrays: Arrays) -> None:
+def _listener(settings: Ear, state: dict[str, npt.NDArray[np.float32]]) -> SmallListener:
     torch.set_num_threads(1)
     ear = new_ear(settings)
-    ear.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
-    _here["listener"] = SmallListener(ear)
+    ear.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    return SmallListener(ear)
 
 
-def _hear_here(one: tuple[Clip, View]) -> bytes:
-    return _hear_one(_here["listener"], *one)
-
-
-def _hear_one(listener: SmallListener, clip: Clip, view: View) -> bytes:
+def _hear_one(listener: SmallListener, one: tuple[Clip, View]) -> bytes:
+    clip, view = one
     samples = samples_of(clip)
     if view.is_worn:
         samples = worn_always_alike(samples)

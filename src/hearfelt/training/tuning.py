@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import RecipeError, require
+from hearfelt.runtime.executor import Executor, run_in_turn
 from hearfelt.runtime.files import atomic_write
 from hearfelt.training.data_selection import admit, divide, generator_for
 from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
-from hearfelt.training.executor import Spread, in_turn
 from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.single import named_speakers
@@ -101,7 +101,7 @@ def tune(
     without_speakers: Sequence[str] = (),
     jobs: int | None = None,
     bars: Bars = no_bars,
-    spread: Spread = in_turn,
+    executor: Executor = run_in_turn,
 ) -> Tuned:
     """Search settings for a recipe, and write the best as a new recipe.
 
@@ -118,7 +118,7 @@ def tune(
         without_speakers: people to be tested on later; nothing of them is read.
         jobs: processes that measure features.
         bars: shows how far it is.
-        spread: does the trainings; by default one after another, here.
+        executor: does the trainings; by default one after another, here.
 
     Raises:
         CorpusError: if no honest model can come of these clips.
@@ -135,7 +135,7 @@ def tune(
     left = max(trials - len(_complete(study)), 0)
     with bars("trying settings", left) as tell:
         for asked in range(0, left, ROUND):
-            _try_some(study, min(ROUND, left - asked), recipe, partial(_score_of, lesson, seed), (spread, tell))
+            _try_some(study, min(ROUND, left - asked), recipe, partial(_score_of, lesson, seed), (executor, tell))
     complete = _complete(study)
     best = _changed(recipe, study.best_trial.params)
     with atomic_write(out) as file:
@@ -157,10 +157,10 @@ def _try_some(
     count: int,
     recipe: Recipe,
     judge: Callable[[Recipe], float],
-    how: tuple[Spread, Callable[[int], None]],
+    how: tuple[Executor, Callable[[int], None]],
 ) -> None:
     """Draw a few settings, have each judged, and tell the study."""
-    spread, tell = how
+    executor, tell = how
     drawn = {}
     for _ in range(count):
         trial = study.ask()
@@ -168,7 +168,7 @@ def _try_some(
         drawn[trial.number] = _changed(recipe, settings)
     untold = set(drawn)
     try:
-        for number, value in spread(judge, drawn):
+        for number, value in executor(judge, drawn):
             study.tell(number, value)
             untold.remove(number)
             tell(1)

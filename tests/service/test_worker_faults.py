@@ -54,7 +54,7 @@ def test_it_is_a_500_logged_with_its_place_and_counted_and_the_worker_lives(
     assert answer.json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500, "detail": FAULT}
     fault, request = (line for line in lines_of(caplog) if line.get("status") != 200)  # /metrics may be logged late
     assert (fault["event"], fault["level"], fault["fault"]) == ("fault", "error", "ValueError")
-    assert "working.py:" in str(fault["at"])
+    assert "recognition.py:" in str(fault["at"])
     assert request["status"] == 500
     assert "secret" not in json.dumps(lines_of(caplog))
     assert faults(asker) == before + 1

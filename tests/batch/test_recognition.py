@@ -8,8 +8,8 @@ import soundfile
 
 from hearfelt.audio.reader import audio_files
 from hearfelt.batch import object_store as objects
-from hearfelt.batch.task import Task
-from hearfelt.batch.worker import answer, told
+from hearfelt.batch.recognition import Task, error_sentence, recognize_source
+from hearfelt.batch.sources import Source
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
 
@@ -26,7 +26,9 @@ def test_an_answer_from_a_store_is_that_of_the_file(recognizer: Recognizer, clip
     clip = audio_files(clips)[5]
     with objects.write_object("memory://calls/clip.wav") as file:
         file.write(clip.read_bytes())
-    here, there = (answer(recognizer, "a", place, Task("")) for place in (str(clip), "memory://calls/clip.wav"))
+    here, there = (
+        recognize_source(recognizer, Source("a", place), Task("")) for place in (str(clip), "memory://calls/clip.wav")
+    )
     assert here == there
 
 
@@ -44,13 +46,16 @@ def test_a_part_is_answered_as_if_it_had_been_cut_out_before(
         with objects.write_object("memory://calls/whole.wav") as file:
             file.write((tmp_path / "whole.wav").read_bytes())
         place = "memory://calls/whole.wav"
-    wanted = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task(""))
-    assert answer(recognizer, "a", place, Task(""), part=(0.25, ends_s)) == wanted
-    segments = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task("", timeline=True))
+    wanted = recognize_source(recognizer, Source("a", str(tmp_path / "cut.wav")), Task(""))
+    assert recognize_source(recognizer, Source("a", place, start_s=0.25, end_s=ends_s), Task("")) == wanted
+    segments = recognize_source(recognizer, Source("a", str(tmp_path / "cut.wav")), Task("", timeline=True))
     for row in segments:
         row[2:4] = [round(row[2] + 0.25, 6), round(row[3] + 0.25, 6)]  # counted from the beginning of the whole sound
-    assert answer(recognizer, "a", place, Task("", timeline=True), part=(0.25, ends_s)) == segments
-    ((*_, error),) = answer(recognizer, "a", place, Task(""), part=(80.0, 90.0))
+    assert (
+        recognize_source(recognizer, Source("a", place, start_s=0.25, end_s=ends_s), Task("", timeline=True))
+        == segments
+    )
+    ((*_, error),) = recognize_source(recognizer, Source("a", place, start_s=80.0, end_s=90.0), Task(""))
     assert error.startswith(f"a: this part begins after the sound, which has {2 * ends_s:.2f} s; ")
 
 
@@ -60,7 +65,7 @@ def test_an_error_names_the_sound_as_the_table_does(recognizer: Recognizer, tmp_
     with objects.write_object("memory://calls/empty.wav"):
         pass
     places = (str(tmp_path / "empty.wav"), "memory://calls/empty.wav", str(tmp_path), "memory://calls/nowhere.wav")
-    sentences = [answer(recognizer, "call: 7", place, Task(""))[0][-1] for place in places]
+    sentences = [recognize_source(recognizer, Source("call: 7", place), Task(""))[0][-1] for place in places]
     assert sentences == [
         "call: 7: the file is empty; a sound file is wanted",
         "call: 7: the file is empty; a sound file is wanted",
@@ -72,14 +77,14 @@ def test_an_error_names_the_sound_as_the_table_does(recognizer: Recognizer, tmp_
 def test_segments_in_much_silence_carry_the_warning_of_little_speech(recognizer: Recognizer, tmp_path: Path) -> None:
     samples, rate_hz = soundfile.read(EXAMPLES / "synthetic-even.flac")
     soundfile.write(tmp_path / "a.wav", np.concatenate([samples, np.zeros(10 * len(samples))]), rate_hz)
-    rows = answer(recognizer, "a", str(tmp_path / "a.wav"), Task("", timeline=True))
+    rows = recognize_source(recognizer, Source("a", str(tmp_path / "a.wav")), Task("", timeline=True))
     assert [[one["code"] for one in row[-2]] for row in rows] == [["little_speech"]] * len(rows)
     assert rows
 
 
 def test_a_loop_of_links_is_told_in_its_row(recognizer: Recognizer, tmp_path: Path) -> None:
     (tmp_path / "loop.wav").symlink_to("loop.wav")
-    ((*_, error),) = answer(recognizer, "loop.wav", str(tmp_path / "loop.wav"), Task(""))
+    ((*_, error),) = recognize_source(recognizer, Source("loop.wav", str(tmp_path / "loop.wav")), Task(""))
     assert error.startswith("loop.wav: ")
     assert "fault in hearfelt" not in error
 
@@ -93,7 +98,7 @@ def test_a_loop_of_links_is_told_in_its_row(recognizer: Recognizer, tmp_path: Pa
     ],
 )
 def test_what_is_wrong_is_one_sentence(error: Exception, sentence: str) -> None:
-    assert told(error, "b.wav", ["a.wav"]) == sentence
+    assert error_sentence(error, "b.wav", ["a.wav"]) == sentence
 
 
 def test_what_is_odd_about_a_sound_stands_in_each_of_its_rows(recognizer: Recognizer, tmp_path: Path) -> None:
@@ -101,8 +106,8 @@ def test_what_is_odd_about_a_sound_stands_in_each_of_its_rows(recognizer: Recogn
     soundfile.write(tmp_path / "cut.wav", np.concatenate([voices[0], np.zeros(16_000), voices[1]]), 16_000)
     whole = (tmp_path / "cut.wav").read_bytes()
     (tmp_path / "cut.wav").write_bytes(whole[:-8_000])  # a quarter of a second of 16-bit samples
-    (row,) = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task(""))
-    rows = answer(recognizer, "a", str(tmp_path / "cut.wav"), Task("", timeline=True))
+    (row,) = recognize_source(recognizer, Source("a", str(tmp_path / "cut.wav")), Task(""))
+    rows = recognize_source(recognizer, Source("a", str(tmp_path / "cut.wav")), Task("", timeline=True))
     assert len(rows) > 1
     for *_, warnings, error in (row, *rows):
         assert error is None
@@ -117,7 +122,8 @@ def test_another_audio_track_is_heard_when_asked(
     pytest.importorskip("av")
     film = corpora_home / "cases" / "two_audio_tracks_mic_second.mov"  # the first track is silent
     chosen, second, first = (
-        answer(recognizer, "a", str(film), Task("", timeline=is_of_segments, track=track)) for track in (None, 1, 0)
+        recognize_source(recognizer, Source("a", str(film)), Task("", timeline=is_of_segments, track=track))
+        for track in (None, 1, 0)
     )
     assert [row[:-2] for row in second] == [row[:-2] for row in chosen]
     wanted = "nobody speaks in it; there are no segments" if is_of_segments else "only silence"

@@ -1,0 +1,186 @@
+"""Worker process: runs the calls that arrive on standard input, one after another, until it ends.
+
+Started by :mod:`hearfelt.runtime.pool`. Calls arrive as pickles. Results leave as bytes and errors as JSON: a process
+that decodes files of unknown origin may be taken over by one of them, so nothing it sends is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Literal, NoReturn
+
+from hearfelt.errors import HearfeltError
+
+__all__ = ["FAULT", "MEMORY", "Start", "extend_limit", "is_worker", "main", "place_of", "read_frame", "write_frame"]
+
+_LENGTH_BYTES: Final = 8
+MEMORY, FAULT = "MemoryError", "fault"  # in place of the name of one of hearfelt's own error classes
+_FRAMES: Final = 8  # of a traceback, the innermost
+_LATER_S: Final = 5.0  # the process ends itself this long after its parent should have ended it
+
+Kind = Literal[b"r", b"e", b"t"]  # result, error, new time limit
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first message to a worker.
+
+    Attributes:
+        setup: called once; its result is the first argument of every call. None for None.
+        nice: added to the process's niceness.
+        memory_bytes: address space that calls may take beyond what the process has after the setup; None for no limit.
+    """
+
+    setup: Callable[[], Any] | None
+    nice: int = 0
+    memory_bytes: int | None = None
+
+
+def write_frame(file: IO[bytes], payload: bytes) -> None:
+    """Write a length and that many bytes.
+
+    Example:
+        >>> import io
+        >>> file = io.BytesIO()
+        >>> write_frame(file, b"ab")
+        >>> file.getvalue()
+        b'\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02ab'
+    """
+    file.write(len(payload).to_bytes(_LENGTH_BYTES, "big"))
+    file.write(payload)
+    file.flush()
+
+
+def read_frame(file: IO[bytes], *, most: int | None = None) -> bytes | None:
+    """Read what :func:`write_frame` wrote; None at the end, or if the frame is incomplete or longer than ``most``."""
+    head = file.read(_LENGTH_BYTES)
+    length = int.from_bytes(head, "big")
+    if len(head) < _LENGTH_BYTES or (most is not None and length > most):
+        return None
+    payload = file.read(length)
+    return payload if len(payload) == length else None
+
+
+def place_of(fault: BaseException) -> dict[str, object]:
+    """Say where an unexpected error was raised, without its message, which may hold private data.
+
+    Example:
+        >>> place_of(ValueError("my secret.wav"))
+        {'fault': 'ValueError', 'at': []}
+    """
+    frames = traceback.extract_tb(fault.__traceback__)[-_FRAMES:]
+    return {"fault": type(fault).__name__, "at": [f"{Path(one.filename).name}:{one.lineno}" for one in frames]}
+
+
+def is_worker() -> bool:
+    """Tell whether this process is a worker."""
+    return _replies is not None
+
+
+def extend_limit(limit_s: float) -> None:
+    """Let the running call take this many more seconds, counted from now; without effect outside a worker."""
+    if _replies is not None:
+        _set_alarm(limit_s)
+        _send(_replies, b"t", repr(limit_s).encode())
+
+
+def main() -> NoReturn:
+    """Run calls until standard input ends; does not return."""
+    global _replies
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent decides what ends
+    _replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not be taken for a reply
+    calls: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(calls,), daemon=True).start()
+    state = None
+    try:
+        start: Start = pickle.loads(calls.get() or b"")  # noqa: S301 -- from the parent
+        if start.nice:
+            os.nice(start.nice)
+        state = start.setup() if start.setup is not None else None
+        if start.memory_bytes is not None:
+            _limit_memory(start.memory_bytes)
+    except Exception as error:
+        _send_error(_replies, error)
+        os._exit(1)  # at a usual exit Python waits for the thread that reads
+    _send(_replies, b"r", b"")
+    while (call := calls.get()) is not None:
+        _run(_replies, state, call)
+    _send_error(_replies, MemoryError())  # there was none for the call itself, and the rest of it is still in the pipe
+    os._exit(1)
+
+
+_replies: IO[bytes] | None = None
+
+
+def _run(replies: IO[bytes], state: object, call: bytes) -> None:
+    try:
+        function, arguments, limit_s = pickle.loads(call)  # noqa: S301 -- from the parent
+        if limit_s is not None:
+            _set_alarm(limit_s)
+        result = function(state, *arguments)
+        if not isinstance(result, bytes):
+            raise TypeError(f"{function.__name__} returned {type(result).__name__}, not bytes")
+    except Exception as error:
+        _send_error(replies, error)
+    else:
+        _send(replies, b"r", result)
+    finally:
+        _set_alarm(None)
+
+
+def _receive(calls: queue.SimpleQueue[bytes | None]) -> None:
+    """Read ahead in a thread, to notice at once, even during a call, that the parent has ended or closed the pipe."""
+    while True:
+        try:
+            call = read_frame(sys.stdin.buffer)
+        except MemoryError:
+            calls.put(None)
+            return
+        if call is None:
+            os._exit(0)
+        calls.put(call)
+
+
+def _set_alarm(limit_s: float | None) -> None:
+    """Let the system end this process, in case that the parent is gone and a decoder never returns."""
+    if hasattr(signal, "alarm"):
+        signal.alarm(0 if limit_s is None else math.ceil(limit_s + _LATER_S))
+
+
+def _limit_memory(beyond_bytes: int) -> None:
+    with suppress(ImportError, OSError):  # not on Windows; other systems than Linux don't say how large a process is
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * os.sysconf("SC_PAGE_SIZE") + beyond_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _send(replies: IO[bytes], kind: Kind, payload: bytes) -> None:
+    try:
+        replies.write(kind)
+        write_frame(replies, payload)
+    except BrokenPipeError:
+        os._exit(0)  # nobody is there any more
+
+
+def _send_error(replies: IO[bytes], error: Exception) -> None:
+    said: dict[str, object] = {"kind": type(error).__name__, "text": str(error)}
+    if isinstance(error, MemoryError):
+        said["kind"] = MEMORY
+    elif not isinstance(error, HearfeltError):
+        said = {"kind": FAULT, "text": f"{type(error).__name__}: {error}", "place": place_of(error)}
+    _send(replies, b"e", json.dumps(said).encode())
