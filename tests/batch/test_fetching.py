@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from hearfelt.batch import fetching
-from hearfelt.batch.fetching import fetched
+from hearfelt.batch import object_store
 from hearfelt.batch.infrastructure_errors import InfrastructureError
+from hearfelt.batch.object_store import fetched
 from hearfelt.errors import HearfeltError
 
 fsspec = pytest.importorskip("fsspec")
@@ -45,7 +45,7 @@ class Trying(memory.MemoryFileSystem):  # type: ignore[misc]
 @pytest.fixture(autouse=True)
 def _store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     fsspec.register_implementation("trying", Trying, clobber=True)
-    monkeypatch.setattr(fetching, "_WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(object_store, "_WAITS_S", (0.0, 0.0))
     Trying.fails = staticmethod(lambda path: None)
     with fsspec.open("trying://calls/a.wav", "wb") as file:
         file.write(b"s" * 100)
@@ -83,7 +83,7 @@ def refused(code: str) -> Exception:
 
 def test_a_small_sound_comes_as_bytes_and_a_large_one_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fetch() == b"s" * 100
-    monkeypatch.setattr(fetching, "_HELD_BYTES", 30)
+    monkeypatch.setattr(object_store, "_HELD_BYTES", 30)
     with fetched("trying://calls/a.wav") as sound:
         assert isinstance(sound, Path)
         assert sound.suffix == ".wav"
@@ -158,7 +158,7 @@ def test_a_store_whose_package_is_missing_is_not_the_fault_of_a_sound(monkeypatc
 
 
 def test_a_full_disk_for_temporary_files_is_not_the_fault_of_a_sound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "_HELD_BYTES", 30)
+    monkeypatch.setattr(object_store, "_HELD_BYTES", 30)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from hearfelt.batch import object_store as objects
+from hearfelt.batch import object_store
 from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.batch.object_store import Entry
 from hearfelt.batch.sources import UNKNOWN_S, Source, find_sources
@@ -35,31 +35,31 @@ def _empty_store() -> Iterator[None]:
 
 
 def put(url: str, content: bytes = b"sound") -> None:
-    with objects.write_object(url) as file:
+    with object_store.write_object(url) as file:
         file.write(content)
 
 
 def test_what_is_written_is_there_and_can_be_listed() -> None:
     put("memory://calls/a.wav")
     put("memory://calls/deep/b.wav", b"longer sound")
-    assert sorted(objects.within("memory://calls"), key=lambda entry: entry.name) == [
+    assert sorted(object_store.list_folder("memory://calls"), key=lambda entry: entry.name) == [
         Entry("a.wav", False, 5),
         Entry("deep", True, 0),
     ]
-    assert objects.look("memory://calls/a.wav") == Entry("a.wav", False, 5)
-    assert objects.look("memory://calls/deep") == Entry("deep", True, 0)
-    assert objects.look("memory://calls/nowhere") is None
-    with objects.open_object("memory://calls/deep/b.wav") as file:
+    assert object_store.find("memory://calls/a.wav") == Entry("a.wav", False, 5)
+    assert object_store.find("memory://calls/deep") == Entry("deep", True, 0)
+    assert object_store.find("memory://calls/nowhere") is None
+    with object_store.open_object("memory://calls/deep/b.wav") as file:
         assert file.read() == b"longer sound"
 
 
 def test_a_pattern_gives_addresses() -> None:
     for name in ("a.wav", "b.wav", "c.txt"):
         put(f"memory://calls/{name}")
-    assert objects.matches("memory://calls/*") == [
+    assert object_store.matches("memory://calls/*") == [
         (f"memory://calls/{name}", 5) for name in ("a.wav", "b.wav", "c.txt")
     ]
-    assert [url for url, _ in objects.matches("memory://calls/*.wav")] == [
+    assert [url for url, _ in object_store.matches("memory://calls/*.wav")] == [
         "memory://calls/a.wav",
         "memory://calls/b.wav",
     ]
@@ -67,9 +67,9 @@ def test_a_pattern_gives_addresses() -> None:
 
 def test_what_is_removed_is_gone_and_removing_nothing_is_no_fault() -> None:
     put("memory://calls/a.wav")
-    objects.remove_objects("memory://calls", folder=True)
-    objects.remove_objects("memory://calls/a.wav")
-    assert objects.look("memory://calls/a.wav") is None
+    object_store.remove_objects("memory://calls", folder=True)
+    object_store.remove_objects("memory://calls/a.wav")
+    assert object_store.find("memory://calls/a.wav") is None
 
 
 def test_a_folder_and_a_pattern_of_a_store_are_listed_with_their_lengths() -> None:
@@ -94,12 +94,12 @@ def test_a_table_in_a_store_names_sounds_beside_it() -> None:
     ],
 )
 def test_what_cannot_be_read_is_told_in_a_sentence(url: str, sentence: str) -> None:
-    with pytest.raises(HearfeltError, match=sentence), objects.open_object(url):
+    with pytest.raises(HearfeltError, match=sentence), object_store.open_object(url):
         pass
 
 
 def test_a_store_that_answers_is_known_by_that_it_says_no() -> None:
-    objects.check_answers("memory://calls/a.wav")
+    object_store.check_answers("memory://calls/a.wav")
 
 
 def test_what_a_store_fails_with_while_a_file_is_read_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_what_a_store_fails_with_while_a_file_is_read_is_a_sentence(monkeypatch:
         raise ClosedError("the connection was closed")
 
     put("memory://calls/list.csv", b"source\na.wav\n")
-    with objects.open_object("memory://calls/list.csv") as file:
+    with object_store.open_object("memory://calls/list.csv") as file:
         assert file.readline() == b"source\n"
         assert file.seek(0) == 0
         assert file.read() == b"source\na.wav\n"
@@ -135,7 +135,7 @@ def test_a_folder_of_a_store_that_is_lost_while_it_is_listed_is_no_row(monkeypat
 
 
 def test_a_path_of_a_disk_is_no_address() -> None:
-    assert not objects.is_url("/calls/a.wav")
-    assert not objects.is_url("file:///calls/a.wav")
-    assert not objects.is_url("c://calls")  # a drive
-    assert objects.is_url("gs://calls/a.wav")
+    assert not object_store.is_url("/calls/a.wav")
+    assert not object_store.is_url("file:///calls/a.wav")
+    assert not object_store.is_url("c://calls")  # a drive
+    assert object_store.is_url("gs://calls/a.wav")

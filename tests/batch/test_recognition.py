@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from hearfelt.audio.reader import audio_files
-from hearfelt.batch import object_store as objects
+from hearfelt.batch import object_store
 from hearfelt.batch.recognition import Task, error_sentence, recognize_source
 from hearfelt.batch.sources import Source
 from hearfelt.errors import AudioError
@@ -24,10 +24,11 @@ def recognizer(sound_model: Path) -> Recognizer:
 def test_an_answer_from_a_store_is_that_of_the_file(recognizer: Recognizer, clips: Path) -> None:
     pytest.importorskip("fsspec")
     clip = audio_files(clips)[5]
-    with objects.write_object("memory://calls/clip.wav") as file:
+    with object_store.write_object("memory://calls/clip.wav") as file:
         file.write(clip.read_bytes())
     here, there = (
-        recognize_source(recognizer, Source("a", place), Task("")) for place in (str(clip), "memory://calls/clip.wav")
+        recognize_source(recognizer, Source("a", location), Task(""))
+        for location in (str(clip), "memory://calls/clip.wav")
     )
     assert here == there
 
@@ -40,32 +41,32 @@ def test_a_part_is_answered_as_if_it_had_been_cut_out_before(
     soundfile.write(tmp_path / "whole.wav", np.concatenate([sound, sound]), rate_hz)
     soundfile.write(tmp_path / "cut.wav", sound[rate_hz // 4 :], rate_hz)
     ends_s = len(sound) / rate_hz
-    place = str(tmp_path / "whole.wav")
+    location = str(tmp_path / "whole.wav")
     if fetched:
         pytest.importorskip("fsspec")
-        with objects.write_object("memory://calls/whole.wav") as file:
+        with object_store.write_object("memory://calls/whole.wav") as file:
             file.write((tmp_path / "whole.wav").read_bytes())
-        place = "memory://calls/whole.wav"
+        location = "memory://calls/whole.wav"
     wanted = recognize_source(recognizer, Source("a", str(tmp_path / "cut.wav")), Task(""))
-    assert recognize_source(recognizer, Source("a", place, start_s=0.25, end_s=ends_s), Task("")) == wanted
+    assert recognize_source(recognizer, Source("a", location, start_s=0.25, end_s=ends_s), Task("")) == wanted
     segments = recognize_source(recognizer, Source("a", str(tmp_path / "cut.wav")), Task("", timeline=True))
     for row in segments:
         row[2:4] = [round(row[2] + 0.25, 6), round(row[3] + 0.25, 6)]  # counted from the beginning of the whole sound
     assert (
-        recognize_source(recognizer, Source("a", place, start_s=0.25, end_s=ends_s), Task("", timeline=True))
+        recognize_source(recognizer, Source("a", location, start_s=0.25, end_s=ends_s), Task("", timeline=True))
         == segments
     )
-    ((*_, error),) = recognize_source(recognizer, Source("a", place, start_s=80.0, end_s=90.0), Task(""))
+    ((*_, error),) = recognize_source(recognizer, Source("a", location, start_s=80.0, end_s=90.0), Task(""))
     assert error.startswith(f"a: this part begins after the sound, which has {2 * ends_s:.2f} s; ")
 
 
 def test_an_error_names_the_sound_as_the_table_does(recognizer: Recognizer, tmp_path: Path) -> None:
     pytest.importorskip("fsspec")
     (tmp_path / "empty.wav").write_bytes(b"")
-    with objects.write_object("memory://calls/empty.wav"):
+    with object_store.write_object("memory://calls/empty.wav"):
         pass
     places = (str(tmp_path / "empty.wav"), "memory://calls/empty.wav", str(tmp_path), "memory://calls/nowhere.wav")
-    sentences = [recognize_source(recognizer, Source("call: 7", place), Task(""))[0][-1] for place in places]
+    sentences = [recognize_source(recognizer, Source("call: 7", location), Task(""))[0][-1] for location in places]
     assert sentences == [
         "call: 7: the file is empty; a sound file is wanted",
         "call: 7: the file is empty; a sound file is wanted",

@@ -21,16 +21,16 @@ from hearfelt.errors import HearfeltError
 
 
 def test_what_fails_while_it_is_written_leaves_nothing(tmp_path: Path) -> None:
-    place = tmp_path / "a.csv"
-    place.write_bytes(b"before")
+    location = tmp_path / "a.csv"
+    location.write_bytes(b"before")
 
     def parts() -> Iterator[bytes]:
         yield b"half"
         raise RuntimeError
 
-    with pytest.raises(RuntimeError), write_file(str(place)) as file:
+    with pytest.raises(RuntimeError), write_file(str(location)) as file:
         file.writelines(parts())
-    assert place.read_bytes() == b"before"
+    assert location.read_bytes() == b"before"
     assert names_in(str(tmp_path)) == {"a.csv"}
 
 
@@ -95,7 +95,9 @@ def test_a_place_is_known_again_by_whatever_name(tmp_path: Path) -> None:
     os.link(table, tmp_path / "hard.csv")
     is_it = same_as(str(table))
     assert all(is_it(f"{tmp_path}/{name}") for name in ("a.csv", "./a.csv", "link.csv", "hard.csv"))
-    assert not any(is_it(place) for place in (f"{tmp_path}/copy.csv", f"{tmp_path}/no", "a\0b", "s3://calls/a.csv"))
+    assert not any(
+        is_it(location) for location in (f"{tmp_path}/copy.csv", f"{tmp_path}/no", "a\0b", "s3://calls/a.csv")
+    )
 
 
 def test_an_address_is_known_again_whatever_its_store_is_called() -> None:

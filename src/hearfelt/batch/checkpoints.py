@@ -1,4 +1,4 @@
-"""The folder beside a table in which its parts come together, and outlive whatever happens."""
+"""The folder beside a table that keeps its finished parts, so that an interrupted job can be resumed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import IO, Any, Final
 
-from hearfelt.batch import object_store as objects
+from hearfelt.batch import object_store
 from hearfelt.batch.plan import PARTS, PLAN, Part, read_parts
 from hearfelt.batch.storage import names_in, open_file, read_file, remove, shown, write_file
 from hearfelt.errors import HearfeltError
@@ -58,7 +58,7 @@ def alone_in(folder: str, table: str) -> Iterator[None]:
     Raises:
         HearfeltError: if another process holds the folder.
     """
-    if objects.is_url(folder):
+    if object_store.is_url(folder):
         yield
         return
     try:
@@ -95,12 +95,12 @@ def _locked(folder: str, table: str) -> Iterator[None]:
 
 def sweep(folder: str) -> None:
     """Remove what processes left that were killed while they wrote."""
-    if not objects.is_url(folder):
+    if not object_store.is_url(folder):
         remove_parts(Path(folder))
 
 
 def check_folder(folder: str, names: Iterable[str]) -> None:
-    """Refuse a folder that holds what no batch has written, since that would go away with the parts.
+    """Check that a folder holds only files of a batch, since it is removed with all of them.
 
     Raises:
         HearfeltError: if there is such a thing; hidden files are let alone.
@@ -114,7 +114,7 @@ def check_folder(folder: str, names: Iterable[str]) -> None:
 
 def clear(folder: str) -> None:
     """Empty a folder; its mark goes last, so that nothing is taken for unfinished while it goes."""
-    if objects.is_url(folder):
+    if object_store.is_url(folder):
         remove(folder, folder=True)
         return
     for name in sorted(filter(_is_own, names_in(folder)), key=lambda name: name == FINISHED):
@@ -198,16 +198,20 @@ def _times(part: Part) -> Iterator[tuple[int, tuple[float | None, float | None]]
 
 
 def _lines(folder: str, name: str, stack: ExitStack) -> Iterator[list[Any]]:
-    place = f"{folder}/{name}"
+    location = f"{folder}/{name}"
     # Each open file of a store holds megabytes ahead; a part is smaller than that.
     file: Iterable[bytes]
-    file = read_file(place).splitlines() if objects.is_url(place) else stack.enter_context(open_file(place))
-    return _decoded(file, place)
+    file = (
+        read_file(location).splitlines() if object_store.is_url(location) else stack.enter_context(open_file(location))
+    )
+    return _decoded(file, location)
 
 
-def _decoded(lines: Iterable[bytes], place: str) -> Iterator[list[Any]]:
+def _decoded(lines: Iterable[bytes], location: str) -> Iterator[list[Any]]:
     for line in lines:
         try:
             yield json.loads(line)
         except ValueError as error:
-            raise HearfeltError(f"{place}: this part is damaged; remove it and run the same command again") from error
+            raise HearfeltError(
+                f"{location}: this part is damaged; remove it and run the same command again"
+            ) from error

@@ -1,4 +1,4 @@
-"""What fails around the sounds and not with one of them: a store, a disk, memory. It must not become an answer."""
+"""Infrastructure errors (a store, a disk, memory), told from errors of a file: they are never a file's result."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _DECODER: Final = "av"  # what FFmpeg calls no memory, or late, is a number in a
 
 
 class InfrastructureError(HearfeltError):
-    """A failure that would meet the next sound as well: the job stops, and the same command goes on."""
+    """A failure that would hit the next sound as well: the job stops, and the same command resumes it."""
 
 
 def is_infrastructure_error(error: BaseException) -> bool:
-    """Tell whether an error says nothing about the sound that was being answered.
+    """Tell whether an error is no fault of the sound that was being recognized.
 
     Example:
         >>> is_infrastructure_error(OSError(errno.ENOSPC, "no space")), is_infrastructure_error(FileNotFoundError())
@@ -49,7 +49,7 @@ def is_infrastructure_error(error: BaseException) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error came of too little memory, which a large sound or anything else may have taken.
+    """Tell whether an error came from a lack of memory, caused by a large sound or by anything else.
 
     Example:
         >>> is_out_of_memory(MemoryError()), is_out_of_memory(OSError())
@@ -65,7 +65,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def temporary_disk() -> Iterator[None]:
-    """Say of what cannot be kept for a while that it is the disk's fault.
+    """Raise whatever fails while a temporary file is written as the disk's fault.
 
     Raises:
         InfrastructureError: for whatever the system says while something is written.

@@ -1,4 +1,4 @@
-"""A job: many sounds, one table; begun, interrupted, and gone on with by the same command."""
+"""Batch job: many sounds, one table; an interrupted job is resumed by the same command."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job.
+    """Result of a job.
 
     Attributes:
         sources: how many sounds it has; None if the table was complete before, and only had to be tidied up after.
@@ -109,7 +109,7 @@ def run_job(
         workers: processes, by default one for each core; on Ray, the most that may work at once.
         ray: ``"auto"``, ``"local"`` or the address of a Ray cluster, to let that do the work.
         fresh: throw away what was done before, and begin anew.
-        progress: listens.
+        progress: listener.
 
     Raises:
         HearfeltError: if an input is not there, or the table cannot be written.
@@ -217,7 +217,9 @@ def _identity(job: Job, task: Task) -> dict[str, Any]:
         "format": FORMAT,
         "hearfelt": version("hearfelt"),
         "inputs": inputs,
-        "tables": {place: digest_of(place) for place in inputs if is_table(place) and not _has_magic(place)},
+        "tables": {
+            location: digest_of(location) for location in inputs if is_table(location) and not _has_magic(location)
+        },
         "root": None if job.root is None else absolute(job.root),
         "model": hashlib.sha256(Path(task.model).read_bytes()).hexdigest(),
         "timeline": job.timeline,
@@ -288,8 +290,8 @@ def _was_finished(job: Job, task: Task, folder: str, out: str) -> bool:
     return is_complete
 
 
-def _has_magic(place: str) -> bool:
-    return bool(set("*?[") & set(place))
+def _has_magic(location: str) -> bool:
+    return bool(set("*?[") & set(location))
 
 
 @contextmanager

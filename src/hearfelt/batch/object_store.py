@@ -1,4 +1,4 @@
-"""What lies in an object store, through fsspec: the only module that knows it."""
+"""Object stores, through fsspec: listing, reading with retries, and writing whole objects."""
 
 from __future__ import annotations
 
@@ -6,30 +6,37 @@ import errno
 import io
 import os
 import re
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, Final
 
-from hearfelt.batch.infrastructure_errors import InfrastructureError
+from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error, temporary_disk
 from hearfelt.errors import ExtraMissingError, HearfeltError, require
 
 __all__ = [
     "Entry",
-    "UnreachedError",
+    "UnreachableError",
     "check_answers",
+    "fetched",
+    "find",
     "is_same",
     "is_url",
-    "look",
+    "list_folder",
     "matches",
     "open_object",
     "remove_objects",
-    "within",
     "write_object",
 ]
 
 _URL: Final = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://\S")
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}  # the extra that brings a protocol's package
+_HELD_BYTES: Final = 32 << 20  # a larger sound waits on disk and not in memory
+_WAITS_S: Final = (1.0, 4.0)  # between tries, each of which is several of the store's own package
+_PATIENCE_S: Final = 30.0  # after which only one more try follows
 _NOT_THERE: Final = ".hearfelt-asks-whether-you-answer"
 # What a store says that has understood what was asked for, and gives no such thing.
 _REFUSALS: Final = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError)
@@ -46,8 +53,8 @@ _LOST_RIGHTS: Final = frozenset(  # what S3 says when keys are of no use any mor
 )
 
 
-class UnreachedError(InfrastructureError):
-    """A store failed in a way that need not have to do with what was asked for."""
+class UnreachableError(InfrastructureError):
+    """A store failed, perhaps for a reason that has nothing to do with the object."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +72,14 @@ class Entry:
     size: int = 0
 
 
-def is_url(place: str) -> bool:
-    """Tell whether something lies in a store and not on a disk here.
+def is_url(location: str) -> bool:
+    """Tell whether a location is an address of a store, and not a local path.
 
     Example:
         >>> is_url("s3://calls/monday"), is_url("calls/monday")
         (True, False)
     """
-    return _URL.match(place) is not None
+    return _URL.match(location) is not None
 
 
 def is_same(url: str, other: str) -> bool:
@@ -87,13 +94,13 @@ def is_same(url: str, other: str) -> bool:
     return is_same_store and path.strip("/") == other_path.strip("/")
 
 
-def look(url: str) -> Entry | None:
-    """Tell what is at an address: an entry, or None where there is nothing.
+def find(url: str) -> Entry | None:
+    """Look up an address: an entry, or None where there is nothing.
 
     Raises:
         HearfeltError: if the store cannot be asked.
     """
-    with _errors_named(url, "cannot be looked at"):
+    with _store_errors(url, "cannot be looked at"):
         store, path = _store(url)
         try:
             found = store.info(path)
@@ -102,13 +109,13 @@ def look(url: str) -> Entry | None:
         return _entry(found)
 
 
-def within(url: str) -> list[Entry]:
+def list_folder(url: str) -> list[Entry]:
     """List what lies directly in a folder of a store.
 
     Raises:
         HearfeltError: if the store cannot be asked, or there is no such folder.
     """
-    with _errors_named(url, "cannot be listed"):
+    with _store_errors(url, "cannot be listed"):
         store, path = _store(url)
         try:
             found = store.ls(path, detail=True)
@@ -119,12 +126,12 @@ def within(url: str) -> list[Entry]:
 
 
 def matches(pattern: str) -> list[tuple[str, int]]:
-    """List what a pattern fits, sorted: the address and the size in bytes of each object.
+    """List the objects that match a pattern, sorted: address and size in bytes.
 
     Raises:
         HearfeltError: if the store cannot be asked.
     """
-    with _errors_named(pattern, "cannot be listed"):
+    with _store_errors(pattern, "cannot be listed"):
         store, path = _store(pattern)
         scheme = pattern.partition("://")[0]
         found = store.glob(path, detail=True).values()
@@ -139,7 +146,7 @@ def open_object(url: str) -> Iterator[IO[bytes]]:
     Raises:
         HearfeltError: if there is nothing, or it cannot be read; also later, from its methods.
     """
-    with _errors_named(url, "cannot be read"):
+    with _store_errors(url, "cannot be read"):
         store, path = _store(url)
         try:
             file = store.open(path, "rb")
@@ -169,7 +176,7 @@ class _Reading(io.RawIOBase):
         return self._file.seek(offset, whence)
 
     def readinto(self, buffer: Any) -> int:
-        with _errors_named(self._url, "cannot be read"):
+        with _store_errors(self._url, "cannot be read"):
             data = self._file.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -182,7 +189,7 @@ def write_object(url: str) -> Iterator[IO[bytes]]:
     Raises:
         HearfeltError: if it cannot be written.
     """
-    with _errors_named(url, "cannot be written"):
+    with _store_errors(url, "cannot be written"):
         store, path = _store(url)
         file = store.open(path, "wb")
     try:
@@ -193,13 +200,13 @@ def write_object(url: str) -> Iterator[IO[bytes]]:
         with suppress(AttributeError):
             file.closed = True  # or the store's class would complete it when it is cleared away
         raise
-    with _errors_named(url, "cannot be written"):
+    with _store_errors(url, "cannot be written"):
         file.close()
 
 
 def remove_objects(url: str, *, folder: bool = False) -> None:
     """Remove an object, or with ``folder`` everything below an address; what is not there is no fault."""
-    with _errors_named(url, "cannot be removed"):
+    with _store_errors(url, "cannot be removed"):
         store, path = _store(url)
         try:
             store.rm(path, recursive=folder)
@@ -214,13 +221,65 @@ def check_answers(url: str) -> None:
         InfrastructureError: if it does not.
     """
     try:
-        with _errors_named(url, "cannot be read"):
+        with _store_errors(url, "cannot be read"):
             store, path = _store(url)
             store.info(f"{path}{_NOT_THERE}")
     except InfrastructureError:
         raise
     except HearfeltError:
         return
+
+
+@contextmanager
+def fetched(url: str) -> Iterator[bytes | Path]:
+    """Fetch a sound: a small one into memory, a large one into a file that goes away afterwards.
+
+    What fails is tried again. If the store answers and fails at this sound alone, that is the sound's fault; else it
+    is the store's.
+
+    Raises:
+        HearfeltError: if there is nothing, or it cannot be read.
+        InfrastructureError: if the store cannot be reached, or the disk for temporary files is full.
+    """
+    with ExitStack() as kept:
+        yield _tried(url, kept)
+
+
+def _tried(url: str, kept: ExitStack) -> bytes | Path:
+    ends_s = time.monotonic() + _PATIENCE_S
+    for wait_s in _WAITS_S:
+        try:
+            return _read(url, kept)
+        except UnreachableError:
+            if time.monotonic() > ends_s:
+                break
+        time.sleep(wait_s)
+    check_answers(url)  # before the last try and after it, so that a store that comes and goes is not overlooked
+    try:
+        return _read(url, kept)
+    except UnreachableError as error:
+        if error.__cause__ is not None and is_infrastructure_error(error.__cause__):
+            raise
+        check_answers(url)
+        raise HearfeltError(str(error)) from None
+
+
+def _read(url: str, kept: ExitStack) -> bytes | Path:
+    try:
+        file = kept.enter_context(open_object(url))
+    except ExtraMissingError as error:
+        raise InfrastructureError(str(error)) from error
+    start = file.read(_HELD_BYTES + 1)
+    if len(start) <= _HELD_BYTES:
+        return start
+    with temporary_disk():
+        folder = kept.enter_context(tempfile.TemporaryDirectory(prefix="hearfelt-"))
+        copy = kept.enter_context((Path(folder) / f"sound{Path(url).suffix}").open("wb", buffering=0))
+    while start:
+        with temporary_disk():
+            copy.write(start)
+        start = file.read(_HELD_BYTES)
+    return Path(copy.name)
 
 
 def _say_why(store: Any, path: str) -> None:
@@ -250,7 +309,7 @@ def _entry(found: dict[str, Any]) -> Entry:
 
 
 @contextmanager
-def _errors_named(url: str, what: str) -> Iterator[None]:
+def _store_errors(url: str, what: str) -> Iterator[None]:
     try:
         yield
     except HearfeltError:
@@ -266,4 +325,4 @@ def _kind_of(error: Exception) -> type[HearfeltError]:
         return InfrastructureError
     is_wrong = isinstance(error, OSError) and error.errno in _WRONG
     is_refused = is_wrong or isinstance(error, _REFUSALS) or type(error).__name__ == "ParamValidationError"
-    return HearfeltError if is_refused else UnreachedError
+    return HearfeltError if is_refused else UnreachableError

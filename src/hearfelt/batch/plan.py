@@ -1,4 +1,4 @@
-"""What is to be done, on disk before it begins: every sound in its place, in parts that are answered as a whole."""
+"""The plan of a job, written before it begins: all its sounds, divided into parts."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from hearfelt.batch import object_store as objects
+from hearfelt.batch import object_store
 from hearfelt.batch.checkpoints import PartFile, open_part
 from hearfelt.batch.plan import Part
 from hearfelt.batch.ray_link import connected, ray_errors
@@ -74,7 +74,7 @@ def answer_on_ray(
             if row["stopped"]:
                 raise HearfeltError(row["stopped"])
             part_left = left.pop(int(row["number"]))
-            if not objects.is_url(folder):
+            if not object_store.is_url(folder):
                 with write_file(f"{folder}/{part_left.name}") as file:
                     file.write(row["answers"])
             advance(part_left.sources)
@@ -104,7 +104,7 @@ class _Actor:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         part, held = Part.from_json(row["part"]), io.BytesIO()
         try:
-            if objects.is_url(self._folder):
+            if object_store.is_url(self._folder):
                 with open_part(self._folder, part) as file:
                     self._answer(part, file)
             else:

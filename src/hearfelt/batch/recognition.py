@@ -16,7 +16,6 @@ from hearfelt.audio.inputs import name_of
 from hearfelt.audio.reader import AudioReader, AudioTrack, Sound, open_audio
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.batch import object_store
-from hearfelt.batch.fetching import fetched
 from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error, is_out_of_memory
 from hearfelt.batch.sources import Source
 from hearfelt.batch.storage import shown
@@ -128,7 +127,7 @@ def _sound_at(location: str) -> AbstractContextManager[Path | bytes]:
         AudioError: for what is no ordinary file: reading a pipe could take for ever.
     """
     if object_store.is_url(location):
-        return fetched(location)
+        return object_store.fetched(location)
     try:
         kind = os.stat(location).st_mode  # noqa: PTH116
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Which sounds are meant: files, folders, patterns, tables and addresses, listed one after another."""
+"""The sounds of a job, listed lazily from files, folders, patterns, tables and addresses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import Final
 
 from hearfelt.audio.excerpts import time_fragment
 from hearfelt.audio.reader import AUDIO_SUFFIXES
-from hearfelt.batch import object_store as objects
-from hearfelt.batch.folders import entries
-from hearfelt.batch.globs import fitting, is_pattern
+from hearfelt.batch import object_store
 from hearfelt.batch.infrastructure_errors import InfrastructureError
+from hearfelt.batch.local_listing import entries, is_pattern, matches
 from hearfelt.batch.object_store import Entry
 from hearfelt.batch.storage import absolute, open_file, shown
 from hearfelt.corpora.tables import Row, is_table, read_table
@@ -106,7 +105,7 @@ def find_sources(
 def _of(given: str, root: str | None) -> Iterator[Source]:
     if not given:
         raise HearfeltError("an empty input; a file, a folder, a pattern or a table of sources is wanted")
-    if objects.is_url(given):
+    if object_store.is_url(given):
         return _in_store(given, root)
     location = absolute(given)
     name = given.removeprefix("file://")
@@ -125,16 +124,16 @@ def _of(given: str, root: str | None) -> Iterator[Source]:
 
 def _in_store(url: str, root: str | None) -> Iterator[Source]:
     if is_pattern(url):
-        found = objects.matches(url)
+        found = object_store.matches(url)
         if not found:
             raise HearfeltError(f"{url}: nothing in the store fits this pattern")
         wanted = ((one, size) for one, size in found if "**" not in url or _is_named_like_sound(one))
         return (_source(one, one, size) for one, size in wanted)
-    entry = objects.look(url)
+    entry = object_store.find(url)
     if entry is None:
         raise HearfeltError(f"{url}: there is nothing at this address; check it")
     if entry.is_folder:
-        return _below(url, url, lambda folder: objects.within(folder))
+        return _below(url, url, lambda folder: object_store.list_folder(folder))
     return _listed(url, root) if is_table(url) else iter([_source(url, url, entry.size)])
 
 
@@ -144,15 +143,15 @@ def _nothing(name: str) -> Iterator[Source]:
 
 def _fitting(pattern: str) -> Iterator[Source]:
     is_empty = True
-    for fit in fitting(expand_home(pattern)):
+    for match in matches(expand_home(pattern)):
         is_empty = False
-        location = os.path.abspath(fit.name)  # noqa: PTH100 -- what was found is no home, whatever it is called
-        if fit.error is not None:
-            yield Source(fit.name, location, error=fit.error)
-        elif fit.is_folder:
-            yield from _all_in(fit.name, location)
-        elif "**" not in pattern or _is_named_like_sound(fit.name):
-            yield _source(fit.name, location, None)
+        location = os.path.abspath(match.name)  # noqa: PTH100 -- what was found is no home, whatever it is called
+        if match.error is not None:
+            yield Source(match.name, location, error=match.error)
+        elif match.is_folder:
+            yield from _all_in(match.name, location)
+        elif "**" not in pattern or _is_named_like_sound(match.name):
+            yield _source(match.name, location, None)
     if is_empty:
         raise HearfeltError(f"{shown(pattern)}: nothing fits this pattern")
 
@@ -171,7 +170,7 @@ def _listed(table: str, root: str | None) -> Iterator[Source]:
     if root is not None:
         start = absolute(root)
     else:
-        start = table.rpartition("/")[0] if objects.is_url(table) else os.path.dirname(table)  # noqa: PTH120
+        start = table.rpartition("/")[0] if object_store.is_url(table) else os.path.dirname(table)  # noqa: PTH120
     with open_file(table) as file:
         for row in read_table(file, name=table, needs=("path",), only=("path", "start_s", "end_s")):
             try:
@@ -185,9 +184,9 @@ def _in_row(row: Row, start: str) -> Source:
     if not path:
         raise row.refuse("no sound is named there")
     start_s, end_s = row.part
-    if objects.is_url(path):
+    if object_store.is_url(path):
         source = Source(name, path, UNKNOWN_S)
-    elif objects.is_url(start):
+    elif object_store.is_url(start):
         source = Source(name, f"{start.rstrip('/')}/{path}", UNKNOWN_S)
     else:
         source = _source(name, absolute(os.path.join(start, expand_home(path))), None)  # noqa: PTH118

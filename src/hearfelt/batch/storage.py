@@ -1,4 +1,4 @@
-"""Places to write to and to read from, on a disk or in an object store alike."""
+"""Files by path or address, on a local disk or in an object store alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from glob import escape
 from pathlib import Path
 from typing import IO
 
-from hearfelt.batch import object_store as objects
+from hearfelt.batch import object_store
 from hearfelt.errors import HearfeltError
 from hearfelt.runtime.files import atomic_write, expand_home
 
@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 
-def absolute(place: str) -> str:
-    """Name a place so that it means the same from any folder; ``~/`` and ``file://`` are resolved.
+def absolute(location: str) -> str:
+    """Name a location so that it means the same from any folder; ``~/`` and ``file://`` are resolved.
 
     Example:
         >>> absolute("s3://calls/a.wav")
@@ -39,10 +39,10 @@ def absolute(place: str) -> str:
         >>> absolute("/calls/./b/../a.wav")
         '/calls/a.wav'
     """
-    if objects.is_url(place):
-        return place
+    if object_store.is_url(location):
+        return location
     # Links stay links, and "./~" is no home.
-    return os.path.abspath(expand_home(place.removeprefix("file://")))  # noqa: PTH100
+    return os.path.abspath(expand_home(location.removeprefix("file://")))  # noqa: PTH100
 
 
 def shown(text: str) -> str:
@@ -58,41 +58,41 @@ def shown(text: str) -> str:
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def is_folder(place: str) -> bool:
+def is_folder(location: str) -> bool:
     """Tell whether there is a folder."""
-    if objects.is_url(place):
-        found = objects.look(place)
+    if object_store.is_url(location):
+        found = object_store.find(location)
         return found is not None and found.is_folder
-    return os.path.isdir(place)  # noqa: PTH112 -- no answer, whatever the name, is no
+    return os.path.isdir(location)  # noqa: PTH112 -- no answer, whatever the name, is no
 
 
-def is_there(place: str) -> bool:
+def is_there(location: str) -> bool:
     """Tell whether there is a file."""
-    if objects.is_url(place):
-        found = objects.look(place)
+    if object_store.is_url(location):
+        found = object_store.find(location)
         return found is not None and not found.is_folder
-    return os.path.isfile(place)  # noqa: PTH113 -- no answer, whatever the name, is no
+    return os.path.isfile(location)  # noqa: PTH113 -- no answer, whatever the name, is no
 
 
-def same_as(place: str) -> Callable[[str], bool]:
-    """Give a function that tells whether another place is this one, whatever links lead there.
+def same_as(location: str) -> Callable[[str], bool]:
+    """Give a function that tells whether another location is this one, whatever links lead there.
 
-    Of a place on a disk where nothing is yet there is no other name.
+    A local path at which nothing is yet has no other name.
 
     Example:
         >>> same_as("s3://calls/a.csv")("s3a://calls/a.csv")
         True
     """
-    if objects.is_url(place):
-        return lambda other: objects.is_url(other) and objects.is_same(place, other)
+    if object_store.is_url(location):
+        return lambda other: object_store.is_url(other) and object_store.is_same(location, other)
     try:
-        own = os.stat(place)  # noqa: PTH116 -- any name may come
+        own = os.stat(location)  # noqa: PTH116 -- any name may come
     except (OSError, ValueError):
         return lambda other: False
 
     def is_it(other: str) -> bool:
         try:
-            return not objects.is_url(other) and os.path.samestat(own, os.stat(other))  # noqa: PTH116
+            return not object_store.is_url(other) and os.path.samestat(own, os.stat(other))  # noqa: PTH116
         except (OSError, ValueError):
             return False
 
@@ -100,7 +100,7 @@ def same_as(place: str) -> Callable[[str], bool]:
 
 
 @contextmanager
-def write_file(place: str) -> Iterator[IO[bytes]]:
+def write_file(location: str) -> Iterator[IO[bytes]]:
     """Write something that is there as a whole or not at all; folders above it are made.
 
     Raises:
@@ -115,59 +115,59 @@ def write_file(place: str) -> Iterator[IO[bytes]]:
         ...     read_file(f"{folder}/a/note.txt")
         b'whole'
     """
-    if objects.is_url(place):
-        with objects.write_object(place) as file:
+    if object_store.is_url(location):
+        with object_store.write_object(location) as file:
             yield file
         return
-    path = Path(place)
+    path = Path(location)
     with atomic_write(path, "wb") as file:
         yield file
-    # What runs left that were killed while they wrote this very file; a batch has its place for itself.
+    # What runs left that were killed while they wrote this very file; a batch has its location for itself.
     for partial in path.parent.glob(f".{escape(path.name)}.*.part"):
         partial.unlink(missing_ok=True)
 
 
 @contextmanager
-def open_file(place: str) -> Iterator[IO[bytes]]:
+def open_file(location: str) -> Iterator[IO[bytes]]:
     """Open something for reading.
 
     Raises:
         HearfeltError: if it is not there, or cannot be read.
     """
-    if objects.is_url(place):
-        with objects.open_object(place) as file:
+    if object_store.is_url(location):
+        with object_store.open_object(location) as file:
             yield file
         return
     try:
-        file = open(place, "rb")  # noqa: PTH123, SIM115 -- a name may be longer than pathlib likes; closed below
+        file = open(location, "rb")  # noqa: PTH123, SIM115 -- a name may be longer than pathlib likes; closed below
     except FileNotFoundError:
-        raise HearfeltError(f"{place}: there is no such file; check the path") from None
+        raise HearfeltError(f"{location}: there is no such file; check the path") from None
     except IsADirectoryError:
-        raise HearfeltError(f"{place}: this is a folder; a file is wanted here") from None
+        raise HearfeltError(f"{location}: this is a folder; a file is wanted here") from None
     except (OSError, ValueError) as error:
-        raise HearfeltError(f"{place}: cannot be read ({error})") from error
+        raise HearfeltError(f"{location}: cannot be read ({error})") from error
     with file:
         yield file
 
 
-def read_file(place: str) -> bytes:
+def read_file(location: str) -> bytes:
     """Read something small at once.
 
     Raises:
         HearfeltError: if it is not there, or cannot be read.
     """
-    with open_file(place) as file:
+    with open_file(location) as file:
         return file.read()
 
 
-def digest_of(place: str) -> str:
+def digest_of(location: str) -> str:
     """Name a file by its bytes: 64 hexadecimal digits.
 
     Raises:
         HearfeltError: if it is not there, or cannot be read.
     """
     digest = hashlib.sha256()
-    with open_file(place) as file:
+    with open_file(location) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -175,20 +175,20 @@ def digest_of(place: str) -> str:
 
 def names_in(folder: str) -> set[str]:
     """List the names in a folder; one that is not there has none."""
-    if objects.is_url(folder):
-        return {entry.name for entry in objects.within(folder)} if is_folder(folder) else set()
+    if object_store.is_url(folder):
+        return {entry.name for entry in object_store.list_folder(folder)} if is_folder(folder) else set()
     try:
         return {found.name for found in Path(folder).iterdir()}
     except FileNotFoundError:
         return set()
 
 
-def remove(place: str, *, folder: bool = False) -> None:
+def remove(location: str, *, folder: bool = False) -> None:
     """Remove a file, or with ``folder`` a folder and all below it; what is not there is no fault."""
-    if objects.is_url(place):
-        objects.remove_objects(place, folder=folder)
+    if object_store.is_url(location):
+        object_store.remove_objects(location, folder=folder)
     elif folder:
-        if Path(place).is_dir():
-            shutil.rmtree(place)
+        if Path(location).is_dir():
+            shutil.rmtree(location)
     else:
-        Path(place).unlink(missing_ok=True)
+        Path(location).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The table that a job gives: its columns, and how it is written as Parquet, CSV or JSON Lines."""
+"""The table of a job: its columns, written as Parquet, CSV or JSON Lines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def columns(labels: Sequence[str], *, timeline: bool, parts: bool = False) -> li
     return ["source", *where, *answer, "warnings", "error"]
 
 
-def table_format(place: str) -> str:
+def table_format(location: str) -> str:
     """Tell by its ending what a table is written as, and refuse early what could not be written.
 
     Raises:
@@ -49,9 +49,9 @@ def table_format(place: str) -> str:
         >>> table_format("emotions.csv")
         'csv'
     """
-    ending = place.rpartition(".")[2].casefold()
+    ending = location.rpartition(".")[2].casefold()
     if ending not in FORMATS:
-        raise HearfeltError(f"{place}: a table ends in .parquet, .csv or .jsonl; name it so")
+        raise HearfeltError(f"{location}: a table ends in .parquet, .csv or .jsonl; name it so")
     if ending == "parquet":
         require("pyarrow.parquet", "parquet")
     return ending
@@ -94,11 +94,11 @@ def write_table(
 
 
 def _with_codes(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> Iterator[Sequence[Any]]:
-    place = names.index("warnings")
+    column = names.index("warnings")
     for row in rows:
-        warnings = row[place]
+        warnings = row[column]
         codes = None if warnings is None else ";".join(warning["code"] for warning in warnings)
-        yield [*row[:place], codes, *row[place + 1 :]]
+        yield [*row[:column], codes, *row[column + 1 :]]
 
 
 def _write_parquet(rows: Iterable[Sequence[Any]], names: Sequence[str], file: IO[bytes], facts: dict[str, str]) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.batch.globs import fitting
+from hearfelt.batch.local_listing import entries, is_link_to_folder, listed, matches
+from hearfelt.batch.object_store import Entry
+from hearfelt.errors import HearfeltError
 
 FILES = (
     "1.wav",
@@ -36,7 +38,7 @@ def globbed(pattern: object) -> list[str]:
 
 
 def fits(pattern: object) -> list[str]:
-    return [one.name for one in fitting(str(pattern))]
+    return [one.name for one in matches(str(pattern))]
 
 
 PATTERNS = ["*", "*.wav", "?", "a/*", "*/1.wav", "a/*/1.wav", "./*/2.*", "a/../b/*", "[ab]/[!1]*", ".*", "*/.", "no/*"]
@@ -59,7 +61,7 @@ def test_what_fits_comes_as_whole_paths_are_sorted(here: Path) -> None:
 
 
 def test_a_folder_that_fits_stands_for_all_that_is_in_it(here: Path) -> None:
-    assert [(one.name, one.is_folder) for one in fitting("**/b")] == [("a/b", True), ("b", True)]
+    assert [(one.name, one.is_folder) for one in matches("**/b")] == [("a/b", True), ("b", True)]
     assert fits("**") == fits("**/*") == fits("*")
     assert fits("a/**") == ["a"]
     assert fits("*/") == fits("**/") == ["a", "b"]
@@ -85,7 +87,7 @@ def test_one_star_follows_a_link_as_a_shell_does_and_so_does_a_name(here: Path) 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="for root nothing is forbidden")
 def test_a_folder_without_permission_is_told_and_the_others_go_on(here: Path) -> None:
     (here / "a").chmod(0)
-    found = list(fitting("**/*.wav"))
+    found = list(matches("**/*.wav"))
     (here / "a").chmod(0o700)
     assert "no permission" in str(found[2].error)
     assert found[3].name == "b/[x].wav"
@@ -98,3 +100,32 @@ def test_a_name_that_is_not_utf_8_fits(here: Path) -> None:
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
     assert fits("caf?.wav") == fits("**/caf*") == [name]
+
+
+def test_a_folder_is_listed_without_the_links_that_lead_out_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"sound")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "self.wav").symlink_to("self.wav")
+    (tmp_path / "linked.wav").symlink_to("a.wav")
+    found = {entry.name: entry for entry in entries(str(tmp_path))}
+    assert found.pop("below").is_folder
+    assert found == {
+        "a.wav": Entry("a.wav", False, 5),
+        "linked.wav": Entry("linked.wav", False, 5),
+        "self.wav": Entry("self.wav", False, 0),
+    }
+    assert [one.name for one in listed(str(tmp_path)) if is_link_to_folder(one)] == ["loop"]
+
+
+@pytest.mark.parametrize(("name", "reason"), [("nowhere", "no such file"), ("a.wav", "not a directory")])
+def test_what_cannot_be_listed_is_told_in_a_sentence(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"sound")
+    with pytest.raises(HearfeltError, match=rf"{name}: this folder cannot be listed \({reason}"):
+        entries(str(tmp_path / name))
+
+
+def test_a_very_long_name_is_told_in_a_short_sentence() -> None:
+    with pytest.raises(HearfeltError) as refused:
+        entries("/d" * 3_000)
+    assert len(str(refused.value)) < 300
