@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import parent_process
+from multiprocessing.reduction import ForkingPickler
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -43,6 +43,7 @@ _ONE_THREAD: Final = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
 _LONGEST_REPLY: Final = 1 << 28  # 256 MiB; anything longer is no reply of ours
+_LONGEST_LIMIT_S: Final = 86_400.0
 _AHEAD: Final = 32  # calls per worker that `Pool.map` submits before the first of them has been taken
 _RESTART_S: Final = (0.5, 30.0)  # wait before a start is repeated, doubled up to the second
 
@@ -161,7 +162,7 @@ class Pool:
     def __init__(self, setup: Callable[[], Any] | None, workers: int, options: PoolOptions | None = None) -> None:
         self.workers, self._options = workers, options or PoolOptions()
         start = Start(setup, self._options.nice, self._options.memory_bytes)
-        self._start_message = pickle.dumps(start, protocol=pickle.HIGHEST_PROTOCOL)
+        self._start_message = bytes(ForkingPickler.dumps(start))
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")  # one for each process
         self._own = threading.local()  # a thread's process
         self._lock, self._turns = threading.Lock(), _SharedLock()
@@ -380,11 +381,13 @@ def _done(worker: _Worker, call: Call) -> bytes:
     call._worker = worker
     if call._is_killed:
         raise WorkerLostError("given up")
-    worker.send(pickle.dumps((call.function, call.arguments, call.limit_s), protocol=pickle.HIGHEST_PROTOCOL))
+    message = ForkingPickler.dumps((call.function, call.arguments, call.limit_s))
     if call.limit_s is None:
+        worker.send(message)
         return worker.receive()
     began_s, limit = time.monotonic(), _Limit(call.limit_s, worker.kill)
     try:
+        worker.send(message)
         return worker.receive(limit.restart)
     except WorkerLostError:
         if limit.is_over:
@@ -451,7 +454,7 @@ class _Worker:
             return f"{name}, as when memory runs out" if name == "SIGKILL" else name
         return f"signal {-self.code}"
 
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes | memoryview) -> None:
         if self._process.stdin is not None:
             with suppress(OSError):  # it has died: the reply that does not come says so
                 write_frame(self._process.stdin, message)
@@ -470,9 +473,14 @@ class _Worker:
                 break
             if kind == b"r":
                 return payload
-            if kind == b"e":
-                raise _error(json.loads(payload))
-            on_limit(float(payload))
+            try:
+                if kind == b"e":
+                    raise _error(json.loads(payload))
+                on_limit(min(float(payload), _LONGEST_LIMIT_S))
+            except (ValueError, KeyError, TypeError) as error:
+                if isinstance(error, HearfeltError):
+                    raise
+                break  # no reply of ours
         self.kill()
         raise WorkerLostError(self.ending)
 

@@ -1,7 +1,8 @@
 """Worker process: runs the calls that arrive on standard input, one after another, until it ends.
 
-Started by :mod:`hearfelt.runtime.pool`. Calls arrive as pickles. Results leave as bytes and errors as JSON: a process
-that decodes files of unknown origin may be taken over by one of them, so nothing it sends is ever unpickled.
+Started by :mod:`hearfelt.runtime.pool`. Calls arrive as :mod:`multiprocessing` serializes them. Results leave as bytes and
+errors as JSON: a process that decodes files of unknown origin may be taken over by one of them, so nothing that it sends
+can run code in its parent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import pickle
 import queue
 import signal
 import sys
@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NoReturn
 
@@ -48,7 +49,7 @@ class Start:
     memory_bytes: int | None = None
 
 
-def write_frame(file: IO[bytes], payload: bytes) -> None:
+def write_frame(file: IO[bytes], payload: bytes | memoryview) -> None:
     """Write a length and that many bytes.
 
     Example:
@@ -106,7 +107,7 @@ def main() -> NoReturn:
     threading.Thread(target=_receive, args=(calls,), daemon=True).start()
     state = None
     try:
-        start: Start = pickle.loads(calls.get() or b"")  # noqa: S301 -- from the parent
+        start: Start = ForkingPickler.loads(calls.get() or b"")
         if start.nice:
             os.nice(start.nice)
         state = start.setup() if start.setup is not None else None
@@ -127,7 +128,7 @@ _replies: IO[bytes] | None = None
 
 def _run(replies: IO[bytes], state: object, call: bytes) -> None:
     try:
-        function, arguments, limit_s = pickle.loads(call)  # noqa: S301 -- from the parent
+        function, arguments, limit_s = ForkingPickler.loads(call)
         if limit_s is not None:
             _set_alarm(limit_s)
         result = function(state, *arguments)

@@ -288,13 +288,22 @@ def _hear_all(
         listener = Listener(encoders, whitenings)
         yield from (_hear_one(listener, one) for one in wanted)
         return
-    with Pool(partial(_listener, encoders, whitenings), workers) as pool:
+    whitened = [{"mean": one.mean, "components": one.components} for one in whitenings]
+    parts = [
+        {name: tensor.numpy() for name, tensor in part.items()}
+        for part in (encoders.whisper, encoders.moonshine, *whitened)
+    ]
+    with Pool(partial(_listener, parts), workers) as pool:
         yield from (future.result() for future in pool.map(_hear_one, wanted))
 
 
-def _listener(encoders: Encoders, whitenings: tuple[Whitening, Whitening]) -> Listener:
+def _listener(parts: list[dict[str, npt.NDArray[np.float32]]]) -> Listener:
     torch.set_num_threads(1)
-    return Listener(encoders, whitenings)
+    whisper, moonshine, *whitened = ({name: torch.from_numpy(one) for name, one in part.items()} for part in parts)
+    whitenings = (Whitening(1536, KEPT[0]), Whitening(864, KEPT[1]))
+    for whitening, tensors in zip(whitenings, whitened, strict=True):
+        whitening.load_state_dict(tensors)
+    return Listener(Encoders(whisper, moonshine), whitenings)
 
 
 def _hear_one(listener: Listener, one: tuple[Clip, View]) -> bytes:
