@@ -1,8 +1,8 @@
 """Worker process: runs the calls that arrive on standard input, one after another, until it ends.
 
-Started by :mod:`hearfelt.runtime.pool`. Calls arrive as :mod:`multiprocessing` serializes them. Results leave as bytes and
-errors as JSON: a process that decodes files of unknown origin may be taken over by one of them, so nothing that it sends
-can run code in its parent.
+Started by :mod:`hearfelt.runtime.pool`. Calls arrive as :mod:`multiprocessing` serializes them; results leave as bytes,
+errors as JSON. A process that decodes files of unknown origin may be taken over by one of them, but nothing that it
+sends can run code in its parent.
 """
 
 from __future__ import annotations
