@@ -40,11 +40,12 @@ def recognize(models: Mapping[str, Recognizer], job: Job, settings: WorkerSettin
         models: loaded, by name or file.
         job: what is wanted.
         settings: time limits.
-        short_s: the sound is not recognized if it has more seconds than this, all channels together; None for any.
+        short_s: the sound is only checked if it has more seconds than this, all channels together, or is to be
+            explained; None to recognize it in any case.
 
     Returns:
-        A JSON object as :meth:`hearfelt.service.workers.Workers.answer` describes it; nothing for a sound that is not
-        short.
+        A JSON object as :meth:`hearfelt.service.workers.Workers.answer` describes it; nothing if the sound was only
+        checked.
 
     Raises:
         AudioError: if the sound cannot be recognized, or is longer than the job allows.
@@ -52,14 +53,14 @@ def recognize(models: Mapping[str, Recognizer], job: Job, settings: WorkerSettin
     recognizer = models[job.model]
     with open_audio(_sound(job), name=job.name) as reader:
         channels = reader.channels if job.is_separate else 1
-        if short_s is not None and reader.lasts_longer_than(short_s / channels):
-            return b""
         length = _LengthCheck(job, settings, channels)
+        if job.explain and reader.lasts_longer_than(job.longest_s):
+            raise length.too_long()
+        if short_s is not None and (job.explain or reader.lasts_longer_than(short_s / channels)):
+            return b""
         if reader.duration_s * channels > min(job.longest_s * channels, 2 * job.longest_s):
             length.measure()  # refuses it now, unless its header promises more sound than there is
         if job.explain:
-            if reader.lasts_longer_than(job.longest_s):
-                raise length.too_long()
             length.extend(_EXPLAIN_COST * reader.duration_s)
         else:
             reader.on_part = length.check

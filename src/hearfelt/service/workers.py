@@ -193,9 +193,7 @@ class Workers:
             CrashedError: if two processes in a row ended at it.
             WorkerFaultError: if a process met an unexpected error.
         """
-        reply = b""
-        if not job.explain:
-            reply = await self._reply(self._short, job, self.settings.short_s, self.settings.patience_s)
+        reply = await self._reply(self._short, job, self.settings.short_s, self.settings.patience_s)
         if not reply:
             reply = await self._reply(self._long, job, None, self.settings.long_patience_s)
         answer: dict[str, Any] = json.loads(reply)
