@@ -50,7 +50,7 @@ def folder_of(table: str) -> str:
 
 @contextmanager
 def alone_in(folder: str, table: str) -> Iterator[None]:
-    """Make a folder, and keep two processes of one machine from filling it at once, where the system can tell.
+    """Create a folder and lock it, so that two processes of one machine do not fill it at once.
 
     The lock goes with the process, however that ends; the folder goes if nothing is in it at the end. A store has no
     lock: there, two jobs that write one table do all the work twice and still write the same.
@@ -94,7 +94,7 @@ def _locked(folder: str, table: str) -> Iterator[None]:
 
 
 def sweep(folder: str) -> None:
-    """Remove what processes left that were killed while they wrote."""
+    """Remove temporary files of processes that were killed while they wrote."""
     if not object_store.is_url(folder):
         remove_parts(Path(folder))
 
@@ -113,7 +113,7 @@ def check_folder(folder: str, names: Iterable[str]) -> None:
 
 
 def clear(folder: str) -> None:
-    """Empty a folder; its mark goes last, so that nothing is taken for unfinished while it goes."""
+    """Empty a folder; its mark is removed last, so that it never looks unfinished."""
     if object_store.is_url(folder):
         remove(folder, folder=True)
         return
@@ -122,7 +122,7 @@ def clear(folder: str) -> None:
 
 
 def finish(folder: str, job: str) -> None:
-    """Mark a folder as done with, and empty it.
+    """Mark the job of a folder as finished, and empty the folder.
 
     Args:
         folder: with the parts.
@@ -134,7 +134,7 @@ def finish(folder: str, job: str) -> None:
 
 
 def finished_job(folder: str) -> str:
-    """Give the fingerprint of the job that a folder's mark is of; a mark that is damaged is of none."""
+    """Read the fingerprint of the finished job from a folder's mark; a damaged mark belongs to no job."""
     return read_file(f"{folder}/{FINISHED}").decode("ascii", "replace").strip()
 
 
@@ -143,7 +143,7 @@ def _is_own(name: str) -> bool:
 
 
 class PartFile:
-    """A part on its way onto the disk.
+    """Writer of one part.
 
     Args:
         part: whose answers it holds.
@@ -160,13 +160,13 @@ class PartFile:
 
 @contextmanager
 def open_part(folder: str, part: Part) -> Iterator[PartFile]:
-    """Write a part; it is there only when it is whole."""
+    """Write a part; its file appears only when it is complete."""
     with write_file(f"{folder}/{part.name}") as file:
         yield PartFile(part, file)
 
 
 def merged(folder: str, sources: int, *, with_times: bool = False) -> Iterator[list[Any]]:
-    """Read all parts of a job and give their rows in the order in which the sounds were listed.
+    """Read all parts of a job, and yield their rows in the order in which the sounds were listed.
 
     Args:
         folder: with the parts.

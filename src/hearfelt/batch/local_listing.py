@@ -26,7 +26,7 @@ class Match:
     Attributes:
         name: its path, beginning as the pattern does.
         is_folder: whether it stands for all that is in it.
-        error: why nothing can be said of what is in it.
+        error: why it cannot be listed.
     """
 
     name: str
@@ -73,7 +73,7 @@ def matches(pattern: str) -> Iterator[Match]:
 
 @dataclass(frozen=True)
 class _Child:
-    """Something on the way: its path, and to which parts of the pattern what is in it would have to fit."""
+    """A path that matches so far, and the positions in the pattern at which its contents go on."""
 
     path: str
     is_folder: bool
@@ -81,7 +81,7 @@ class _Child:
 
 
 class _Walk:
-    """A pattern in its parts, of which several may be the next one, since ``**`` may be of any length."""
+    """A pattern split at its slashes, matched like a finite automaton, since ``**`` may match any number of folders."""
 
     def __init__(self, pattern: str) -> None:
         pattern = pattern.replace(os.sep, "/")
@@ -90,7 +90,7 @@ class _Walk:
         self.start = "/" if pattern.startswith("/") else ""
 
     def states(self, reached: tuple[int, ...] | set[int]) -> frozenset[int]:
-        """Add what is reached if ``**`` stands for no folder at all."""
+        """Add the positions reached if ``**`` matches no folder at all."""
         found = set(reached)
         for position in sorted(found):
             while position < len(self._parts) and self._parts[position] == _ANY_FOLDERS:
@@ -102,7 +102,7 @@ class _Walk:
         return len(self._parts) in child.states and (child.is_folder or not self._is_of_folders)
 
     def below(self, folder: str, before: str, states: frozenset[int]) -> list[_Child]:
-        """Find what may fit in a folder; it is listed only if the pattern does not name what is wanted."""
+        """Find what may match in a folder; it is listed only if the pattern does not give a name."""
         parts = {position: self._parts[position] for position in states if position < len(self._parts)}
         reached: dict[str, set[int]] = {}
         are_folders: dict[str, bool] = {}
@@ -144,7 +144,7 @@ def listed(folder: str) -> list[os.DirEntry[str]]:
 
     Raises:
         HearfeltError: if it cannot be listed.
-        InfrastructureError: if that says nothing about this folder, such as too many open files.
+        InfrastructureError: if the reason is not this folder, such as too many open files.
     """
     try:
         with os.scandir(folder) as found:

@@ -38,10 +38,10 @@ _HELD_BYTES: Final = 32 << 20  # a larger sound waits on disk and not in memory
 _WAITS_S: Final = (1.0, 4.0)  # between tries, each of which is several of the store's own package
 _PATIENCE_S: Final = 30.0  # after which only one more try follows
 _NOT_THERE: Final = ".hearfelt-asks-whether-you-answer"
-# What a store says that has understood what was asked for, and gives no such thing.
+# Errors of a store that has understood a request and refuses it.
 _REFUSALS: Final = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError)
 _WRONG: Final = frozenset((errno.EINVAL, errno.ENAMETOOLONG, errno.EPERM, errno.ENOSYS))
-_LOST_RIGHTS: Final = frozenset(  # what S3 says when keys are of no use any more, for this object or any other
+_LOST_RIGHTS: Final = frozenset(  # codes of S3 for keys that have become invalid, for this object or any other
     (
         "ExpiredToken",
         "InvalidAccessKeyId",
@@ -59,7 +59,7 @@ class UnreachableError(InfrastructureError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in a folder.
+    """An entry of a folder.
 
     Attributes:
         name: its last part, without the folder.
@@ -83,7 +83,7 @@ def is_url(location: str) -> bool:
 
 
 def is_same(url: str, other: str) -> bool:
-    """Tell whether two addresses mean one thing.
+    """Tell whether two addresses name the same object.
 
     Example:
         >>> is_same("s3://calls/a.wav", "s3a://calls/a.wav"), is_same("s3://calls/a.wav", "gs://calls/a.wav")
@@ -110,7 +110,7 @@ def find(url: str) -> Entry | None:
 
 
 def list_folder(url: str) -> list[Entry]:
-    """List what lies directly in a folder of a store.
+    """List the entries of a folder of a store.
 
     Raises:
         HearfeltError: if the store cannot be asked, or there is no such folder.
@@ -141,7 +141,7 @@ def matches(pattern: str) -> list[tuple[str, int]]:
 
 @contextmanager
 def open_object(url: str) -> Iterator[IO[bytes]]:
-    """Open what lies in a store, for reading.
+    """Open an object for reading.
 
     Raises:
         HearfeltError: if there is nothing, or it cannot be read; also later, from its methods.
@@ -160,7 +160,7 @@ def open_object(url: str) -> Iterator[IO[bytes]]:
 
 
 class _Reading(io.RawIOBase):
-    """A file of a store, of which every read may fail in the store's own way."""
+    """A file of a store whose reads raise our errors instead of the store's own."""
 
     def __init__(self, file: IO[bytes], url: str) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class _Reading(io.RawIOBase):
 
 @contextmanager
 def write_object(url: str) -> Iterator[IO[bytes]]:
-    """Write something into a store; it is there as a whole when the last byte has arrived, and not before.
+    """Write an object; it appears as a whole when the last byte has arrived, and not before.
 
     Raises:
         HearfeltError: if it cannot be written.
@@ -215,7 +215,7 @@ def remove_objects(url: str, *, folder: bool = False) -> None:
 
 
 def check_answers(url: str) -> None:
-    """Ask a store for something that is not there; whatever it says of that, it answers.
+    """Check that a store answers at all, by asking for an object that does not exist.
 
     Raises:
         InfrastructureError: if it does not.
@@ -283,7 +283,7 @@ def _read(url: str, kept: ExitStack) -> bytes | Path:
 
 
 def _say_why(store: Any, path: str) -> None:
-    """Ask for a byte: to what opens a file S3 answers without a word, to this with its reason, which is raised."""
+    """Read one byte, to raise the reason of a failure: S3 does not give it when a file is opened."""
     with suppress(FileNotFoundError, NotImplementedError):
         store.cat_file(path, start=0, end=1)
 
@@ -320,8 +320,8 @@ def _store_errors(url: str, what: str) -> Iterator[None]:
 
 
 def _kind_of(error: Exception) -> type[HearfeltError]:
-    said = getattr(error.__cause__ or error, "response", None)
-    if isinstance(said, dict) and said.get("Error", {}).get("Code") in _LOST_RIGHTS:
+    response = getattr(error.__cause__ or error, "response", None)
+    if isinstance(response, dict) and response.get("Error", {}).get("Code") in _LOST_RIGHTS:
         return InfrastructureError
     is_wrong = isinstance(error, OSError) and error.errno in _WRONG
     is_refused = is_wrong or isinstance(error, _REFUSALS) or type(error).__name__ == "ParamValidationError"

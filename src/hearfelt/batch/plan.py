@@ -63,7 +63,7 @@ class Part:
 
     @property
     def seconds(self) -> float:
-        """How much sound it may be."""
+        """Guessed length of its sounds together."""
         return sum(source.seconds for source in self.sources)
 
     def to_json(self) -> str:
@@ -87,7 +87,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is to do.
+    """The amount of work of a job.
 
     Attributes:
         sources: how many sounds.
@@ -104,7 +104,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a job is, and how large.
+    """Description of a job: what decides its answers, and how much there is to do.
 
     Attributes:
         identity: what decides its answers: inputs, model, options. Parts of another identity must not be mixed in.
@@ -120,7 +120,7 @@ class Plan:
 
 
 def fingerprint(identity: dict[str, Any]) -> str:
-    """Name a job by its identity: 64 hexadecimal digits.
+    """Hash the identity of a job: 64 hexadecimal digits.
 
     Example:
         >>> fingerprint({"inputs": ["a"], "timeline": False}) == fingerprint({"timeline": False, "inputs": ["a"]})
@@ -130,7 +130,7 @@ def fingerprint(identity: dict[str, Any]) -> str:
 
 
 def write_parts(folder: str, sources: Iterable[Source], advance: Advance = lambda count: None) -> Size:
-    """Divide all sources into parts and write these down.
+    """Divide all sources into parts, and write the parts.
 
     The list goes through a file, so that memory does not grow with it.
 
@@ -166,7 +166,7 @@ def write_parts(folder: str, sources: Iterable[Source], advance: Advance = lambd
 
 
 def write_plan(folder: str, plan: Plan) -> None:
-    """Write a plan beside its parts; from now on the job can be gone on with."""
+    """Write a plan beside its parts; from now on the job can be resumed."""
     with write_file(f"{folder}/{PLAN}") as file:
         file.write(json.dumps(asdict(plan), indent=1).encode() + b"\n")
 
@@ -179,9 +179,9 @@ def read_plan(folder: str) -> Plan:
     """
     with open_file(f"{folder}/{PLAN}") as file:
         try:
-            said = json.loads(file.read())
-            known = said["identity"]["format"] == FORMAT
-            plan = Plan(said["identity"], said["model"], tuple(said["labels"]), Size(**said["size"]))
+            value = json.loads(file.read())
+            known = value["identity"]["format"] == FORMAT
+            plan = Plan(value["identity"], value["model"], tuple(value["labels"]), Size(**value["size"]))
         except (ValueError, TypeError, KeyError) as error:
             raise HearfeltError(f"{folder}/{PLAN}: this plan is damaged; --fresh begins anew") from error
     if not known:

@@ -38,7 +38,7 @@ def connected(address: str, workers: int | None) -> Iterator[Any]:
         ExtraMissingError: if Ray is not installed.
         HearfeltError: if the cluster cannot be reached.
     """
-    os.environ.update(_QUIET)  # nothing is told to anybody about who uses Ray, and how
+    os.environ.update(_QUIET)  # Ray would send usage statistics
     ray = require("ray", "ray")
     was_there = ray.is_initialized()
     _check_reachable(address)

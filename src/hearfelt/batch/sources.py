@@ -114,7 +114,7 @@ def _of(given: str, root: str | None) -> Iterator[Source]:
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not os.path.lexists(location):
             return _fitting(name) if is_pattern(name) else _nothing(name)
-        return iter([_source(name, location, None)])  # such as a link loop: told in its row
+        return iter([_source(name, location, None)])  # such as a link loop: its row says so
     except ValueError as error:
         raise HearfeltError(f"{shown(name)!r}: no path can be like this ({error})") from None
     if stat.S_ISDIR(kind):
@@ -161,7 +161,7 @@ def _all_in(name: str, location: str) -> Iterator[Source]:
         yield from _below(name, location, entries)
     except InfrastructureError:
         raise
-    except HearfeltError as error:  # nobody named this very folder, so it is no reason to stop
+    except HearfeltError as error:  # this folder was not named itself, so it is no reason to stop
         yield Source(name, location, error=str(error))
 
 

@@ -1,4 +1,4 @@
-"""Measure many files at once: read each, change it as wanted, take its features, in several processes."""
+"""Classic features of many files: read, augment and measure each, in several processes."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Task:
 def measure_file(task: Task) -> NDArray[np.float32] | AudioError:
     """Take the features of one file, read once however many changed copies are wanted.
 
-    A change is made to the part that is measured, already cut and at 22,050 Hz. So did the student, and so a
-    noise has the drawn ratio to what is heard, and a stretch loses nothing at the end of the part.
+    An augmentation is applied to the part that is measured, already cut and at 22,050 Hz, so that noise has the drawn
+    ratio to what is measured, and a stretch loses nothing at the end of the part.
 
     Returns:
         Features, ``(changes, 162)``, or the error of a file that cannot be measured.

@@ -1,4 +1,4 @@
-"""A small store on disk for what is slow to compute again, keyed by what it was computed from."""
+"""Cache on disk for what is slow to compute, keyed by a hash of its inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AT_ONCE = 500  # keys in one SQL statement; SQLite allows at least 999
 
 
 def file_digest(path: Path) -> str:
-    """Name a file by its content, so that a changed file is noticed whatever its name and date say.
+    """Hash a file's content, so that a change is noticed whatever its name and date are.
 
     Returns:
         SHA-256 of the bytes, 64 hexadecimal digits.
@@ -31,13 +31,13 @@ def file_digest(path: Path) -> str:
 
 
 def sound_digests(sounds: Iterable[Path | Excerpt]) -> dict[Path | Excerpt, str]:
-    """Name sounds by the content of their files, and parts by their times as well; each file is read once.
+    """Hash sounds by the content of their files, and parts by their times as well; each file is read once.
 
     Args:
         sounds: paths, and excerpts of paths.
 
     Returns:
-        A name of each different sound, in the order given; ``""`` where the file cannot be read.
+        A hash of each different sound, in the order given; ``""`` where the file cannot be read.
     """
     files = {sound: Path(sound.source) if isinstance(sound, Excerpt) else sound for sound in sounds}  # type: ignore[arg-type]
     different = list(dict.fromkeys(files.values()))
@@ -50,7 +50,7 @@ def _digest_if_readable(path: Path) -> str:
     try:
         return file_digest(path)
     except OSError:
-        return ""  # who decodes it says why
+        return ""  # decoding it will say why
 
 
 def _part_of(sound: Path | Excerpt) -> str:
@@ -58,10 +58,10 @@ def _part_of(sound: Path | Excerpt) -> str:
 
 
 class Cache:
-    """Key to bytes, in one SQLite file that several processes may use at once.
+    """Keys to bytes, in one SQLite file that several processes may use at once.
 
-    A cache never stands between a person and the answer: where its folder cannot be written, or the file is
-    damaged, it keeps nothing and every look-up misses.
+    It never causes a failure: where its folder cannot be written, or the file is damaged, it keeps nothing and every
+    look-up misses.
 
     Args:
         path: the file, or ``None`` for a cache that keeps nothing.

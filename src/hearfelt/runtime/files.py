@@ -1,4 +1,4 @@
-"""Paths as people write them, and files that are either whole or not there."""
+"""Paths as users write them, and atomic writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["atomic_write", "expand_home", "path_given", "remove_parts"]
 
 
 def expand_home(written: str) -> str:
-    """Put the home folder where a person wrote ``~`` or ``~/``; a name that only begins with ``~`` stays a name.
+    """Replace a leading ``~`` or ``~/`` by the home folder; a name that only begins with ``~`` stays a name.
 
     This is the only place where that is done. ``os.path.expanduser`` takes ``~backup/call.wav`` for a file of a user
     called backup, and ``Path.expanduser`` raises ``RuntimeError`` where there is no such user.
@@ -25,12 +25,12 @@ def expand_home(written: str) -> str:
         True
     """
     if written == "~" or written.startswith(("~/", f"~{os.sep}")):
-        return os.path.expanduser(written)  # noqa: PTH111 -- pathlib raises where nobody has a home
+        return os.path.expanduser(written)  # noqa: PTH111 -- pathlib raises where there is no home folder
     return written
 
 
 def path_given(path: str | os.PathLike[str]) -> Path:
-    """Make a path of what a person or a program gave; text may begin with ``~/``.
+    """Make a path from user input; text may begin with ``~/``.
 
     A ``Path`` may come from a listing, where a folder can be called ``~``: if it is there as it stands, it stays.
 
@@ -45,7 +45,7 @@ def path_given(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
-    """Write a file that appears under its name only when all of it has arrived.
+    """Write a file that appears under its name only when it is complete.
 
     The text goes to a neighbour with a random name, is flushed to the disk and then moved; an error, Ctrl-C or a
     lost process leaves the old file as it was. Folders above ``path`` are made.
@@ -85,6 +85,6 @@ def atomic_write(path: Path | str, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what processes left that were killed while they wrote here; a folder that is not there has nothing."""
+    """Remove temporary files of processes that were killed while they wrote here."""
     for partial in folder.glob(".*.part"):
         partial.unlink(missing_ok=True)
