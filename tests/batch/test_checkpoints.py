@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from hearfelt.batch.checkpoints import (
-    alone_in,
     check_folder,
     clear,
     finish,
     finished_job,
-    merged,
+    locked_folder,
+    merged_rows,
     open_part,
-    sweep,
+    remove_leftovers,
 )
 from hearfelt.batch.plan import Part, read_parts, write_parts
 from hearfelt.batch.sources import Source
@@ -33,7 +33,7 @@ def filled(folder: Path, count: int) -> list[Part]:
 def test_rows_come_in_the_order_of_the_list(tmp_path: Path) -> None:
     filled(tmp_path, 300)
     wanted = [[text] for n in range(300) for text in ([f"{n}", f"{n} again"] if n % 2 else [f"{n}"])]
-    assert list(merged(str(tmp_path), 300)) == wanted
+    assert list(merged_rows(str(tmp_path), 300)) == wanted
 
 
 def test_a_part_that_lacks_a_sound_is_found_out(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_part_that_lacks_a_sound_is_found_out(tmp_path: Path) -> None:
     path = tmp_path / part.name
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
     with pytest.raises(HearfeltError, match=f"the answer of sound {part.positions[0] + 1} is missing"):
-        list(merged(str(tmp_path), 300))
+        list(merged_rows(str(tmp_path), 300))
 
 
 def test_a_sound_that_is_there_twice_is_found_out(tmp_path: Path) -> None:
@@ -49,13 +49,13 @@ def test_a_sound_that_is_there_twice_is_found_out(tmp_path: Path) -> None:
     path = tmp_path / part.name
     path.write_bytes(path.read_bytes() * 2)
     with pytest.raises(HearfeltError, match="is missing"):
-        list(merged(str(tmp_path), 300))
+        list(merged_rows(str(tmp_path), 300))
 
 
 def test_answers_that_are_too_few_at_the_end_are_found_out(tmp_path: Path) -> None:
     filled(tmp_path, 5)
     with pytest.raises(HearfeltError, match="5 of 6 answers are there"):
-        list(merged(str(tmp_path), 6))
+        list(merged_rows(str(tmp_path), 6))
 
 
 def test_a_part_appears_when_it_is_whole_and_half_of_one_is_swept(tmp_path: Path) -> None:
@@ -70,20 +70,20 @@ def test_a_part_appears_when_it_is_whole_and_half_of_one_is_swept(tmp_path: Path
         add_half_of_it()
     assert list(tmp_path.iterdir()) == []
     (tmp_path / f".{part.name}.0123abcd.part").write_text("killed")
-    sweep(str(tmp_path))
+    remove_leftovers(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_is_held_by_one(tmp_path: Path) -> None:
     folder, table = str(tmp_path / "a.csv.parts"), "a.csv"
-    with alone_in(folder, table):
+    with locked_folder(folder, table):
         with (
             pytest.raises(HearfeltError, match=r"^a\.csv: another hearfelt is writing this table"),
-            alone_in(folder, table),
+            locked_folder(folder, table),
         ):
             pass
         finish(folder, "0" * 64)
-    with alone_in(folder, table):
+    with locked_folder(folder, table):
         pass
 
 
@@ -108,5 +108,8 @@ def test_only_what_a_batch_has_written_is_taken_for_a_part(tmp_path: Path) -> No
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv.parts").write_text("")
-    with pytest.raises(HearfeltError, match=r"a\.csv\.parts: this is a file"), alone_in(f"{tmp_path}/a.csv.parts", "a"):
+    with (
+        pytest.raises(HearfeltError, match=r"a\.csv\.parts: this is a file"),
+        locked_folder(f"{tmp_path}/a.csv.parts", "a"),
+    ):
         pass

@@ -23,15 +23,15 @@ from hearfelt.runtime.files import remove_parts
 __all__ = [
     "FINISHED",
     "PartFile",
-    "alone_in",
     "check_folder",
     "clear",
     "finish",
     "finished_job",
     "folder_of",
-    "merged",
+    "locked_folder",
+    "merged_rows",
     "open_part",
-    "sweep",
+    "remove_leftovers",
 ]
 
 FINISHED: Final = "finished"  # the table of the job named in it is written; what is left of the folder may go
@@ -49,7 +49,7 @@ def folder_of(table: str) -> str:
 
 
 @contextmanager
-def alone_in(folder: str, table: str) -> Iterator[None]:
+def locked_folder(folder: str, table: str) -> Iterator[None]:
     """Create a folder and lock it, so that two processes of one machine do not fill it at once.
 
     The lock goes with the process, however that ends; the folder goes if nothing is in it at the end. A store has no
@@ -93,7 +93,7 @@ def _locked(folder: str, table: str) -> Iterator[None]:
         os.close(handle)
 
 
-def sweep(folder: str) -> None:
+def remove_leftovers(folder: str) -> None:
     """Remove temporary files of processes that were killed while they wrote."""
     if not object_store.is_url(folder):
         remove_parts(Path(folder))
@@ -165,7 +165,7 @@ def open_part(folder: str, part: Part) -> Iterator[PartFile]:
         yield PartFile(part, file)
 
 
-def merged(folder: str, sources: int, *, with_times: bool = False) -> Iterator[list[Any]]:
+def merged_rows(folder: str, sources: int, *, with_times: bool = False) -> Iterator[list[Any]]:
     """Read all parts of a job, and yield their rows in the order in which the sounds were listed.
 
     Args:

@@ -14,15 +14,15 @@ from typing import Any, Final
 
 from hearfelt.batch.checkpoints import (
     FINISHED,
-    alone_in,
     check_folder,
     clear,
     finish,
     finished_job,
     folder_of,
-    merged,
+    locked_folder,
+    merged_rows,
     open_part,
-    sweep,
+    remove_leftovers,
 )
 from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, fingerprint, read_parts, read_plan, write_parts, write_plan
 from hearfelt.batch.recognition import Channels, Task
@@ -123,10 +123,10 @@ def run_job(
     task = Task(str(model_path(job.model or DEFAULT_MODEL).absolute()), job.timeline, job.channels, job.track)
     _refuse_to_write_over(job, task, out)
     folder = folder_of(out)
-    with _errors_named(job.out), alone_in(folder, out):
-        sweep(folder)
+    with _errors_named(job.out), locked_folder(folder, out):
+        remove_leftovers(folder)
         check_folder(folder, names_in(folder))
-        if not fresh and _was_finished(job, task, folder, out):
+        if not fresh and _is_finished(job, task, folder, out):
             return Outcome(None, None, None)
         if fresh or PLAN not in names_in(folder):
             clear(folder)
@@ -179,7 +179,9 @@ def _planned(job: Job, task: Task, workers: SoundWorkers, folder: str, progress:
         _refuse_another(job, plan.identity, identity)
         return plan
     with progress.stage("listing sounds", unit="sounds") as advance:  # meanwhile the first worker loads the model
-        size = write_parts(folder, _unlike(job, find_sources(job.inputs, progress.remark, root=job.root)), advance)
+        size = write_parts(
+            folder, _checked_sources(job, find_sources(job.inputs, progress.remark, root=job.root)), advance
+        )
     if not size.sources:
         inputs = shown(", ".join(job.inputs))
         raise HearfeltError(f"{inputs}: no sound is there; WAV, FLAC, OGG or MP3 files are wanted")
@@ -196,7 +198,7 @@ def _refuse_to_write_over(job: Job, task: Task, out: str) -> None:
         raise _own_input(job)
 
 
-def _unlike(job: Job, sources: Iterator[Source]) -> Iterator[Source]:
+def _checked_sources(job: Job, sources: Iterator[Source]) -> Iterator[Source]:
     """Pass on what was listed, and refuse what the table would be written over; links may lead to it."""
     is_out = same_as(absolute(job.out))
     for source in sources:
@@ -263,7 +265,7 @@ def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
     has_times = plan.size.has_times and not plan.identity["timeline"]  # a segment has its own
 
     def rows() -> Iterator[list[Any]]:
-        for row in merged(folder, plan.size.sources, with_times=has_times):
+        for row in merged_rows(folder, plan.size.sources, with_times=has_times):
             counts[0] += 1
             counts[1] += row[-1] is not None
             yield row
@@ -275,7 +277,7 @@ def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def _was_finished(job: Job, task: Task, folder: str, out: str) -> bool:
+def _is_finished(job: Job, task: Task, folder: str, out: str) -> bool:
     """Tell whether this very job was complete and only its parts are left, and tidy up after whichever it was."""
     names = names_in(folder)
     if FINISHED not in names:
