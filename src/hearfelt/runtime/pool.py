@@ -315,8 +315,9 @@ class Pool:
         wait_s, most_s = _RESTART_S
         while True:
             try:
-                self._own.worker = self._started()
-                return self._own.worker
+                worker = self._started()
+                self._own.worker = worker
+                return worker
             except HearfeltError as error:
                 if self._closed.is_set() or not self._options.keep_starting:
                     raise
@@ -402,18 +403,19 @@ class _Limit:
 
     def __init__(self, limit_s: float, action: Callable[[], None]) -> None:
         self._action = action
+        self._timer: threading.Timer | None = None
         self.is_over = False
         self.restart(limit_s)
 
     def restart(self, limit_s: float) -> None:
-        if hasattr(self, "_timer"):
-            self._timer.cancel()
+        self.stop()
         self._timer = threading.Timer(limit_s, self._end)
         self._timer.daemon = True
         self._timer.start()
 
     def stop(self) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _end(self) -> None:
         self.is_over = True
@@ -427,10 +429,13 @@ class _Worker:
         environment = {name: value for name, value in os.environ.items() if name not in without} | _ONE_THREAD
         # -P: nothing in the working folder is taken for a module. A process group of its own: Ctrl-C is for the parent,
         # which then ends it (a session of its own would do that as well, but Linux compares priorities within one).
-        command, group = [sys.executable, "-P", "-c", _PROGRAM], {"process_group": 0} if os.name == "posix" else {}
+        command = [sys.executable, "-P", "-c", _PROGRAM]
+        group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
         pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
         try:
-            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=quiet, env=environment, **group)
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=quiet, env=environment, **group
+            )
         except OSError as error:
             raise HearfeltError(f"a worker cannot be started ({error}); fewer workers need less") from error
         self.pid = self._process.pid
