@@ -89,7 +89,7 @@ def test_all_formats_say_the_same(clips: Path, sound_model: Path, tmp_path: Path
 
 def files_in(folder: Path) -> int:
     try:
-        return len(os.listdir(folder))
+        return sum(1 for _ in folder.iterdir())
     except FileNotFoundError:
         return 0
 
