@@ -1,17 +1,29 @@
+import random
 import runpy
+import stat
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hearfelt.corpora.download import WORK, get_ravdess
-from hearfelt.corpora.ravdess_zips import SONG, SPEECH, Source
-from hearfelt.corpora.receipt import RECEIPT_NAME
-from hearfelt.corpora.remote_zip import TAIL
-from hearfelt.errors import CorpusError, DownloadError
+from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.download import (
+    _READ_AHEAD,
+    SONG,
+    SPEECH,
+    WORK,
+    Source,
+    _alone_in,
+    get_corpus,
+    get_ravdess,
+    parse_actors,
+)
+from hearfelt.corpora.transfer import Client
+from hearfelt.errors import CorpusError, DownloadError, ExtraMissingError
 
 server = runpy.run_path(str(Path(__file__).with_name("server.py")))
 loopback, Mirror = server["loopback"], server["Mirror"]
@@ -22,13 +34,13 @@ SPEECH_FOLDER, SONG_FOLDER = "Audio_Speech_Actors_01-24", "Audio_Song_Actors_01-
 FETCH = """
 import os, signal, sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from hearfelt.corpora.download import get_ravdess
-from hearfelt.corpora.ravdess_zips import Archive, Source
+from hearfelt.corpora.download import SPEECH, Source, get_ravdess
 
 base, folder, size, md5, clips_each, actors, last_step = sys.argv[1:]
-archive = Archive("speech", "Audio_Speech_Actors_01-24.zip", int(size), md5, frozenset(range(1, 25)),
-                  clips_each=int(clips_each), unpacked=100_000_000)
+clips = {actor: clips[:int(clips_each)] for actor, clips in SPEECH.clips.items()}
+archive = replace(SPEECH, size=int(size), md5=md5, clips=clips)
 steps = 0
 
 @contextmanager
@@ -69,14 +81,17 @@ def others_in(folder):
     return {name for name in server["files_below"](folder) if not name.endswith(".wav")}
 
 
-RECEIPTS = {f"{SPEECH_FOLDER}/{RECEIPT_NAME}", f"{SONG_FOLDER}/{RECEIPT_NAME}"}
+ONE_ACTOR = 8_600_000 // 24 + (1 << 18) + _READ_AHEAD  # bytes: its clips, the directory, and what is read ahead
 
 
 def test_the_published_zips_are_those_of_the_record():
     assert (SPEECH.size, SPEECH.md5) == (208_468_073, "bc696df654c87fed845eb13823edef8a")
     assert (SONG.size, SONG.md5) == (225_505_317, "5411230427d67a21e18aa4d466e6d1b9")
-    assert len(SPEECH.actors) * SPEECH.clips_each == 1_440
-    assert len(SONG.actors) * SONG.clips_each == 1_012
+    assert {len(clips) for clips in SPEECH.clips.values()} == {60}
+    assert {len(clips) for clips in SONG.clips.values()} == {44}
+    assert len(SPEECH.clips) == 24
+    assert set(SPEECH.clips) - set(SONG.clips) == {18}
+    assert SPEECH.clips[1][0] == "Actor_01/03-01-01-01-01-01-01.wav"
 
 
 def test_it_comes_from_zenodo_unless_the_environment_names_a_mirror(monkeypatch):
@@ -90,7 +105,7 @@ def test_it_comes_from_zenodo_unless_the_environment_names_a_mirror(monkeypatch)
 def test_both_halves_arrive_and_nothing_else_stays(mirror, home):
     got = mirror.get(home)
     assert clips_in(home) == mirror.clips
-    assert others_in(home) == RECEIPTS
+    assert others_in(home) == set()
     assert got.clips == {"speech": 72, "song": 69}
     assert got.fetched == mirror.speech.size + mirror.song.size
     assert not got.partial
@@ -125,8 +140,7 @@ def test_a_half_that_is_there_is_not_asked_for_with_the_other(mirror, home):
 def test_one_actor_costs_one_actor(large, home):
     got = large.get(home, channel="speech", actors=[5])
     assert clips_in(home) == large.of(f"{SPEECH_FOLDER}/Actor_05/")
-    assert len(large.server.requests) == 2
-    assert large.server.bytes_served < large.speech.size / 24 + TAIL
+    assert large.server.bytes_served < ONE_ACTOR
     assert got.fetched == large.server.bytes_served
     assert got.partial
 
@@ -136,7 +150,7 @@ def test_actors_of_both_halves(mirror, home):
     assert clips_in(home) == mirror.of(
         *(f"{folder}/Actor_0{actor}/" for folder in (SPEECH_FOLDER, SONG_FOLDER) for actor in (1, 2))
     )
-    assert others_in(home) == RECEIPTS
+    assert others_in(home) == set()
     mirror.server.forget()
     mirror.get(home, actors=[2, 1])
     assert mirror.server.requests == []
@@ -146,7 +160,7 @@ def test_another_actor_later_costs_only_that_one(large, home):
     large.get(home, channel="speech", actors=[5])
     large.server.forget()
     large.get(home, channel="speech", actors=[5, 6])
-    assert large.server.bytes_served < large.speech.size / 24 + TAIL
+    assert large.server.bytes_served < ONE_ACTOR
     assert clips_in(home) == large.of(f"{SPEECH_FOLDER}/Actor_05/", f"{SPEECH_FOLDER}/Actor_06/")
 
 
@@ -154,29 +168,26 @@ def test_the_others_can_follow_later(mirror, home):
     mirror.get(home, actors=[1])
     mirror.get(home)
     assert clips_in(home) == mirror.clips
-    assert others_in(home) == RECEIPTS
+    assert others_in(home) == set()
 
 
 def test_a_clip_that_was_deleted_or_cut_is_brought_alone(large, home):
     large.get(home, channel="speech")
     clips = sorted((home / SPEECH_FOLDER).rglob("*.wav"))
     clips[3].unlink()
-    clips[700].write_bytes(b"RIFF")
+    clips[700].write_bytes(clips[700].read_bytes()[:-1])
     large.server.forget()
     large.get(home, channel="speech")
     assert clips_in(home) == large.of(SPEECH_FOLDER)
-    assert large.server.bytes_served < TAIL + 3 * 6_200
+    assert large.server.bytes_served < (1 << 18) + 2 * _READ_AHEAD
 
 
-def test_clips_that_were_unpacked_by_hand_are_recognized_by_their_crc(large, home):
-    for name, content in large.of(SPEECH_FOLDER).items():
+def test_clips_that_were_unpacked_by_hand_are_not_asked_for(mirror, home):
+    for name, content in mirror.of(SPEECH_FOLDER).items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_bytes(content)
-    large.get(home, channel="speech")
-    assert large.server.bytes_served <= TAIL
-    large.server.forget()
-    large.get(home, channel="speech")
-    assert large.server.requests == []
+    mirror.get(home, channel="speech")
+    assert mirror.server.requests == []
 
 
 def test_a_zip_that_was_put_there_by_hand_is_used_and_left(mirror, home):
@@ -267,12 +278,11 @@ def test_a_damaged_clip_of_one_actor_is_asked_for_once_more(mirror, home):
 
 
 def test_a_clip_that_stays_damaged_is_named_and_kept_out(large, home):
-    large.server.tricks = [{}]
+    large.server.tricks = [{}]  # the directory
     large.server.always = {"wrong": 5_000}
     with pytest.raises(DownloadError, match=r"Actor_03/.*\.wav is damaged"):
         large.get(home, channel="speech", actors=[3])
     assert clips_in(home) == {}
-    assert len(large.server.requests) == 3
     large.server.always = {}
     large.get(home, channel="speech", actors=[3])
     assert clips_in(home) == large.of(f"{SPEECH_FOLDER}/Actor_03/")
@@ -307,9 +317,9 @@ def test_a_mirror_that_has_nothing_is_named(mirror, home, status):
 
 
 def test_a_zip_that_lacks_clips_is_refused(mirror, home):
-    more = replace(mirror.speech, clips_each=4)
+    more = replace(mirror.speech, clips={actor: clips[:4] for actor, clips in SPEECH.clips.items()})
     source = replace(mirror.source, archives=(more,))
-    with pytest.raises(DownloadError, match="holds 3 clips of these actors, 4 were published"):
+    with pytest.raises(DownloadError, match=r"a clip that was published is missing: .*Actor_01/03-01"):
         get_ravdess(home, actors=[1], source=source)
 
 
@@ -338,15 +348,15 @@ def test_progress_of_every_step_reaches_its_total(mirror, home):
         ("unpacking speech", "items"),
         ("fetching song", "bytes"),
         ("unpacking song", "items"),
-        ("fetching speech", "bytes"),
-        ("fetching song", "bytes"),
+        ("fetching speech", "items"),
+        ("fetching song", "items"),
     ]
     assert all(total == done > 0 for _, _, total, done in steps)
 
 
 def fetch(mirror, home, *, actors="", last_step=0):
     archive = mirror.speech
-    arguments = [mirror.server.base, home, archive.size, archive.md5, archive.clips_each, actors, last_step]
+    arguments = [mirror.server.base, home, archive.size, archive.md5, len(archive.clips[1]), actors, last_step]
     return [sys.executable, "-c", FETCH, *map(str, arguments)]
 
 
@@ -365,7 +375,7 @@ def test_killed_at_any_step_the_next_run_goes_on_and_no_half_clip_is_there(reque
             break
     assert ended.returncode == 0
     assert clips_in(home) == wanted
-    assert others_in(home) == {f"{SPEECH_FOLDER}/{RECEIPT_NAME}"}
+    assert others_in(home) == set()
     assert len(seen) > 2, "it was never killed among the clips"
 
 
@@ -385,3 +395,148 @@ def test_killed_from_outside_while_bytes_arrive_it_goes_on_behind_them(large, ho
     assert large.server.ranges[-1] == f"bytes={have}-"
     assert clips_in(home) == large.of(SPEECH_FOLDER)
     assert not (home / WORK).exists()
+
+
+# Zips that a server could send
+
+
+def hostile(loopback, home, change):
+    """Serve a zip with one published clip that was changed, and ask for that actor."""
+    name = SPEECH.clips[1][0]
+    path = home.with_name("hostile.zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        change(archive, name)
+    loopback.files[SPEECH.name] = path
+    only = replace(SPEECH, size=path.stat().st_size, clips={1: (name,)}, unpacked=10_000)
+    source = Source(loopback.base, (only,), Client(sleep=lambda seconds: None, tries=2))
+    return get_ravdess(home, actors=[1], source=source)
+
+
+def test_names_that_were_not_published_are_not_unpacked(loopback, home, tmp_path):
+    def change(archive, name):
+        archive.writestr(name, b"RIFF\4\0\0\0WAVE")
+        for evil in ("../evil.wav", "/tmp/evil.wav", "Actor_01/../../evil.wav", "Actor_01/more.wav"):
+            archive.writestr(evil, b"evil")
+
+    hostile(loopback, home, change)
+    assert [path.name for path in tmp_path.rglob("*.wav")] == [SPEECH.clips[1][0].rpartition("/")[2]]
+
+
+def test_a_link_in_a_zip_becomes_no_link(loopback, home):
+    def change(archive, name):
+        member = zipfile.ZipInfo(name)
+        member.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(member, b"/etc/passwd")
+
+    hostile(loopback, home, change)
+    assert not any(path.is_symlink() for path in home.rglob("*"))
+
+
+def test_a_zip_that_swells_is_refused_before_it_does(loopback, home):
+    with pytest.raises(DownloadError, match="would unpack to 5,000,000 bytes"):
+        hostile(loopback, home, lambda archive, name: archive.writestr(name, bytes(5_000_000)))
+    assert clips_in(home) == {}
+
+
+def test_unusual_packing_is_refused(loopback, home):
+    with pytest.raises(DownloadError, match="packed in a way"):
+        hostile(loopback, home, lambda archive, name: archive.writestr(name, b"x", zipfile.ZIP_BZIP2))
+
+
+def test_a_damaged_zip_ends_in_a_sentence_or_in_the_clips_it_held(loopback, tmp_path):
+    path = tmp_path / "small.zip"
+    clips = server["ravdess_zip"](path, actors=[1], clips_each=3, clip_bytes=50)
+    whole = path.read_bytes()
+    small = replace(SPEECH, size=len(whole), clips={1: SPEECH.clips[1][:3]})
+    source = Source(loopback.base, (small,), Client(sleep=lambda seconds: None, tries=2))
+    chance = random.Random(0)
+    refused = 0
+    for attempt in range(60):
+        content = bytearray(whole)
+        for _ in range(4):
+            content[chance.randrange(len(whole))] = chance.randrange(256)
+        loopback.files[SPEECH.name] = bytes(content)
+        home = tmp_path / str(attempt)
+        try:
+            get_ravdess(home, actors=[1], source=source)
+        except DownloadError:
+            refused += 1
+        assert set(clips_in(home).values()) <= set(clips.values())
+    assert 15 < refused < 60
+
+
+# Folders
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked there")
+def test_a_folder_is_filled_by_one_process_and_is_free_when_that_is_killed(tmp_path):
+    script = (
+        "import sys, time; from pathlib import Path; from hearfelt.corpora.download import _alone_in\n"
+        "with _alone_in(Path(sys.argv[1])):\n    print('in', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"in\n"
+        with pytest.raises(DownloadError, match="another hearfelt is filling this folder"), _alone_in(tmp_path):
+            pass
+        other.kill()
+    with _alone_in(tmp_path):
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_it_is_named_and_nothing_is_made(mirror, home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    for actors in (None, [1]):
+        with pytest.raises(ExtraMissingError, match=r"pip install 'hearfelt\[download\]'"):
+            mirror.get(home, actors=actors)
+        assert not home.exists()
+
+
+# Corpora by name
+
+
+@pytest.mark.parametrize(
+    ("text", "actors"),
+    [("7", {7}), ("1,2", {1, 2}), (" 1 , 2,2", {1, 2}), ("1-4,24", {1, 2, 3, 4, 24}), ("09", {9}), ("3–5", {3, 4, 5})],
+)
+def test_actors_are_numbers_and_ranges(text, actors):
+    assert parse_actors(text) == actors
+
+
+@pytest.mark.parametrize("text", ["", ",", "one", "1;2", "4-1", "1,", "-3", "1.5", "123"])
+def test_anything_else_is_no_list_of_actors(text):
+    with pytest.raises(CorpusError, match="write numbers from 1 to 24 and ranges, such as 1,2 or 1-4,7"):
+        parse_actors(text)
+
+
+def test_the_toy_is_made_as_code_makes_it_and_made_again_is_the_same(tmp_path, toy):
+    wanted = {path.name: path.read_bytes() for path in toy.iterdir()}
+    for _ in range(2):
+        got = get_corpus("toy", tmp_path)
+        assert (got.clips, got.fetched) == ({"speech": 96}, 0)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == wanted
+
+
+@pytest.mark.parametrize("options", [{"channel": "speech"}, {"actors": "1"}])
+def test_the_toy_has_no_halves(tmp_path, options):
+    with pytest.raises(CorpusError, match="toy comes whole"):
+        get_corpus("toy", tmp_path / "toy", **options)
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMS) - {"ravdess", "toy", "folder"}))
+def test_of_other_corpora_it_is_said_where_they_are(tmp_path, name):
+    with pytest.raises(CorpusError, match=f"published at {FORMS[name].url}.*does not fetch it"):
+        get_corpus(name, tmp_path / name)
+
+
+def test_a_folder_of_ones_own_needs_no_getting(tmp_path):
+    with pytest.raises(CorpusError, match="your own recordings"):
+        get_corpus("folder", tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("ravdes", "did you mean ravdess"), ("Toy", "did you mean toy"), ("xyz", "get knows ravdess and toy")],
+)
+def test_an_unknown_name_gets_a_hint(tmp_path, name, hint):
+    with pytest.raises(CorpusError, match=hint):
+        get_corpus(name, tmp_path)

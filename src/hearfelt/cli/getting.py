@@ -11,7 +11,7 @@ import typer
 from hearfelt.cli.options import examples, expanded, progress
 
 if TYPE_CHECKING:
-    from hearfelt.corpora.download import Got
+    from hearfelt.corpora.download import Downloaded
 
 __all__ = ["add_to"]
 
@@ -45,14 +45,14 @@ def _get(
     Stop it at any moment; the same command goes on where it stopped, and costs nothing once all is there.
     HEARFELT_ZENODO may name another place (a mirror) that holds the zips.
     """
-    from hearfelt.corpora.getting import get_corpus
+    from hearfelt.corpora.download import get_corpus
 
     got = get_corpus(name, folder, channel=channel, actors=actors, progress=progress)
-    for line in _told(name, got):
+    for line in _lines(name, got):
         typer.echo(line)
 
 
-def _told(name: str, got: Got) -> list[str]:
+def _lines(name: str, got: Downloaded) -> list[str]:
     clips = " and ".join(
         f"{count:,} clips of {channel}" if name == "ravdess" else f"{count:,} clips"
         for channel, count in got.clips.items()

@@ -1,32 +1,48 @@
-"""RAVDESS from where it was published into a folder: the whole of it, or some actors."""
+"""Download a corpus by its name: RAVDESS, whole or some actors of it; the toy corpus is made on the spot."""
 
 from __future__ import annotations
 
+import difflib
+import io
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+import shutil
+import struct
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
-from zipfile import ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from hearfelt.corpora.disk import alone_in, require_space
-from hearfelt.corpora.ravdess_zips import Archive, Source
-from hearfelt.corpora.receipt import Receipt, read_receipt
-from hearfelt.corpora.remote_zip import RemoteZip, Run, open_remote_zip
-from hearfelt.corpora.transfer import is_whole, part_of, transfer
-from hearfelt.corpora.unpack import DamagedMemberError, crc_of, safe_members, unpack_member
-from hearfelt.corpora.web import RangesIgnoredError
-from hearfelt.errors import CorpusError, DownloadError
+from hearfelt.corpora.ravdess import published_stems
+from hearfelt.corpora.transfer import Client, RangesIgnoredError, RemoteFile, SeekableRemote, part_of, transfer
+from hearfelt.errors import CorpusError, DownloadError, ExtraMissingError, HearfeltError
 
-__all__ = ["WORK", "Channel", "Got", "Meter", "get_ravdess"]
+__all__ = [
+    "SONG",
+    "SPEECH",
+    "WORK",
+    "Archive",
+    "Channel",
+    "Downloaded",
+    "Meter",
+    "Source",
+    "get_corpus",
+    "get_ravdess",
+    "parse_actors",
+]
 
 WORK: Final = ".hearfelt-download"  # folder for what is unfinished; hidden, so that no corpus looks into it
 
 Channel = Literal["speech", "song", "both"]
 
-_CLIP: Final = re.compile(r"Actor_(\d\d)/[^/]+\.wav", re.IGNORECASE)
+_READ_AHEAD: Final = 1 << 21  # bytes of a remote zip asked for at once, 2 MiB: an actor's clips take four or five
+_RANGE: Final = re.compile(r"(\d{1,2})(?:\s*[-–]\s*(\d{1,2}))?")
+# What zipfile raises for damaged zips: some of it unwillingly, such as for a name that is no text.
+_UNREADABLE: Final = (BadZipFile, EOFError, RuntimeError, ValueError, struct.error, zlib.error)
 
 
 class Meter(Protocol):
@@ -39,13 +55,60 @@ class Meter(Protocol):
 
 
 @dataclass(frozen=True)
-class Got:
+class Archive:
+    """One published zip.
+
+    Attributes:
+        channel: speech or song.
+        name: of the zip; without its ending also the name of the folder that it is unpacked to.
+        size: of the zip in bytes.
+        md5: of the zip.
+        unpacked: bytes that the clips need on the disk, rounded up.
+        clips: for each actor, the names of the clips inside the zip.
+    """
+
+    channel: str
+    name: str
+    size: int
+    md5: str
+    unpacked: int
+    clips: Mapping[int, tuple[str, ...]] = field(repr=False, hash=False)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where RAVDESS comes from.
+
+    Attributes:
+        base: address of the folder with the zips; by default what the environment variable ``HEARFELT_ZENODO`` says
+            (a mirror), else Zenodo's record.
+        archives: the zips in it.
+        client: how to ask.
+
+    Example:
+        >>> Source("https://mirror.example/ravdess").file(SPEECH).url
+        'https://mirror.example/ravdess/Audio_Speech_Actors_01-24.zip?download=1'
+    """
+
+    base: str = field(
+        default_factory=lambda: os.environ.get("HEARFELT_ZENODO") or "https://zenodo.org/records/1188976/files"
+    )
+    archives: tuple[Archive, ...] = field(default_factory=lambda: (SPEECH, SONG))
+    client: Client = field(default_factory=Client)
+
+    def file(self, archive: Archive) -> RemoteFile:
+        """Name a zip as a file on the web."""
+        return RemoteFile(f"{self.base.rstrip('/')}/{archive.name}?download=1", archive.size, archive.md5)
+
+
+@dataclass(frozen=True)
+class Downloaded:
     """What a folder holds now of what was asked for.
 
     Attributes:
         folder: where it is.
         clips: how many clips of each channel.
-        fetched: bytes that came over the wire for it; 0 if all was there.
+        fetched: bytes that came over the network for it; 0 if all was there.
         partial: True if only some actors were asked for.
         songless: True if actor 18, who did not sing, was named among those asked for song.
     """
@@ -62,8 +125,16 @@ class _Half:
     """One zip's share of what is asked for: these actors of it, below this folder."""
 
     archive: Archive
-    wanted: frozenset[int]
+    actors: frozenset[int]
     root: Path
+
+    @property
+    def is_all(self) -> bool:
+        return self.actors == frozenset(self.archive.clips)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for actor in sorted(self.actors) for name in self.archive.clips[actor]]
 
     @property
     def folder(self) -> Path:
@@ -73,20 +144,55 @@ class _Half:
     def zip_path(self) -> Path:
         return self.root / WORK / self.archive.name
 
-    @property
-    def scratch(self) -> Path:
-        return self.root / WORK / f"clip-{os.getpid()}.part"
+    def missing(self) -> list[str]:
+        return [name for name in self.names if not _is_whole(self.folder / name)]
 
-    @property
-    def receipt(self) -> Receipt:
-        return read_receipt(self.folder, self.archive.name)
+    def needed(self) -> int:
+        """Estimate how many bytes of the disk this half still takes at most."""
+        share = len(self.missing()) / sum(map(len, self.archive.clips.values()))
+        here = (self.root / self.archive.name, self.zip_path, part_of(self.zip_path))
+        there = sum(path.stat().st_size for path in here if path.is_file())
+        as_zip = max(0, self.archive.size - there) if share > 0 and self.is_all else 0
+        return round(self.archive.unpacked * share) + as_zip
 
-    def missing(self) -> frozenset[int]:
-        return self.wanted - self.receipt.whole_actors(self.folder, self.archive.clips_each)
 
-    def mostly_there(self) -> bool:
-        clips = sum(1 for _ in self.folder.glob("Actor_*/*.wav"))
-        return 2 * clips > len(self.archive.actors) * self.archive.clips_each
+class _DamagedMemberError(DownloadError):
+    """A member of a zip whose bytes are not those that its checksum was made of."""
+
+
+def get_corpus(
+    name: str,
+    folder: Path,
+    *,
+    channel: Channel | None = None,
+    actors: str | None = None,
+    progress: Meter | None = None,
+) -> Downloaded:
+    """Bring a corpus into a folder by its name.
+
+    Args:
+        name: ``"ravdess"`` or ``"toy"``; the others have to be fetched by hand.
+        folder: where to; made when it isn't there.
+        channel: of RAVDESS; None for both.
+        actors: of RAVDESS, such as ``"1,2,5-8"``; None for all.
+        progress: makes a progress bar for each step.
+
+    Raises:
+        CorpusError: if the corpus is unknown or cannot be fetched, or has no such channel or actor.
+        DownloadError: if it did not arrive.
+        ExtraMissingError: if the extra ``download`` is not installed.
+    """
+    if name == "ravdess":
+        chosen = None if actors is None else parse_actors(actors)
+        return get_ravdess(folder, channel=channel or "both", actors=chosen, progress=progress)
+    if name != "toy":
+        raise CorpusError(_elsewhere(name))
+    if channel is not None or actors is not None:
+        raise CorpusError("toy: --channel and --actors are for ravdess; the toy comes whole")
+    _refuse_file(folder)
+    from hearfelt.corpora.toy import TOY, write_toy  # not above: it needs soundfile, the download does not
+
+    return Downloaded(write_toy(folder), {"speech": TOY.clips})
 
 
 def get_ravdess(
@@ -96,11 +202,11 @@ def get_ravdess(
     actors: Iterable[int] | None = None,
     source: Source | None = None,
     progress: Meter | None = None,
-) -> Got:
+) -> Downloaded:
     """Bring RAVDESS, or some actors of it, into a folder; what is there already is not asked for again.
 
     The whole of a half comes as its zip, verified by its MD5; some actors come out of the remote zip by range
-    requests, each clip verified by its CRC, and so does what a nearly whole folder lacks. The clips go to
+    requests, each clip verified by its CRC-32, and so does what a nearly whole folder lacks. The clips go to
     ``folder/Audio_Speech_Actors_01-24/Actor_01/…`` and ``folder/Audio_Song_Actors_01-24/Actor_01/…``; a clip is under
     its own name only when it is whole. Stopped at any moment, the next call goes on. A zip that somebody put into
     ``folder`` by hand is used, and left there.
@@ -112,39 +218,236 @@ def get_ravdess(
         source: where from.
         progress: makes a progress bar for each step.
 
-    Returns:
-        What is there now.
-
     Raises:
         CorpusError: if there is no such actor or channel, or only the song of actor 18 is asked for.
         DownloadError: if something did not arrive, is not what was published, or does not fit on the disk.
+        ExtraMissingError: if something has to be downloaded and the extra ``download`` is not installed.
     """
     folder = Path(folder)
     source = source or Source()
     asked = None if actors is None else frozenset(actors)
+    _refuse_file(folder)
     halves = _halves(folder, source, channel, asked)
     fetched = 0
-    new = not folder.exists()
+    is_new = not folder.exists()
     try:
-        if any(half.missing() for half in halves):
+        if (folder / WORK).is_dir() or any(half.missing() for half in halves):
             folder.mkdir(parents=True, exist_ok=True)
-            with alone_in(folder):
-                require_space(folder, sum(_needed(half) for half in halves))
+            with _alone_in(folder):
+                _require_space(folder, sum(half.needed() for half in halves))
                 for half in halves:
                     fetched += _get_half(half, source, progress or _silent)
-        _tidy(folder, halves)
-    except DownloadError:
+                _tidy(folder / WORK, halves)
+    except (OSError, ExtraMissingError) as error:
         with suppress(OSError):  # nothing came: leave no trace
             (folder / WORK).rmdir()
-            if new:
+            if is_new:
                 folder.rmdir()
-        raise
-    except OSError as error:
+        if isinstance(error, HearfeltError):
+            raise
         place = error.filename or folder
         raise DownloadError(f"{place}: {(error.strerror or str(error)).lower()}; nothing more was fetched") from error
-    clips = {half.archive.channel: len(half.wanted) * half.archive.clips_each for half in halves}
-    partial = any(half.wanted < half.archive.actors for half in halves)
-    return Got(folder, clips, fetched, partial, songless=channel != "speech" and 18 in (asked or ()))
+    clips = {half.archive.channel: len(half.names) for half in halves}
+    partial = not all(half.is_all for half in halves)
+    return Downloaded(folder, clips, fetched, partial, songless=channel != "speech" and 18 in (asked or ()))
+
+
+def parse_actors(text: str) -> frozenset[int]:
+    """Read actor numbers: single ones and ranges, with commas between.
+
+    Raises:
+        CorpusError: if it says anything else.
+
+    Example:
+        >>> sorted(parse_actors("1, 2,5-7"))
+        [1, 2, 5, 6, 7]
+    """
+    actors: set[int] = set()
+    for piece in text.split(","):
+        match = _RANGE.fullmatch(piece.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise CorpusError(f"actors {text!r}: write numbers from 1 to 24 and ranges, such as 1,2 or 1-4,7")
+        actors.update(range(first, last + 1))
+    return frozenset(actors)
+
+
+def _elsewhere(name: str) -> str:
+    """Say where a corpus is published that is not fetched, or what a wrong name may mean."""
+    from hearfelt.corpora.catalog import FORMS
+
+    if name in FORMS:
+        form = FORMS[name]
+        if not form.url:
+            return f"{name}: that is what your own recordings are called; there is nothing to get"
+        return (
+            f"{name}: it is published at {form.url} ({form.licence}); hearfelt reads it but does not fetch it: "
+            "unpack it anywhere and give that folder to the other commands"
+        )
+    near = difflib.get_close_matches(name.casefold(), ["ravdess", "toy", *FORMS], n=1)
+    hint = f"did you mean {near[0]}?" if near else "get knows ravdess and toy"
+    return f"{name}: no such corpus; {hint}"
+
+
+def _refuse_file(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise CorpusError(f"{folder}: this is a file; a folder is wanted here")
+
+
+def _halves(folder: Path, source: Source, channel: str, actors: frozenset[int] | None) -> list[_Half]:
+    everyone = frozenset[int]().union(*(archive.clips for archive in source.archives))
+    unknown = sorted((actors or frozenset()) - everyone)
+    if unknown or (actors is not None and not actors):
+        said = ", ".join(map(str, unknown)) or "none given"
+        raise CorpusError(f"actors: {said}; RAVDESS has the actors {min(everyone)} to {max(everyone)}")
+    chosen = [archive for archive in source.archives if channel in (archive.channel, "both")]
+    if not chosen:
+        raise CorpusError(f"channel {channel!r}: RAVDESS has speech and song; ask for one of them, or for both")
+    halves = [_Half(archive, frozenset(archive.clips) & (actors or everyone), folder) for archive in chosen]
+    if not any(half.actors for half in halves):
+        raise CorpusError("actor 18 did not sing: RAVDESS has no song of that actor; ask for the speech")
+    return [half for half in halves if half.actors]
+
+
+def _get_half(half: _Half, source: Source, meter: Meter) -> int:
+    """Bring what is missing of one half; return how many bytes came over the network."""
+    missing, archive, file = half.missing(), half.archive, source.file(half.archive)
+    if not missing:
+        return 0
+    half.zip_path.parent.mkdir(parents=True, exist_ok=True)
+    fetched = 0
+    here = (half.root / archive.name, half.zip_path)  # put there by hand; left when unpacking was stopped
+    path = next((path for path in here if file.is_at(path)), None)
+    if path is None:
+        if not half.is_all or 2 * len(missing) < len(half.names):
+            try:
+                return _get_clips(half, file, source.client, meter)
+            except RangesIgnoredError as error:
+                if not half.is_all:
+                    raise DownloadError(f"{error}; ask for all actors, or use another mirror") from error
+        path = half.zip_path
+        with meter(f"fetching {archive.channel}", archive.size, unit="bytes") as done:
+            fetched = transfer(file, path, client=source.client, progress=done)
+    with ZipFile(path) as opened, meter(f"unpacking {archive.channel}", len(missing)) as done:
+        _unpack(half, opened, missing, done)
+    return fetched
+
+
+def _get_clips(half: _Half, file: RemoteFile, client: Client, meter: Meter) -> int:
+    """Bring the missing clips out of the remote zip, without the rest of it."""
+    fetched = 0
+    with meter(f"fetching {half.archive.channel}", len(half.missing())) as done:
+        for is_last in (False, True):
+            remote = SeekableRemote(file, client)
+            try:
+                with _opened(remote, file.url) as opened:
+                    _unpack(half, opened, half.missing(), done)
+            except _DamagedMemberError as error:
+                if is_last:  # once it may be the network's fault; twice it is the zip's
+                    raise DownloadError(f"{error}; run this again later or use another mirror") from error
+            else:
+                return fetched + remote.fetched
+            fetched += remote.fetched
+    return fetched
+
+
+def _opened(remote: SeekableRemote, url: str) -> ZipFile:
+    try:
+        return ZipFile(io.BufferedReader(remote, _READ_AHEAD))
+    except _UNREADABLE as error:
+        raise DownloadError(f"{url}: what is there is no zip ({error})") from error
+
+
+def _unpack(half: _Half, opened: ZipFile, names: Iterable[str], done: Callable[[int], None]) -> None:
+    """Unpack clips by their published names, so that no other name in a zip can lead out of the folder."""
+    members = sorted(_members(half.archive, opened, names), key=lambda member: member.header_offset)
+    for member in members:
+        _unpack_member(opened, member, half)
+        done(1)
+
+
+def _members(archive: Archive, opened: ZipFile, names: Iterable[str]) -> list[ZipInfo]:
+    try:
+        members = [opened.getinfo(name) for name in names]
+    except KeyError as error:
+        raise DownloadError(f"{archive.name}: a clip that was published is missing: {error.args[0]}") from error
+    for member in members:
+        if member.compress_type not in (ZIP_DEFLATED, ZIP_STORED):
+            raise DownloadError(f"{archive.name}: {member.filename} is packed in a way that is not read here")
+    if (total := sum(member.file_size for member in members)) > 2 * archive.unpacked:
+        raise DownloadError(f"{archive.name}: it would unpack to {total:,} bytes, far more than was published")
+    return members
+
+
+def _unpack_member(opened: ZipFile, member: ZipInfo, half: _Half) -> None:
+    """Unpack one clip; under its own name it is only ever whole.
+
+    Nothing is flushed to the disk clip by clip, which would take minutes for thousands of them. A process that is
+    killed leaves no half clip this way; after a power cut a shortened one is found by its header.
+    """
+    target = half.folder / member.filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = half.zip_path.with_name(f"clip-{os.getpid()}.part")
+    try:
+        # zipfile gives no more than file_size bytes and compares the CRC-32 at the last one
+        with opened.open(member) as packed, scratch.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked)
+        if scratch.stat().st_size != member.file_size:
+            raise BadZipFile(f"{scratch.stat().st_size:,} of {member.file_size:,} bytes")
+        scratch.replace(target)
+    except _UNREADABLE as error:
+        raise _DamagedMemberError(f"{half.archive.name}: {member.filename} is damaged in the zip ({error})") from error
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a WAV file is there with as many bytes as its header says."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            return head[:4] == b"RIFF" and file.seek(0, io.SEEK_END) >= 8 + int.from_bytes(head[4:], "little")
+    except FileNotFoundError:
+        return False
+
+
+def _tidy(work: Path, halves: Iterable[_Half]) -> None:
+    """Remove what is unfinished and no longer of use; a part of a zip may still be if only some actors were asked."""
+    useless = ("clip-", *(half.archive.name for half in halves if half.is_all))
+    for path in work.glob("*"):
+        if path.name.startswith(useless):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        work.rmdir()
+
+
+def _require_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DownloadError(
+            f"{folder}: {needed / 1e6:,.0f} MB are needed for the download and the clips, {free / 1e6:,.0f} MB are free"
+        )
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Refuse a second process in the same folder, where the system can tell; the lock goes with the process."""
+    if sys.platform == "win32":
+        yield  # folders cannot be locked there: the checks of what arrived have to do
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DownloadError(f"{folder}: another hearfelt is filling this folder; wait until it is done") from None
+        except OSError:
+            pass  # a file system without locks: as on Windows
+        yield
+    finally:
+        os.close(handle)
 
 
 def _silent(
@@ -153,123 +456,30 @@ def _silent(
     return nullcontext(lambda count: None)
 
 
-def _halves(folder: Path, source: Source, channel: str, actors: frozenset[int] | None) -> list[_Half]:
-    everyone = frozenset[int]().union(*(archive.actors for archive in source.archives))
-    strangers = sorted((actors or frozenset()) - everyone)
-    if strangers or (actors is not None and not actors):
-        said = ", ".join(map(str, strangers)) or "none given"
-        raise CorpusError(f"actors: {said}; RAVDESS has the actors {min(everyone)} to {max(everyone)}")
-    chosen = [archive for archive in source.archives if channel in (archive.channel, "both")]
-    if not chosen:
-        raise CorpusError(f"channel {channel!r}: RAVDESS has speech and song; ask for one of them, or for both")
-    if folder.exists() and not folder.is_dir():
-        raise CorpusError(f"{folder}: this is a file; a folder is wanted here")
-    halves = [_Half(archive, archive.actors & (actors or everyone), folder) for archive in chosen]
-    if not any(half.wanted for half in halves):
-        raise CorpusError("actor 18 did not sing: RAVDESS has no song of that actor; ask for the speech")
-    return [half for half in halves if half.wanted]
-
-
-def _get_half(half: _Half, source: Source, meter: Meter) -> int:
-    missing = half.missing()
-    if not missing:
-        return 0
-    half.zip_path.parent.mkdir(parents=True, exist_ok=True)
-    file = source.file(half.archive)
-    by_hand = half.root / half.archive.name
-    for path in (by_hand, half.zip_path):  # the second one: stopped while it was being unpacked
-        if is_whole(file, path):
-            _unpack_whole(half, path, missing, meter)
-            return 0
-    some = half.wanted < half.archive.actors
-    if some or half.mostly_there():
-        try:
-            return _get_parts(half, source, missing, meter)
-        except RangesIgnoredError as error:
-            if some:
-                raise DownloadError(f"{error}; ask for all actors, or use another mirror") from error
-    with meter(f"fetching {half.archive.channel}", half.archive.size, unit="bytes") as done:
-        fetched = transfer(file, half.zip_path, web=source.web, progress=done)
-    _unpack_whole(half, half.zip_path, missing, meter)
-    return fetched
-
-
-def _unpack_whole(half: _Half, path: Path, missing: frozenset[int], meter: Meter) -> None:
-    with ZipFile(path) as archive:
-        members = _clips_of(half, archive, missing)
-        with meter(f"unpacking {half.archive.channel}", len(members)) as done:
-            for member in members:
-                unpack_member(archive, member, half.folder, half.scratch)
-                done(1)
-    half.receipt.plus(members).write(half.folder)
-
-
-def _get_parts(half: _Half, source: Source, missing: frozenset[int], meter: Meter) -> int:
-    file = source.file(half.archive)
-    with open_remote_zip(file.url, file.size, web=source.web) as remote:
-        members = _clips_of(half, remote.archive, missing)
-        runs = remote.runs(member for member in members if not _is_there(half.folder, member))
-        total = sum(run.stop - run.start for run in runs)
-        with meter(f"fetching {half.archive.channel}", total, unit="bytes") as done:
-            for run in runs:
-                _unpack_run(half, remote, run, done)
-        half.receipt.plus(members).write(half.folder)
-        return remote.fetched
-
-
-def _unpack_run(half: _Half, remote: RemoteZip, run: Run, done: Callable[[int], None]) -> None:
-    remote.load(run, done)
-    try:
-        for member in run.members:
-            unpack_member(remote.archive, member, half.folder, half.scratch)
-    except DamagedMemberError:
-        # The wire may have done it, so once more; a second time it is the zip itself.
-        remote.load(run, again=True)
-        try:
-            for member in run.members:
-                unpack_member(remote.archive, member, half.folder, half.scratch)
-        except DamagedMemberError as error:
-            raise DownloadError(f"{half.archive.name}: {error}; run this again later or use another mirror") from error
-
-
-def _clips_of(half: _Half, archive: ZipFile, actors: frozenset[int]) -> list[ZipInfo]:
-    name = half.archive.name
-    clips = []
-    for member in safe_members(archive, name, most_bytes=2 * half.archive.unpacked):
-        match = _CLIP.fullmatch(member.filename)
-        if match and int(match[1]) in actors:
-            clips.append(member)
-    expected = len(actors) * half.archive.clips_each
-    if len(clips) != expected:
-        raise DownloadError(f"{name}: it holds {len(clips):,} clips of these actors, {expected:,} were published")
+def _published(channel: str) -> dict[int, tuple[str, ...]]:
+    """List the clips of a channel by actor, as the zips name them."""
+    clips: dict[int, tuple[str, ...]] = {}
+    for stem in published_stems():
+        if stem[3:5] == channel:
+            actor = int(stem[-2:])
+            clips[actor] = (*clips.get(actor, ()), f"Actor_{actor:02d}/{stem}.wav")
     return clips
 
 
-def _is_there(folder: Path, member: ZipInfo) -> bool:
-    path = folder / member.filename
-    return path.is_file() and path.stat().st_size == member.file_size and crc_of(path) == member.CRC
-
-
-def _needed(half: _Half) -> int:
-    """Tell how many bytes of the disk this half still takes at most while it comes."""
-    share = len(half.missing()) / len(half.archive.actors)
-    here = (half.root / half.archive.name, half.zip_path, part_of(half.zip_path))
-    there = sum(path.stat().st_size for path in here if path.is_file())
-    as_zip = share > 0 and half.wanted == half.archive.actors
-    return round(half.archive.unpacked * share) + (max(0, half.archive.size - there) if as_zip else 0)
-
-
-def _tidy(folder: Path, halves: Iterable[_Half]) -> None:
-    """Take away what is unfinished and no longer of use, unless another process is at work here."""
-    work = folder / WORK
-    if not work.is_dir():
-        return
-    with suppress(DownloadError), alone_in(folder):
-        for half in halves:
-            if half.wanted == half.archive.actors:  # else a part of the zip may still be of use
-                for path in work.glob(f"{half.archive.name}*"):
-                    path.unlink(missing_ok=True)
-        for path in work.glob("clip-*.part"):  # of a process that was killed
-            path.unlink(missing_ok=True)
-        with suppress(OSError):
-            work.rmdir()
+# Zenodo record 1188976 (Livingstone and Russo 2018). Unpacked: 1.48 h and 1.31 h of 96,000 bytes a second.
+SPEECH: Final = Archive(
+    "speech",
+    "Audio_Speech_Actors_01-24.zip",
+    208_468_073,
+    "bc696df654c87fed845eb13823edef8a",
+    unpacked=520_000_000,
+    clips=_published("01"),
+)
+SONG: Final = Archive(
+    "song",
+    "Audio_Song_Actors_01-24.zip",
+    225_505_317,
+    "5411230427d67a21e18aa4d466e6d1b9",
+    unpacked=460_000_000,
+    clips=_published("02"),
+)

@@ -17,7 +17,7 @@ from hearfelt.corpora.base import Form, Published, Reading, read_names
 from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import EMOTIONS
 
-__all__ = ["EMOTION_CODES", "RAVDESS"]
+__all__ = ["EMOTION_CODES", "RAVDESS", "published_stems"]
 
 # "01" to "08" in hearfelt's own order, which is RAVDESS's.
 EMOTION_CODES: Final = {f"{code:02d}": emotion for code, emotion in enumerate(EMOTIONS, start=1)}
@@ -76,8 +76,8 @@ def _parse(root: Path, names: Sequence[str]) -> Reading:
     return replace(reading, odd=odd)
 
 
-def _stems(root: Path) -> Iterator[str]:
-    """Name all 2,452: 24 actors × 60 of speech; 23 actors × 44 of song, for actor 18 has none."""
+def published_stems(root: Path = Path()) -> Iterator[str]:
+    """Name all 2,452 clips: 24 actors × 60 of speech; 23 actors × 44 of song, for actor 18 has none."""
     actors = range(1, _ACTORS + 1)
     for actor, channel, emotion, intensity in product(actors, _CHANNELS, EMOTION_CODES, _INTENSITIES):
         if channel == "02" and (actor == 18 or emotion > "06"):
@@ -105,7 +105,7 @@ RAVDESS: Final = Form(
     channels=("speech", "song"),
     published=Published(
         rates_hz=(48_000,),
-        stems=_stems,
+        stems=published_stems,
         same_sound=(frozenset({"03-01-03-01-02-01-07", "03-01-03-01-02-02-07"}),),
         two_channels=frozenset(
             {

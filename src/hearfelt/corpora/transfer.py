@@ -1,37 +1,121 @@
-"""One file from the web: whole and verified, or not there; a download that was cut goes on where it stopped."""
+"""Fetch a file, or parts of one, over HTTP: resumed after a cut, asked again when a server is busy, and verified."""
 
 from __future__ import annotations
 
+import email.utils
 import hashlib
+import io
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
-from hearfelt.corpora.web import Patience, Reply, TransientError, Web
-from hearfelt.errors import DownloadError
+from hearfelt.errors import DownloadError, require
 
-__all__ = ["RemoteFile", "is_whole", "part_of", "transfer"]
+if TYPE_CHECKING:
+    import httpx
+    from _typeshed import WriteableBuffer
+
+__all__ = ["Client", "RangesIgnoredError", "RemoteFile", "SeekableRemote", "part_of", "transfer"]
+
+_ENOUGH: Final = 1 << 20  # 1 MiB: faults that far apart are not "in a row"
+_TAIL: Final = 1 << 18  # 256 KiB at the end of a zip hold the directory of a few thousand files
+_LONGEST_WAIT_S: Final = 120.0
+_TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})  # what a busy or restarting server answers
+_KEPT: Final = "run this again later: what has arrived is kept"
+
+
+class RangesIgnoredError(DownloadError):
+    """The server sends whole files only."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the web, as it was published.
-
-    Attributes:
-        url: where it is.
-        size: in bytes.
-        md5: of its bytes, 32 hexadecimal digits.
-    """
+    """A published file: its ``size`` in bytes, its ``md5`` as 32 hexadecimal digits."""
 
     url: str
     size: int
     md5: str
 
+    def is_at(self, path: Path) -> bool:
+        """Tell whether a local file has the same bytes."""
+        return path.is_file() and path.stat().st_size == self.size and _md5(path) == self.md5
+
+
+@dataclass(frozen=True)
+class Client:
+    """Asks a server for bytes of a file, and asks again after faults that pass.
+
+    Attributes:
+        sleep: waits for a number of seconds.
+        tries: how many faults in a row end the download.
+        timeout_s: how long a server may send nothing.
+    """
+
+    sleep: Callable[[float], None] = time.sleep
+    tries: int = 6
+    timeout_s: float = 30.0
+
+    def read(self, file: RemoteFile, start: int, stop: int, *, needs_ranges: bool = False) -> Iterator[bytes]:
+        """Yield the bytes from ``start`` to before ``stop``.
+
+        Args:
+            file: which file.
+            start: first byte wanted.
+            stop: byte before which to end.
+            needs_ranges: refuse a server that only sends whole files; else what comes before ``start`` is skipped.
+
+        Raises:
+            RangesIgnoredError: if the server is refused for that.
+            DownloadError: if the server cannot be reached, refuses, has another file, or fails too often.
+        """
+        httpx: Any = require("httpx", "download")
+        failures, reached = 0, False
+        while start < stop:
+            before, wait_s = start, None
+            try:
+                with _response(file.url, start, stop, self.timeout_s) as response:
+                    reached = True
+                    if response.status_code in _TRANSIENT:
+                        fault, wait_s = _status(response), _seconds(response.headers.get("Retry-After"))
+                    else:
+                        for block in _body(response, file, start, needs_ranges=needs_ranges):
+                            wanted = block[: stop - start]
+                            start += len(wanted)
+                            yield wanted
+                            if start == stop:
+                                return
+                        fault = f"{file.url}: the connection ended early"
+            except httpx.TransportError as error:
+                fault = f"{file.url}: {str(error) or type(error).__name__}"
+                if isinstance(error, httpx.UnsupportedProtocol):
+                    raise DownloadError(f"{fault}; https://… is wanted") from error
+                if isinstance(error, httpx.ConnectError) and not reached:
+                    host = urlsplit(file.url).hostname
+                    raise DownloadError(f"{host} cannot be reached ({error}); are you online?") from error
+            except (httpx.InvalidURL, httpx.TooManyRedirects, UnicodeError) as error:
+                raise DownloadError(f"{file.url}: no file at this address ({error})") from error
+            failures = 1 if start - before >= _ENOUGH else failures + 1
+            self._wait(fault, failures, wait_s)
+
+    def _wait(self, fault: str, failures: int, wait_s: float | None) -> None:
+        """Wait as long as the server asks, else 1, 2, 4, … seconds."""
+        if failures >= self.tries:
+            raise DownloadError(f"{fault}, {failures} times in a row; {_KEPT}")
+        wait_s = 2.0 ** (failures - 1) if wait_s is None else wait_s
+        if wait_s > _LONGEST_WAIT_S:
+            raise DownloadError(f"{fault} and asks to wait {wait_s:,.0f} s; {_KEPT}")
+        self.sleep(wait_s)
+
 
 def part_of(path: Path) -> Path:
-    """Tell where the bytes of an unfinished download wait.
+    """Name the file that holds what has arrived of an unfinished download.
 
     Example:
         >>> part_of(Path("a.zip")).name
@@ -40,117 +124,173 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def is_whole(file: RemoteFile, path: Path) -> bool:
-    """Tell whether the published file is at ``path``, byte for byte."""
-    return path.is_file() and path.stat().st_size == file.size and _md5(path) == file.md5
-
-
 def transfer(
-    file: RemoteFile, path: Path, *, web: Web | None = None, progress: Callable[[int], None] | None = None
+    file: RemoteFile, path: Path, *, client: Client | None = None, progress: Callable[[int], None] | None = None
 ) -> int:
-    """Bring a file from the web; under its own name it is only ever whole and verified.
+    """Fetch a file; under its own name it is only ever whole and verified.
 
-    What arrives waits in ``path.part``, and the server's name for this version of the file in ``path.etag``, so that
-    a later call, also of another process, goes on behind the last byte. If the server has another version by then,
-    or ignores ranges, it starts over.
+    What arrives is kept in ``path.part``, so that a later call, also of another process, goes on behind the last byte.
 
     Args:
-        file: what to bring.
+        file: what to fetch.
         path: where to put it; the folder is made.
-        web: how to ask.
-        progress: called with the number of bytes just gained; at first with those already there, and with a
-            negative number when it starts over.
+        client: how to ask.
+        progress: called with the number of bytes just gained; at first with those already there.
 
     Returns:
-        How many bytes came over the wire; 0 if the file was there.
+        How many bytes came over the network.
 
     Raises:
         DownloadError: if the file did not arrive. What did is kept, unless its MD5 is wrong.
     """
-    web = web or Web()
     done = progress or (lambda count: None)
-    if is_whole(file, path):
-        done(file.size)
-        return 0
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
-    if _size(part) > file.size:
+    have = part.stat().st_size if part.is_file() else 0
+    if have > file.size:
         part.unlink()
-    done(_size(part))
-    patience = Patience(web)
-    came = 0
-
-    def count(arrived: int) -> None:
-        nonlocal came
-        came += max(0, arrived)
-        done(arrived)
-
-    while (have := _size(part)) < file.size:
-        before = came
-        try:
-            _go_on(file, path, web, have, count)
-            if _size(part) < file.size:
-                raise TransientError(f"the connection ended after {_size(part):,} of {file.size:,} bytes")
-        except TransientError as fault:
-            patience.wait(fault, came - before)
-    _keep(file, path)
-    return came
-
-
-def _go_on(file: RemoteFile, path: Path, web: Web, have: int, done: Callable[[int], None]) -> None:
-    etag_path = path.with_name(path.name + ".etag")
-    etag = etag_path.read_text(encoding="utf-8") if have and etag_path.is_file() else ""
-    with web.get(file.url, have, etag=etag) as reply:
-        if reply.total not in (None, file.size):
-            raise DownloadError(
-                f"{file.url}: {reply.total:,} bytes are there and {file.size:,} were published; it is another file"
-            )
-        if reply.start == 0:
-            done(-have)
-            etag_path.write_text(reply.etag, encoding="utf-8")
-            _save(reply, part_of(path), 0, file.size, done)
-        elif reply.start != have:
-            raise DownloadError(f"{file.url}: asked for the bytes from {have:,}, got those from {reply.start:,}")
-        elif etag and reply.etag != etag:  # another version, from a server that does not know If-Range
-            part_of(path).unlink()
-            done(-have)
-            raise TransientError(f"{file.url}: the file changed while it was fetched")
-        else:
-            _save(reply, part_of(path), have, file.size, done)
-
-
-def _save(reply: Reply, part: Path, have: int, size: int, done: Callable[[int], None]) -> None:
-    with part.open("ab" if have else "wb") as target:
-        for block in reply.blocks:
-            target.write(block[: size - have])  # a server that goes on and on fills no disk
-            done(min(len(block), size - have))
-            have += len(block)
-            if have >= size:
-                break
-
-
-def _keep(file: RemoteFile, path: Path) -> None:
-    part = part_of(path)
-    md5 = _md5(part)
-    path.with_name(path.name + ".etag").unlink(missing_ok=True)
-    if md5 != file.md5:
+        have = 0
+    done(have)
+    try:
+        with part.open("ab") as target:
+            for block in (client or Client()).read(file, have, file.size):
+                target.write(block)
+                done(len(block))
+            target.flush()
+            os.fsync(target.fileno())
+    finally:
+        if not part.stat().st_size:  # nothing came: leave no trace
+            part.unlink()
+    if (md5 := _md5(part)) != file.md5:
         part.unlink()
         raise DownloadError(
             f"{file.url}: the MD5 of what arrived is {md5}, that of the published file {file.md5}; "
             "it was deleted, run this again to start over"
         )
-    with part.open("rb") as whole:
-        os.fsync(whole.fileno())
     part.replace(path)
+    return file.size - have
+
+
+class SeekableRemote(io.RawIOBase):
+    """A remote file that can be read anywhere, such as by ``zipfile``; each read is one request.
+
+    Wrap it in ``io.BufferedReader``, which asks for more at once. The end of the file is asked for only once.
+
+    Args:
+        file: which file.
+        client: how to ask.
+
+    Attributes:
+        fetched: how many bytes have come over the network.
+    """
+
+    def __init__(self, file: RemoteFile, client: Client) -> None:
+        self.fetched = 0
+        self._file, self._client, self._place = file, client, 0
+        self._tail_start = max(0, file.size - _TAIL)
+        self._tail = b""
+        self._tail = self._bytes(self._tail_start, file.size)
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte of the file."""
+        self._place = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._file.size}[whence] + offset
+        if self._place < 0:
+            raise OSError("there is nothing before the start of a file")  # as a real file says
+        return self._place
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill a buffer from where the file stands."""
+        view = memoryview(buffer).cast("B")
+        stop = max(self._place, min(self._place + len(view), self._file.size))
+        data = self._bytes(self._place, stop)
+        view[: len(data)] = data
+        self._place = stop
+        return len(data)
+
+    def _bytes(self, start: int, stop: int) -> bytes:
+        if self._tail and start >= self._tail_start:
+            return self._tail[start - self._tail_start : stop - self._tail_start]
+        data = b"".join(self._client.read(self._file, start, stop, needs_ranges=True))
+        self.fetched += len(data)
+        return data
+
+
+@contextmanager
+def _response(url: str, start: int, stop: int, timeout_s: float) -> Iterator[httpx.Response]:
+    import httpx
+
+    headers = {
+        "User-Agent": f"hearfelt/{version('hearfelt')}",  # Zenodo slows down programs without a name of their own
+        "Accept-Encoding": "identity",
+        "Range": f"bytes={start}-{stop - 1}",
+    }
+    hooks = {"response": [_refuse_open_redirect]}
+    with (
+        httpx.Client(follow_redirects=True, timeout=timeout_s, event_hooks=hooks) as client,
+        client.stream("GET", url, headers=headers) as response,
+    ):
+        yield response
+
+
+def _refuse_open_redirect(response: httpx.Response) -> None:
+    place = response.headers.get("Location", "")
+    if response.url.scheme == "https" and urlsplit(place).scheme not in ("", "https"):
+        raise DownloadError(f"{response.url}: sent on to {place}, which is not encrypted; not followed")
+
+
+def _body(response: httpx.Response, file: RemoteFile, start: int, *, needs_ranges: bool) -> Iterator[bytes]:
+    """Yield the file from ``start`` on, if it is the published one as far as the answer tells."""
+    begins, total = 0, response.headers.get("Content-Length", "")
+    if response.status_code == 206:
+        place = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+        if place is None or int(place[1]) != start:
+            raise DownloadError(f"{file.url}: asked for the bytes from {start:,} on, got others")
+        begins, total = start, place[2]
+    elif response.status_code != 200:
+        moved = "; if it has moved, HEARFELT_ZENODO can name its new place" if response.status_code == 404 else ""
+        raise DownloadError(_status(response) + moved)
+    if total.isdecimal() and int(total) != file.size:
+        raise DownloadError(
+            f"{file.url}: {int(total):,} bytes are there and {file.size:,} were published; it is another file"
+        )
+    if needs_ranges and response.status_code == 200:
+        raise RangesIgnoredError(f"{file.url}: the server sends whole files only, no parts")
+    skip = start - begins
+    for block in response.iter_raw():
+        yield block[skip:]
+        skip = max(0, skip - len(block))
+
+
+def _status(response: httpx.Response) -> str:
+    return f"{response.url}: the server answered {response.status_code} ({response.reason_phrase})"
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Read a Retry-After header: seconds, or a date (RFC 9110, 10.2.3).
+
+    Example:
+        >>> _seconds("7"), _seconds("Fri, 31 Dec 1999 23:59:59 GMT"), _seconds("soon")
+        (7.0, 0.0, None)
+    """
+    text = (retry_after or "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        when = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, when.timestamp() - time.time())
 
 
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
         # MD5 is what the record publishes; it finds damage and is no protection against an attacker.
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _size(path: Path) -> int:
-    with suppress(FileNotFoundError):
-        return path.stat().st_size
-    return 0

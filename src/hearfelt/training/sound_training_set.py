@@ -8,7 +8,7 @@ from typing import Final
 
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.evaluation.plan import SameSound
-from hearfelt.models.encoders.sources import moonshine_weights, whisper_weights
+from hearfelt.models.encoders.weights import moonshine_weights, whisper_weights
 from hearfelt.training.augmented_copies import View
 from hearfelt.training.data_selection import Division
 from hearfelt.training.frames import Encoders

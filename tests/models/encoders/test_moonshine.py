@@ -18,7 +18,7 @@ from torch.nn import functional
 from hearfelt.errors import ExtraMissingError, ModelError
 from hearfelt.models.encoders import moonshine
 from hearfelt.models.encoders.moonshine import HEADS, LAYERS, TURNED, WIDTH, MoonshineEncoder
-from hearfelt.models.encoders.sources import moonshine_weights
+from hearfelt.models.encoders.weights import moonshine_weights
 
 EACH = WIDTH // HEADS  # 36 numbers a head
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hearfelt.errors import ModelError
-from hearfelt.models.encoders.sources import whisper_weights
+from hearfelt.models.encoders.weights import whisper_weights
 from hearfelt.models.encoders.whisper import HEADS, LAYERS, WIDTH, WhisperEncoder
 
 SHARED = Path(os.environ.get("HEARFELT_PRETRAINED", Path(__file__).parents[4] / "shared" / "pretrained"))

@@ -6,9 +6,9 @@ import os
 import runpy
 import sys
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import onnxruntime
 import pytest
@@ -16,14 +16,11 @@ import torch
 from safetensors.torch import save_file
 
 from hearfelt.audio.reader import audio_files, read_audio
-from hearfelt.corpora.web import Web
 from hearfelt.errors import DownloadError, ExtraMissingError, ModelError
-from hearfelt.models.encoders import moonshine, sources
+from hearfelt.models.encoders import moonshine, weights
 from hearfelt.models.encoders.moonshine import MoonshineEncoder
-from hearfelt.models.encoders.moonshine_file import moonshine_tensors
-from hearfelt.models.encoders.ort_file import read_ort
-from hearfelt.models.encoders.published import Published, fingerprint
-from hearfelt.models.encoders.sources import MOONSHINE_TINY, WHISPER_BASE, moonshine_weights, whisper_weights
+from hearfelt.models.encoders.moonshine_file import moonshine_arrays, read_ort
+from hearfelt.models.encoders.weights import Published, fingerprint, moonshine_weights, whisper_weights
 from hearfelt.models.encoders.whisper import WhisperEncoder
 
 TESTS = Path(__file__).parents[2]
@@ -31,12 +28,16 @@ EXAMPLES = TESTS.parent / "src" / "hearfelt" / "examples"
 SHARED = Path(os.environ.get("HEARFELT_PRETRAINED", TESTS.parents[1] / "shared" / "pretrained"))
 server = runpy.run_path(str(TESTS / "corpora" / "server.py"))
 loopback = server["loopback"]
-ort_bytes = runpy.run_path(str(Path(__file__).with_name("test_ort_file.py")))["ort_bytes"]
 moonshine_toy = runpy.run_path(str(Path(__file__).with_name("test_moonshine_file.py")))
+ort_bytes = moonshine_toy["ort_bytes"]
 
 TOY = {"conv1.weight": torch.arange(6.0).reshape(2, 3), "layers.0.fc1.bias": torch.linspace(-1, 1, 5)}
 SOURCE = Published(
-    "Toy ear", {name: tuple(tensor.shape) for name, tensor in TOY.items()}, fingerprint(TOY), prefix="model.encoder."
+    "Toy encoder",
+    {name: tuple(tensor.shape) for name, tensor in TOY.items()},
+    fingerprint(TOY),
+    prefix="model.encoder.",
+    repository="toy/encoder",
 )
 PUBLISHED = {f"model.encoder.{name}": tensor for name, tensor in TOY.items()} | {
     "model.decoder.layers.0.fc1.weight": torch.ones(50, 50),
@@ -52,21 +53,13 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "pretrained"
-
-
-@pytest.fixture
-def mirror(loopback, file, monkeypatch):
-    loopback.files["model.safetensors"] = file
-    monkeypatch.setenv("HEARFELT_WHISPER", f"{loopback.base}/model.safetensors")
+def hub(loopback, file, tmp_path, monkeypatch):
+    """A mirror of the Hugging Face Hub that has the toy."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", loopback.base)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+    loopback.files["toy/encoder/resolve/main/model.safetensors"] = file
     return loopback
-
-
-@pytest.fixture
-def web():
-    return Web(pause=lambda seconds: None, tries=2, place="HEARFELT_WHISPER")
 
 
 def is_toy(weights):
@@ -88,14 +81,14 @@ def test_every_copy_gives_the_same_numbers_whatever_its_precision(file, tmp_path
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"model.encoder.conv1.weight": None}, "there is no tensor model.encoder.conv1.weight; Toy ear has it"),
+        ({"model.encoder.conv1.weight": None}, "tensor model.encoder.conv1.weight is missing; Toy encoder has it"),
         (
             {"model.encoder.conv1.weight": torch.ones(3, 2)},
-            r"tensor model.encoder.conv1.weight is \[3, 2\]; in Toy ear",
+            r"tensor model.encoder.conv1.weight is \[3, 2\]; in Toy encoder",
         ),
         ({"model.encoder.conv1.weight": torch.full((2, 3), torch.nan)}, "holds numbers that are not finite"),
         ({"model.encoder.conv1.weight": torch.full((2, 3), 1e6)}, "holds numbers that are not finite"),
-        ({"model.encoder.conv1.weight": torch.randn(2, 3)}, "the names are Toy ear's and the numbers are not"),
+        ({"model.encoder.conv1.weight": torch.randn(2, 3)}, "the names are Toy encoder's and the numbers are not"),
     ],
 )
 def test_a_wrong_tensor_is_refused_and_named(tmp_path, changed, message):
@@ -121,72 +114,107 @@ def test_a_cut_file_is_refused(file):
         whisper_weights(file, source=SOURCE)
 
 
-def test_a_stranger_gets_them_from_their_published_place_once(mirror, cache, web):
-    assert is_toy(whisper_weights(source=SOURCE, web=web))
-    assert len(list(cache.iterdir())) == 1
-    mirror.forget()
-    assert is_toy(whisper_weights(source=SOURCE, web=web))
-    assert mirror.requests == []
+def test_a_folder_with_one_such_file_gives_the_same(file):
+    assert is_toy(whisper_weights(file.parent, source=SOURCE))
+    file.with_name("other.safetensors").write_bytes(file.read_bytes())
+    with pytest.raises(ModelError, match=r"2 files \*\.safetensors in this folder; give the path of one file"):
+        whisper_weights(file.parent, source=SOURCE)
 
 
-def test_the_published_place_is_asked_where_no_other_is_named(loopback, file, cache, web, monkeypatch):
-    monkeypatch.delenv("HEARFELT_WHISPER", raising=False)
-    loopback.files["published"] = file
-    assert is_toy(whisper_weights(source=replace(SOURCE, url=f"{loopback.base}/published"), web=web))
+def test_they_come_from_the_hub_once(hub):
+    assert is_toy(whisper_weights(source=SOURCE))
+    hub.files.clear()
+    assert is_toy(whisper_weights(source=SOURCE))
 
 
-def test_wrong_numbers_from_a_server_are_deleted_and_never_load(mirror, cache, web, file):
+def test_wrong_numbers_from_the_hub_never_load(hub, file):
     save_file(PUBLISHED | {"model.encoder.conv1.weight": torch.ones(2, 3)}, file)
-    with pytest.raises(DownloadError, match=r"numbers are not .* it was deleted, run this again to start over"):
-        whisper_weights(source=SOURCE, web=web)
-    assert list(cache.iterdir()) == []
-    save_file(PUBLISHED, file)
-    assert is_toy(whisper_weights(source=SOURCE, web=web))
-
-
-def test_a_damaged_file_in_the_cache_is_noticed(mirror, cache, web):
-    whisper_weights(source=SOURCE, web=web)
-    kept = next(cache.iterdir())
-    content = bytearray(kept.read_bytes())
-    content[-2] ^= 0x40
-    kept.write_bytes(content)
-    with pytest.raises(DownloadError, match="it was deleted"):
-        whisper_weights(source=SOURCE, web=web)
-    assert is_toy(whisper_weights(source=SOURCE, web=web))
-
-
-def test_a_server_that_does_not_have_them_says_where_another_place_is_named(mirror, cache, web):
-    mirror.files.clear()
-    with pytest.raises(DownloadError, match=r"404.*HEARFELT_WHISPER"):
-        whisper_weights(source=SOURCE, web=web)
-
-
-def test_without_a_cache_a_path_is_asked_for(monkeypatch):
-    monkeypatch.setenv("HEARFELT_CACHE", "off")
-    with pytest.raises(DownloadError, match=r"HEARFELT_CACHE is off.*give the path of a file instead"):
+    with pytest.raises(ModelError, match="numbers are not"):
         whisper_weights(source=SOURCE)
 
 
-def test_the_shapes_are_those_of_our_networks():
-    assert {name: tuple(t.shape) for name, t in WhisperEncoder().state_dict().items()} == WHISPER_BASE.shapes
-    assert {name: tuple(t.shape) for name, t in MoonshineEncoder().state_dict().items()} == MOONSHINE_TINY.shapes
+def test_a_hub_that_does_not_have_them_is_one_sentence(hub):
+    hub.files.clear()
+    with pytest.raises(DownloadError, match=r"toy/encoder: its weights cannot be fetched .*HF_ENDPOINT") as caught:
+        whisper_weights(source=SOURCE)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_real_whisper_loads_into_our_network():
     path = SHARED / "whisper_base_encoder_first4.safetensors"
     if not path.is_file():
         pytest.skip("Whisper base's weights are not here; set HEARFELT_PRETRAINED to the folder that holds them")
-    weights = whisper_weights(path)
-    assert round(sum(tensor.numel() for tensor in weights.values()) / 1e6, 1) == 14.3
+    real = whisper_weights(path)
+    assert round(sum(tensor.numel() for tensor in real.values()) / 1e6, 1) == 14.3
     with torch.inference_mode():
-        assert WhisperEncoder.of(weights)(torch.zeros(1, 80, 40)).isfinite().all()
+        assert WhisperEncoder.of(real)(torch.zeros(1, 80, 40)).isfinite().all()
+
+
+# The check
+
+WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
+CHECKED = Published(
+    "Toy", {name: tuple(tensor.shape) for name, tensor in WEIGHTS.items()}, fingerprint(WEIGHTS), prefix="model."
+)
+
+
+def test_the_published_tensors_pass() -> None:
+    assert CHECKED.checked(WEIGHTS, "toy.safetensors") is WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"a.weight": WEIGHTS["a.weight"]}, "tensor model.a.bias is missing; Toy has it"),
+        ({**WEIGHTS, "a.bias": torch.ones(3)}, r"tensor model.a.bias is \[3\]; in Toy it is \[2\]"),
+        ({**WEIGHTS, "a.weight": WEIGHTS["a.weight"].T}, r"tensor model.a.weight is \[3, 2\]; in Toy it is \[2, 3\]"),
+        (
+            {**WEIGHTS, "a.bias": torch.tensor([1.0, float("nan")])},
+            "tensor model.a.bias holds numbers that are not fin",
+        ),
+        (
+            {**WEIGHTS, "a.bias": torch.tensor([1.0, float("inf")])},
+            "tensor model.a.bias holds numbers that are not fin",
+        ),
+        ({**WEIGHTS, "a.bias": torch.tensor([1.0, 1.001])}, "the names are Toy's and the numbers are not"),
+    ],
+)
+def test_anything_else_is_refused_and_the_tensor_is_named(changed: dict[str, torch.Tensor], message: str) -> None:
+    with pytest.raises(ModelError, match=f"^toy.safetensors: {message}"):
+        CHECKED.checked(changed, "toy.safetensors")
+
+
+def test_random_weights_of_the_right_shapes_never_load() -> None:
+    torch.manual_seed(0)
+    with pytest.raises(ModelError, match="the numbers are not"):
+        CHECKED.checked({name: torch.randn(shape) for name, shape in CHECKED.shapes.items()}, "random")
+
+
+def test_a_fingerprint_hangs_on_names_shapes_and_numbers_and_not_on_order_or_precision() -> None:
+    mark = fingerprint(WEIGHTS)
+    assert fingerprint(dict(reversed(WEIGHTS.items()))) == mark
+    assert fingerprint({name: tensor.half() for name, tensor in WEIGHTS.items()}) == mark
+    assert fingerprint({name: tensor.double() for name, tensor in WEIGHTS.items()}) == mark
+    assert fingerprint({"b.weight": WEIGHTS["a.weight"], "a.bias": WEIGHTS["a.bias"]}) != mark
+    assert fingerprint({**WEIGHTS, "a.weight": WEIGHTS["a.weight"].reshape(3, 2)}) != mark
+    assert fingerprint({**WEIGHTS, "a.bias": torch.tensor([1.0, 1.001])}) != mark
+
+
+def test_a_view_has_the_fingerprint_of_its_numbers() -> None:
+    turned = WEIGHTS["a.weight"].T
+    assert fingerprint({"w": turned}) == fingerprint({"w": turned.contiguous()})
 
 
 # Moonshine
 
+
+def tensors_of(model, shapes):
+    return {name: torch.from_numpy(array) for name, array in moonshine_arrays(model, shapes).items()}
+
+
 TOY_MOON = moonshine_toy["SHAPES"]
 TOY_ORT = ort_bytes(moonshine_toy["TENSORS"], moonshine_toy["INPUTS"])
-TOY_MOONSHINE = Published("Toy moon", TOY_MOON, fingerprint(moonshine_tensors(read_ort(TOY_ORT, name="toy"), TOY_MOON)))
+TOY_MOONSHINE = Published("Toy moon", TOY_MOON, fingerprint(tensors_of(read_ort(TOY_ORT, name="toy"), TOY_MOON)))
 
 
 @pytest.fixture
@@ -213,8 +241,9 @@ def test_a_file_or_a_wheel_gives_the_same(tmp_path, suffix):
     else:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
             wheel.writestr("moonshine_voice/assets/tiny-en/encoder_model.ort", TOY_ORT)
-    weights = moonshine_weights(path, source=TOY_MOONSHINE)
-    assert fingerprint(weights) == TOY_MOONSHINE.fingerprint
+    assert fingerprint(moonshine_weights(path, source=TOY_MOONSHINE)) == TOY_MOONSHINE.fingerprint
+    if suffix == ".ort":
+        assert fingerprint(moonshine_weights(tmp_path, source=TOY_MOONSHINE)) == TOY_MOONSHINE.fingerprint
 
 
 def test_without_the_package_it_says_how_to_get_it(installed, monkeypatch):
@@ -257,26 +286,24 @@ def real_moonshine(tmp_path_factory):
     """The published encoder, out of the file that HEARFELT_MOONSHINE names or of the installed package."""
     named = os.environ.get("HEARFELT_MOONSHINE")
     try:
-        path = Path(named) if named else sources._installed_moonshine()
+        path = Path(named) if named else weights._installed_moonshine()
     except ExtraMissingError as error:
         pytest.skip(str(error))
     copy = tmp_path_factory.mktemp("moon") / "encoder_model.ort"
-    copy.write_bytes(sources._ort_content(path))
+    copy.write_bytes(weights._ort_content(path))
     return copy
 
 
 def test_the_real_moonshine_loads_into_our_network(real_moonshine):
-    weights = moonshine_weights(real_moonshine)
     with torch.inference_mode():
-        assert MoonshineEncoder.of(weights)(torch.zeros(1, 16_000)).isfinite().all()
+        assert MoonshineEncoder.of(moonshine_weights(real_moonshine))(torch.zeros(1, 16_000)).isfinite().all()
 
 
 def test_our_network_with_the_real_moonshines_six_layers_answers_as_onnx_runtime_does(real_moonshine, monkeypatch):
     model = read_ort(real_moonshine.read_bytes(), name="moonshine")
-    weights = moonshine_tensors(model, sources._moonshine_shapes(6))
     encoder = MoonshineEncoder()
     encoder.layers.extend(moonshine._Layer() for _ in range(2))
-    encoder.load_state_dict(weights)
+    encoder.load_state_dict(tensors_of(model, {name: one.shape for name, one in encoder.state_dict().items()}))
     monkeypatch.setattr(moonshine, "TAKEN", (5,))
     sound = read_audio(audio_files(EXAMPLES)[0])
     assert sound.rate_hz == 16_000
