@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.corpora.catalog import FORMS
-from hearfelt.corpora.counting import published_clips
+from hearfelt.corpora.check import published_clips
 from hearfelt.evaluation.results import read_results
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.reports.evaluation import read_curves

@@ -161,7 +161,7 @@ def ravdess_zip(path, *, channel="speech", actors=range(1, 25), clips_each=60, c
         for actor in actors
         for name in (SPEECH if channel == "speech" else SONG).clips[actor][:clips_each]
     }
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for actor in actors:
             archive.mkdir(f"Actor_{actor:02d}")
         for name, content in clips.items():
@@ -169,32 +169,31 @@ def ravdess_zip(path, *, channel="speech", actors=range(1, 25), clips_each=60, c
     return clips
 
 
-class Mirror:
-    """A server with both zips, a source that knows it, and every clip as it will lie on the disk."""
+class Zips:
+    """Zips laid out like RAVDESS's in a folder, with their archives and every clip as it will lie on the disk."""
 
-    def __init__(self, loopback, folder, *, clips_each=3, clip_bytes=2_000):
-        folder.mkdir()
-        self.server = loopback
-        self.clips = {}
-        archives = []
-        for archive in (SPEECH, SONG):
+    def __init__(self, folder, archives=(SPEECH, SONG), *, clips_each=3, clip_bytes=2_000):
+        self.folder, self.archives, self.clips = folder, [], {}
+        for archive in archives:
             path = folder / archive.name
-            made = ravdess_zip(
-                path,
-                channel=archive.channel,
-                actors=sorted(archive.actors),
-                clips_each=clips_each,
-                clip_bytes=clip_bytes,
-            )
+            sizes = {"clips_each": clips_each, "clip_bytes": clip_bytes}
+            made = ravdess_zip(path, channel=archive.channel, actors=sorted(archive.clips), **sizes)
             self.clips |= {f"{path.stem}/{name}": content for name, content in made.items()}
-            loopback.files[archive.name] = path
             md5 = hashlib.md5(path.read_bytes()).hexdigest()
             size = path.stat().st_size
             names = {actor: clips[:clips_each] for actor, clips in archive.clips.items()}
-            archives.append(replace(archive, size=size, md5=md5, clips=names, unpacked=100_000_000))
-        self.speech, self.song = archives
+            self.archives.append(replace(archive, size=size, md5=md5, clips=names, unpacked=100_000_000))
+
+
+class Mirror:
+    """A server with zips, and a source that knows it."""
+
+    def __init__(self, loopback, zips):
+        self.server, self.clips = loopback, zips.clips
+        loopback.files |= {archive.name: zips.folder / archive.name for archive in zips.archives}
+        self.speech, self.song = zips.archives[0], zips.archives[-1]
         self.waits = []
-        self.source = Source(loopback.base, tuple(archives), Client(sleep=self.waits.append, tries=4))
+        self.source = Source(loopback.base, tuple(zips.archives), Client(sleep=self.waits.append, tries=4))
 
     def get(self, folder, **options):
         return get_ravdess(folder, source=self.source, **options)

@@ -57,15 +57,25 @@ get_ravdess(Path(folder), actors=chosen, source=Source(base, (archive,)), progre
 """
 
 
-@pytest.fixture
-def mirror(loopback, tmp_path):
-    return Mirror(loopback, tmp_path / "mirror")
+@pytest.fixture(scope="module")
+def zips(tmp_path_factory):
+    return server["Zips"](tmp_path_factory.mktemp("zips"))
+
+
+@pytest.fixture(scope="module")
+def large_zips(tmp_path_factory):
+    """As many clips as RAVDESS has of speech, of 6 kB each."""
+    return server["Zips"](tmp_path_factory.mktemp("large"), [SPEECH], clips_each=60, clip_bytes=6_000)
 
 
 @pytest.fixture
-def large(loopback, tmp_path):
-    """As many clips as RAVDESS has, of 6 kB each."""
-    return Mirror(loopback, tmp_path / "mirror", clips_each=60, clip_bytes=6_000)
+def mirror(loopback, zips):
+    return Mirror(loopback, zips)
+
+
+@pytest.fixture
+def large(loopback, large_zips):
+    return Mirror(loopback, large_zips)
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Sound: read from anywhere, decoded, checked, as one channel."""
+"""Reads sound from any source: decoding, checks, mixing to one channel."""

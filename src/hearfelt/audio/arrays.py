@@ -1,4 +1,4 @@
-"""Samples in memory, of whatever kind they are, as float32."""
+"""Converts arrays of samples of any type to float32."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_CHANNELS: Final = 64
 
 
 def channels_of(samples: npt.NDArray[np.generic], name: str) -> int:
-    """Count the channels of samples, and refuse a shape in which they cannot be told from the samples.
+    """Count the channels of an array, and refuse an ambiguous shape.
 
     Args:
         samples: ``(n,)`` or ``(channels, n)``.

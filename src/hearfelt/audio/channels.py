@@ -1,4 +1,4 @@
-"""From several channels to one, without losing the voice, and one form where a stream changes its form."""
+"""Mixes channels to one without cancelling the voice, and converts blocks to one rate."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SILENCE: Final = 1e-8  # power, -80 dB of full scale: nothing can be told from 
 def one_channel(
     blocks: Iterable[Block], channel: int | None, rate_hz: int, warnings: list[SoundWarning]
 ) -> Iterator[Samples]:
-    """Make one channel of blocks, and scale whole numbers to -1 to 1.
+    """Mix blocks to one channel, scaled to -1 to 1.
 
     Channels are mixed to their mean, unless that would cancel most of the sound, as it does where one of two is
     inverted (a miswired cable, some phones). Then the loudest channel is taken instead, and said in the warnings.
@@ -79,7 +79,7 @@ def converted(
     *,
     after_s: float,
 ) -> Iterator[Block]:
-    """Bring blocks of another form to the form that a stream began with, and add ``format_changes`` to the warnings.
+    """Convert blocks to the rate and channels that a stream began with, and warn of ``format_changes``.
 
     Args:
         blocks: ``(n, channels)`` int16 or float32.
@@ -116,7 +116,7 @@ def _with_channels(block: Samples, channels: int) -> Samples:
 
 
 def in_full_scale(blocks: Iterable[Block], warnings: list[SoundWarning]) -> Iterator[Block]:
-    """Scale floating-point samples of a file that somebody forgot to divide, as whole numbers of 16, 24 or 32 bits are.
+    """Scale floating-point samples that were stored in the range of 16, 24 or 32-bit integers.
 
     Args:
         blocks: ``(n, channels)`` int16 or float32; the first one decides.
@@ -138,7 +138,7 @@ def in_full_scale(blocks: Iterable[Block], warnings: list[SoundWarning]) -> Iter
 
 
 class _Powers:
-    """Sums up the variance of each channel and of their mix, so that an offset counts for nothing."""
+    """Running variance of each channel and of their mix; an offset does not count."""
 
     def __init__(self) -> None:
         self.frames = 0
@@ -156,7 +156,7 @@ class _Powers:
 
     @property
     def variances(self) -> Floats:
-        """Of each channel, and last of the mix."""
+        """Variances of each channel, and last of the mix."""
         frames = max(1, self.frames)
         return np.maximum(self._squares / frames - np.square(self._sums / frames), 0.0)
 

@@ -1,4 +1,4 @@
-"""A part of a sound, cut out by time while it is read."""
+"""A part of a sound by time, cut out while it is read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROUNDING_S: Final = 0.1  # an end may lie so far behind the sound's: tables are
 
 
 def time_fragment(start_s: float, end_s: float | None) -> str:
-    """Write which part of a file is meant, as the end of an address does (W3C, Media Fragments URI 1.0).
+    """Write a time range as a media fragment, ``#t=1,2`` (W3C, Media Fragments URI 1.0).
 
     Args:
         start_s: where the part begins.
@@ -38,7 +38,7 @@ def time_fragment(start_s: float, end_s: float | None) -> str:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A part of a sound; it stands wherever a sound may stand.
+    """A part of a sound; accepted wherever a sound is.
 
     Attributes:
         source: a path, the bytes of a file, an open binary file, a track of one, or raw samples.
@@ -71,13 +71,13 @@ class Excerpt:
         return f"{name_of(self.source)}{time_fragment(self.start_s, self.end_s)}"
 
     def frames_of(self, frames: int, rate_hz: int) -> int:
-        """Tell how many samples the part has of a sound that promises so many; 0 if nobody knows."""
+        """Compute the number of samples in the part; 0 if the length of the sound is unknown."""
         first, last = self._places(rate_hz)
         known = [place for place in (frames, last) if place]
         return max(0, min(known) - first) if known else 0
 
     def cut(self, parts: Iterator[Samples], rate_hz: int, name: str, warnings: list[SoundWarning]) -> Iterator[Samples]:
-        """Keep what lies in the part, in memory that does not grow; nothing is decoded after its end.
+        """Keep the samples of the part, in constant memory; nothing is decoded after its end.
 
         Args:
             parts: ``(n,)`` float32, one after another, from the beginning of the sound.

@@ -1,4 +1,4 @@
-"""Which decoder a file is for: told by its first bytes, whatever its name says."""
+"""Chooses the decoder of a file by its first bytes, whatever its name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MATTERS_S: Final = 0.1  # less than the shortest clip is no loss: headers are o
 
 @contextmanager
 def open_decoder(file: BinaryIO, name: str, track: int | None = None) -> Iterator[Decoded]:
-    """Open a file with whatever reads it: libsndfile in the base install, or PyAV.
+    """Open a file with the decoder that reads it: libsndfile, or PyAV from an extra.
 
     What is missing or damaged is added to the warnings, at the latest with the last block.
 
@@ -74,7 +74,7 @@ def _libsndfile(file: BinaryIO, contents: Contents, name: str) -> Iterator[Decod
 
 
 def _looks_like_mp3(head: bytes) -> bool:
-    """Tell whether libsndfile would take a file for an MP3, as it does for quiet samples without a header."""
+    """Check whether libsndfile would take a file for an MP3, as it does for quiet samples without a header."""
     return len(head) == 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
 
 
@@ -97,7 +97,7 @@ def _pyav_instead(
 
 
 def _to_the_end(decoded: Decoded, contents: Contents, container: Container | None, name: str) -> Iterator[Block]:
-    """Give all blocks; where libsndfile stops at damage, PyAV goes on behind it."""
+    """Yield all blocks; where libsndfile stops at damage, PyAV goes on behind it."""
     frames = 0
     try:
         for block in decoded.blocks:

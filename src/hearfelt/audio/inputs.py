@@ -1,4 +1,4 @@
-"""Where sound lies: at a path, in bytes, in an open file or at the end of a pipe; here it becomes one file to read.
+"""Opens every kind of input (path, bytes, open file, pipe) as one seekable file.
 
 Nothing waits here for what may never come: a named pipe or a device given as a path is refused at once.
 """
@@ -34,7 +34,7 @@ _NO_FILES: Final = {
 
 
 def name_of(source: object) -> str:
-    """Tell what messages call a path, bytes or an open file.
+    """Name a path, bytes or an open file for messages.
 
     Example:
         >>> name_of("clip.wav"), name_of(b"RIFF")
@@ -49,7 +49,7 @@ def name_of(source: object) -> str:
 
 
 def pieces_of(file: BinaryIO, pieces: Sequence[bytes | tuple[int, int]], *, claimed: int | None = None) -> BinaryIO:
-    """Give parts of a file, and bytes in between, as one file.
+    """Present parts of a file, and bytes in between, as one file.
 
     It has no name: decoders would take a name for a format or an address.
 
@@ -116,7 +116,7 @@ class _Saved(tempfile.SpooledTemporaryFile[bytes]):
 
 @contextmanager
 def open_source(source: Source, name: str) -> Iterator[BinaryIO]:
-    """Give a file that is at its beginning and can be sought in.
+    """Open a source as a seekable file, at its beginning.
 
     A path is opened, and closed again. An open file is used as it is if it is at its beginning or at its end, and put
     back to the beginning; what stands elsewhere or is a pipe is saved aside first, from where it stands.
@@ -149,7 +149,7 @@ def open_source(source: Source, name: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def open_stream(source: Source, name: str) -> Iterator[BinaryIO]:
-    """Give a file that is read once from where it stands, and need not be sought in; a pipe is not saved.
+    """Open a source to be read once from where it stands; a pipe is not saved.
 
     An open file that can be sought in is put back to where it stood.
 
@@ -177,7 +177,7 @@ def open_stream(source: Source, name: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def saved(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
-    """Save what comes through a pipe, so that it can be read as a file; it is gone when this ends.
+    """Save what comes through a pipe to a temporary file; it is removed when this ends.
 
     Up to 16 MiB are held in memory, more in the folder for temporary files.
 

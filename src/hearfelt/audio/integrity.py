@@ -1,4 +1,4 @@
-"""What a file's container promises, so that a decoder gets all there is and a cut file is not taken for a whole one.
+"""Compares the length in a file's header with the file, to find cut files and wrong headers.
 
 libsndfile and FFmpeg repair lengths silently: half of a WAV file reads as a shorter recording. What is there is
 answered; what is missing is said.
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO, Final
 
-from hearfelt.audio.decoders.mp4_tables import declared_in_fragment, declared_too_many
 from hearfelt.audio.decoders.riff import find_wave, is_wave
 from hearfelt.audio.inputs import pieces_of
 from hearfelt.errors import AudioError
 
-__all__ = ["Contents", "id3_length", "look_into"]
+__all__ = ["Contents", "declared_in_fragment", "declared_too_many", "id3_length", "look_into"]
 
 # Programs that write to a pipe cannot know the length and leave one of these.
 _UNKNOWN_LENGTHS: Final = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFFFFF - 36})
@@ -39,10 +39,20 @@ _ASF_ENCRYPTED: Final = (
     bytes.fromhex("14e68a292226174cb935dae07ee9289c"),
 )
 
+# Tables of an MP4 file (ISO 14496-12, section 8).
+_SIZES: Final = re.compile(rb"(.{4})stsz.{4}(.{4})(.{4})", re.DOTALL)  # length of the box, size of all, how many
+_TIMES: Final = re.compile(
+    rb"stts.{4}(.{4}).{4}(.{4})", re.DOTALL
+)  # how many rows, how long the samples of the first last
+_CHUNKS: Final = re.compile(rb"(.{4})stsc.{4}(.{4})", re.DOTALL)
+_PLACES: Final = re.compile(rb"(?:stco|co64).{4}(.{4})", re.DOTALL)
+_RUN: Final = re.compile(rb"trun.{4}(.{4})", re.DOTALL)
+_ROW: Final = 12  # bytes of a row of stsc: first chunk, samples a chunk, description
+
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """A file as decoders should see it.
+    """A file as decoders should read it, and whether it is cut.
 
     Attributes:
         streams: what is decoded one after another; one, but for Ogg streams that were joined.
@@ -60,7 +70,7 @@ class Contents:
 
 
 def look_into(file: BinaryIO, name: str) -> Contents:
-    """Find out what a file promises and what it holds: most kinds but MP3 and bare streams say it.
+    """Read the length that a header promises and compare it with the file; MP3 and bare streams have none.
 
     Args:
         file: open at its beginning and seekable; it is left anywhere.
@@ -86,7 +96,7 @@ def look_into(file: BinaryIO, name: str) -> Contents:
 
 
 def id3_length(head: bytes) -> int:
-    """Tell how many bytes an ID3v2 tag takes at a file's beginning; 0 if there is none.
+    """Compute the length of an ID3v2 tag at a file's beginning in bytes; 0 if there is none.
 
     Example:
         >>> id3_length(b"ID3" + bytes([4, 0, 0]) + bytes([0, 0, 2, 1]))
@@ -116,7 +126,7 @@ def _ogg(file: BinaryIO, size: int) -> Contents:
 
 
 def _ogg_length_s(file: BinaryIO, last_page: bytes) -> float:
-    """Read from the last page how long Vorbis or Opus is; 0 if it does not begin at 0, or is another kind."""
+    """Read the length of Vorbis or Opus from the last page; 0 if it does not begin at 0, or is another codec."""
     file.seek(0)
     head = file.read(1 << 16)
     first = head[27 + head[26] :]
@@ -139,14 +149,14 @@ def _granule(page: bytes) -> int:
 
 
 def _page_length(head: bytes) -> int:
-    """Tell how many bytes a page has, by its beginning; more than any file has if it is not all there."""
+    """Compute the length of a page from its header; more than any file has if it is not all there."""
     if len(head) < 27 or len(head) < 27 + head[26]:
         return 1 << 62
     return 27 + head[26] + sum(head[27 : 27 + head[26]])
 
 
 def _joins(file: BinaryIO) -> list[int]:
-    """Find where Ogg streams begin that follow each other.
+    """Find where chained Ogg streams begin.
 
     Streams side by side begin together; one that begins later follows another, and libsndfile would not read it.
     """
@@ -290,6 +300,57 @@ def _too_many_samples(name: str) -> AudioError:
         f"{name}: a table that contradicts itself, more samples than the file has room for;"
         " copy or record the file again"
     )
+
+
+def declared_too_many(contents: bytes, size: int) -> bool:
+    """Check whether a track declares more samples than the file has bytes for.
+
+    FFmpeg makes as many entries as a table declares before it looks whether there are bytes for it; where all samples
+    have one size, a table is a few bytes long, whatever it declares.
+
+    Args:
+        contents: the box ``moov``.
+        size: of the file in bytes.
+    """
+    return any(_lies(track, size) for track in contents.split(b"trak")[1:])
+
+
+def declared_in_fragment(contents: bytes) -> int:
+    """Count the samples that a fragment declares; each of them has at least one byte.
+
+    Args:
+        contents: a box ``moof``.
+
+    Example:
+        >>> declared_in_fragment(b"trun" + bytes(4) + (7).to_bytes(4))
+        7
+    """
+    return sum(int.from_bytes(found[1]) for found in _RUN.finditer(contents))
+
+
+def _lies(track: bytes, size: int) -> bool:
+    sizes = _SIZES.search(track)
+    if sizes is None:
+        return False
+    box, each, samples = (int.from_bytes(part) for part in sizes.groups())
+    if not each:
+        return 20 + 4 * samples > box
+    times = _TIMES.search(track)
+    if times is not None and (int.from_bytes(times[1]), int.from_bytes(times[2])) == (1, 1):
+        # As QuickTime stored sound: what is counted are ticks, of which a byte may hold many, and FFmpeg keeps chunks.
+        return _ticks_in_chunks(track) > 2 * samples
+    return samples * each > size
+
+
+def _ticks_in_chunks(track: bytes) -> int:
+    table, places = _CHUNKS.search(track), _PLACES.search(track)
+    if table is None or places is None:
+        return 0
+    rows = min(int.from_bytes(table[2]), (int.from_bytes(table[1]) - 16) // _ROW)
+    body = track[table.end() : table.end() + _ROW * max(0, rows)]
+    read = list(struct.iter_unpack(">III", body[: len(body) // _ROW * _ROW]))
+    ends = [first for first, _, _ in read[1:]] + [int.from_bytes(places[1]) + 1]
+    return sum(max(0, end - first) * ticks for (first, ticks, _), end in zip(read, ends, strict=True))
 
 
 _PROMISES: Final[tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO, int, str], int]], ...]] = (

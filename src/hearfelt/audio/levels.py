@@ -1,4 +1,4 @@
-"""How loud a sound is while it is read, and whether it was recorded too loud or hardly at all."""
+"""Peak level of a sound while it is read, and warnings about clipped or very quiet recordings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VERY_QUIET_DB: Final = -50.0  # RAVDESS, the quietest of the corpora, has peaks
 
 
 class LevelMeter:
-    """Measures part after part.
+    """Running peak level and clipping count.
 
     Attributes:
         samples: how many have gone by.
@@ -34,7 +34,7 @@ class LevelMeter:
         self._top, self._flat, self._full = 0.0, 0, 0
 
     def add(self, part: Samples) -> None:
-        """Take the next samples: ``(n,)`` float32."""
+        """Add the next samples: ``(n,)`` float32."""
         if not len(part):
             return
         lowest, highest = float(part.min()), float(part.max())
@@ -54,12 +54,12 @@ class LevelMeter:
 
     @property
     def peak_db(self) -> float:
-        """Largest deviation from the mean of what has gone by, in dB of full scale; -200 for digital silence."""
+        """Largest deviation from the mean so far, in dB of full scale; -200 for digital silence."""
         mean = self._sum / max(1, self.samples)
         return decibels(max(self._highest - mean, mean - self._lowest))
 
     def warnings(self) -> list[SoundWarning]:
-        """Give ``clipped`` or ``very_quiet`` for what has gone by, where that is so."""
+        """Return ``clipped`` or ``very_quiet`` for the samples so far, where that is so."""
         flat, full = (count / max(1, self.samples) for count in (self._flat, self._full))
         if self._top >= _SMALLEST and (flat > _FLAT_SHARE or full > _FULL_SHARE):
             share = max(flat, full)
@@ -77,7 +77,7 @@ def _count_beyond(part: Samples, size: float) -> int:
 
 
 def decibels(swing: float) -> float:
-    """Give an amplitude in dB of full scale; -200 for nothing.
+    """Convert an amplitude to dB of full scale; -200 for zero.
 
     Example:
         >>> decibels(0.1)

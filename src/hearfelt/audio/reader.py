@@ -1,4 +1,4 @@
-"""Sound: read it from wherever it is and whatever it is stored as, make one channel of it, and say what is odd."""
+"""Reads sound from any source and format as one channel, with warnings."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ class Audio:
         return decibels(float(np.max(np.abs(self.samples - self.samples.mean(dtype=np.float64)))))
 
     def digest(self) -> str:
-        """Name the sound by what is heard, whatever container it came in: 64 hexadecimal digits."""
+        """Compute the SHA-256 of rate and samples, whatever the container: 64 hexadecimal digits."""
         return hashlib.sha256(self.rate_hz.to_bytes(4, "little") + self.samples.astype("<f4").tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
 class AudioTrack:
-    """One of several audio tracks of a file, as films have them; it stands wherever a sound may stand.
+    """One of several audio tracks of a file; accepted wherever a sound is.
 
     Attributes:
         source: a path, bytes or an open binary file.
@@ -103,12 +103,12 @@ class AudioTrack:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name for messages."""
         return name_of(self.source)
 
 
 class AudioReader:
-    """A sound on its way in, one part after another, so that an hour needs no more memory than a minute.
+    """Reads a sound part by part, so that an hour needs no more memory than a minute.
 
     Args:
         parts: the samples as they are decoded, one channel, not checked yet.
@@ -141,28 +141,28 @@ class AudioReader:
 
     @property
     def warnings(self) -> tuple[SoundWarning, ...]:
-        """What is odd about the sound, as far as it was read; complete after the last part."""
+        """Warnings about the sound so far; complete after the last part."""
         return tuple(self._warnings)
 
     @property
     def heard(self) -> int:
-        """How many samples have gone by."""
+        """How many samples were read."""
         return self._meter.samples
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds, as the file promises it; what has gone by, where nothing is promised."""
+        """Length in seconds, as the file promises it; of what was read, where nothing is promised."""
         return (self.frames or self.heard) / self.rate_hz
 
     @property
     def peak_db(self) -> float:
-        """Largest deviation from the mean of what has gone by, in dB of full scale."""
+        """Largest deviation from the mean of what was read, in dB of full scale."""
         return self._meter.peak_db
 
     def lasts_longer_than(self, seconds: float) -> bool:
-        """Tell whether there is more sound than this, by hearing it instead of trusting a promise.
+        """Check whether there is more sound than this, by decoding it instead of trusting a header.
 
-        What is heard for that is held, and given by :meth:`parts` and :meth:`whole` as if nothing had happened.
+        What is decoded for that is held, and given by :meth:`parts` and :meth:`whole` as usual.
         Afterwards :attr:`frames` is right if the sound is not longer, and 0 if it was promised to be shorter.
 
         Raises:
@@ -194,7 +194,7 @@ class AudioReader:
         return Audio(samples, self.rate_hz, self.channels, self.name, self.warnings)
 
     def parts(self) -> Iterator[Samples]:
-        """Give the sound in parts of some seconds.
+        """Yield the sound in parts of some seconds.
 
         Yields:
             ``(n,)`` float32, one after another.
@@ -227,7 +227,7 @@ def read_audio(
     channel: int | None = None,
     strict: bool = False,
 ) -> Audio:
-    """Read a sound from wherever it is, as one channel at its own sampling rate.
+    """Read a sound from any source as one channel at its own sampling rate.
 
     Args:
         sound: a path, the bytes of a file, an open binary file or a pipe, a :class:`RawSound`, an :class:`AudioTrack`,
@@ -260,7 +260,7 @@ def read_audio(
 def open_audio(
     sound: Sound, rate_hz: int | None = None, *, name: str | None = None, channel: int | None = None
 ) -> Iterator[AudioReader]:
-    """Open a sound from wherever it is, to read it part by part.
+    """Open a sound from any source to read it part by part.
 
     Args:
         sound: as for :func:`read_audio`.
@@ -330,7 +330,7 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
 
 
 def refuse_faults(audio: Audio | AudioReader) -> None:
-    """Raise an error for a file that is not what it promises, which reading otherwise only warns about.
+    """Raise an error for a file that is cut, damaged or has a wrong header, which otherwise is a warning.
 
     Args:
         audio: a sound, or one that has been read to its end.
@@ -344,7 +344,7 @@ def refuse_faults(audio: Audio | AudioReader) -> None:
 
 
 def refuse_silence(audio: Audio | AudioReader) -> None:
-    """Raise an error for sound in which nothing can be heard: no answer about it would be true.
+    """Raise an error for a silent sound.
 
     Args:
         audio: a sound, or one that has been read to its end.
@@ -359,7 +359,7 @@ def refuse_silence(audio: Audio | AudioReader) -> None:
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """List the sound files below a folder by their endings, sorted by path; hidden files are passed over."""
+    """List the sound files below a folder by their endings, sorted by path; hidden files are left out."""
     found: list[Path] = []
     waiting = [folder]  # no recursion: folders may lie deeper than Python calls
     try:

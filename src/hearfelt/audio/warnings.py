@@ -1,4 +1,4 @@
-"""What is odd about a sound that was answered all the same: one list of codes, said in the same words at every edge."""
+"""Warnings about sounds that are answered all the same: one list of codes and sentences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FILE_FAULTS: Final = frozenset(("cut_short", "wrong_header", "damaged", "format_
 
 @dataclass(frozen=True)
 class SoundWarning:
-    """One odd thing about a sound.
+    """A warning about a sound.
 
     Attributes:
         code: one of :data:`CODES`.
@@ -54,12 +54,12 @@ class SoundWarning:
             raise ValueError(f"no warning has the code {self.code!r}; one of {', '.join(CODES)} is wanted")
 
     def to_dict(self) -> dict[str, object]:
-        """Give it as plain values for JSON: ``code``, ``text`` and the numbers by their names."""
+        """Return plain values for JSON: ``code``, ``text`` and the numbers by their names."""
         return {"code": self.code, "text": self.text, **self.numbers}
 
 
 def cut_short(there_s: float, promised_s: float = 0.0) -> SoundWarning:
-    """Say that the end of a sound is missing.
+    """Warn that the end of a sound is missing.
 
     Args:
         there_s: how many seconds are there.
@@ -77,7 +77,7 @@ def cut_short(there_s: float, promised_s: float = 0.0) -> SoundWarning:
 
 
 def damaged(after_s: float) -> SoundWarning:
-    """Say that parts of a sound could not be decoded.
+    """Warn that parts of a sound could not be decoded.
 
     Args:
         after_s: where the first of them is.
@@ -87,7 +87,7 @@ def damaged(after_s: float) -> SoundWarning:
 
 
 def format_changes(after_s: float, before: tuple[int, int], after: tuple[int, int]) -> SoundWarning:
-    """Say that a sound changes its form.
+    """Warn that the sampling rate or the channels change.
 
     Args:
         after_s: where.
@@ -110,7 +110,7 @@ def codes_of(warnings: Iterable[SoundWarning]) -> str:
 
 
 def texts_of(warnings: Iterable[SoundWarning]) -> str:
-    """Join the sentences into one line for people; empty for none.
+    """Join the sentences into one line; empty for none.
 
     Example:
         >>> texts_of([SoundWarning("clipped", "it is distorted"), SoundWarning("very_quiet", "it is very quiet")])

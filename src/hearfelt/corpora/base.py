@@ -1,7 +1,7 @@
-"""The form that each corpus fills in: what it is, how its files are named, what was published.
+"""Base types of a corpus: its description, its file names, what was published.
 
 A corpus is one :class:`Form`. Its ``parse`` sees only names, never sound, so that reading a folder of thousands
-of clips takes a segment; what the sound holds is the business of :mod:`hearfelt.corpora.check`.
+of clips takes a moment; :mod:`hearfelt.corpora.check` looks at the sound.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Parse = Callable[[Path, Sequence[str]], "Reading"]
 
 @dataclass(frozen=True)
 class Reading:
-    """What a form made of the sound files in a folder.
+    """The clips found in a folder, and the files that are none.
 
     Attributes:
         clips: the corpus, each of its clips once, in the order of their names.
@@ -41,18 +41,18 @@ class Reading:
 
 @dataclass(frozen=True)
 class Published:
-    """What the authors put out, against which a folder is checked.
+    """What the authors published; a folder is checked against it.
 
     Attributes:
         rates_hz: sampling rates of the published files.
         counts: clips by attribute and value, such as ``{"emotion": {"angry": 127}}``, where no rule says
             every name.
         stems: given the folder, every published name without its ending, where a rule or a table says them.
-        unfit: clips nobody should learn from, by name without ending, each with the reason.
+        unfit: clips not to train on, by name without ending, each with the reason.
         same_sound: groups of clips that are byte-identical as published, by name without ending.
         two_channels: clips that have two channels as published, by name without ending.
-        silent: clips in which nothing is heard as published, by name without ending.
-        remarks: what everybody who uses the corpus should know, one sentence each.
+        silent: clips that are silent as published, by name without ending.
+        remarks: notes for users of the corpus, one sentence each.
     """
 
     rates_hz: tuple[int, ...] = ()
@@ -67,7 +67,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Form:
-    """One corpus.
+    """Description of a corpus.
 
     Attributes:
         name: as it is called everywhere, such as ``"ravdess"``.
@@ -105,7 +105,7 @@ class Form:
 
 
 def stem_of(name: str) -> str:
-    """Take folders and the ending off a clip's name; dots inside the name stay.
+    """Return a clip's name without folders and ending; dots inside the name stay.
 
     Example:
         >>> stem_of("Actor_01/03-01-01-01-01-01-01.wav")
@@ -115,7 +115,7 @@ def stem_of(name: str) -> str:
 
 
 def identity(clip: Clip) -> tuple[str, ...]:
-    """Tell which recording of its corpus a clip is, whatever its folder, its ending or its spelling.
+    """Identify the recording of a clip, whatever its folder, its ending or its spelling.
 
     Two files of a published corpus with the same identity are two copies of one clip.
     """
@@ -128,7 +128,7 @@ def read_names(
     shape: re.Pattern[str],
     clip_of: Callable[[Path, str, re.Match[str]], Clip | str],
 ) -> Reading:
-    """Read clips whose names say everything about them, and keep one file of each.
+    """Parse file names into clips, and keep one file of each.
 
     Some copies of a corpus hold everything twice, one of them a folder deeper. The file with the fewest folders
     above it is kept, then the first by name.

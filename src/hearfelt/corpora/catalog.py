@@ -1,4 +1,4 @@
-"""All corpora that hearfelt reads, and how a folder becomes clips."""
+"""Catalog of the corpora, and reading a folder into clips."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FORMS: Final[Mapping[str, Form]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class FolderReading:
-    """What was found in one folder.
+    """A folder, the corpus it holds, and what was read from it.
 
     Attributes:
         root: the folder that clips' names start at.
@@ -76,7 +76,7 @@ def form_called(name: str) -> Form:
 
 
 def identify(root: Path) -> str:
-    """Tell which corpus a folder holds, by the names of its sound files; the sound is not opened.
+    """Identify the corpus in a folder by the names of its sound files; the sound is not opened.
 
     Args:
         root: a folder, or a table that names sound files.
@@ -92,7 +92,7 @@ def identify(root: Path) -> str:
 
 
 def read_folder(root: Path, name: str | None = None) -> FolderReading:
-    """Read a folder with everything that is in it, also what is no clip of the corpus.
+    """Read a folder into clips, and list the files that are no clips.
 
     Args:
         root: the folder, or a table that names sound files.
@@ -125,7 +125,7 @@ def read_corpus(
     with_unfit: bool = False,
     remark: Callable[[str], None] = lambda sentence: None,
 ) -> Clips:
-    """Turn a folder into clips: each recording once, whatever else lies there.
+    """Read a folder into clips, each recording once.
 
     A second copy of a recording, a file that is no clip of the corpus, and a recording that nobody should learn
     from are left out; :func:`hearfelt.corpora.check.check_corpus` names them all.
@@ -164,7 +164,7 @@ def read_corpus(
 def read_corpora(
     folders: Mapping[str, Path], *, with_unfit: bool = False, remark: Callable[[str], None] = lambda sentence: None
 ) -> Clips:
-    """Turn several folders into clips, one corpus after another.
+    """Read several folders into clips, one corpus after another.
 
     Args:
         folders: folder by name of the corpus.
@@ -219,7 +219,7 @@ def _form_of(root: Path, names: tuple[str, ...]) -> Form:
 
 
 def _alike(names: tuple[str, ...]) -> dict[str, int]:
-    """Count the files that are named as in each corpus; corpora without any are left out, most comes first."""
+    """Count the files that are named as in each corpus, most first; corpora without any are left out."""
     paths = [str(PurePosixPath(name).with_suffix("")) for name in names]
     counts = Counter({name: sum(map(bool, map(form.shape.search, paths))) for name, form in FORMS.items()})
     return {name: number for name, number in counts.most_common() if number}

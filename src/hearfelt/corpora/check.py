@@ -1,26 +1,38 @@
-"""Is a copy of a corpus whole and sound? What is in it is counted and heard against what was published."""
+"""Check a copy of a corpus: its clips are counted, decoded and compared with what was published."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hearfelt.corpora.base import Form, Published, stem_of
+from hearfelt.corpora.base import Form, Published, identity, stem_of
 from hearfelt.corpora.catalog import FolderReading, read_folder
 from hearfelt.corpora.clips import Clips
-from hearfelt.corpora.counting import Counts, count, missing_from, published_clips, published_counts, surplus
 from hearfelt.corpora.folder import meant_by
-from hearfelt.corpora.sound_checks import Heard, hear
+from hearfelt.corpora.sound_checks import SoundFindings, inspect_sounds
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
 
-__all__ = ["CorpusCheck", "check_corpus", "check_folder"]
+__all__ = [
+    "CorpusCheck",
+    "Counts",
+    "check_corpus",
+    "check_folder",
+    "count",
+    "missing_from",
+    "published_clips",
+    "published_counts",
+    "surplus",
+]
+
+Counts = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
 class CorpusCheck:
-    """What was found in one copy of a corpus; files are named by their paths below its folder.
+    """Result of a check; files are named by their paths below the corpus's folder.
 
     Attributes:
         corpus: its name.
@@ -38,11 +50,11 @@ class CorpusCheck:
         contradictions: files that cannot both be right, one sentence each.
         strangers: sound files that are no clips of the corpus, with the reason.
         unreadable: files that cannot be used, with the fault.
-        silent: clips in which nothing is heard.
+        silent: clips without any sound in them.
         clipped: clips in which at least a thousandth of the samples stands at full scale.
         odd: clips that differ from the others (channels, sampling rate, name), with the difference.
         unfit: clips that are left out of training, with the reason.
-        mislabelled: labels that look like a misspelling, with what was probably meant.
+        mislabelled: labels that look like a misspelling, each with the likely right one.
         remarks: what else should be known, one sentence each.
     """
 
@@ -68,8 +80,9 @@ class CorpusCheck:
     remarks: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
-        """Give everything as values that JSON has."""
-        return {name: _plain(value) for name, value in vars(self).items()}
+        """Return everything as plain values for JSON."""
+        values = {name: _plain(value) for name, value in vars(self).items()}
+        return {"strangers" if name == "strangers" else name: value for name, value in values.items()}
 
 
 def check_corpus(
@@ -79,13 +92,13 @@ def check_corpus(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> CorpusCheck:
-    """Check a folder: count it against what was published, and hear every file once.
+    """Check a folder: count its clips against what was published, and decode every file once.
 
     Args:
         root: the folder, or a table that names sound files.
         name: which corpus it holds; known by the file names if left out.
         channel: ``"speech"`` or ``"song"`` for a copy of that half alone.
-        progress: called with the number of files just heard.
+        progress: called with the number of files just decoded.
 
     Raises:
         CorpusError: if there is nothing to check, or the corpus has no such channel.
@@ -112,13 +125,13 @@ def check_folder(
     clips = clips.where(channel=channel) if channel else clips
     used = {clip.name for clip in clips}
     copies = {copy: kept for copy, kept in reading.copies.items() if kept in used}
-    heard = hear(found.root, clips, (copies, tuple(reading.strangers)), progress=progress)
+    sounds = inspect_sounds(found.root, clips, (copies, tuple(reading.strangers)), progress=progress)
 
     published = published_clips(form, found.root, channel)
     wanted = published_counts(form, published)
     counts = count(clips, wanted)
     missing = (*reading.missing, *missing_from(clips, published, wanted))
-    faults = (*_missing_faults(missing, counts, wanted), *_heard_faults(heard, form.published))
+    faults = (*_missing_faults(missing, counts, wanted), *_sound_faults(sounds, form.published))
     unfit = form.published.unfit if form.published else {}
     return CorpusCheck(
         corpus=form.name,
@@ -130,24 +143,81 @@ def check_folder(
         counts=counts,
         published=wanted,
         missing=missing,
-        duplicates=heard.duplicates(),
+        duplicates=sounds.duplicates(),
         copies=copies,
-        contradictions=tuple(sentence for _, sentence in heard.contradictions()),
+        contradictions=tuple(sentence for _, sentence in sounds.contradictions()),
         strangers=reading.strangers,
-        unreadable=heard.unreadable,
-        silent=heard.silent,
-        clipped=heard.clipped,
+        unreadable=sounds.unreadable,
+        silent=sounds.silent,
+        clipped=sounds.clipped,
         odd={name: why for name, why in reading.odd.items() if name in used}
         | surplus(clips, published)
-        | heard.odd(form.published),
+        | sounds.odd(form.published),
         unfit={clip.name: unfit[stem_of(clip.name)] for clip in clips if stem_of(clip.name) in unfit},
-        mislabelled={label: meant for label in clips.emotions if (meant := meant_by(label))},
-        remarks=(*reading.remarks, *_remarks(form, clips, heard)),
+        mislabelled={label: likely for label in clips.emotions if (likely := meant_by(label))},
+        remarks=(*reading.remarks, *_remarks(form, clips, sounds)),
     )
 
 
+def count(clips: Clips, wanted: Counts) -> Counts:
+    """Count clips by channel, emotion, actor and sex; an expected value that is missing counts 0."""
+    actors = Counter(_actor(clip.speaker) for clip in clips)
+    found: Counts = {
+        "channel": clips.count("channel"),
+        "emotion": clips.count("emotion"),
+        "actor": {actor: actors[actor] for actor in sorted(actors)},
+        "sex": {sex or "unknown": number for sex, number in clips.count("sex").items()},
+    }
+    return {what: dict.fromkeys(wanted.get(what, {}), 0) | dict(by) for what, by in found.items()}
+
+
+def published_clips(form: Form, root: Path, channel: str = "") -> Clips:
+    """List the published clips, as far as a rule or the corpus's own table names them."""
+    if form.published is None or form.published.stems is None:
+        return Clips()
+    names = [f"{stem}.wav" for stem in form.published.stems(root)]
+    clips = Clips(form.parse(root, names).clips)
+    return clips.where(channel=channel) if channel else clips
+
+
+def published_counts(form: Form, published: Clips) -> Counts:
+    """Count what was published; empty for a corpus that is never complete."""
+    if form.published is None:
+        return {}
+    counts = form.published.counts
+    if not counts:
+        return count(published, {})
+    actors = {_actor(speaker): number for speaker, number in counts["speaker"].items()}
+    return {"channel": counts["channel"], "emotion": counts["emotion"], "actor": actors, "sex": counts["sex"]}
+
+
+def missing_from(clips: Clips, published: Clips, wanted: Counts) -> tuple[str, ...]:
+    """List published clips that are missing.
+
+    Args:
+        clips: what is there.
+        published: every published clip, as far as known by name.
+        wanted: what was published, counted.
+
+    Returns:
+        Names without ending where they are known; else one sentence for each actor of whom clips are missing.
+    """
+    there = {identity(clip) for clip in clips}
+    if named := tuple(stem_of(clip.name) for clip in published if identity(clip) not in there):
+        return named
+    return tuple(_short(clips, wanted, "actor")) or tuple(_short(clips, wanted, "emotion"))
+
+
+def surplus(clips: Clips, published: Clips) -> dict[str, str]:
+    """List clips whose names are well formed and were never published."""
+    known = {identity(clip) for clip in published}
+    if not known:
+        return {}
+    return {clip.name: "not among the published clips" for clip in clips if identity(clip) not in known}
+
+
 def _missing_faults(missing: Sequence[str], counts: Counts, wanted: Counts) -> Iterator[str]:
-    """Say that clips are missing, and which option helps if a whole channel is."""
+    """Report missing clips, and the option that helps if a whole channel is missing."""
     if not missing:
         return
     channels = wanted.get("channel", {})
@@ -161,28 +231,28 @@ def _missing_faults(missing: Sequence[str], counts: Counts, wanted: Counts) -> I
         yield f"{_clips(max(len(missing), short))} missing"
 
 
-def _heard_faults(heard: Heard, published: Published | None) -> Iterator[str]:
-    """Say what is wrong with the sound. Strangers are no fault of the corpus, and no fault here."""
-    if bad := sum(name in heard.clips for name in heard.unreadable):
+def _sound_faults(sounds: SoundFindings, published: Published | None) -> Iterator[str]:
+    """Report faults of the sound. Files that are no clips of the corpus are not its fault."""
+    if bad := sum(name in sounds.clips for name in sounds.unreadable):
         yield f"{_clips(bad)} cannot be read"
     if published is None:
-        if contradictions := len(list(heard.contradictions())):
+        if contradictions := len(list(sounds.contradictions())):
             yield f"{contradictions:,} sound{'' if contradictions == 1 else 's'} under contradicting labels"
         return
-    if silent := sum(stem_of(name) not in published.silent for name in heard.silent):
+    if silent := sum(stem_of(name) not in published.silent for name in sounds.silent):
         yield f"{_clips(silent)} silent"
-    if doubtful := heard.doubtful(published.same_sound):
+    if doubtful := sounds.doubtful(published.same_sound):
         yield f"{_clips(len(frozenset().union(*doubtful)))} in doubt, for their sound or their name is another's"
 
 
-def _remarks(form: Form, clips: Clips, heard: Heard) -> Iterator[str]:
-    """Say what everybody should know before they use these clips."""
-    usual = heard.usual_rate_hz
+def _remarks(form: Form, clips: Clips, sounds: SoundFindings) -> Iterator[str]:
+    """Yield notes on how these clips can be used."""
+    usual = sounds.usual_rate_hz
     if form.published and usual and usual not in form.published.rates_hz:
         rates = " or ".join(f"{rate:,}" for rate in form.published.rates_hz)
         yield f"The clips have {usual:,} Hz; they were published with {rates} Hz."
-    if heard.copies:
-        yield f"{len(heard.copies):,} files hold a clip a second time; one file of each is used."
+    if sounds.copies:
+        yield f"{len(sounds.copies):,} files hold a clip a second time; one file of each is used."
     yield from form.published.remarks if form.published else ()
     others = [label for label in clips.emotions if label not in EMOTIONS]
     if others and form.published is None:
@@ -205,3 +275,15 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
+
+
+def _short(clips: Clips, wanted: Counts, what: str) -> Iterator[str]:
+    found = count(clips, wanted)[what]
+    for value, number in wanted.get(what, {}).items():
+        if found[value] < number:
+            part = f"{number - found[value]} of {number}" if found[value] else f"all {number}"
+            yield f"{part} clips of {what} {value}"
+
+
+def _actor(speaker: str) -> str:
+    return speaker.partition("/")[2]

@@ -1,4 +1,4 @@
-"""Clips: which recordings there are, who speaks in each, and the emotion it is labelled with."""
+"""Clips: labelled recordings with their speakers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PART_COLUMNS: Final = ("start_s", "end_s")  # in tables of clips of which some a
 
 
 def unknown_speaker(corpus: str) -> str:
-    """Name the speaker of clips whose speaker nobody wrote down.
+    """Name the speaker of clips without a known speaker.
 
     Example:
         >>> unknown_speaker("mine")
@@ -99,17 +99,17 @@ class Clip:
 
     @property
     def sound(self) -> Path | Excerpt:
-        """What is to be heard: the file, or a part of it."""
+        """The sound of the clip: a file, or a part of one."""
         return Excerpt(self.path, self.start_s, self.end_s) if self.is_part else self.path
 
     @property
     def speaker_is_known(self) -> bool:
-        """Whether somebody wrote down who speaks."""
+        """Whether the speaker is known."""
         return self.speaker != unknown_speaker(self.corpus)
 
 
 class Clips(Sequence[Clip]):
-    """Clips in a fixed order, with the questions that everybody asks of them.
+    """Clips in a fixed order, with filters and counts.
 
     Example:
         >>> clips = Clips([Clip("mine", Path(), f"{e}.wav", "mine/a", e) for e in ("sad", "calm", "sad")])
@@ -143,7 +143,7 @@ class Clips(Sequence[Clip]):
         return f"<{len(self)} clips of {len(self.speakers)} speakers, {len(self.emotions)} emotions>"
 
     def where(self, **wanted: str | Iterable[str]) -> Clips:
-        """Keep the clips whose attributes have one of the values wanted: ``where(channel="speech")``."""
+        """Keep the clips whose attributes have one of these values: ``where(channel="speech")``."""
         return Clips(clip for clip in self if all(_is_one_of(clip, k, v) for k, v in wanted.items()))
 
     def without(self, **unwanted: str | Iterable[str]) -> Clips:
@@ -158,21 +158,21 @@ class Clips(Sequence[Clip]):
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Everybody who speaks, sorted."""
+        """All speakers, sorted."""
         return tuple(sorted({clip.speaker for clip in self}))
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """Every label there is, in order."""
+        """All labels, in order."""
         return in_order(clip.emotion for clip in self)
 
     @property
     def corpora(self) -> tuple[str, ...]:
-        """Every corpus there is, sorted."""
+        """All corpora, sorted."""
         return tuple(sorted({clip.corpus for clip in self}))
 
     def fingerprint(self) -> str:
-        """Name the set of clips and labels, so that two results can be known to speak of the same data.
+        """Hash the set of clips and labels, so that results on the same data can be recognized.
 
         It depends on names, parts, speakers and labels and not on order, folder or how the sound is stored.
 
@@ -212,12 +212,12 @@ class Clips(Sequence[Clip]):
 
 
 def clip_columns(clips: Iterable[Clip]) -> tuple[str, ...]:
-    """Name the columns of a table of clips: :data:`COLUMNS`, and the times if some clips are parts of files."""
+    """List the columns of a table of clips: :data:`COLUMNS`, and the times if some clips are parts of files."""
     return (*COLUMNS, *PART_COLUMNS) if any(clip.is_part for clip in clips) else COLUMNS
 
 
 def duplicates(clips: Iterable[Clip], *, progress: Callable[[int], None] | None = None) -> list[tuple[Clip, ...]]:
-    """Find clips that hold the very same sound under different names.
+    """Find clips with the very same sound under different names.
 
     Args:
         clips: of one corpus or of several.

@@ -76,7 +76,7 @@ def _parse(root: Path, names: Sequence[str]) -> Reading:
 
 
 def _demographics(root: Path) -> Mapping[str, Mapping[str, str]]:
-    """Find who the actors are: by number, with the columns age, sex, race, ethnicity; nothing if unknown."""
+    """Read the actors' age, sex, race and ethnicity by their numbers; empty if unknown."""
     # People point at the corpus or at its AudioWAV folder.
     for folder in (root, root.parent):
         path = folder / _DEMOGRAPHICS

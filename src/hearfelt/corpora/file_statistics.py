@@ -1,4 +1,4 @@
-"""What each sound file is, found by decoding it once and remembered by its content."""
+"""Statistics of sound files (length, rate, level, hash), computed once and cached by content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLIPPED_AT = 0.999  # of full scale; 16-bit sound ends at 0.99997
 
 @dataclass(frozen=True)
 class SoundFacts:
-    """What was found in one file, or in a part of one.
+    """Statistics of one file, or of a part of one.
 
     Attributes:
         duration_s: length in seconds.
@@ -49,14 +49,14 @@ class SoundFacts:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing can be heard."""
+        """Whether the peak is below -80 dB."""
         return not self.error and self.peak_db < SILENCE_DB
 
 
 def survey(
     sounds: Iterable[Path | Excerpt], *, cache: Cache | None = None, progress: Callable[[int], None] | None = None
 ) -> dict[Path | Excerpt, SoundFacts]:
-    """Decode every sound once and tell what it holds; what was seen before costs only reading its file's bytes.
+    """Compute the statistics of sounds; what is in the cache is not decoded again.
 
     Args:
         sounds: files, and parts of files.

@@ -1,4 +1,4 @@
-"""Anyone's own recordings: a folder for each emotion, or a table that says what each file is.
+"""Recordings of one's own: a folder for each emotion, or a table with paths and labels.
 
 Where folders lie within each other, :mod:`hearfelt.corpora.label_folders` finds those that are the labels.
 
@@ -42,7 +42,7 @@ _DENYING_SUFFIXES: Final = ("free", "less")
 
 
 def meant_by(label: str) -> str:
-    """Guess which of the eight labels a misspelt one means, or return ``""``; never its opposite, as of ``unhappy``.
+    """Suggest one of the eight labels for a misspelt one, or return ``""``; never the opposite, as of ``unhappy``.
 
     Example:
         >>> meant_by("agnry"), meant_by("05_angry"), meant_by("boredom"), meant_by("sad"), meant_by("unhappy")
@@ -63,7 +63,7 @@ def _close_to(word: str) -> str:
 
 
 def _denies(word: str) -> bool:
-    """Tell whether a word turns a label into its opposite: ``not``, or ``un``, ``non``, ``less`` around an emotion."""
+    """Check whether a word negates a label: ``not``, or ``un``, ``non``, ``less`` around an emotion."""
     if word in _DENIALS:
         return True
     inner = [word.removeprefix(prefix) for prefix in _DENYING_PREFIXES if word.startswith(prefix)]
@@ -72,7 +72,7 @@ def _denies(word: str) -> bool:
 
 
 def table_in(root: Path) -> Path | None:
-    """Find the table that says what is in a folder: the one with the columns ``path`` and ``emotion``.
+    """Find the table of a folder: the one with the columns ``path`` and ``emotion``.
 
     One that calls paths ``clip`` or ``source`` is not looked for: hearfelt wrote it, and its emotions may be answers.
 
@@ -93,7 +93,7 @@ def table_in(root: Path) -> Path | None:
 
 
 def has_layout(root: Path, names: Iterable[str]) -> bool:
-    """Tell whether a folder can be read as anyone's own: by a table, or because all sound lies in folders."""
+    """Check whether a folder can be read as one's own recordings: by a table, or by its subfolders."""
     return table_in(root) is not None or all("/" in name for name in names)
 
 
@@ -142,7 +142,7 @@ def _at_level(place: int, root: Path, names: Sequence[str]) -> Reading:
 
 
 def _labelled(root: Path, names: Sequence[str], labels: Mapping[tuple[str, ...], str]) -> Reading:
-    """Make clips of files by the folders above them; a file without a label is none."""
+    """Make clips of files by the folders above them; a file without a label is skipped."""
     clips, strangers = [], {}
     for name in names:
         label = labels.get(PurePosixPath(name).parts[:-1])

@@ -1,4 +1,4 @@
-"""Which folders are the labels, where folders of one's own recordings lie within each other.
+"""Find the level of nested folders whose names are the labels.
 
 ``train/bored/1.wav`` and ``session 2/anna/bored/1.wav`` have their labels on another level than ``bored/anna/1.wav``,
 and nothing but the names of the folders says so. What they leave open is asked.
@@ -48,7 +48,7 @@ _SHOWN: Final = 4  # names of a level that a message shows
 
 @dataclass(frozen=True)
 class LabelLevel:
-    """Folders of one level.
+    """One level of folders.
 
     Attributes:
         place: which of the folders above a file: 0 is the topmost one, -1 the one that the file lies in.
@@ -135,7 +135,7 @@ def _has_labels(level: LabelLevel) -> bool:
 
 
 def _share_known(level: LabelLevel) -> float:
-    """Tell which share of the names are labels, or have one in them, as ``05_angry`` has."""
+    """Compute the share of names that are labels, or contain one, as ``05_angry`` does."""
     return sum(any(map(_is_label, re.split(r"[^a-z]+", name.casefold()))) for name in level.names) / len(level.names)
 
 

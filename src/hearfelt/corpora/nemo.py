@@ -66,7 +66,7 @@ def _parse(root: Path, names: Sequence[str]) -> Reading:
 
 
 def _rows(root: Path) -> Mapping[str, Mapping[str, str]]:
-    """Read ``data.tsv`` by stem; nothing if it isn't there."""
+    """Read ``data.tsv`` by stem; empty if it isn't there."""
     for folder in (root, root.parent):
         path = folder / _TABLE
         if path.is_file():
@@ -75,7 +75,7 @@ def _rows(root: Path) -> Mapping[str, Mapping[str, str]]:
 
 
 def _stems(root: Path) -> Iterable[str]:
-    """Name every clip that ``data.tsv`` names; none without it, and then counts alone are checked."""
+    """List the clips that ``data.tsv`` names; none without it, and then counts alone are checked."""
     return _rows(root)
 
 

@@ -32,7 +32,7 @@ _FOLDER: Final = re.compile(r"(?:^|/)Actor_(\d\d)/", re.IGNORECASE)
 
 
 def _clip_of(root: Path, name: str, match: re.Match[str]) -> Clip | str:
-    """Read one name; every code has to be one that was published."""
+    """Parse one name; every code has to be one that was published."""
     code = match.groupdict()
     if code["modality"] != "03":
         return f"modality {code['modality']} is a film; 03 is sound alone"
@@ -77,7 +77,7 @@ def _parse(root: Path, names: Sequence[str]) -> Reading:
 
 
 def published_stems(root: Path = Path()) -> Iterator[str]:
-    """Name all 2,452 clips: 24 actors × 60 of speech; 23 actors × 44 of song, for actor 18 has none."""
+    """List all 2,452 clips: 24 actors × 60 of speech; 23 actors × 44 of song, for actor 18 has none."""
     actors = range(1, _ACTORS + 1)
     for actor, channel, emotion, intensity in product(actors, _CHANNELS, EMOTION_CODES, _INTENSITIES):
         if channel == "02" and (actor == 18 or emotion > "06"):

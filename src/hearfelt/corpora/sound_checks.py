@@ -1,4 +1,4 @@
-"""What is heard in the files of a corpus: copies, contradictions, silence, faults."""
+"""Checks of the sound in a corpus: copies, contradicting labels, silence, faults."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from hearfelt.corpora.base import Published, stem_of
 from hearfelt.corpora.clips import Clip
 from hearfelt.corpora.file_statistics import SoundFacts, survey
 
-__all__ = ["CLIPPED_SHARE", "Heard", "hear"]
+__all__ = ["CLIPPED_SHARE", "SoundFindings", "inspect_sounds"]
 
 CLIPPED_SHARE: Final = 0.001  # of the samples, 1 ms in each second; less is the one peak of a loud recording
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What every file of a folder holds.
+class SoundFindings:
+    """The sound of every file in a folder.
 
     Attributes:
-        facts: of each file, by name.
+        facts: statistics of each file, by name.
         clips: each clip of the corpus by name.
         copies: files that hold a clip a second time, each beside the one that was kept.
     """
@@ -38,7 +38,7 @@ class Heard:
 
     @property
     def silent(self) -> tuple[str, ...]:
-        """Clips in which nothing is heard."""
+        """Clips without any sound in them."""
         return tuple(name for name in self.clips if self.facts[name].is_silent)
 
     @property
@@ -64,9 +64,9 @@ class Heard:
             names = " and ".join(clip.name for clip in clips)
             emotions = dict.fromkeys(clip.emotion for clip in clips)
             speakers = dict.fromkeys(clip.speaker for clip in clips)
-            told = [" and ".join(what) for what in (emotions, speakers) if len(what) > 1]
-            if told:
-                yield _names(clips), f"{names} are the same sound under {', '.join(told)}"
+            conflicts = [" and ".join(what) for what in (emotions, speakers) if len(what) > 1]
+            if conflicts:
+                yield _names(clips), f"{names} are the same sound under {', '.join(conflicts)}"
         for copy, kept in self.copies.items():
             one, other = self.facts[copy], self.facts[kept]
             if not one.error and not other.error and one.digest != other.digest:
@@ -85,21 +85,21 @@ class Heard:
         return {names for names in doubtful if frozenset(map(stem_of, names)) not in known}
 
     def odd(self, published: Published | None) -> dict[str, str]:
-        """Name clips with several channels or another sampling rate than most."""
+        """List clips with several channels or another sampling rate than most."""
         usual = self.usual_rate_hz
         odd: dict[str, str] = {}
         for name in self.clips:
             fact = self.facts[name]
             if fact.error:
                 continue
-            told = []
+            parts = []
             if fact.channels != 1:
                 as_published = published and stem_of(name) in published.two_channels and fact.channels == 2
-                told.append(f"{fact.channels} channels" + (", as published" if as_published else ""))
+                parts.append(f"{fact.channels} channels" + (", as published" if as_published else ""))
             if fact.rate_hz != usual:
-                told.append(f"{fact.rate_hz:,} Hz where most clips have {usual:,} Hz")
-            if told:
-                odd[name] = "; ".join(told)
+                parts.append(f"{fact.rate_hz:,} Hz where most clips have {usual:,} Hz")
+            if parts:
+                odd[name] = "; ".join(parts)
         return odd
 
     @property
@@ -109,7 +109,7 @@ class Heard:
         return rates.most_common(1)[0][0] if rates else 0
 
     def _alike(self) -> Iterator[list[Clip]]:
-        """Give groups of different clips that hold the same sound; second copies count as the clip itself."""
+        """Yield groups of different clips that hold the same sound; second copies count as the clip itself."""
         for group in self.duplicates():
             kept = dict.fromkeys(self.copies.get(name, name) for name in group)
             clips = [self.clips[name] for name in kept if name in self.clips]
@@ -117,25 +117,26 @@ class Heard:
                 yield clips
 
 
-def hear(
+def inspect_sounds(
     root: Path,
     clips: Sequence[Clip],
     others: tuple[Mapping[str, str], Sequence[str]],
     *,
     progress: Callable[[int], None] | None = None,
-) -> Heard:
+) -> SoundFindings:
     """Decode every file of a folder once.
 
     Args:
         root: the folder.
         clips: the clips of the corpus.
         others: second copies, each beside the clip that was kept; and files that are no clips.
-        progress: called with the number of files just heard.
+        progress: called with the number of files just decoded.
     """
     copies, strangers = others
     sounds = {clip.name: clip.sound for clip in clips} | {name: root / name for name in (*copies, *strangers)}
     facts = survey(sounds.values(), progress=progress)
-    return Heard({name: facts[sound] for name, sound in sounds.items()}, {clip.name: clip for clip in clips}, copies)
+    by_name = {name: facts[sound] for name, sound in sounds.items()}
+    return SoundFindings(by_name, {clip.name: clip for clip in clips}, copies)
 
 
 def _names(clips: Sequence[Clip]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Splits: which clips are learned from and which are tested on, and the check that refuses a leak."""
+"""Speaker-independent splits of clips, and the check that refuses a leak."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Fold:
-    """One division of clips.
+    """One split into training, validation and test clips.
 
     Attributes:
         name: its number as published.
@@ -40,10 +40,10 @@ class Fold:
 
 @dataclass(frozen=True)
 class Leaks:
-    """What stands on both sides of a fold.
+    """Speakers and sounds on both sides of a fold.
 
     Attributes:
-        speakers: who is heard on both sides.
+        speakers: those on both sides.
         copies: groups of clips with the very same sound, some on each side.
     """
 
@@ -54,7 +54,7 @@ class Leaks:
         return bool(self.speakers or self.copies)
 
     def sentence(self) -> str:
-        """Say what leaks, in a few words.
+        """Describe the leak in a few words.
 
         Example:
             >>> Leaks(("ravdess/01", "ravdess/02"), ()).sentence()
@@ -71,10 +71,10 @@ class Leaks:
 
 
 def speaker_folds(clips: Sequence[Clip], folds: int, *, seed: int = 0) -> Iterator[Fold]:
-    """Divide clips into folds in which no speaker is both learned from and tested on.
+    """Split clips into folds without a speaker in both training and test.
 
-    Voices are easier to tell apart than emotions: a model that has heard a speaker scores far
-    better on that speaker than on a stranger. Speakers who share the very same sound stay together.
+    Voices are easier to tell apart than emotions: a model scores far better on speakers it was trained on than on
+    unseen ones. Speakers who share the very same sound stay together.
 
     Args:
         clips: at least one clip of each of ``folds`` different speakers.
@@ -107,7 +107,7 @@ def speaker_folds(clips: Sequence[Clip], folds: int, *, seed: int = 0) -> Iterat
 
 
 def listed_folds(clips: Sequence[Clip], test_speakers: Mapping[int, Sequence[str]]) -> Iterator[Fold]:
-    """Divide clips by published lists of test speakers.
+    """Split clips by published lists of test speakers.
 
     Args:
         clips: to be divided.
@@ -127,7 +127,7 @@ def listed_folds(clips: Sequence[Clip], test_speakers: Mapping[int, Sequence[str
 
 
 def random_split(clips: Sequence[Clip], codes: Sequence[str], *, share: float = 0.2, seed: int = 42) -> Fold:
-    """Divide clips at random, whoever speaks in them: the student project's split, which leaks.
+    """Split clips at random, whoever speaks: the student project's split, which leaks.
 
     Args:
         clips: in the order that the split is defined on.
@@ -151,7 +151,7 @@ def random_split(clips: Sequence[Clip], codes: Sequence[str], *, share: float = 
 
 
 def find_leaks(fold: Fold, *, same_sound: Iterable[tuple[Clip, ...]] | None = None) -> Leaks:
-    """Find speakers and sounds that stand on both sides of a fold.
+    """Find speakers and sounds on both sides of a fold.
 
     Args:
         fold: what to look at.
@@ -173,7 +173,7 @@ def find_leaks(fold: Fold, *, same_sound: Iterable[tuple[Clip, ...]] | None = No
 
 
 def refuse_leaks(fold: Fold) -> None:
-    """Raise an error if anybody, or any sound, is both learned from and tested on.
+    """Raise an error if a speaker or a sound is in both training and test.
 
     Raises:
         CorpusError: with the names.
@@ -188,7 +188,7 @@ def refuse_leaks(fold: Fold) -> None:
 def hold_out_speakers(
     clips: Sequence[Clip], *, share: float = 0.15, generator: np.random.Generator
 ) -> tuple[Clips, Clips]:
-    """Take some speakers out of the training part, to choose the epoch and the temperature on.
+    """Hold out some training speakers for validation: to choose the epoch and the temperature.
 
     Args:
         clips: the training part of a fold.
@@ -214,7 +214,7 @@ def hold_out_speakers(
 
 
 def hold_out_clips(clips: Sequence[Clip], *, share: float = 0.1, generator: np.random.Generator) -> tuple[Clips, Clips]:
-    """Take some clips of each emotion out of the training part; copies of one sound stay together.
+    """Hold out some training clips of each emotion for validation; copies of one sound stay together.
 
     Args:
         clips: the training part of a split by clip.

@@ -1,4 +1,4 @@
-"""Tables that people wrote: which sounds are meant, which part of each, and what is known of them.
+"""Reads tables of recordings: paths, parts of files, and labels.
 
 One reader for all: commas, semicolons or tabs; quotes; padding; any line ends; UTF-8 or, with a byte-order mark,
 UTF-16; or Parquet. Columns are known in any case and under several names.
@@ -64,12 +64,12 @@ class Row:
     fields: Mapping[str, str]
 
     def __getitem__(self, column: str) -> str:
-        """Give a field; ``""`` where the table has no such column."""
+        """Return a field; ``""`` where the table has no such column."""
         return self.fields.get(column, "")
 
     @property
     def part(self) -> tuple[float, float | None]:
-        """Where the part that is meant begins and ends, in seconds: from 0, and None for the end of the sound.
+        """Start and end of the part in seconds; None for the end of the sound.
 
         Raises:
             CorpusError: if a time cannot be read, or the end does not come after the start.
@@ -82,7 +82,7 @@ class Row:
         return start_s, end_s
 
     def path_in(self, folder: str) -> str:
-        r"""Give the path as it is written, or with ``/`` for ``\`` where no file has the very name.
+        r"""Return the path as it is written, or with ``/`` for ``\`` where no file has the very name.
 
         Args:
             folder: where paths start.
@@ -123,7 +123,7 @@ class Row:
 
 
 def is_table(name: str) -> bool:
-    """Tell by its ending whether a file is a table and no sound.
+    """Check by its ending whether a file is a table.
 
     Example:
         >>> is_table("calls.TSV"), is_table("call.wav")
@@ -144,7 +144,7 @@ def columns_of(path: Path) -> tuple[str, ...]:
 
 
 def written_columns(columns: Sequence[str]) -> dict[str, str]:
-    """Tell under which name a table has each of the columns that may be called differently.
+    """Find the name that a table uses for each column that may be called differently.
 
     Args:
         columns: as :func:`columns_of` gives them.

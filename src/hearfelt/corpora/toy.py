@@ -1,4 +1,4 @@
-"""A corpus made by code in seconds: eight synthetic "voices", learnable, for tests and first steps.
+"""The toy corpus: synthetic "voices" made in seconds, for tests and first steps.
 
 Nobody spoke these sounds. They imitate what is known to carry emotion in a voice (pitch, its movement, tempo,
 loudness, brightness, breath; Banse and Scherer 1996), so that a model learns something from them, and they
@@ -29,7 +29,7 @@ SAMPLES: Final = round(RATE_HZ * DURATION_S)  # 19,200
 
 @dataclass(frozen=True)
 class _Voice:
-    """How one emotion sounds here.
+    """Acoustic parameters of one emotion.
 
     Attributes:
         pitch: times the speaker's own pitch.
@@ -101,7 +101,7 @@ def write_toy(root: Path, *, speakers: int = 6, clips_each: int = 2, seed: int =
 
 
 def _say(voice: _Voice, speaker: int, *, take: int, seed: tuple[int, int]) -> NDArray[np.float32]:
-    """Make one clip ``(n,)``, peak at the voice's own: harmonics under a syllable rhythm, and breath."""
+    """Synthesize one clip ``(n,)``: harmonics under a syllable rhythm, and breath noise."""
     person = np.random.default_rng([seed[0], speaker])
     chance = np.random.default_rng([*seed, speaker, take])
     pitch_hz = (110 if speaker % 2 else 205) * person.uniform(0.88, 1.14) * voice.pitch

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from hearfelt.audio.decoders.mp3_headers import frame_lengths, kind_of
+from hearfelt.audio.decoders.mp3 import frame_lengths, kind_of
 from hearfelt.audio.reader import Samples, open_audio, read_audio
 from hearfelt.audio.warnings import codes_of
 from hearfelt.errors import AudioError

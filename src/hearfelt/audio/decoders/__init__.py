@@ -1,1 +1,1 @@
-"""One module for each decoder, and what it has to know of file formats."""
+"""Decoders, one module each, and the file formats they need to know."""

@@ -1,4 +1,4 @@
-"""What libsndfile reads, in the base install: WAV, FLAC, Ogg, Opus, MP3, AIFF and some more, block by block."""
+"""Decoder libsndfile (base install): WAV, FLAC, Ogg, Opus, MP3, AIFF and some more, block by block."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import soundfile
 
 from hearfelt.audio.channels import converted
-from hearfelt.audio.decoders.mp3_frames import Mp3, Part, find_mp3
+from hearfelt.audio.decoders.mp3 import Mp3, Part, find_mp3
 from hearfelt.audio.inputs import pieces_of
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import AudioError
@@ -35,7 +35,7 @@ _STDERR_LOCK: Final = threading.Lock()
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A sound that a decoder has opened, whichever it is.
+    """A sound opened by any decoder.
 
     Attributes:
         rate_hz: samples in a second.
@@ -55,7 +55,7 @@ class Decoded:
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """Reads on without asking where it is: a stream without a length cannot be sought in."""
+    """A SoundFile that reads on without seeking: a stream without a length cannot be sought in."""
 
     def seekable(self) -> bool:
         return False
@@ -63,7 +63,7 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]
 
 @contextmanager
 def open_sound_file(streams: Sequence[BinaryIO], name: str) -> Iterator[Decoded]:
-    """Open what libsndfile reads, but MP3.
+    """Open any format of libsndfile but MP3.
 
     Args:
         streams: seekable; several are one sound, one after another.
@@ -83,7 +83,7 @@ def open_sound_file(streams: Sequence[BinaryIO], name: str) -> Iterator[Decoded]
 
 
 def mp3_in(file: BinaryIO, name: str, *, search: bool = False) -> Mp3 | None:
-    """Find the frames of an MP3, as :func:`hearfelt.audio.decoders.mp3_frames.find_mp3` does.
+    """Find the frames of an MP3, as :func:`hearfelt.audio.decoders.mp3.find_mp3` does.
 
     Raises:
         AudioError: if the file cannot be read.
@@ -134,7 +134,7 @@ def _seconds(stream: BinaryIO, part: Part, name: str) -> float:
 
 
 def unreadable(error: Exception, name: str) -> AudioError:
-    """Say that a file is no sound, why a decoder thinks so, and what can be read."""
+    """Make the error for a file that no decoder reads."""
     reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip().rstrip(".")
     others = ", AIFF, M4A, WebM and videos" if find_spec("av") else " and AIFF"  # PyAV comes with the extra formats
     return AudioError(

@@ -1,4 +1,4 @@
-"""What libsndfile does not read and FFmpeg does, through PyAV: m4a, AAC, WebM, WMA, AC-3, AMR, and a video's sound.
+"""Decoder PyAV (FFmpeg): m4a, AAC, WebM, WMA, AC-3, AMR, and the sound of videos.
 
 A file is taken for one of these by its first bytes, and FFmpeg is told which: it never guesses, never opens another
 file and never goes to a network, as it would for a playlist. The extra ``formats`` brings PyAV.
@@ -19,7 +19,6 @@ import numpy as np
 from hearfelt.audio.arrays import MOST_CHANNELS
 from hearfelt.audio.channels import converted
 from hearfelt.audio.decoders.libsndfile import BLOCK, Block, Decoded
-from hearfelt.audio.decoders.timestamps import Gaps
 from hearfelt.audio.integrity import id3_length
 from hearfelt.audio.warnings import SoundWarning, cut_short, damaged
 from hearfelt.errors import AudioError, ExtraMissingError, require
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-__all__ = ["SUFFIXES", "Container", "container_of", "is_installed", "open_pyav_file"]
+__all__ = ["SUFFIXES", "Container", "Gaps", "container_of", "is_installed", "open_pyav_file"]
 
 SUFFIXES: Final = frozenset(
     (".3gp", ".aac", ".ac3", ".amr", ".asf", ".avi", ".awb", ".eac3", ".flv", ".m4a", ".m4b", ".m4v", ".mka", ".mkv",
@@ -41,7 +40,7 @@ SUFFIXES: Final = frozenset(
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of file that FFmpeg reads.
+    """A container format that FFmpeg reads.
 
     Attributes:
         demuxer: what FFmpeg calls it.
@@ -93,10 +92,73 @@ _SHARED: Final = {
 _FAULTS: Final = (OSError, RuntimeError, ValueError, MemoryError)  # what PyAV raises beside its own errors
 _MOST_EMPTY: Final = 10_000  # packets in a row without a sample, after which a file is given up
 _AUDIBLE: Final = 1e-4  # of full scale, -80 dB
+_SHORTEST_S: Final = 0.05  # what is less is how exactly recorders tell the time; two frames of most codecs are longer
+_RESTART_S: Final = 10.0  # from here on FFmpeg's own programs take a jump for another recording (dts_delta_threshold)
+_MOST_S: Final = 24 * 3600.0  # of silence in one file; more is a damaged time stamp
+
+
+class Gaps:
+    """Finds gaps in time stamps, which become silence.
+
+    A recorder stores nothing while a microphone is muted or packets are lost, and a video's sound may begin after its
+    pictures. Without the silence, every segment behind a gap would come too early.
+
+    A frame that comes too early is heard late, when those before it are over; nothing is cut off. A jump back by more
+    than 10 s is another recording, whose time goes on where the one before it ended.
+
+    Args:
+        start_s: the time stamp of the container's beginning; that of the first frame if nobody knows.
+        restarts: whether a jump forward by more than 10 s is another recording too, as in what is broadcast.
+        name: what messages call the file.
+
+    Attributes:
+        total_s: how long everything has lasted so far, with gaps.
+
+    Example:
+        >>> gaps = Gaps(0.0, restarts=False, name="a.webm")
+        >>> gaps.before(0.0, 1.0), gaps.before(1.01, 1.0), gaps.before(5.0, 1.0)
+        (0.0, 0.0, 3.0)
+    """
+
+    def __init__(self, start_s: float | None, *, restarts: bool, name: str) -> None:
+        self.total_s = 0.0
+        self._start_s, self._restarts, self._name = start_s, restarts, name
+        self._silent_s = 0.0
+
+    def before(self, at_s: float | None, lasts_s: float) -> float:
+        """Compute how many seconds of silence stand before the next frame.
+
+        Args:
+            at_s: the frame's time stamp, if it has one.
+            lasts_s: how long the frame is.
+
+        Raises:
+            AudioError: if the silence of the whole file would be longer than a day.
+        """
+        gap_s = self._jump_s(at_s)
+        if gap_s < -_RESTART_S or (self._restarts and gap_s > _RESTART_S):
+            self._start_s, gap_s = (self._start_s or 0.0) + gap_s, 0.0
+        if gap_s < _SHORTEST_S:
+            gap_s = 0.0
+        self._silent_s += gap_s
+        if self._silent_s > _MOST_S:
+            raise AudioError(
+                f"{self._name}: after {self.total_s:.2f} s a time stamp that cannot be right, {gap_s / 3600:,.0f} hours"
+                " later; copy or record the file again"
+            )
+        self.total_s += gap_s + lasts_s
+        return gap_s
+
+    def _jump_s(self, at_s: float | None) -> float:
+        if at_s is None:
+            return 0.0
+        if self._start_s is None:
+            self._start_s = at_s - self.total_s
+        return at_s - self._start_s - self.total_s
 
 
 def container_of(file: BinaryIO) -> Container | None:
-    """Tell by its first bytes what PyAV reads, or give None.
+    """Identify a container by its first bytes; None if PyAV reads none.
 
     Args:
         file: at its beginning, where it is left.
@@ -138,7 +200,7 @@ def _at(file: BinaryIO, place: int) -> bytes:
 
 
 def _is_adts(head: bytes) -> bool:
-    """Tell whether a frame of AAC begins here (ISO 13818-7, section 6.2); MP3 has a layer in two of these bits."""
+    """Check for an AAC frame (ISO 13818-7, section 6.2); MP3 has a layer in two of these bits."""
     return len(head) >= 7 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and _adts_length(head) >= 7
 
 
@@ -147,7 +209,7 @@ def _adts_length(head: bytes) -> int:
 
 
 def is_installed() -> bool:
-    """Tell whether PyAV is there."""
+    """Check whether PyAV is installed."""
     try:
         require("av", "formats")
     except ExtraMissingError:
@@ -201,7 +263,7 @@ def open_pyav_file(file: BinaryIO, container: Container, name: str, track: int |
 def _chosen(
     av: Any, file: BinaryIO, container: Container, name: str, track: int | None, warnings: list[SoundWarning]
 ) -> int:
-    """Choose a track, and say so if there are others."""
+    """Choose a track, and warn if there are others."""
     with _demuxed(av, file, container, name, 0) as (source, _):
         tracks = len(source.streams.audio)
         default = av.stream.Disposition.default
@@ -278,7 +340,7 @@ def _promised(av: Any, source: InputContainer, stream: AudioStream, container: C
 
 
 def _counted(av: Any, source: InputContainer, stream: AudioStream, container: Container, name: str) -> float:
-    """Sum up how long all packets last: where no header says it that is the only way, and it is fast."""
+    """Sum up the durations of all packets, where no header holds the length; that is fast."""
     gaps = _gaps(av, source, container, name)
     with _words(av, name, "damaged"):
         for packet in source.demux(stream):
@@ -295,7 +357,7 @@ def _gaps(av: Any, source: InputContainer, container: Container, name: str) -> G
 def _frames(
     av: Any, source: InputContainer, stream: AudioStream, warnings: list[SoundWarning], promised_s: float
 ) -> Iterator[AudioFrame]:
-    """Decode packet by packet; those that are damaged are left out, and said when the last one was decoded."""
+    """Decode packet by packet; damaged ones are left out, and a warning follows the last one."""
     read_s, empty, bad = 0.0, 0, 0
     damaged_s: float | None = None  # where the first damaged packet is that others follow
     for packet in _packets(av, source, stream):
@@ -326,7 +388,7 @@ def _packets(av: Any, source: InputContainer, stream: AudioStream) -> Iterator[P
 def _in_one_form(
     blocks: Iterator[tuple[Block, int]], form: tuple[int, int], warnings: list[SoundWarning]
 ) -> Iterator[Block]:
-    """Bring what follows a change of the rate or the channels to the form of the beginning."""
+    """Convert what follows a change of the rate or the channels to those of the beginning."""
     frames = 0
     for now, alike in groupby(blocks, key=lambda each: (each[1], each[0].shape[1])):
         for block in converted((block for block, _ in alike), now, form, warnings, after_s=frames / form[0]):
@@ -337,7 +399,7 @@ def _in_one_form(
 def _blocks(
     first: AudioFrame, frames: Iterator[AudioFrame], gaps: Gaps, container: Container, name: str
 ) -> Iterator[tuple[Block, int]]:
-    """Put frames together to blocks of one form, with their rate; gaps become silence."""
+    """Join frames to blocks of one rate and channel count; gaps become silence."""
     form = first.sample_rate, len(first.layout.channels)
     held: list[Block] = []
     size = 0
@@ -371,7 +433,7 @@ def _as_float(block: Block) -> Block:
 
 
 def _samples(frame: AudioFrame, name: str) -> Block:
-    """Give a frame as ``(n, channels)``, int16 or float32."""
+    """Return a frame as ``(n, channels)``, int16 or float32."""
     try:
         stored = frame.to_ndarray()  # (channels, n), or (1, n * channels) if they are interleaved
     except ValueError as error:

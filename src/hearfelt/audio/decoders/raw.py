@@ -1,4 +1,4 @@
-"""Raw samples without any header, as telephone systems and pipes give them; how they are stored has to be said."""
+"""Decoder for raw samples without a header, whose format has to be given."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class RawFormat:
 
     @property
     def frame_bytes(self) -> int:
-        """How many bytes hold one sample of every channel."""
+        """Bytes of one sample of every channel."""
         return np.dtype(_KINDS[self.encoding]).itemsize * self.channels
 
     def __str__(self) -> str:
@@ -100,7 +100,7 @@ class RawFormat:
 
 @dataclass(frozen=True, eq=False)
 class RawSound:
-    """Raw samples and how they are stored; it stands wherever a sound may stand.
+    """Raw samples and their format; accepted wherever a sound is.
 
     Attributes:
         source: a path, bytes or an open binary file, a pipe too; a file is read from where it stands.
@@ -117,12 +117,12 @@ class RawSound:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name for messages."""
         return name_of(self.source)
 
 
 def decode_raw(file: BinaryIO, format: RawFormat, name: str) -> Decoded:
-    """Read raw samples as they come, in memory that does not grow.
+    """Decode raw samples block by block, in constant memory.
 
     Args:
         file: read from where it stands. Of a file that can be sought in, what it holds now is read, even if it grows;
@@ -216,7 +216,7 @@ def _from_24_bit(stored: Block, encoding: str) -> Block:
 
 
 def _a_law() -> npt.NDArray[np.int16]:
-    """Make the table of ITU-T G.711: what each byte of A-law stands for, in 16 bits."""
+    """Make the decoding table of A-law (ITU-T G.711), 16 bits for each byte."""
     codes = np.arange(256) ^ 0x55
     exponent, mantissa = codes >> 4 & 7, codes & 15
     size = np.where(exponent == 0, mantissa * 16 + 8, (mantissa * 16 + 264) << np.maximum(exponent - 1, 0))
@@ -224,7 +224,7 @@ def _a_law() -> npt.NDArray[np.int16]:
 
 
 def _mu_law() -> npt.NDArray[np.int16]:
-    """Make the table of ITU-T G.711: what each byte of mu-law stands for, in 16 bits."""
+    """Make the decoding table of mu-law (ITU-T G.711), 16 bits for each byte."""
     codes = ~np.arange(256) & 0xFF
     exponent, mantissa = codes >> 4 & 7, codes & 15
     size = ((mantissa * 8 + 132) << exponent) - 132

@@ -1,4 +1,4 @@
-"""WAV, RF64 and BW64 headers as they should be: recorders and pipes often write them a little wrong.
+"""Repairs WAV, RF64 and BW64 headers, which recorders and pipes often write a little wrong.
 
 The chunks are found again, and a decoder gets a header that fits what is in the file: the real length of the sound,
 and a frame size that agrees with the samples. Formats as in "Multimedia Programming Interface and Data Specifications
@@ -27,7 +27,7 @@ _MAY_FOLLOW: Final = (b"ID3", b"TAG", b"APETAGEX")  # tags that are appended wit
 
 @dataclass(frozen=True)
 class Wave:
-    """Where the sound of a WAV file lies.
+    """Position of the sound in a WAV file, and its repaired header.
 
     Attributes:
         header: what to put in front of the sound.
@@ -45,7 +45,7 @@ class Wave:
 
 
 def is_wave(head: bytes) -> bool:
-    """Tell by its first 12 bytes whether a file is WAV, RF64 or BW64.
+    """Check by its first 12 bytes whether a file is WAV, RF64 or BW64.
 
     Example:
         >>> is_wave(b"RIFF\\0\\0\\0\\0WAVE")
@@ -55,7 +55,7 @@ def is_wave(head: bytes) -> bool:
 
 
 def find_wave(file: BinaryIO, size: int, name: str) -> Wave:
-    """Find the sound of a WAV file, whatever its header says about lengths.
+    """Find the sound of a WAV file, whatever lengths its header holds.
 
     Args:
         file: seekable; it is left anywhere.
@@ -88,7 +88,7 @@ def find_wave(file: BinaryIO, size: int, name: str) -> Wave:
 
 
 def _next_chunk(file: BinaryIO, end: int) -> int:
-    """Find where the next chunk begins: at an even place, but some programs forget the byte that makes it so."""
+    """Find the next chunk: at an even offset, but some programs forget the padding byte."""
     if end % 2 == 0:
         return end
     file.seek(end)
@@ -118,7 +118,7 @@ def _described(file: BinaryIO, form: bytes, start: int, length: int, size: int, 
 
 
 def _header(form: bytes, sound: int) -> bytes:
-    """Make a header for so many bytes of sound, with 64-bit lengths where they are needed."""
+    """Write a header for a number of bytes of sound, with 64-bit lengths where they are needed."""
     chunk = struct.pack("<4sI", b"fmt ", len(form)) + form + b"\0" * (len(form) % 2)
     whole = 4 + len(chunk) + 8 + sound
     if whole < _UNKNOWN:
@@ -128,7 +128,7 @@ def _header(form: bytes, sound: int) -> bytes:
 
 
 def _with_right_frames(form: bytes) -> tuple[bytes, str, int]:
-    """Make the frame size and the byte rate of plain samples agree; give the format, the fault and the frame size.
+    """Make the frame size and the byte rate of plain samples agree; return format, fault and frame size.
 
     Of the bits of a sample, the size of a frame and the byte rate, two that agree outvote the third; else the bits win.
     """
@@ -155,7 +155,7 @@ def _with_right_frames(form: bytes) -> tuple[bytes, str, int]:
 
 
 def _is_no_sound(file: BinaryIO, end: int, size: int, frame: int) -> bool:
-    """Tell whether what follows the sound is something else: chunks, tags, padding, or less than a frame."""
+    """Check whether chunks, tags, padding or less than a frame follow the sound."""
     if size - end <= max(frame, 8):
         return True
     file.seek(end)

@@ -1,4 +1,4 @@
-"""The first layers of Moonshine tiny's encoder (Jeffries et al. 2024): a second, smaller ear, on the wave itself."""
+"""Moonshine tiny's encoder, its first four layers (Jeffries et al. 2024): from waveform to states."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class MoonshineEncoder(nn.Module):
 
 
 def _turned(states: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-    """Turn pairs of numbers by an angle that grows with their place (rotary embedding, Su et al. 2021)."""
+    """Apply rotary position embedding (Su et al. 2021): rotate pairs by an angle that grows with the position."""
     turning, still = states[..., :TURNED], states[..., TURNED:]
     pairs = turning.unflatten(-1, (TURNED // 2, 2))  # type: ignore[no-untyped-call]
     swapped = torch.stack([-pairs[..., 1], pairs[..., 0]], dim=-1).flatten(-2)

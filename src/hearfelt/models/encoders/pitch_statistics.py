@@ -1,4 +1,4 @@
-"""The third ear, made by hand: how strongly a voice repeats itself at each pitch, and how loud it is in a few bands."""
+"""Pitch front end: autocorrelations at 48 lags and levels in five bands, and their statistics over a clip."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _SPOKEN: Final = 1.5e3  # power of a spoken frame, summed over the bins, of a so
 
 
 class PitchEar(nn.Module):
-    """From a levelled sound to frames of 40 ms: autocorrelations at 48 lags, and levels in five bands.
+    """From a levelled waveform to frames of 40 ms: autocorrelations at 48 lags, and levels in five bands.
 
     The autocorrelation is computed from the power below 4 kHz and divided by that of the window (Boersma 1993), so
-    that a steady tone has 1 at its period. Nothing is decided: octaves are left to whoever learns from it.
+    that a steady tone has 1 at its period. No pitch is chosen: octaves are left to the model.
 
     Example:
         >>> wave = torch.sin(torch.arange(16000) * (2 * torch.pi * 250 / 16000))[None]
@@ -61,7 +61,7 @@ class PitchEar(nn.Module):
         self.register_buffer("band_basis", torch.cat([bands * widths[:, None], below], dim=1).float(), persistent=False)
 
     def forward(self, wave: Tensor) -> Tensor:
-        """Hear one clip.
+        """Compute the frames of one clip.
 
         Args:
             wave: ``(1, n)`` at 16 kHz, at the level that :class:`~hearfelt.models.frontend.LogMel` gives it.
@@ -80,7 +80,7 @@ class PitchEar(nn.Module):
 
 
 def melody(frames: Tensor) -> Tensor:
-    """Describe a clip by mean, deviation and mean change of its frames.
+    """Summarize a clip by mean, standard deviation and mean change of its frames.
 
     Args:
         frames: ``(batch, frames, 53)``, at least two frames.
@@ -96,7 +96,7 @@ def melody(frames: Tensor) -> Tensor:
 
 
 def _of_window(lags: Tensor) -> Tensor:
-    """Autocorrelation of the Hann window at lags ``(lags,)`` in samples: 1 at none, never too small to divide by."""
+    """Compute the autocorrelation of the Hann window at lags ``(lags,)`` in samples, at least 0.15."""
     spectrum = torch.fft.rfft(torch.hann_window(_FRAME, dtype=torch.float64), 2 * _POINTS).abs() ** 2
     whole = torch.fft.irfft(spectrum)[:_POINTS]
     low = lags.floor().long()

@@ -1,4 +1,4 @@
-"""The first layers of Whisper's encoder (Radford et al. 2022), which know more about a voice than about its words."""
+"""Whisper base's encoder, its first four layers (Radford et al. 2022): from log-mel to states."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hearfelt.corpora.catalog import read_folder
+from hearfelt.corpora.check import count, missing_from, published_clips, published_counts, surplus
 from hearfelt.corpora.clips import Clips
-from hearfelt.corpora.counting import count, missing_from, published_clips, published_counts, surplus
 from hearfelt.corpora.cremad import CREMAD
 from hearfelt.corpora.emodb import EMODB
 from hearfelt.corpora.folder import FOLDER

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hearfelt.audio.decoders.mp4_tables import declared_in_fragment, declared_too_many
+from hearfelt.audio.integrity import declared_in_fragment, declared_too_many
 from hearfelt.audio.reader import read_audio
 from hearfelt.errors import AudioError
 
