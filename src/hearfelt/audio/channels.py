@@ -17,7 +17,7 @@ __all__ = ["LOUDEST", "converted", "in_full_scale", "one_channel"]
 Block = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
-LOUDEST: Final = 100.0  # 40 dB above full scale; beyond it somebody forgot to divide whole numbers
+LOUDEST: Final = 100.0  # 40 dB above full scale; beyond it integers were stored as floats without scaling
 STEP_16_BIT: Final = np.float32(1 / 32_768)
 
 # Power of the mix against what channels that have nothing in common would give. Channels with the same voice are above
@@ -25,7 +25,7 @@ STEP_16_BIT: Final = np.float32(1 / 32_768)
 _CANCELS_BELOW: Final = 0.25  # -6 dB
 _LOOK_AT_S: Final = 10.0  # of the beginning are held before the first decision; later blocks can only change it once
 _LOOK_AT_BYTES: Final = 1 << 25  # 32 MiB at most are held for it
-_SILENCE: Final = 1e-8  # power, -80 dB of full scale: nothing can be told from less
+_SILENCE: Final = 1e-8  # power, -80 dB of full scale: less is silence
 
 
 def one_channel(

@@ -23,7 +23,7 @@ __all__ = ["MOST_PIPED_BYTES", "Source", "name_of", "open_source", "open_stream"
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 MOST_PIPED_BYTES: Final = 4 << 30  # 4 GiB, two days of a call: a pipe that never ends must not fill the disk
-_IN_MEMORY: Final = 16 << 20  # 16 MiB of a pipe are held in memory, the rest in a file that nobody sees
+_IN_MEMORY: Final = 16 << 20  # 16 MiB of a pipe are held in memory, the rest in a temporary file
 _PART: Final = 1 << 20
 _NO_FILES: Final = {
     stat.S_ISFIFO: "a named pipe",
@@ -56,7 +56,7 @@ def pieces_of(file: BinaryIO, pieces: Sequence[bytes | tuple[int, int]], *, clai
     Args:
         file: holds the parts.
         pieces: bytes, or from which byte to which of the file.
-        claimed: the length that is claimed to whoever seeks the end; the true one by default.
+        claimed: the length that is reported at a seek to the end; the true one by default.
 
     Example:
         >>> pieces_of(io.BytesIO(b"abcdef"), [b"x", (2, 4)]).read()
@@ -140,7 +140,7 @@ def open_source(source: Source, name: str) -> Iterator[BinaryIO]:
             with suppress(OSError, ValueError):
                 source.seek(0)
     elif _is_at_its_end(source):
-        source.seek(0)  # somebody wrote into it and did not go back
+        source.seek(0)  # left at its end after writing
         yield _not_empty(source, name)
     else:
         with saved(source, name) as file:

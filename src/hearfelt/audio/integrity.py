@@ -1,7 +1,7 @@
 """Compares the length in a file's header with the file, to find cut files and wrong headers.
 
 libsndfile and FFmpeg repair lengths silently: half of a WAV file reads as a shorter recording. What is there is
-answered; what is missing is said.
+decoded; a warning says what is missing.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class Contents:
     Attributes:
         streams: what is decoded one after another; one, but for Ogg streams that were joined.
         is_cut: whether the end of what is promised is missing.
-        share: how much of what is promised is there, 0 to 1; 0 if nobody knows how much is missing.
+        share: how much of what is promised is there, 0 to 1; 0 if it is unknown how much is missing.
         fault: what is wrong with the header, if that makes a difference; else empty.
-        length_s: how long the sound is by its time stamps; 0 if nobody knows.
+        length_s: how long the sound is by its time stamps; 0 if unknown.
     """
 
     streams: tuple[BinaryIO, ...]
@@ -272,7 +272,7 @@ def _matroska(file: BinaryIO, size: int, name: str) -> int:
         length = int.from_bytes(rest[:length_bytes]) & mask
         end = place + kind_bytes + length_bytes + length
         if head[:kind_bytes] == _SEGMENT:
-            return size if length == mask else end  # all ones: a live recording, whose length nobody knew
+            return size if length == mask else end  # all ones: a live recording, whose length was unknown
         place = end
     return size
 

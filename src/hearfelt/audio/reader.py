@@ -113,7 +113,7 @@ class AudioReader:
     Args:
         parts: the samples as they are decoded, one channel, not checked yet.
         rate_hz: samples in a second.
-        frames: how many samples are promised or estimated; 0 if nobody knows.
+        frames: how many samples are promised or estimated; 0 if unknown.
         channels: how many channels the source has.
         name: what messages call it.
         warnings: what is odd about it; may grow until the last part is given.

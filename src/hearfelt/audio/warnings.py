@@ -63,7 +63,7 @@ def cut_short(there_s: float, promised_s: float = 0.0) -> SoundWarning:
 
     Args:
         there_s: how many seconds are there.
-        promised_s: how many were promised; 0 if nobody knows.
+        promised_s: how many were promised; 0 if unknown.
 
     Example:
         >>> cut_short(1.0, 2.0).text

@@ -1,4 +1,4 @@
-"""The command that brings a corpus into a folder: ``hearfelt corpora get``."""
+"""The command ``hearfelt corpora get``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["add_to"]
 _EPILOG = examples(
     "hearfelt corpora get ravdess ~/ravdess                    # speech and song, 434 MB",
     "hearfelt corpora get ravdess ~/ravdess --channel speech   # half of it",
-    "hearfelt corpora get ravdess ~/few --actors 1,2           # two actors alone, 37 MB",
+    "hearfelt corpora get ravdess ~/few --actors 1,2           # two actors alone, 40 MB",
     "hearfelt corpora get toy toy                              # synthetic voices, made in a second",
 )
 
@@ -43,7 +43,7 @@ def _get(
     """Bring a corpus into a folder: downloaded, verified and unpacked.
 
     Stop it at any moment; the same command goes on where it stopped, and costs nothing once all is there.
-    HEARFELT_ZENODO may name another place (a mirror) that holds the zips.
+    Downloading takes the extra "download". HEARFELT_ZENODO may name a mirror that holds the zips.
     """
     from hearfelt.corpora.download import get_corpus
 

@@ -127,13 +127,13 @@ def read_corpus(
 ) -> Clips:
     """Read a folder into clips, each recording once.
 
-    A second copy of a recording, a file that is no clip of the corpus, and a recording that nobody should learn
-    from are left out; :func:`hearfelt.corpora.check.check_corpus` names them all.
+    A second copy of a recording, a file that is no clip of the corpus, and a recording with a doubtful label
+    are left out; :func:`hearfelt.corpora.check.check_corpus` names them all.
 
     Args:
         root: the folder, or a table that names sound files.
         name: which corpus it holds; known by the file names if left out.
-        with_unfit: also give the recordings that nobody should learn from: in CREMA-D, six that are the same
+        with_unfit: also give the recordings with doubtful labels: in CREMA-D, six that are the same
             sound under two labels, and a silent one.
         remark: gets a sentence about how the folder was read, where that could have been meant in another way.
 

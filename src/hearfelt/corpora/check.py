@@ -258,11 +258,11 @@ def _remarks(form: Form, clips: Clips, sounds: SoundFindings) -> Iterator[str]:
     if others and form.published is None:
         yield f"Labels outside the eight are left out of training: {', '.join(others)}."
     if unknown := sum(not clip.speaker_is_known for clip in clips):
-        yield f"Nobody wrote down who speaks in {_clips(unknown)}, so no test by speaker is possible with them."
+        yield f"The speaker of {_clips(unknown)} is not known, so no speaker-independent test is possible with them."
     elif len(clips.speakers) == 1:
-        yield f"One speaker only ({clips.speakers[0]}): a test here says nothing about other voices."
+        yield f"One speaker only ({clips.speakers[0]}): a test on it says nothing about other voices."
     if len(clips.emotions) == 1:
-        yield f"One emotion only ({clips.emotions[0]}): there is nothing to tell apart."
+        yield f"One emotion only ({clips.emotions[0]}): there is nothing to classify."
 
 
 def _clips(number: int) -> str:

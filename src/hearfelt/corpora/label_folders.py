@@ -18,7 +18,7 @@ from hearfelt.errors import CorpusError
 
 __all__ = ["LabelLevel", "label_level"]
 
-# Names of the parts that a set is divided into for training and testing; never labels, unless somebody says so.
+# Names of the parts that a set is divided into for training and testing; never labels, unless asked for.
 _PART: Final = re.compile(
     r"(?:train|training|test|testing|dev|devel|development|val|valid|validation|eval|evaluation|held[ _-]?out|holdout)"
     r"(?:[ _.-]?(?:set|split|data|part|fold))?[ _.-]?\d*"

@@ -29,7 +29,7 @@ class Fold:
 
     Attributes:
         name: its number as published.
-        train: what may be learned from; validation clips are taken out of it.
+        train: clips for training; validation clips are taken out of them.
         test: what is only ever answered, once, at the end.
     """
 
@@ -90,7 +90,7 @@ def speaker_folds(clips: Sequence[Clip], folds: int, *, seed: int = 0) -> Iterat
     clips = Clips(clips)
     _refuse_unknown_speakers(clips)
     if folds < 2:
-        raise CorpusError(f"{folds} folds; at least 2 are needed, so that something is left to learn from")
+        raise CorpusError(f"{folds} folds; at least 2 are needed, so that something is left for training")
     parties = _inseparable(clips)
     if len(parties) < folds:
         raise CorpusError(
@@ -196,7 +196,7 @@ def hold_out_speakers(
         generator: draws the speakers.
 
     Returns:
-        What is left to learn from, and the validation part.
+        The rest of the training part, and the validation part.
 
     Raises:
         CorpusError: if fewer than two speakers are there, or a clip's speaker is unknown.
@@ -206,7 +206,7 @@ def hold_out_speakers(
     parties = _inseparable(clips)
     if len(parties) < 2:
         raise CorpusError(
-            f"{_many(len(parties), 'speaker')} there; training needs at least 2, one to learn from and one to check on"
+            f"{_many(len(parties), 'speaker')} there; training needs at least 2, one of them for validation"
         )
     wanted = min(len(parties) - 1, max(1, round(share * len(parties))))
     drawn = [speaker for place in generator.permutation(len(parties))[:wanted] for speaker in parties[place]]
@@ -222,7 +222,7 @@ def hold_out_clips(clips: Sequence[Clip], *, share: float = 0.1, generator: np.r
         generator: draws the clips.
 
     Returns:
-        What is left to learn from, and the validation part.
+        The rest of the training part, and the validation part.
 
     Raises:
         CorpusError: if an emotion has fewer than two clips.

@@ -85,7 +85,7 @@ TESS: Final = Form(
         rates_hz=(24_414,),
         stems=_stems,
         remarks=(
-            "Two speakers who say the same 200 words: useful to learn from, meaningless as a test.",
+            "Two speakers who say the same 200 words: useful for training, meaningless as a test.",
             "As published, two files are AIFF under the ending .wav, one has 96 kHz, and one name is misspelt"
             " (OA_bite_neutral); hearfelt reads them all.",
         ),

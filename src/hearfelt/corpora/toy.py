@@ -1,6 +1,6 @@
 """The toy corpus: synthetic "voices" made in seconds, for tests and first steps.
 
-Nobody spoke these sounds. They imitate what is known to carry emotion in a voice (pitch, its movement, tempo,
+These sounds are synthetic. They imitate what is known to carry emotion in a voice (pitch, its movement, tempo,
 loudness, brightness, breath; Banse and Scherer 1996), so that a model learns something from them, and they
 differ between made-up speakers, so that splits by speaker mean something.
 """

@@ -27,7 +27,7 @@ Block = npt.NDArray[Any]
 BLOCK: Final = 1 << 18  # frames decoded at a time, 5 s at 48 kHz: a header that lies about its length costs no memory
 _STEP: Final = 1 << 13  # frames asked of libsndfile at a time: what comes before damage is not lost
 _FAR: Final = 1 << 40  # bytes, more than any MP3 has
-_NOBODY_KNOWS: Final = 1 << 62  # libsndfile gives 2^63 - 1 frames where a header says no length, as FLAC from a pipe
+_UNKNOWN_LENGTH: Final = 1 << 62  # libsndfile gives 2^63 - 1 frames where a header says no length, as FLAC from a pipe
 # What keeps whole samples knows exactly how many there are; of the others libsndfile only estimates it.
 _EXACT: Final = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _STDERR_LOCK: Final = threading.Lock()
@@ -40,7 +40,7 @@ class Decoded:
     Attributes:
         rate_hz: samples in a second.
         channels: how many there are.
-        frames: how many samples a channel has, as promised or estimated; 0 if nobody knows.
+        frames: how many samples a channel has, as promised or estimated; 0 if unknown.
         blocks: ``(n, channels)`` int16 or float32, one after another; the whole numbers are not scaled yet.
         promised: how many samples the file promises, if it does so exactly; else 0.
         warnings: what is odd about the file; decoders add to it until the last block is given.
@@ -75,7 +75,7 @@ def open_sound_file(streams: Sequence[BinaryIO], name: str) -> Iterator[Decoded]
     first = streams[0]
     first.seek(0)
     with _opened(first, name) as opened:
-        frames = opened.frames if opened.frames < _NOBODY_KNOWS and len(streams) == 1 else 0
+        frames = opened.frames if opened.frames < _UNKNOWN_LENGTH and len(streams) == 1 else 0
         promised = frames if opened.subtype.startswith(_EXACT) else 0
         warnings: list[SoundWarning] = []
         blocks = _one_after_another(opened, streams[1:], warnings, name) if len(streams) > 1 else _blocks(opened, name)
@@ -98,8 +98,8 @@ def mp3_in(file: BinaryIO, name: str, *, search: bool = False) -> Mp3 | None:
 def open_mp3(file: BinaryIO, mp3: Mp3, name: str) -> Iterator[Decoded]:
     """Open an MP3 whose frames have been found; files that were joined are one sound.
 
-    libsndfile hears no more than it thinks is there. Where the frames do not say how many they are, it guesses from the
-    length of the file; so it is told that the file is very long, and reads up to its end.
+    libsndfile decodes no more frames than it expects. Where no header holds their number, it estimates it from the length
+    of the file; so it gets a very long length, and decodes up to the end.
 
     Args:
         file: holds the frames.

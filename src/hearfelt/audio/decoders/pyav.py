@@ -1,7 +1,7 @@
 """Decoder PyAV (FFmpeg): m4a, AAC, WebM, WMA, AC-3, AMR, and the sound of videos.
 
-A file is taken for one of these by its first bytes, and FFmpeg is told which: it never guesses, never opens another
-file and never goes to a network, as it would for a playlist. The extra ``formats`` brings PyAV.
+The container is identified by its first bytes, and FFmpeg gets its name: it never guesses, never opens another file
+and never goes to a network, as it would for a playlist. The extra ``formats`` brings PyAV.
 """
 
 from __future__ import annotations
@@ -103,11 +103,11 @@ class Gaps:
     A recorder stores nothing while a microphone is muted or packets are lost, and a video's sound may begin after its
     pictures. Without the silence, every segment behind a gap would come too early.
 
-    A frame that comes too early is heard late, when those before it are over; nothing is cut off. A jump back by more
+    A frame whose time stamp is too early follows those before it; nothing is cut off. A jump back by more
     than 10 s is another recording, whose time goes on where the one before it ended.
 
     Args:
-        start_s: the time stamp of the container's beginning; that of the first frame if nobody knows.
+        start_s: the time stamp of the container's beginning; that of the first frame if unknown.
         restarts: whether a jump forward by more than 10 s is another recording too, as in what is broadcast.
         name: what messages call the file.
 
@@ -318,7 +318,7 @@ def _audio_stream(source: InputContainer, container: Container, name: str, track
         raise AudioError(f"{name}: {seen}; a file with an audio track is wanted")
     stream = source.streams.audio[track]
     context: Any = stream.codec_context  # None if there is no decoder
-    if "enc_key_id" in stream.metadata:  # Matroska's way of saying so; the others are told by their bytes
+    if "enc_key_id" in stream.metadata:  # Matroska's mark; the other containers are checked by their bytes
         raise AudioError(f"{name}: encrypted (DRM); a copy without protection is wanted")
     if context is None:
         raise AudioError(f"{name}: its sound is stored in a way that FFmpeg does not know; convert it to WAV or FLAC")

@@ -152,13 +152,13 @@ def _bytes_left(file: BinaryIO) -> int | None:
 
 def _blocks(file: BinaryIO, format: RawFormat, name: str, warnings: list[SoundWarning]) -> Iterator[Block]:
     size = _bytes_left(file)
-    rest, heard = b"", 0
+    rest, read = b"", 0
     while True:
-        wanted = BLOCK * format.frame_bytes if size is None else min(BLOCK * format.frame_bytes, size - heard)
+        wanted = BLOCK * format.frame_bytes if size is None else min(BLOCK * format.frame_bytes, size - read)
         part = _part(file, wanted, name)
-        if not heard:
+        if not read:
             _refuse_header(part, name)
-        heard += len(part)
+        read += len(part)
         joined = rest + part
         whole = len(joined) - len(joined) % format.frame_bytes
         rest = joined[whole:]
@@ -167,7 +167,7 @@ def _blocks(file: BinaryIO, format: RawFormat, name: str, warnings: list[SoundWa
         if not part:
             break
     if rest:
-        text = f"its {heard:,} bytes are no whole number of samples of {format.frame_bytes} bytes; is {format} right?"
+        text = f"its {read:,} bytes are no whole number of samples of {format.frame_bytes} bytes; is {format} right?"
         warnings.append(SoundWarning("cut_short", text))
 
 

@@ -18,7 +18,7 @@ __all__ = ["Wave", "find_wave", "is_wave"]
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE  # format tags
 _LOGARITHMIC: Final = (6, 7)  # A-law and mu-law, one byte a sample
-_UNKNOWN: Final = 0x7FFF0000  # from here on a 32-bit length is a placeholder: nobody records 2 GiB that are not there
+_UNKNOWN: Final = 0x7FFF0000  # from here on a 32-bit length is a placeholder
 _IN_DS64: Final = 0xFFFFFFFF  # the 64-bit length stands in the chunk ds64
 _MOST_CHUNKS: Final = 10_000
 _LARGEST_FORMAT: Final = 1 << 12  # bytes

@@ -35,8 +35,8 @@ class _Attention(nn.Module):
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )  # (batch, heads, frames, 64)
         weights = ((query * (WIDTH // HEADS) ** -0.5) @ key.transpose(2, 3)).softmax(dim=-1)
-        heard: Tensor = self.out_proj((weights @ value).transpose(1, 2).flatten(2))
-        return heard
+        mixed: Tensor = self.out_proj((weights @ value).transpose(1, 2).flatten(2))
+        return mixed
 
 
 class _Layer(nn.Module):
