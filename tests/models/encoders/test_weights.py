@@ -57,6 +57,8 @@ def hub(loopback, file, tmp_path, monkeypatch):
     """A mirror of the Hugging Face Hub that has the toy."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", loopback.base)
+    template = f"{loopback.base}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
     loopback.files["toy/encoder/resolve/main/model.safetensors"] = file
     return loopback
@@ -121,9 +123,12 @@ def test_a_folder_with_one_such_file_gives_the_same(file):
         whisper_weights(file.parent, source=SOURCE)
 
 
-def test_they_come_from_the_hub_once(hub):
+def test_they_come_from_the_hub_once_and_then_work_offline(hub, monkeypatch):
     assert is_toy(whisper_weights(source=SOURCE))
-    hub.files.clear()
+    hub.forget()
+    assert is_toy(whisper_weights(source=SOURCE))
+    assert not [path for path, *_ in hub.requests if "resolve" in path]
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     assert is_toy(whisper_weights(source=SOURCE))
 
 

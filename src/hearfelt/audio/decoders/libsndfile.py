@@ -98,8 +98,8 @@ def mp3_in(file: BinaryIO, name: str, *, search: bool = False) -> Mp3 | None:
 def open_mp3(file: BinaryIO, mp3: Mp3, name: str) -> Iterator[Decoded]:
     """Open an MP3 whose frames have been found; files that were joined are one sound.
 
-    libsndfile decodes no more frames than it expects. Where no header holds their number, it estimates it from the length
-    of the file; so it gets a very long length, and decodes up to the end.
+    libsndfile decodes no more frames than it expects. Where no header holds their number, it estimates it from the
+    length of the file; so it gets a very long length, and decodes up to the end.
 
     Args:
         file: holds the frames.

@@ -147,7 +147,7 @@ def _from_hub(source: Published) -> Path:
     hub = require("huggingface_hub", "train")
     try:
         return Path(hub.hf_hub_download(source.repository, "model.safetensors"))
-    except (OSError, ValueError) as error:  # the Hub's own errors are among them
+    except Exception as error:  # the Hub's, httpx's or requests', by version: they share no class
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise DownloadError(
             f"{source.repository}: its weights cannot be fetched ({reason}); give the path of a .safetensors file, or"
