@@ -12,7 +12,7 @@ import soxr
 from hearfelt.audio.arrays import Samples
 from hearfelt.audio.warnings import SoundWarning, format_changes
 
-__all__ = ["LOUDEST", "converted", "in_full_scale", "one_channel"]
+__all__ = ["LOUDEST", "converted", "mix_to_mono", "rescale_floats"]
 
 Block = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -28,7 +28,7 @@ _LOOK_AT_BYTES: Final = 1 << 25  # 32 MiB at most are held for it
 _SILENCE: Final = 1e-8  # power, -80 dB of full scale: less is silence
 
 
-def one_channel(
+def mix_to_mono(
     blocks: Iterable[Block], channel: int | None, rate_hz: int, warnings: list[SoundWarning]
 ) -> Iterator[Samples]:
     """Mix blocks to one channel, scaled to -1 to 1.
@@ -46,7 +46,7 @@ def one_channel(
         ``(n,)`` float32.
 
     Example:
-        >>> [part.tolist() for part in one_channel([np.array([[16384, 0]], np.int16)], None, 8000, [])]
+        >>> [part.tolist() for part in mix_to_mono([np.array([[16384, 0]], np.int16)], None, 8000, [])]
         [[0.25]]
     """
     if channel is not None:
@@ -63,11 +63,11 @@ def one_channel(
             continue
         held.append(block)
         if powers.frames >= _LOOK_AT_S * rate_hz or sum(each.nbytes for each in held) >= _LOOK_AT_BYTES:
-            chosen = _choice(powers, warnings)
+            chosen = _loudest_channel(powers, warnings)
             yield from (_mixed(each, chosen) for each in held)
             held = []
     if held:
-        chosen = _choice(powers, warnings)
+        chosen = _loudest_channel(powers, warnings)
         yield from (_mixed(each, chosen) for each in held)
 
 
@@ -115,7 +115,7 @@ def _with_channels(block: Samples, channels: int) -> Samples:
     return np.repeat(block.mean(axis=1, keepdims=True), channels, axis=1)
 
 
-def in_full_scale(blocks: Iterable[Block], warnings: list[SoundWarning]) -> Iterator[Block]:
+def rescale_floats(blocks: Iterable[Block], warnings: list[SoundWarning]) -> Iterator[Block]:
     """Scale floating-point samples that were stored in the range of 16, 24 or 32-bit integers.
 
     Args:
@@ -161,7 +161,7 @@ class _Powers:
         return np.maximum(self._squares / frames - np.square(self._sums / frames), 0.0)
 
 
-def _choice(powers: _Powers, warnings: list[SoundWarning]) -> int | None:
+def _loudest_channel(powers: _Powers, warnings: list[SoundWarning]) -> int | None:
     """Choose a channel if the mix would lose most of the sound; None for the mix."""
     *channels, mix = powers.variances.tolist()
     if max(channels) <= _SILENCE:

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from hearfelt.audio.decoders.libsndfile import Block, Decoded, mp3_in, open_mp3, open_sound_file, unreadable
 from hearfelt.audio.decoders.pyav import Container, container_of, is_installed, open_pyav_file
-from hearfelt.audio.integrity import Contents, look_into
+from hearfelt.audio.integrity import Contents, inspect_file
 from hearfelt.audio.warnings import SoundWarning, cut_short, damaged
 from hearfelt.errors import AudioError
 
@@ -33,7 +33,7 @@ def open_decoder(file: BinaryIO, name: str, track: int | None = None) -> Iterato
         AudioError: if nothing in it can be decoded, there is no such track, or what reads it is not installed.
     """
     try:
-        contents = look_into(file, name)
+        contents = inspect_file(file, name)
         file.seek(0)
         container = container_of(file)
     except OSError as error:

@@ -18,7 +18,7 @@ from hearfelt.audio.decoders.riff import find_wave, is_wave
 from hearfelt.audio.inputs import pieces_of
 from hearfelt.errors import AudioError
 
-__all__ = ["Contents", "declared_in_fragment", "declared_too_many", "id3_length", "look_into"]
+__all__ = ["Contents", "declared_in_fragment", "declared_too_many", "id3_length", "inspect_file"]
 
 # Programs that write to a pipe cannot know the length and leave one of these.
 _UNKNOWN_LENGTHS: Final = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000, 0x7FFFF000, 0x7FFFFFFF - 36})
@@ -69,7 +69,7 @@ class Contents:
     length_s: float = 0.0
 
 
-def look_into(file: BinaryIO, name: str) -> Contents:
+def inspect_file(file: BinaryIO, name: str) -> Contents:
     """Read the length that a header promises and compare it with the file; MP3 and bare streams have none.
 
     Args:
@@ -312,7 +312,7 @@ def declared_too_many(contents: bytes, size: int) -> bool:
         contents: the box ``moov``.
         size: of the file in bytes.
     """
-    return any(_lies(track, size) for track in contents.split(b"trak")[1:])
+    return any(_declares_too_many(track, size) for track in contents.split(b"trak")[1:])
 
 
 def declared_in_fragment(contents: bytes) -> int:
@@ -328,7 +328,7 @@ def declared_in_fragment(contents: bytes) -> int:
     return sum(int.from_bytes(found[1]) for found in _RUN.finditer(contents))
 
 
-def _lies(track: bytes, size: int) -> bool:
+def _declares_too_many(track: bytes, size: int) -> bool:
     sizes = _SIZES.search(track)
     if sizes is None:
         return False

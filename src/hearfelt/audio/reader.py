@@ -18,7 +18,7 @@ import numpy.typing as npt
 import soxr
 
 from hearfelt.audio.arrays import Samples, channels_of, from_array
-from hearfelt.audio.channels import LOUDEST, in_full_scale, one_channel
+from hearfelt.audio.channels import LOUDEST, mix_to_mono, rescale_floats
 from hearfelt.audio.decoders.libsndfile import BLOCK, Decoded
 from hearfelt.audio.decoders.pyav import SUFFIXES
 from hearfelt.audio.decoders.raw import RawSound, decode_raw
@@ -296,8 +296,8 @@ def open_audio(
         _check_rate(decoded.rate_hz, label)
         _check_channel(channel, decoded.channels, label)
         # in a file nobody can mend it; whoever gives an array can
-        blocks = decoded.blocks if isinstance(sound, np.ndarray) else in_full_scale(decoded.blocks, decoded.warnings)
-        parts, frames = one_channel(blocks, channel, decoded.rate_hz, decoded.warnings), decoded.frames
+        blocks = decoded.blocks if isinstance(sound, np.ndarray) else rescale_floats(decoded.blocks, decoded.warnings)
+        parts, frames = mix_to_mono(blocks, channel, decoded.rate_hz, decoded.warnings), decoded.frames
         if isinstance(sound, Excerpt):
             frames = sound.frames_of(frames, decoded.rate_hz)
             parts = sound.cut(parts, decoded.rate_hz, label, decoded.warnings)

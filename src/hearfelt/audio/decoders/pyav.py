@@ -44,7 +44,7 @@ class Container:
 
     Attributes:
         demuxer: what FFmpeg calls it.
-        says: what messages call it.
+        title: what messages call it.
         has_length: whether its header says how long it lasts.
         is_timed: whether its sound has time stamps that can be relied on, instead of following on.
         restarts: whether these begin anew when what is broadcast changes.
@@ -53,7 +53,7 @@ class Container:
     """
 
     demuxer: str
-    says: str
+    title: str
     has_length: bool = True
     is_timed: bool = False
     restarts: bool = False
@@ -165,7 +165,7 @@ def container_of(file: BinaryIO) -> Container | None:
 
     Example:
         >>> import io
-        >>> container_of(io.BytesIO(bytes(4) + b"ftypM4A ")).says
+        >>> container_of(io.BytesIO(bytes(4) + b"ftypM4A ")).title
         'an MP4, M4A or QuickTime file'
     """
     head = file.read(2 * _PACKET + 1)
@@ -238,7 +238,7 @@ def open_pyav_file(file: BinaryIO, container: Container, name: str, track: int |
         av: Any = require("av", "formats")
     except ExtraMissingError as error:
         raise AudioError(
-            f"{name}: this is {container.says}, which PyAV reads and which is not installed;"
+            f"{name}: this is {container.title}, which PyAV reads and which is not installed;"
             " pip install 'hearfelt[formats]'"
         ) from error
     warnings: list[SoundWarning] = []
@@ -255,7 +255,7 @@ def open_pyav_file(file: BinaryIO, container: Container, name: str, track: int |
         if not 1 <= channels <= MOST_CHANNELS:
             raise AudioError(f"{name}: {channels} channels; 1 to {MOST_CHANNELS} are wanted")
         gaps = _gaps(av, source, container, name)
-        blocks = _in_one_form(_blocks(first, frames, gaps, container, name), (rate_hz, channels), warnings)
+        blocks = _in_first_format(_blocks(first, frames, gaps, container, name), (rate_hz, channels), warnings)
         length = round(length_s * rate_hz)
         yield Decoded(rate_hz, channels, length, blocks, length if container.is_exact else 0, warnings)
 
@@ -302,7 +302,7 @@ def _demuxed(
     file.seek(0)
     # Not the file itself: PyAV would take its name for an address, and fail over one that is not UTF-8.
     plain = SimpleNamespace(read=file.read, seek=file.seek, tell=file.tell)
-    with _words(av, name, "this is no sound that can be read"):
+    with _as_audio_errors(av, name, "this is no sound that can be read"):
         source = av.open(plain, "r", format=container.demuxer, metadata_errors="replace", io_open=_open_nothing)
     try:
         stream = _audio_stream(source, container, name, track)
@@ -314,7 +314,7 @@ def _demuxed(
 
 def _audio_stream(source: InputContainer, container: Container, name: str, track: int) -> AudioStream:
     if not source.streams.audio:
-        seen = "a video without sound" if source.streams.video else f"{container.says} without sound"
+        seen = "a video without sound" if source.streams.video else f"{container.title} without sound"
         raise AudioError(f"{name}: {seen}; a file with an audio track is wanted")
     stream = source.streams.audio[track]
     context: Any = stream.codec_context  # None if there is no decoder
@@ -342,7 +342,7 @@ def _promised(av: Any, source: InputContainer, stream: AudioStream, container: C
 def _counted(av: Any, source: InputContainer, stream: AudioStream, container: Container, name: str) -> float:
     """Sum up the durations of all packets, where no header holds the length; that is fast."""
     gaps = _gaps(av, source, container, name)
-    with _words(av, name, "damaged"):
+    with _as_audio_errors(av, name, "damaged"):
         for packet in source.demux(stream):
             if packet.duration and packet.time_base:
                 gaps.before(_time_of(packet, container), float(packet.duration * packet.time_base))
@@ -385,7 +385,7 @@ def _packets(av: Any, source: InputContainer, stream: AudioStream) -> Iterator[P
         yield from packets
 
 
-def _in_one_form(
+def _in_first_format(
     blocks: Iterator[tuple[Block, int]], form: tuple[int, int], warnings: list[SoundWarning]
 ) -> Iterator[Block]:
     """Convert what follows a change of the rate or the channels to those of the beginning."""
@@ -450,7 +450,7 @@ def _samples(frame: AudioFrame, name: str) -> Block:
 
 
 @contextmanager
-def _words(av: Any, name: str, what: str) -> Iterator[None]:
+def _as_audio_errors(av: Any, name: str, what: str) -> Iterator[None]:
     try:
         yield
     except AudioError:
