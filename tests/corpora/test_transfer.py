@@ -359,17 +359,6 @@ def test_a_cut_goes_on_where_it_stopped(loopback, zipped, client):
     assert second - first == 50_000
 
 
-def test_a_zip_with_more_members_than_16_bits_count_is_read(loopback, tmp_path, client):
-    path = tmp_path / "crowd.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for number in range(0x10000):
-            archive.writestr(str(number), b"")
-    loopback.files["crowd.zip"] = path
-    remote = RemoteFile(f"{loopback.base}/crowd.zip", path.stat().st_size, "")
-    with zipfile.ZipFile(io.BufferedReader(SeekableRemote(remote, client), 1 << 20)) as archive:
-        assert len(archive.infolist()) == 0x10000
-
-
 def test_a_member_behind_four_gigabytes_is_found(loopback, tmp_path, client):
     path = tmp_path / "large.zip"
     with path.open("wb") as file:

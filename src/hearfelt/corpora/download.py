@@ -467,7 +467,7 @@ def _published(channel: str) -> dict[int, tuple[str, ...]]:
 
 
 # Zenodo record 1188976 (Livingstone and Russo 2018). Unpacked: 1.48 h and 1.31 h of 96,000 bytes a second.
-SPEECH: Final = Archive(
+SPEECH: Final[Archive] = Archive(
     "speech",
     "Audio_Speech_Actors_01-24.zip",
     208_468_073,
@@ -475,7 +475,7 @@ SPEECH: Final = Archive(
     unpacked=520_000_000,
     clips=_published("01"),
 )
-SONG: Final = Archive(
+SONG: Final[Archive] = Archive(
     "song",
     "Audio_Song_Actors_01-24.zip",
     225_505_317,
