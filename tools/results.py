@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from hearfelt.errors import HearfeltError, exit_code
-from result_pages.results_page import check_pages, write_pages
+from result_pages.pages import check_pages, write_pages
 
 ROOT = Path(__file__).parents[1]
 

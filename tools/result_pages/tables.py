@@ -15,8 +15,8 @@ from hearfelt.evaluation.metrics import lowest_class, per_class
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
 from hearfelt.reports.formatting import bare, interval, many, percent
-from result_pages.results_ladder import is_ladder
-from result_pages.results_markdown import NONE, count, markdown_table, megabytes, speed
+from result_pages.ladder import is_ladder
+from result_pages.markdown import NONE, count, markdown_table, megabytes, speed
 
 __all__ = [
     "Anchor",

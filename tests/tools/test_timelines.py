@@ -11,8 +11,8 @@ from hearfelt.evaluation.results import SUMMARY
 from hearfelt.evaluation.segment_results import TimedResults, read_timed_results, summarize
 from hearfelt.evaluation.segment_tables import Tables, read_tables, write_tables
 from hearfelt.reports.ways import COLUMNS, way_rows
-from result_pages.results_over_time import example_of, over_time_section
-from result_pages.results_page import check_pages, write_pages
+from result_pages.pages import check_pages, write_pages
+from result_pages.timelines import example_of, over_time_section
 
 REPOSITORY = Path(__file__).parents[2]
 EMOTIONS = ("calm", "sad")

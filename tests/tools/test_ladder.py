@@ -6,7 +6,7 @@ from pathlib import Path
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
 from hearfelt.reports.formatting import bare
-from result_pages.results_ladder import LADDER, alt_text, ladder_models, ladder_section, ladder_table, scores_of
+from result_pages.ladder import LADDER, alt_text, ladder_models, ladder_section, ladder_table, scores_of
 
 
 def cells(line: str) -> list[str]:

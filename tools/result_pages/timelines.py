@@ -9,7 +9,7 @@ from hearfelt.evaluation.segment_results import TimedResults
 from hearfelt.evaluation.segment_tables import Recorded
 from hearfelt.reports.formatting import bare, many
 from hearfelt.reports.ways import COLUMNS, way_rows
-from result_pages.results_markdown import markdown_table
+from result_pages.markdown import markdown_table
 
 __all__ = ["example_of", "over_time_section", "picture_of"]
 

@@ -6,25 +6,26 @@ No number in them is typed by hand: ours come from ``results/PROTOCOL/NAME/``, t
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from hearfelt.errors import CorpusError
+from hearfelt.evaluation.metrics import Reliability, reliability
+from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results, find_results
 from hearfelt.evaluation.segment_results import TimedResults, find_timed_results
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
 from hearfelt.reports.formatting import bare, interval
-from hearfelt.reports.shipped_scores import FILE
+from hearfelt.reports.shipped_scores import FILE, Ladder, Measured, Measurement
 from hearfelt.runtime.files import atomic_write
-from result_pages.measured import measured, measured_text
-from result_pages.model_card import Shipped, card_page
-from result_pages.model_card_figures import main_result
-from result_pages.results_ladder import is_ladder, ladder_section
-from result_pages.results_markdown import SPEEDS, markdown_table, read_speeds
-from result_pages.results_over_time import over_time_section
-from result_pages.results_pictures import (
+from result_pages.ladder import LADDER, is_ladder, ladder_models, ladder_section, scores_of
+from result_pages.markdown import SPEEDS, markdown_table, read_speeds
+from result_pages.model_card import Shipped, card_page, main_result
+from result_pages.pictures import (
     Picture,
     check_pictures,
     ladder_picture,
@@ -32,15 +33,16 @@ from result_pages.results_pictures import (
     reliability_picture,
     write_pictures,
 )
-from result_pages.results_tables import (
+from result_pages.tables import (
     details,
     familiar_table,
     other_table,
     read_anchors,
     strangers_table,
 )
+from result_pages.timelines import over_time_section
 
-__all__ = ["BEGIN", "END", "check_pages", "readme_block", "results_page", "write_pages"]
+__all__ = ["BEGIN", "END", "check_pages", "measured", "measured_text", "readme_block", "results_page", "write_pages"]
 
 PAGE: Final = Path("docs/results.md")
 ANCHORS: Final = Path("docs/anchors.toml")
@@ -52,6 +54,8 @@ RESULTS: Final = Path("results")
 BEGIN: Final = "<!-- results:begin -->"
 END: Final = "<!-- results:end -->"
 
+_BINS: Final = 10  # of the reliability in measured.json
+_DECIMALS: Final = 6
 _HONEST: Final = "emobox-ravdess"
 _LEAKY: Final = "seed-ravdess"
 
@@ -222,3 +226,49 @@ def _first_difference(there: str, wanted: str) -> str:
         if one != other:
             return f"line {number} ({one[:60]!r})"
     return f"line {min(len(old), len(new)) + 1}"
+
+
+def measured(results: Sequence[Results], models: Collection[str]) -> Measured:
+    """Gather what results say of some models.
+
+    Args:
+        results: all there are.
+        models: names of those that are shipped.
+    """
+    own = [one for one in results if one.name in models and not is_ladder(one) and not one.summary.get("dropped")]
+    climbed = ladder_models(results)
+    ladder = None
+    if climbed:
+        honest = next(iter(climbed.values()))[LADDER[0].protocol].evaluation.confusion.sum(axis=1)
+        scores = {name: tuple(scores_of(steps, "accuracy")) for name, steps in climbed.items()}
+        ladder = Ladder(tuple(step.words for step in LADDER), scores, round(float(honest.max() / honest.sum()), 6))
+    return Measured(tuple(_measurement(one) for one in own), ladder)
+
+
+def _measurement(one: Results) -> Measurement:
+    evaluation, protocol = one.evaluation, PROTOCOLS.get(one.protocol)
+    bins = reliability(evaluation.confidences, evaluation.correct, bins=_BINS)
+    return Measurement(
+        model=one.name,
+        protocol=one.protocol,
+        title=protocol.title if protocol else one.protocol,
+        leaky=bool(one.summary["leaky"]),
+        very_file=bool(one.summary.get("model")),
+        uar=round(one.figure("uar"), _DECIMALS),
+        uar_ends=one.interval("uar"),
+        accuracy=round(one.figure("accuracy"), _DECIMALS),
+        calibration_error=one.summary["ece"],
+        clips=len({(row.speaker, row.clip) for row in evaluation.rows}),
+        speakers=len(evaluation.speakers),
+        seeds=len(evaluation.seeds),
+        emotions=evaluation.emotions,
+        confusion=tuple(tuple(int(count) for count in row) for row in evaluation.confusion),
+        reliability=tuple(Reliability(*(round(value, _DECIMALS) for value in asdict(bin).values())) for bin in bins),
+    )
+
+
+def measured_text(known: Measured) -> str:
+    """Write what is known as JSON, a line for each measurement."""
+    lines = ",\n".join(json.dumps(asdict(one), ensure_ascii=False) for one in known.measurements)
+    ladder = json.dumps(asdict(known.ladder) if known.ladder else None, ensure_ascii=False)
+    return f'{{"measurements": [\n{lines}\n],\n"ladder": {ladder}}}\n'

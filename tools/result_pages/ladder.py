@@ -8,7 +8,7 @@ from typing import Final
 
 from hearfelt.evaluation.results import Results
 from hearfelt.reports.formatting import bare
-from result_pages.results_markdown import NONE, markdown_table
+from result_pages.markdown import NONE, markdown_table
 
 __all__ = [
     "LADDER",

@@ -1,21 +1,145 @@
-"""The plot of the leak ladder: what each leak is worth on one and the same network."""
+"""The pictures that generated pages show, drawn from results, and the note in each that says from which."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent_axis, plain, quiet
+from hearfelt.errors import CorpusError
+from hearfelt.evaluation.results import Results
+from hearfelt.evaluation.segment_results import TimedResults
+from hearfelt.reports.figures.canvas import (
+    SMALL_PT,
+    TEXT_PT,
+    headline,
+    new_figure,
+    percent_axis,
+    plain,
+    quiet,
+    save_figure,
+)
+from hearfelt.reports.figures.results import reliability_diagram
+from hearfelt.reports.figures.ribbons import emotion_ribbons
 from hearfelt.reports.theme import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD
+from result_pages.ladder import LADDER, LADDER_PICTURE, ladder_models, scores_of
+from result_pages.timelines import example_of, picture_of
 
-__all__ = ["leak_ladder"]
+__all__ = [
+    "RELIABILITY_PICTURE",
+    "Picture",
+    "check_pictures",
+    "ladder_picture",
+    "leak_ladder",
+    "over_time_picture",
+    "reliability_picture",
+    "write_pictures",
+]
 
+RELIABILITY_PICTURE: Final = "docs/pictures/reliability.png"
 _COLOURS: Final = (ACCENT.light, SECOND.light, THIRD.light)
 _NEAR: Final = 0.06  # of the axis: a step smaller than this has no room for its gain beside the line
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that can be drawn, and what it is drawn from.
+
+    Attributes:
+        path: below the checkout.
+        note: names the figures in it; stands in the file, so that a stale picture is seen without drawing it anew.
+        draw: makes it; needs matplotlib.
+    """
+
+    path: str
+    note: str
+    draw: Callable[[], Figure]
+
+
+def ladder_picture(results: Sequence[Results]) -> list[Picture]:
+    """Draw the leak ladder of every model that has climbed it; nothing where none has."""
+    models = ladder_models(results)
+    if not models:
+        return []
+    scores = {name: scores_of(steps, "accuracy") for name, steps in models.items()}
+    honest = next(iter(models.values()))[LADDER[0].protocol].evaluation.confusion.sum(axis=1)
+    guess = float(honest.max() / honest.sum())
+
+    def draw() -> Figure:
+        words = [step.short for step in LADDER]
+        return leak_ladder(words, scores, guess=guess, title="The leak ladder: what each leak is worth")
+
+    return [Picture(LADDER_PICTURE, _note("ladder", scores), draw)]
+
+
+def over_time_picture(one: TimedResults) -> Picture:
+    """Draw the truth about one recording, and below it what the timeline and the naive way say."""
+    shown = example_of(one)
+    rows = {"truth": shown.truth, "timeline": shown.said["timeline"], "naive": shown.said["naive"]}
+
+    def draw() -> Figure:
+        return emotion_ribbons(rows, shown.duration_s, title=f"{one.name}: recording {shown.name} of {one.protocol}")
+
+    figures = [one.name, shown.name, *([way, *map(asdict, segments)] for way, segments in rows.items())]
+    return Picture(picture_of(one), _note("over time", figures), draw)
+
+
+def reliability_picture(one: Results) -> Picture:
+    """Draw how often answers of each confidence were right."""
+    confidences, correct = one.evaluation.confidences, one.evaluation.correct
+
+    def draw() -> Figure:
+        return reliability_diagram(confidences, correct, title=one.protocol)
+
+    figures = [one.name, one.protocol, [round(float(sure), 6) for sure in confidences], correct.tolist()]
+    return Picture(RELIABILITY_PICTURE, _note("reliability", figures), draw)
+
+
+def write_pictures(root: Path, pictures: Sequence[Picture]) -> list[Path]:
+    """Draw pictures into a checkout, those excepted that are there and show these very figures.
+
+    Returns:
+        The files written.
+    """
+    stale = [picture for picture in pictures if not _is_fresh(root, picture)]
+    if not stale:
+        return []
+    written = []
+    for picture in stale:
+        path = root / picture.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written.append(save_figure(picture.draw(), path, note=picture.note))
+    return written
+
+
+def check_pictures(root: Path, pictures: Sequence[Picture]) -> None:
+    """Raise an error unless every picture is there and shows these very figures.
+
+    Raises:
+        CorpusError: with the first that is missing or stale.
+    """
+    for picture in pictures:
+        if not _is_fresh(root, picture):
+            path = root / picture.path
+            what = "shows other figures than the results" if path.is_file() else "is missing"
+            raise CorpusError(f"{path}: {what}; 'python tools/results.py' draws it")
+
+
+def _is_fresh(root: Path, picture: Picture) -> bool:
+    path = root / picture.path
+    return path.is_file() and picture.note.encode("ascii") in path.read_bytes()
+
+
+def _note(what: str, figures: Mapping[str, Any] | Sequence[Any]) -> str:
+    digest = hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()
+    return f"hearfelt {what} of {digest[:32]}"
 
 
 def leak_ladder(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hearfelt.errors import CorpusError
-from result_pages.results_markdown import count, markdown_table, megabytes, read_speeds, speed
+from result_pages.markdown import count, markdown_table, megabytes, read_speeds, speed
 
 
 def test_columns_at_the_left_are_as_many_as_asked_for() -> None:
