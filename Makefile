@@ -1,4 +1,4 @@
-# Every command of this project; `make` alone lists them. Each does its own set-up and may be repeated.
+# Commands of this project; `make` lists them. Each does its own set-up and may be repeated.
 
 VENV ?= .venv
 PYTHON ?=
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := -m pip install -qq --disable-pip-version-check --root-user-action ignore
 PIP := $(BIN)/python $(INSTALL)
 LOWEST := $(VENV)-lowest
-# Before the rest, so that one version of the one large package serves every target.
+# Installed first, so that all targets share one version of the largest package.
 TORCH ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
@@ -15,24 +15,24 @@ TORCH ?= torch==2.13.0
 .PHONY: help demo app serve test test-lowest check docs clean
 
 help: ## list the commands
-	@echo "hearfelt: which emotion is heard in a voice"
+	@echo "hearfelt: speech emotion recognition"
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
 
-demo: $(VENV)/demo.stamp ## set up, then recognize the bundled clips and draw one
+demo: $(VENV)/demo.stamp ## recognize the bundled clips and plot one
 	@$(BIN)/hearfelt demo
 
-app: $(VENV)/page.stamp ## show the page in the browser; Ctrl-C ends it
+app: $(VENV)/page.stamp ## open the page in the browser; Ctrl-C ends it
 	@$(BIN)/hearfelt app
 
-serve: $(VENV)/page.stamp ## answer over HTTP and WebSocket; Ctrl-C ends it
+serve: $(VENV)/page.stamp ## start the HTTP and WebSocket service; Ctrl-C ends it
 	@$(BIN)/hearfelt serve
 
-# A file's tests stay in one process, so that what they share is made once.
-test: check ## set up everything, run every check and every test
+# The tests of a file run in one process, so that fixtures are shared.
+test: check ## run all checks and tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -q
 
-test-lowest: $(LOWEST)/stamp ## a short journey with the lowest versions that pyproject.toml allows
+test-lowest: $(LOWEST)/stamp ## a short test with the lowest versions that pyproject.toml allows
 	@OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -o filterwarnings=default --confcutdir=tests/journey tests/journey/test_ways_in.py
 
 check: $(VENV)/test.stamp ## style, types and import rules
@@ -41,13 +41,13 @@ check: $(VENV)/test.stamp ## style, types and import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-docs: $(VENV)/test.stamp ## write the generated pages anew
+docs: $(VENV)/test.stamp ## regenerate pages and pictures
 	@$(BIN)/python tools/make_cli_page.py
 	@$(BIN)/python tools/results.py
 	@$(BIN)/python tools/make_readme_demo.py
 	@$(BIN)/python tools/readme_pictures.py
 
-clean: ## remove what tools leave behind; environments and results stay
+clean: ## remove temporary files; keeps environments and results
 	@rm -rf build dist demo.png .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -71,7 +71,7 @@ $(VENV)/test.stamp: pyproject.toml scripts/make_environment.sh scripts/install_s
 	@$(PIP) --editable '.[test]'
 	@touch $(VENV)/demo.stamp $(VENV)/page.stamp $@
 
-# Releases as old as the lowest have wheels for the Pythons of their time.
+# The lowest versions have wheels for older Pythons only.
 $(LOWEST)/stamp: pyproject.toml scripts/lowest_versions.py scripts/make_environment.sh
 	@scripts/make_environment.sh $(LOWEST) "$(or $(PYTHON),python3.11 python3.12)"
 	@echo "Installing hearfelt, its page, plots and tables at their lowest versions into $(LOWEST)"

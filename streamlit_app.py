@@ -1,4 +1,4 @@
-"""What Streamlit Community Cloud runs; on one's own computer, ``hearfelt app`` does more."""
+"""The page for Streamlit Community Cloud; on your own computer use ``hearfelt app``."""
 
 from __future__ import annotations
 

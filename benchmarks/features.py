@@ -1,8 +1,8 @@
-"""How many clips a second: our 162 features against the seed's calls of librosa, on the same 48 kHz WAV files.
+"""Measure the 162 features against the student project's librosa code, in clips per second, on 48 kHz WAV files.
 
     python benchmarks/features.py --corpus ravdess=~/ravdess
 
-One process against one, each with one thread, by turns; reading the file is part of it. Fails below 5 times.
+One process each, one thread, alternating; reading the file is included. Fails below a ratio of 5.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import soundfile
 BAR: Final = 5.0
 WAYS: Final = ("librosa", "hearfelt")
 WAV_HZ: Final = 48_000
-PASSES: Final = 3  # over all clips; of each turn the fastest counts, when the machine did nothing else
-TURN: Final = 20  # clips; the first turn is a warm-up, which compiles librosa's loops and makes our filters
+PASSES: Final = 3  # over all clips; the fastest of each turn counts
+TURN: Final = 20  # clips; the first turn is a warm-up (compilation, filters)
 ONE_THREAD: Final = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument(
         "--corpus", metavar="NAME=PATH", required="--measure" not in sys.argv, help="such as ravdess=~/ravdess"
     )
-    parser.add_argument("--clips", type=int, default=300, help="how many, spread over the corpus (%(default)s)")
+    parser.add_argument("--clips", type=int, default=300, help="clips, spread over the corpus (%(default)s)")
     parser.add_argument("--measure", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def write_waves(corpus: str, wanted: int, folder: Path) -> int:
-    """Put clips of the corpus as 16-bit WAV of 48 kHz into a folder, as RAVDESS is published."""
+    """Write clips of the corpus as 48 kHz 16-bit WAV, as RAVDESS is published."""
     from hearfelt.audio.reader import read_audio, resample
     from hearfelt.cli.options import parse_corpora
     from hearfelt.corpora.catalog import read_corpora
@@ -65,7 +65,7 @@ def write_waves(corpus: str, wanted: int, folder: Path) -> int:
 
 
 def compare(folder: Path, count: int) -> int:
-    """Let both ways measure the folder, a handful of clips by turns, and print the table."""
+    """Run both on the folder, some clips at a time, and print the table."""
     workers = {way: _worker(way, folder) for way in WAYS}
     turns = count // TURN
     seconds = {way: np.empty((PASSES, turns)) for way in WAYS}
@@ -78,11 +78,11 @@ def compare(folder: Path, count: int) -> int:
     deviation = np.abs(ours - theirs) / np.maximum(np.abs(theirs), theirs.std(axis=0))
     speeds = {way: count / seconds[way].min(axis=0).sum() for way in WAYS}
     ratio = speeds["hearfelt"] / speeds["librosa"]
-    print(f"{count} clips of RAVDESS as 48 kHz WAV, one process each, one thread, the best of {PASSES} passes\n")
-    print(f"{'':10}{'clips/s':>10}{'ms a clip':>12}")
+    print(f"{count} clips of RAVDESS as 48 kHz WAV, one process each, one thread, best of {PASSES} passes\n")
+    print(f"{'':10}{'clips/s':>10}{'ms per clip':>12}")
     for way in WAYS:
         print(f"{way:10}{speeds[way]:10.0f}{1000 / speeds[way]:12.2f}")
-    print(f"\n{ratio:.1f} times as fast (at least {BAR:.0f} wanted); largest deviation {deviation.max():.1e}")
+    print(f"\n{ratio:.1f} times as fast (limit: at least {BAR:.0f}); largest deviation {deviation.max():.1e}")
     return int(ratio < BAR)
 
 
@@ -106,7 +106,7 @@ def _asked(worker: subprocess.Popen[str], task: str) -> float:
 
 
 def work(way: str, folder: Path) -> None:
-    """Measure a turn of clips for each line that comes in, and print the seconds it took; keep the features."""
+    """For each input line, compute the features of some clips and print the seconds; save the features."""
     measure = measurer(way)
     paths = sorted(folder.glob("*.wav"))
     features: list[npt.NDArray[np.float32]] = []

@@ -1,17 +1,17 @@
-"""What a model costs, and how far its answers differ from each other: every bar in one table.
+"""Measure a model: speed, memory, file size, and differences between predictions that should be equal.
 
     python benchmarks/model.py --model hearfelt --json benchmarks/model.json
 
-All of one run, by turns, on the same clips: the model through ``Recognizer.load(threads=1).recognize(samples, 22050)``,
-resampling and front end included, and the forward pass alone of a network of wav2vec 2.0 base's shape in torch, one
-thread, random weights, sound of 16 kHz; both on the same core, by CPU time. Then whole
-processes: ``hearfelt recognize clip.wav`` against the seed's way, and the peak memory of the former. Last the largest
-differences between probabilities that should be the same, on the bundled clips. Fails where a bar is missed.
+In one run, alternating, on the same clips and core, by CPU time: ``Recognizer.load(threads=1).recognize(samples,
+22050)`` with resampling and front end, and the forward pass of a network of wav2vec 2.0 base's shape in torch, with one
+thread, random weights and 16 kHz sound. Then whole processes: ``hearfelt recognize clip.wav`` against the student
+project's script, and the peak memory of the former. Last, the largest differences between probabilities that should be
+equal, on the bundled clips. Fails if a limit is exceeded.
 """
 
 from __future__ import annotations
 
-# The standard library alone: the peak memory of a child begins with what this process holds when it starts it.
+# Standard library only: the peak memory of a child process starts with that of its parent.
 import argparse
 import json
 import os
@@ -31,26 +31,26 @@ import start
 if TYPE_CHECKING:
     from hearfelt.inference.recognizer import Recognizer
 
-RATE_HZ: Final = 22_050  # of the clips that hearfelt gets, so that it has to resample
+RATE_HZ: Final = 22_050  # of the clips for hearfelt, so that it has to resample
 THEIR_HZ: Final = 16_000
 WAYS: Final = ("hearfelt", "wav2vec2-base-shape")
 DIFFERENCES: Final = "differences"
 EXPECTED: Final = Path(__file__).parents[1] / "tests" / "data" / "expected_answers.json"
-THREADS: Final = (2, 4, None)  # each against one; None leaves the number to ONNX Runtime
+THREADS: Final = (2, 4, None)  # compared with one; None: ONNX Runtime decides
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-BUSY: Final = 1.15  # times as much wall as CPU time; then something else was running on that core
+BUSY: Final = 1.15  # wall time over CPU time; above, the core was busy
 
-Seconds = dict[str, list[float]]  # of each turn, by way
+Seconds = dict[str, list[float]]  # of each turn, by method
 
-# name in the JSON file, words, unit, bar, whether the bar is the least that passes
+# name in the JSON file, description, unit, limit, whether it is a minimum
 BARS: Final = (
     ("threads_differ_by", "1, 2, 4 or any threads", "largest difference", 1e-5, False),
     ("batch_differs_by", "batch against recognize", "largest difference", 1e-5, False),
     ("stream_differs_by", "stream against timeline", "largest difference", 1e-5, False),
-    ("processors_differ_by", "against the answers written down", "largest difference", 1e-3, False),
-    ("cold_start_ratio", "recognize CLIP, against the seed's way", "times as fast", 4.0, True),
+    ("processors_differ_by", "against the stored predictions", "largest difference", 1e-3, False),
+    ("cold_start_ratio", "recognize CLIP, against the student's", "times as fast", 4.0, True),
     ("peak_rss_mb", "peak memory of that process", "MB", 250.0, False),
-    ("times_faster_than_wav2vec2_base_shape", "one core, to wav2vec 2.0 base's shape", "times as fast", 9.0, True),
+    ("times_faster_than_wav2vec2_base_shape", "one core, against wav2vec 2.0 base", "times as fast", 9.0, True),
     ("file_bytes", "size of the file", "bytes", 30e6, False),
 )
 
@@ -59,9 +59,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
     parser.add_argument("--clip-seconds", type=float, default=3.0, help="length of each clip (%(default)s)")
-    parser.add_argument("--turns", type=int, default=7, help="over all clips, of each network (%(default)s)")
-    parser.add_argument("--runs", type=int, default=7, help="whole processes of each way (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here, beside other models'")
+    parser.add_argument("--turns", type=int, default=7, help="repetitions over all clips (%(default)s)")
+    parser.add_argument("--runs", type=int, default=7, help="whole processes of each method (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the figures; keeps those of other models")
     parser.add_argument("--measure", choices=(*WAYS, DIFFERENCES), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure == DIFFERENCES:
@@ -80,7 +80,7 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, float], list[str]]:
     """Measure everything.
 
     Returns:
-        The figures, and sentences about how they came to be.
+        The figures, and sentences about the measurement.
     """
     size, clips, wall, cpu = compare_networks(options)
     busy = sum(map(sum, wall.values())) / sum(map(sum, cpu.values()))
@@ -95,24 +95,24 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, float], list[str]]:
         "peak_rss_mb": round(peak_mb, 1),
         "file_bytes": size,
         **_differences(options.model),
-        "wall_over_cpu": round(busy, 2),  # far above 1, the machine was busy and the speeds say little
+        "wall_over_cpu": round(busy, 2),  # far above 1: the machine was busy, the speeds are unreliable
     }
     said = [
-        f"{clips} clips of {options.clip_seconds:g} s, {options.turns} turns: {options.model} {ours:.1f} s of sound a"
+        f"{clips} clips of {options.clip_seconds:g} s, {options.turns} turns: {options.model} {ours:.1f} s of sound per"
         f" second, wav2vec 2.0 base's shape {theirs:.2f}",
         f"whole process, {options.runs} runs: {start.OURS} {medians[start.OURS]:.2f} s,"
         f" {start.SEED} {medians[start.SEED]:.2f} s",
     ]
     if busy > BUSY:
         said.append(
-            f"the core was not free: {busy:.1f} times as much wall as CPU time; the speeds are by CPU time, but measure"
-            " again on an idle machine"
+            f"the core was busy: wall time is {busy:.1f} times CPU time; speeds use CPU time, but measure again on an"
+            " idle machine"
         )
     return figures, said
 
 
 def compare_networks(options: argparse.Namespace) -> tuple[int, int, Seconds, Seconds]:
-    """Let both networks answer all clips by turns.
+    """Run both networks on all clips, alternating.
 
     Returns:
         Bytes of the model's file; number of clips; wall and CPU seconds of each turn.
@@ -132,10 +132,10 @@ def compare_networks(options: argparse.Namespace) -> tuple[int, int, Seconds, Se
 
 
 def compare_processes(model: str, runs: int) -> tuple[Seconds, float]:
-    """Start both ways by turns.
+    """Start both programs, alternating.
 
     Returns:
-        Seconds of each run by way, without a first that fills the disk's cache; median peak memory of ours in MB.
+        Seconds of each run by method, without a first run that fills the disk cache; median peak memory of ours in MB.
     """
     seconds: Seconds = {start.SEED: [], start.OURS: []}
     peaks: list[float] = []
@@ -180,13 +180,13 @@ def _asked(worker: subprocess.Popen[str], task: str) -> dict[str, float]:
     print(task, file=worker.stdin, flush=True)
     line = worker.stdout.readline()
     if not line:
-        raise SystemExit(worker.wait() or 1)  # it has said itself what is wrong
+        raise SystemExit(worker.wait() or 1)  # it has printed the error
     answer: dict[str, float] = json.loads(line)
     return answer
 
 
 def work(way: str, model: str, seconds: float) -> None:
-    """Answer all clips for each line that comes in, and print what it took."""
+    """For each input line, predict all clips and print the time."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     clips = voices(seconds)
@@ -206,14 +206,14 @@ def _differences(model: str) -> dict[str, float]:
 
 
 def differences(model: str) -> dict[str, float]:
-    """Measure the largest difference between probabilities that should be the same, on the bundled clips.
+    """Measure the largest differences between probabilities that should be equal, on the bundled clips.
 
     Args:
         model: name or file.
 
     Returns:
-        The difference between numbers of threads, between a batch and recognizing, between a stream and a timeline;
-        for a model in ``EXPECTED`` also that from the answers there.
+        The difference between numbers of threads, between batch and recognize, between stream and timeline; for a
+        model in ``EXPECTED`` also that from the stored predictions.
     """
     from hearfelt.audio.reader import audio_files
     from hearfelt.inference.recognizer import Recognizer
@@ -245,7 +245,7 @@ def _batch_apart(model: str, recognized: Mapping[str, Mapping[str, float]]) -> f
 
 
 def _stream_apart(streaming: Recognizer, listening: Recognizer) -> float:
-    """Feed all clips, one after another, to a stream of one and a timeline of the other, in parts of 0.1 s."""
+    """Compare a stream, in blocks of 0.1 s, with the timeline of another recognizer, on all clips joined."""
     import numpy as np
 
     from hearfelt.audio.reader import audio_files, read_audio, resample
@@ -267,7 +267,7 @@ def _apart(wanted: Mapping[str, float], given: Mapping[str, float]) -> float:
 
 
 def voices(seconds: float) -> dict[str, list[Any]]:
-    """The bundled synthetic voices, repeated and cut to the length wanted, for both ways at their rates."""
+    """The bundled clips, repeated or cut to one length, for both methods at their rates."""
     import numpy as np
 
     from hearfelt.audio.reader import audio_files, read_audio, resample
@@ -282,7 +282,7 @@ def voices(seconds: float) -> dict[str, list[Any]]:
 
 
 def recognizer(model: str) -> tuple[Callable[[Any], object], int]:
-    """The model as anybody would use it, and the size of its file."""
+    """The model as users run it, and the size of its file."""
     from hearfelt.inference.recognizer import Recognizer, model_path
 
     loaded = Recognizer.load(model, threads=1)
@@ -301,7 +301,7 @@ def wav2vec2_base_shape() -> tuple[Callable[[Any], object], int]:
         layers += [nn.Conv1d(channels, 512, kernel, stride), nn.GELU()]
     convolutions = nn.Sequential(*layers).eval()
     projection = nn.Linear(512, 768).eval()
-    # Batch first, or torch leaves its fast path for inference unused.
+    # batch_first enables the fast path of torch for inference.
     blocks = nn.Sequential(*(nn.TransformerEncoderLayer(768, 12, 3072, batch_first=True) for _ in range(12))).eval()
 
     @torch.inference_mode()
@@ -313,7 +313,7 @@ def wav2vec2_base_shape() -> tuple[Callable[[Any], object], int]:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """The machine of the figures."""
     named = [line for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     return {
         "processor": named[0].partition(":")[2].strip() if named else platform.processor() or platform.machine(),
@@ -330,7 +330,7 @@ def _lines(path: str) -> list[str]:
 
 
 def keep(path: Path, model: str, figures: dict[str, float]) -> None:
-    """Write the figures beside those of other models that were measured on the same machine."""
+    """Write the figures; keeps those of other models from the same machine."""
     here = machine()
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     others = kept.get("models", {}) if kept.get("machine") == here else {}
@@ -340,11 +340,11 @@ def keep(path: Path, model: str, figures: dict[str, float]) -> None:
 
 
 def report(figures: dict[str, float], said: list[str]) -> int:
-    """Print the table; gives 1 if a bar is missed."""
+    """Print the table; returns 1 if a limit is exceeded."""
     print("\n".join(said), end="\n\n")
     missed = 0
     for name, words, unit, bar, at_least in BARS:
-        if name not in figures:  # nobody wrote down what another file answers
+        if name not in figures:  # no stored predictions for this file
             continue
         passed = figures[name] >= bar if at_least else figures[name] <= bar
         missed += not passed

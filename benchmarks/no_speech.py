@@ -1,12 +1,12 @@
-"""How often "no speech" is said where nobody speaks, and where somebody does; and what asking costs.
+"""Measure the speech check: its error rates on speech and other sounds, and its cost.
 
     python benchmarks/no_speech.py --corpus ravdess=~/ravdess --corpus tess=~/tess --other ~/other --json FILE
 
-``--other`` is a folder with ``noise``, ``nonverbal`` and ``read``. Of a corpus of more than 600 clips a seeded sample
-of 600 is asked, with ``--all`` every clip. Words of 0.3 to 0.8 s are cut from TESS (the last word of a sentence: from
-the quietest place 0.3 to 0.8 s before its end) and from CREMA-D (the loudest stretch, until it is 15 dB quieter). The
-cost is the CPU time of the check over that of the network's answer, each the fastest of five, one thread, clips of 3 s
-in which somebody speaks. Fails if a bar is missed.
+``--other`` is a folder with ``noise``, ``nonverbal`` and ``read``. Of a corpus of more than 600 clips a random sample
+of 600 is used, with ``--all`` every clip. Words of 0.3 to 0.8 s are cut from TESS (the last word of a sentence: from
+the quietest point 0.3 to 0.8 s before its end) and from CREMA-D (around the loudest point, until it is 15 dB quieter).
+The cost is the CPU time of the check over that of the prediction, each the fastest of five, one thread, 3 s clips with
+speech. Fails if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ SAMPLE: Final = 600
 NOISE_BAR, SPEECH_BAR, WORD_BAR, COST_BAR = 0.9, 0.02, 0.05, 0.05
 CLIP: Final = 3 * RATE_HZ
 CUTS: Final = {"tess": last_word, "cremad": loudest_word}
-MUSIC: Final = "street-music"  # some of it sings
+MUSIC: Final = "street-music"  # some of it has singing
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was said of one group: shares of its clips, and the bar, if there is one, for ``no_speech``."""
+    """The results of one group: shares of its clips, and the limits for ``no_speech``, if any."""
 
     group: str
     clips: int
@@ -64,14 +64,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", action="append", default=[], metavar="NAME=PATH", help="once for each corpus")
     parser.add_argument("--other", type=Path, metavar="PATH", help="the folder with noise, nonverbal and read")
-    parser.add_argument("--all", action="store_true", help="every clip of every corpus")
-    parser.add_argument("--sample", type=int, default=SAMPLE, help="clips of a large corpus (%(default)s)")
+    parser.add_argument("--all", action="store_true", help="use every clip")
+    parser.add_argument("--sample", type=int, default=SAMPLE, help="clips per large corpus (%(default)s)")
     parser.add_argument(
-        "--lengths", nargs="+", type=float, default=LENGTHS_S, metavar="S", help="seconds of made sounds (%(default)s)"
+        "--lengths",
+        nargs="+",
+        type=float,
+        default=LENGTHS_S,
+        metavar="S",
+        help="lengths of synthetic sounds (%(default)s)",
     )
-    parser.add_argument("--timed", type=int, default=40, help="clips whose answers are timed (%(default)s)")
-    parser.add_argument("--jobs", type=int, default=1, help="threads that share the clips (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+    parser.add_argument("--timed", type=int, default=40, help="clips for the cost (%(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="threads (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the figures")
     options = parser.parse_args()
     try:
         return report(options)
@@ -83,11 +88,11 @@ def main() -> int:
 def report(options: argparse.Namespace) -> int:
     most = sys.maxsize if options.all else options.sample
     speech = corpus_clips(options.corpus, most)
-    cost = cost_of_asking(speech, options.timed)
+    cost = cost_of_check(speech, options.timed)
     rows = [*speech_rows(speech, options.jobs), *made_rows(options.lengths)]
     if options.other:
         rows += other_rows(options.other, options.jobs)
-    print(f"{'':32}{'clips':>7}{'no_speech':>11}{'little':>8}  bar for no_speech")
+    print(f"{'':32}{'clips':>7}{'no_speech':>11}{'little':>8}  limit for no_speech")
     for row in rows:
         bar = f">= {row.least:.0%}" if row.least is not None else f"<= {row.most:.0%}" if row.most is not None else ""
         print(
@@ -97,8 +102,8 @@ def report(options: argparse.Namespace) -> int:
     missed = sum(not row.passed for row in rows)
     if cost is not None:
         missed += cost > COST_BAR
-        print(f"asking takes {cost:.1%} of an answer's time, clips of 3 s (<= {COST_BAR:.0%})")
-    print("every bar is met" if not missed else f"{missed} bars are missed")
+        print(f"the check takes {cost:.1%} of the time of a prediction, 3 s clips (<= {COST_BAR:.0%})")
+    print("all limits are met" if not missed else f"{missed} limits are exceeded")
     if options.json:
         kept = [{key: value for key, value in asdict(row).items() if value is not None} for row in rows]
         rounded = [{key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()} for row in kept]
@@ -109,7 +114,7 @@ def report(options: argparse.Namespace) -> int:
 
 
 def corpus_clips(given: Sequence[str], most: int) -> dict[str, list[Path]]:
-    """Choose the clips of each corpus; RAVDESS's speech and song are two."""
+    """Select the clips of each corpus; RAVDESS speech and song count as two."""
     found: dict[str, list[Path]] = {}
     for name, folder in parse_corpora(given).items():
         clips = read_corpora({name: folder})
@@ -151,7 +156,7 @@ def made_rows(lengths_s: Sequence[float]) -> Iterator[Row]:
 def other_rows(folder: Path, jobs: int) -> Iterator[Row]:
     noise = [path for path in audio_files(folder / "noise") if kind_of(path) != MUSIC]
     yield row_of("noise", ask(((path, None) for path in noise), jobs), least=NOISE_BAR)
-    for is_chosen, words in ((True, "half used for choosing"), (False, "other half")):
+    for is_chosen, words in ((True, "half used for tuning"), (False, "other half")):
         half = [path for path in noise if is_for_choosing(path) == is_chosen]
         yield row_of(f"noise, {words}", ask(((path, None) for path in half), jobs))
     for name in ("noise", "nonverbal"):
@@ -164,12 +169,12 @@ def other_rows(folder: Path, jobs: int) -> Iterator[Row]:
 
 
 def ask(sounds: Iterable[tuple[Sound, int | None]], jobs: int) -> list[set[str]]:
-    """Give the codes for each sound that can be answered."""
+    """The warning codes of each sound that can be read."""
 
     def codes(one: tuple[Sound, int | None]) -> set[str] | None:
         try:
             return speech_codes(*one)
-        except AudioError:  # a silent clip of CREMA-D, half a tenth of a second
+        except AudioError:  # silent or too short
             return None
 
     with ThreadPoolExecutor(jobs) as pool:
@@ -181,10 +186,10 @@ def row_of(group: str, codes: Sequence[set[str]], *, least: float | None = None,
     return Row(group, len(codes), none, little, least, most)
 
 
-def cost_of_asking(speech: dict[str, list[Path]], count: int) -> float | None:
-    """Give the share that the check takes of an answer's time."""
+def cost_of_check(speech: dict[str, list[Path]], count: int) -> float | None:
+    """CPU time of the check over that of the prediction."""
     recognizer = Recognizer.load(threads=1)
-    answering = asking = 0.0
+    predicting = checking = 0.0
     paths = [path for group in speech.values() for path in group]
     timed = 0
     for path in random.Random(SEED).sample(paths, len(paths)):
@@ -194,10 +199,10 @@ def cost_of_asking(speech: dict[str, list[Path]], count: int) -> float | None:
         samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
         if len(samples) < CLIP or speech_codes(samples[:CLIP], RATE_HZ):
             continue
-        answering += fastest(recognizer.logits, samples[:CLIP], RATE_HZ)
-        asking += fastest(lambda clip: SpeechCheck().hear(clip), samples[:CLIP])
+        predicting += fastest(recognizer.logits, samples[:CLIP], RATE_HZ)
+        checking += fastest(lambda clip: SpeechCheck().hear(clip), samples[:CLIP])
         timed += 1
-    return asking / answering if timed else None
+    return checking / predicting if timed else None
 
 
 def fastest(work: Callable[..., object], *given: object) -> float:

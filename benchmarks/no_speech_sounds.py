@@ -1,4 +1,4 @@
-"""What benchmarks/no_speech.py and tools/choose_no_speech.py ask: sounds made by code, and words cut from clips."""
+"""Sounds for benchmarks/no_speech.py and tools/choose_no_speech.py: synthetic ones, and words cut from clips."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from hearfelt.inference.windowing import blocks_of
 
 Floats = npt.NDArray[np.float64]
 
-WINDOW_S: Final = 12.0  # as the shipped networks have it
+WINDOW_S: Final = 12.0  # as in the shipped models
 LENGTHS_S: Final = (0.5, 1.0, 3.0, 10.0)
 RATES_HZ: Final = (8_000, 16_000, 44_100)
-LEVELS_DB: Final = (-3.0, -20.0, -40.0)  # of the peak; -55 dB is a quiet line
+LEVELS_DB: Final = (-3.0, -20.0, -40.0)  # of the peak
 FRAME_S: Final = 0.01
 SHORTEST_S, LONGEST_S = 0.3, 0.8  # a word
-PAUSE_DB: Final = -40.0  # below the loudest: no part of a word
-BREAK_DB: Final = -15.0  # below the loudest: where a word is taken to end
+PAUSE_DB: Final = -40.0  # relative to the maximum: not part of a word
+BREAK_DB: Final = -15.0  # relative to the maximum: the end of a word
 
 DTMF_HZ: Final = {
     key: (low, high)
@@ -33,7 +33,7 @@ DTMF_HZ: Final = {
 
 
 def speech_codes(sound: Sound, rate_hz: int | None = None, limits: Limits = LIMITS) -> set[str]:
-    """Give the codes that a recognizer would warn of.
+    """The speech warnings of a recognizer.
 
     Raises:
         AudioError: if the sound cannot be read or is silent.
@@ -46,12 +46,12 @@ def speech_codes(sound: Sound, rate_hz: int | None = None, limits: Limits = LIMI
 
 
 def is_for_choosing(path: Path) -> bool:
-    """Tell whether a noise is in the half on which the limits were chosen."""
+    """Whether a noise is in the half used to choose the limits."""
     return zlib.crc32(path.stem.encode()) % 2 == 0
 
 
 def kind_of(path: Path) -> str:
-    """Read what is heard from a name such as ``car-horn-100648-1-0-0.opus``."""
+    """The kind of sound from a name such as ``car-horn-100648-1-0-0.opus``."""
     return (
         path.stem.rstrip("0123456789-")
         if path.parent.name == "noise"
@@ -60,7 +60,7 @@ def kind_of(path: Path) -> str:
 
 
 def made_sounds(lengths_s: Sequence[float] = LENGTHS_S) -> Iterator[tuple[str, Samples, int]]:
-    """Make every kind in every length, at every rate and level.
+    """Synthesize every kind of sound in every length, rate and level.
 
     Yields:
         Kind, samples ``(n,)``, and their rate in Hz.
@@ -112,7 +112,7 @@ def _kinds(rate_hz: int, length_s: float) -> Iterator[tuple[str, Floats]]:
 
 
 def loudest_word(samples: Samples, rate_hz: int) -> Samples:
-    """Cut the loudest stretch out of a clip: both ways from its loudest 50 ms to where it is 15 dB quieter.
+    """Cut the loudest part out of a clip: from its loudest 50 ms in both directions until it is 15 dB quieter.
 
     It is at least 0.3 and at most 0.8 s long.
     """
@@ -130,7 +130,7 @@ def loudest_word(samples: Samples, rate_hz: int) -> Samples:
 
 
 def last_word(samples: Samples, rate_hz: int) -> Samples:
-    """Cut the last word out of a clip: from the quietest 50 ms that lie 0.3 to 0.8 s before its end."""
+    """Cut the last word out of a clip: from the quietest 50 ms between 0.3 and 0.8 s before its end."""
     levels_db, frame = _levels_db(samples, rate_hz)
     end = int(np.flatnonzero(levels_db >= PAUSE_DB)[-1]) + 1
     earliest, latest = (max(0, end - round(one / FRAME_S)) for one in (LONGEST_S, SHORTEST_S))
@@ -139,7 +139,7 @@ def last_word(samples: Samples, rate_hz: int) -> Samples:
 
 
 def _levels_db(samples: Samples, rate_hz: int) -> tuple[Floats, int]:
-    """Measure each 10 ms, smoothed over 50 ms, in dB of the loudest."""
+    """Level of each 10 ms, smoothed over 50 ms, in dB relative to the maximum."""
     frame = round(rate_hz * FRAME_S)
     powers = samples[: len(samples) // frame * frame].reshape(-1, frame).var(axis=1, dtype=np.float64)
     smooth = np.convolve(powers, np.ones(5) / 5, "same")

@@ -1,9 +1,9 @@
-"""How soon the page answers: from handing over a clip of 3 s to seeing the answer, in a real browser.
+"""Measure the latency of the page: from uploading a 3 s clip to the result, in a browser.
 
     python benchmarks/page.py --json benchmarks/page.json
 
-Starts ``hearfelt app`` and Chromium, hands over some clips to warm up, and then further ones that it has not seen, one
-after another in the same visit. Fails if the median is above the bar. Needs ``playwright`` and Debian's ``chromium``.
+Starts ``hearfelt app`` and Chromium and uploads clips one after another, all different, the first ones as a warm-up.
+Fails if the median exceeds the limit. Needs ``playwright`` and Debian's ``chromium``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WARM: Final = 3
 BAR_S: Final = 1.0
 QUIET: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
-# While the page works, the answer to the clip before may still stand there; so that is marked first.
+# The previous result may still be shown, so it is marked first.
 MARK: Final = "document.querySelectorAll('.hf-answer').forEach(one => { one.dataset.before = 'yes' })"
 ANSWERED: Final = """name => document.querySelector('.hf-title h1')?.textContent === name
     && document.querySelector('.hf-answer:not([data-before])')?.offsetHeight > 0"""
@@ -45,15 +45,15 @@ IDLE: Final = "!document.querySelector('[data-testid=stApp][data-test-script-sta
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=20, help="how many are timed (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+    parser.add_argument("--clips", type=int, default=20, help="timed clips (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the figures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, page() as address:
         paths = clips(Path(folder), WARM + options.clips)
         times = answer_times(address, paths)[WARM:]
     median, slowest = statistics.median(times), max(times)
-    print(f"a clip of {CLIP_S:.0f} s in the page: answered after {median:.2f} s (median of {len(times)}),")
-    print(f"{slowest:.2f} s at most; the bar is {BAR_S:.0f} s")
+    print(f"a clip of {CLIP_S:.0f} s on the page: result after {median:.2f} s (median of {len(times)}),")
+    print(f"{slowest:.2f} s at most; limit for the median {BAR_S:.0f} s")
     if options.json:
         figures = {"median_s": round(median, 3), "slowest_s": round(slowest, 3), "clips": len(times)}
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def clips(folder: Path, count: int) -> list[Path]:
-    """Write clips of 3 s that all differ: bundled voices one after another, begun at other places."""
+    """Write different clips of 3 s, from the joined bundled voices."""
     voices = [read_audio(path) for path in sorted(EXAMPLES.glob("*.flac"))]
     joined = np.concatenate([resample(one.samples, one.rate_hz, RATE_HZ) for one in voices])
     paths = []
@@ -74,7 +74,7 @@ def clips(folder: Path, count: int) -> list[Path]:
 
 @contextmanager
 def page() -> Iterator[str]:
-    """Serve the page as ``hearfelt app`` does; gives its address."""
+    """Run ``hearfelt app``; yields its address."""
     command = [sys.executable, "-m", "hearfelt", "app", "--no-browser", "--no-live"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -90,7 +90,7 @@ def page() -> Iterator[str]:
 
 
 def answer_times(address: str, paths: list[Path]) -> list[float]:
-    """Hand over one clip after another; gives the seconds until each one's answer stands there."""
+    """Upload the clips one after another; returns the seconds until each result is shown."""
     times = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(QUIET))

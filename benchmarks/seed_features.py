@@ -1,6 +1,6 @@
-"""The student project's own way to the 162 features: its calls of librosa, word by word.
+"""The 162 features as in the student project, with librosa; the reference for benchmarks and tests.
 
-As a program it is the reference for tests: python benchmarks/seed_features.py OUT.npy < paths
+python benchmarks/seed_features.py OUT.npy < paths
 """
 
 from __future__ import annotations

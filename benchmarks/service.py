@@ -1,15 +1,14 @@
-"""What the service does under load: many clients, mixed traffic, a worker killed in it, and hour-long jobs.
+"""Measure the service under load: many clients, mixed traffic, a killed worker, and hour-long jobs.
 
     python benchmarks/service.py --json benchmarks/service.json
 
-First the plain way: as many processes as the service has answer the same 3 s clips with ``recognize_many``. Then 50
-clients post these clips at once, one after another. Then fewer clients post clips, timelines and broken files, ask for
-explanations, and send clips as live streams; in the middle one worker is killed. Memory is that of the service and all
-its workers together. Everything is on loopback and bounded in time. Fails if a bar is missed.
+First, as a reference, as many processes as the service has predict the same 3 s clips with ``recognize_many``. Then 50
+concurrent clients post these clips. Then fewer clients post clips, timelines, broken files and explanations, and send
+clips as streams; halfway, one worker is killed. Memory is the sum over the service and its workers. Fails if a limit is
+exceeded.
 
-At the end one client posts clips alone, and then while as many hour-long timelines as there are processes are computed
-(``--part long`` does this alone; ``--long FILE`` takes a recording of your own). A machine that does other work at the
-same time says nothing about this.
+Last, one client posts clips alone, and then beside as many hour-long timelines as there are processes (``--part long``
+does only this; ``--long FILE`` uses your own recording). Run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -41,18 +40,18 @@ from hearfelt.audio.reader import read_audio, resample
 EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 CLIP_S, CLIPS = 3.0, 6
 LONG_S, LONG_RATE_HZ = 3600, 16_000
-EXPLAINED_S: Final = 30  # the longest that is explained by default
+EXPLAINED_S: Final = 30  # longest explained sound by default
 PAUSE_S: Final = 0.05  # between the clips of one client
-BLOCK_S: Final = 0.1  # of sound in a message of a stream
-BUSY: Final = 1013  # a stream that is turned away by design
-BY_DESIGN: Final = (200, 429, 503)
+BLOCK_S: Final = 0.1  # of sound per message
+BUSY: Final = 1013  # close code of a refused stream
+EXPECTED: Final = (200, 429, 503)
 ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 BARS: Final = {
-    "throughput_ratio": ("clips a second, of what plain processes do", 0.7, "at least"),
-    "errors": ("answers that are neither right nor by design", 0, "at most"),
-    "mixed_errors": ("the same in mixed traffic, a worker killed", 0, "at most"),
-    "memory_growth": ("memory at the end, of that after a minute", 1.1, "at most"),
-    "beside_long": ("p95 of a clip beside hour-long jobs, of that alone", 2.0, "at most"),
+    "throughput_ratio": ("clips per second, relative to plain processes", 0.7, "at least"),
+    "errors": ("unexpected responses", 0, "at most"),
+    "mixed_errors": ("unexpected responses in mixed traffic", 0, "at most"),
+    "memory_growth": ("memory at the end, relative to after a minute", 1.1, "at most"),
+    "beside_long": ("p95 of a clip beside long jobs, to that alone", 2.0, "at most"),
 }
 
 
@@ -60,13 +59,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="(%(default)s)")
-    parser.add_argument("--clients", type=int, default=50, help="at once (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of posting (%(default)s)")
-    parser.add_argument("--mixed-seconds", type=float, default=600.0, help="of mixed traffic (%(default)s)")
+    parser.add_argument("--clients", type=int, default=50, help="concurrent clients (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="duration of the first test (%(default)s)")
+    parser.add_argument("--mixed-seconds", type=float, default=600.0, help="duration of mixed traffic (%(default)s)")
     parser.add_argument("--part", choices=("all", "load", "long"), default="all", help="(%(default)s)")
-    parser.add_argument("--long", type=Path, metavar="FILE", help="an hour of sound (bundled voices, joined)")
-    parser.add_argument("--beside-seconds", type=float, default=20.0, help="of clips beside it (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+    parser.add_argument("--long", type=Path, metavar="FILE", help="an hour of sound (the bundled voices, joined)")
+    parser.add_argument("--beside-seconds", type=float, default=20.0, help="duration of clips beside it (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the figures")
     parser.add_argument("--plain", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.plain:
@@ -96,10 +95,10 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     command += ["--workers", str(options.processes)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        told = server.stdout.readline() if server.stdout else ""
-        found = re.search(r"http://\S+?(?=/;)", told)
+        line = server.stdout.readline() if server.stdout else ""
+        found = re.search(r"http://\S+?(?=/;)", line)
         if found is None:
-            raise SystemExit(f"the service did not start: {told}")
+            raise SystemExit(f"the service did not start: {line}")
         figures = asyncio.run(loaded(options, found[0], server.pid, alone)) if options.part != "long" else {}
         return figures | (asyncio.run(beside_long(options, found[0])) if options.part != "load" else {})
     finally:
@@ -117,7 +116,7 @@ def plain_together(options: argparse.Namespace) -> list[float]:
 
 
 def plain(model: str, seconds: float) -> float:
-    """Answer clips with ``recognize_many`` for a while; clips a second."""
+    """Clips per second with ``recognize_many``."""
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer, files = Recognizer.load(model, threads=1), clips()
@@ -129,7 +128,7 @@ def plain(model: str, seconds: float) -> float:
 
 
 def clips() -> list[bytes]:
-    """Make clips of 3 s as WAV files."""
+    """Clips of 3 s as WAV files."""
     made = []
     for path in sorted(EXAMPLES.glob("*.flac"))[:CLIPS]:
         audio = read_audio(path)
@@ -140,7 +139,7 @@ def clips() -> list[bytes]:
 
 
 async def loaded(options: argparse.Namespace, address: str, pid: int, alone: float) -> dict[str, float]:
-    """Load the service in both ways."""
+    """Measure clips only, then mixed traffic."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=address, timeout=120, limits=limits, trust_env=False) as client:
         while (await client.get("/health/ready")).status_code != 200:
@@ -164,18 +163,18 @@ async def loaded(options: argparse.Namespace, address: str, pid: int, alone: flo
                 return await streamed(address, sound)
             return await post(number)
 
-        statuses, times = await storm(post, options.clients, options.seconds)
+        statuses, times = await run_clients(post, options.clients, options.seconds)
         answered = statuses[200] / options.seconds
         killing = asyncio.create_task(kill_one(pid, options.mixed_seconds / 2))
         early = asyncio.create_task(memory_after(pid, min(60.0, options.mixed_seconds / 4)))
-        mixed_statuses, _ = await storm(mixed, max(2, options.clients // 5), options.mixed_seconds)
+        mixed_statuses, _ = await run_clients(mixed, max(2, options.clients // 5), options.mixed_seconds)
         await killing
         late = memory_mb(pid)
     ranks = np.percentile(times, [50, 95, 99])
     return {
         "throughput_ratio": answered / alone,
-        "errors": float(sum(count for status, count in statuses.items() if status not in BY_DESIGN)),
-        "mixed_errors": float(sum(count for status, count in mixed_statuses.items() if status not in BY_DESIGN)),
+        "errors": float(sum(count for status, count in statuses.items() if status not in EXPECTED)),
+        "mixed_errors": float(sum(count for status, count in mixed_statuses.items() if status not in EXPECTED)),
         "memory_growth": late / await early,
         "clips_a_second": answered,
         "plain_clips_a_second": alone,
@@ -187,7 +186,7 @@ async def loaded(options: argparse.Namespace, address: str, pid: int, alone: flo
 
 
 async def beside_long(options: argparse.Namespace, address: str) -> dict[str, float]:
-    """Measure how long a clip takes alone, and beside hour-long timelines on all processes for them."""
+    """Latency of a clip alone, and beside hour-long timelines."""
     files, hour = clips(), options.long.read_bytes() if options.long else an_hour()
     async with httpx.AsyncClient(base_url=address, timeout=None, trust_env=False) as client:
         while (await client.get("/health/ready")).status_code != 200:
@@ -202,27 +201,27 @@ async def beside_long(options: argparse.Namespace, address: str) -> dict[str, fl
             begun = time.monotonic()
             answer = await client.post("/v1/timeline", files={"file": hour})
             if answer.status_code != 200:
-                raise SystemExit(f"an hour was not answered: {answer.text}")
+                raise SystemExit(f"the timeline failed: {answer.text}")
             return answer.json()["duration_s"], time.monotonic() - begun
 
-        await storm(post, 1, 2.0)  # each process answers its first clip slower than the others
-        _, alone = await storm(post, 1, options.beside_seconds)
+        await run_clients(post, 1, 2.0)  # warm-up
+        _, alone = await run_clients(post, 1, options.beside_seconds)
         long_ones = [asyncio.create_task(timeline()) for _ in range(options.processes)]
         while await running(client) < options.processes:
             await asyncio.sleep(0.2)
         await asyncio.sleep(2.0)
-        statuses, beside = await storm(post, 1, options.beside_seconds)
+        statuses, beside = await run_clients(post, 1, options.beside_seconds)
         if any(one.done() for one in long_ones):
-            raise SystemExit("the hour ended before the clips; choose fewer --beside-seconds")
+            raise SystemExit("the timelines ended before the clips; use a lower --beside-seconds")
         if set(statuses) != {200}:
-            raise SystemExit(f"clips beside an hour were not answered: {statuses}")
+            raise SystemExit(f"clips beside a timeline failed: {statuses}")
         took = [await one for one in long_ones]
         begun = time.monotonic()
         sound = wav(np.resize(voices(), EXPLAINED_S * LONG_RATE_HZ))
         spoken = await client.post("/v1/recognize?explain=true", files={"file": sound})
         explained_s = time.monotonic() - begun
         if spoken.status_code != 200:
-            raise SystemExit(f"{EXPLAINED_S} s were not explained: {spoken.text}")
+            raise SystemExit(f"the explanation of {EXPLAINED_S} s failed: {spoken.text}")
     alone_s, beside_s = (float(np.percentile(times, 95)) - PAUSE_S for times in (alone, beside))
     return {
         "beside_long": beside_s / alone_s,
@@ -234,19 +233,19 @@ async def beside_long(options: argparse.Namespace, address: str) -> dict[str, fl
 
 
 async def running(client: httpx.AsyncClient) -> float:
-    """Ask how many jobs are being done."""
+    """Number of running jobs."""
     (line,) = re.findall(r"^hearfelt_jobs_running (\S+)$", (await client.get("/metrics")).text, re.MULTILINE)
     return float(line)
 
 
 def voices() -> npt.NDArray[np.float32]:
-    """Join the bundled voices."""
+    """The bundled voices, joined."""
     joined = [read_audio(path) for path in sorted(EXAMPLES.glob("*.flac"))]
     return np.concatenate([resample(one.samples, one.rate_hz, LONG_RATE_HZ) for one in joined])
 
 
 def an_hour() -> bytes:
-    """Make an hour of speech, small enough to be sent at once."""
+    """An hour of speech as MP3, small enough for one upload."""
     file = io.BytesIO()
     soundfile.write(file, np.resize(voices(), LONG_S * LONG_RATE_HZ - LONG_RATE_HZ), LONG_RATE_HZ, format="MP3")
     return file.getvalue()
@@ -259,9 +258,9 @@ def wav(samples: npt.NDArray[np.float32]) -> bytes:
 
 
 async def streamed(address: str, sound: bytes) -> int:
-    """Send a clip as a live stream, as fast as it is taken; 200 if it was heard to its end, 503 if turned away."""
+    """Send a clip as a stream, as fast as possible; 200 if it was processed to its end, 503 if refused."""
     samples, rate_hz = soundfile.read(io.BytesIO(sound), dtype="int16")
-    step, told = round(BLOCK_S * rate_hz), []
+    step, types = round(BLOCK_S * rate_hz), []
     async with connect(address.replace("http", "ws", 1) + "/v1/stream", proxy=None) as socket:
         try:
             await socket.send(json.dumps({"rate_hz": rate_hz, "encoding": "pcm16"}))
@@ -269,16 +268,18 @@ async def streamed(address: str, sound: bytes) -> int:
                 await socket.send(samples[start : start + step].astype("<i2").tobytes())
             await socket.send(json.dumps({"type": "end"}))
             async with asyncio.timeout(60):
-                told = [json.loads(message)["type"] async for message in socket]
+                types = [json.loads(message)["type"] async for message in socket]
         except exceptions.ConnectionClosed:
-            pass  # the code says why
+            pass  # see the close code
     if socket.close_code == BUSY:
         return 503
-    return 200 if socket.close_code == 1000 and "segment" in told else 500
+    return 200 if socket.close_code == 1000 and "segment" in types else 500
 
 
-async def storm(ask: Callable[[int], Awaitable[int]], clients: int, seconds: float) -> tuple[Counter[int], list[float]]:
-    """Let clients ask one request after another for a while; statuses, and seconds each took."""
+async def run_clients(
+    ask: Callable[[int], Awaitable[int]], clients: int, seconds: float
+) -> tuple[Counter[int], list[float]]:
+    """Run concurrent clients for a while; returns statuses, and seconds per request."""
     statuses: Counter[int] = Counter()
     times: list[float] = []
     end = time.monotonic() + seconds

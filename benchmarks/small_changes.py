@@ -1,11 +1,10 @@
-"""Does a model's answer survive what hardly anybody hears? On RAVDESS speech of the actors it never heard.
+"""Test the robustness of a model to small perturbations, on RAVDESS speech of unseen actors.
 
     python benchmarks/small_changes.py --model hearfelt --corpus ravdess=~/ravdess
 
-The rows are audEERING's correctness and small-change tests (https://audeering.github.io/ser-tests/) with their bars
-and parameters, one parameter drawn for each clip, and what else recordings differ in: level, offset, sampling rate.
-Everything is compared with the answers to the same clips at 16 kHz. It says which rows pass and ends with 0 either
-way; --out keeps the values.
+The rows are audEERING's correctness and small-change tests (https://audeering.github.io/ser-tests/) with their limits
+and parameters, one random parameter per clip, and changes of level, offset and sampling rate. Predictions are compared
+with those for the same clips at 16 kHz. The exit code is 0 whether rows pass or not; --out saves the values.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from hearfelt.runtime.files import atomic_write
 PROTOCOL: Final = "unheard-ravdess"
 CORRECT: Final = 0.5  # UAR, and recall and precision of each class, at least
 UNCHANGED: Final = 0.95  # share of answers under a small change, at least
-STEADY: Final = 0.02  # largest change of any probability where the sound is the same to a listener, at most
+STEADY: Final = 0.02  # largest change of any probability for inaudible changes, at most
 TELEPHONE: Final = 0.8  # share of answers unchanged at 8 kHz, at least
 HIGH_HZ: Final = 48_000
 
@@ -54,12 +53,12 @@ class Row:
     """One line of the table.
 
     Attributes:
-        group: what kind of demand it is.
-        name: what is measured, or what was done to the sound.
-        bar: the least, or the most, that passes.
-        value: what was found.
-        passed: whether it is on the right side.
-        unchanged: share of the clips that kept their answer, for changes.
+        group: kind of test.
+        name: the metric, or the change of the sound.
+        bar: the limit, a minimum or maximum.
+        value: the measured value.
+        passed: whether it is within the limit.
+        unchanged: share of clips with the same predicted emotion, for changes.
         largest_change: of any probability in any clip, for changes.
     """
 
@@ -96,11 +95,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
     parser.add_argument("--corpus", metavar="NAME=PATH", required=True, help="ravdess=… and nothing else")
-    parser.add_argument("--seed", type=int, default=0, help="decides which parameters are drawn (%(default)s)")
-    parser.add_argument("--limit", type=int, help="only so many clips of each emotion, the first ones")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="threads that share the clips (%(default)s)")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="what to print (%(default)s)")
-    parser.add_argument("--out", type=Path, help="a JSON file to keep the values in")
+    parser.add_argument("--seed", type=int, default=0, help="of the random parameters (%(default)s)")
+    parser.add_argument("--limit", type=int, help="use only the first clips of each emotion")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="threads (%(default)s)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="output format (%(default)s)")
+    parser.add_argument("--out", type=Path, help="JSON file for the values")
     options = parser.parse_args()
     try:
         report = measure(options)
@@ -115,12 +114,12 @@ def main() -> int:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Let the model answer every clip as it is and after each change.
+    """Predict every clip unchanged and after each change.
 
     Returns:
-        What the table says, with ``rows`` as :class:`Row`.
+        The content of the table, with ``rows`` as :class:`Row`.
     """
-    recognizer = Recognizer.load(options.model, threads=1)  # the clips share the cores, not one clip's layers
+    recognizer = Recognizer.load(options.model, threads=1)  # clips are processed in parallel instead
     plan = protocol_called(PROTOCOL).plan(read_corpora(parse_corpora([options.corpus])), card=recognizer.card)
     clips = [clip for fold in plan.folds for clip in fold.test]
     if options.limit:
@@ -152,16 +151,16 @@ def _first_of_each(clips: Sequence[Clip], limit: int) -> list[Clip]:
 
 
 def _asked(recognizer: Recognizer, clip: Clip, changes: Iterable[tuple[str, Changed]], seed: int) -> Probabilities:
-    """Answer one clip: ``(1 + changes, classes)``; NaN where a changed one was refused."""
+    """Probabilities of one clip: ``(1 + changes, classes)``; NaN if a changed clip is refused."""
     audio = read_audio(clip.path)
     samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
     answers = [recognizer.recognize(samples, RATE_HZ).probabilities]
     for name, change in changes:
-        # A draw depends on seed, clip and change alone: the same with fewer clips or in another order.
+        # Parameters depend on seed, clip and change only, not on the number or order of clips.
         generator = np.random.default_rng([seed, zlib.crc32(Path(clip.name).stem.encode()), zlib.crc32(name.encode())])
         try:
             answers.append(recognizer.recognize(*change(samples, audio, generator)).probabilities)
-        except AudioError:  # an answer before and none after is a changed answer
+        except AudioError:  # counts as a changed prediction
             answers.append(dict.fromkeys(recognizer.labels, np.nan))
     return np.array([[one[label] for label in recognizer.labels] for one in answers])
 
@@ -186,7 +185,7 @@ def _robustness(changes: Mapping[str, Changed], answers: Probabilities) -> list[
         unchanged = float(kept.mean())
         largest = float(np.where(refused[:, None], 1.0, np.abs(after - before)).max())
         if name in SAME:
-            rows.append(Row("the same to a listener", name, STEADY, largest, largest <= STEADY, unchanged, largest))
+            rows.append(Row("inaudible changes", name, STEADY, largest, largest <= STEADY, unchanged, largest))
         else:
             group, bar = ("small changes", UNCHANGED) if name in SMALL else ("half the band", TELEPHONE)
             rows.append(Row(group, name, bar, unchanged, unchanged >= bar, unchanged, largest))
@@ -201,19 +200,19 @@ def as_json(report: Mapping[str, Any]) -> str:
 
 def as_table(report: Mapping[str, Any]) -> str:
     who = ", ".join(speaker.partition("/")[2] for speaker in report["speakers"])
-    lines = [f"{report['model']}: {report['clips']} clips of RAVDESS speech by actors it never heard ({who}), 16 kHz"]
+    lines = [f"{report['model']}: {report['clips']} clips of RAVDESS speech by unseen actors ({who}), 16 kHz"]
     said = {
         "correctness": "",
-        "small changes": "share of answers unchanged, one parameter drawn for each clip",
-        "the same to a listener": "largest change of a probability",
-        "half the band": "share of answers unchanged",
+        "small changes": "share of unchanged predictions, one random parameter per clip",
+        "inaudible changes": "largest change of a probability",
+        "half the band": "share of unchanged predictions",
     }
     group = ""
     for row in report["rows"]:
         if row.group != group:
             group = row.group
             lines += ["", f"{group}: {said[group]}" if said[group] else group]
-        sign = "≤" if row.group == "the same to a listener" else "≥"
+        sign = "≤" if row.group == "inaudible changes" else "≥"
         lines.append(f"  {row.name:24}{sign} {row.bar:<6g}{row.value:8.3f}   {'pass' if row.passed else 'FAIL'}")
     passed = sum(row.passed for row in report["rows"])
     return "\n".join([*lines, "", f"{passed} of {len(report['rows'])} rows pass"]) + "\n"

@@ -1,11 +1,11 @@
-"""What live streams cost: one stream's share of a core, ten at once on two cores, and how soon the first word is said.
+"""Measure live streams: CPU share of one stream, ten streams on two cores, and latency of the first result.
 
     python benchmarks/streams.py --model hearfelt
 
-Streams are fed with blocks of 100 ms of bundled synthetic clips, one after another without a pause between them but
-their own, at 48 kHz. One stream's share is its CPU time over the sound's length. Ten at once are two processes with
-five streams each, fed in real time; a block's lag is how long after the end of its sound all of it was answered. The
-first ``now`` is counted from the first 20 ms within 40 dB of a clip's peak. Fails if a bar is missed.
+Streams get blocks of 100 ms of the joined bundled clips at 48 kHz. The share of one stream is its CPU time over the
+length of the sound. Ten streams are two processes with five streams each, in real time; the lag of a block is the time
+from its end until it is processed. The first interim result is counted from the first 20 ms within 40 dB of a clip's
+peak. Fails if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROCESSES, STREAMS_EACH = 2, 5
 BARS: Final = {
     "share_of_a_core": ("one stream's share of a core", 0.15),
     "ten_on_two_cores": ("ten streams' share of two cores", 1.0),
-    "latest_first_now_s": ("first now after speech begins, s", 1.5),
+    "latest_first_now_s": ("first interim result after speech begins, s", 1.5),
     "lag_at_the_end_s": ("ten at once: lag of the last blocks, s", 1.0),
 }
 
@@ -35,8 +35,8 @@ BARS: Final = {
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of sound for each stream (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of each stream (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the figures")
     parser.add_argument("--work", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
@@ -73,7 +73,7 @@ def run_workers(options: argparse.Namespace, processes: int, streams: int) -> li
 
 
 def work(model: str, seconds: float, streams: int) -> dict[str, float]:
-    """Feed some streams in real time, each somewhere else in the same sound."""
+    """Run streams in real time, each at another position of the same sound."""
     import numpy as np
 
     from hearfelt.inference.recognizer import Recognizer
@@ -95,7 +95,7 @@ def work(model: str, seconds: float, streams: int) -> dict[str, float]:
 
 
 def first_now(model: str) -> float:
-    """Give the longest that a clip's beginning had to wait for its first ``now``, in seconds of sound."""
+    """The longest delay of a first interim result, in seconds of sound."""
     import numpy as np
 
     from hearfelt.inference.recognizer import Recognizer
@@ -104,7 +104,7 @@ def first_now(model: str) -> float:
     recognizer = Recognizer.load(model, threads=1)
     waits: list[float] = []
     for samples, begins_s in clips():
-        for silence in range(0, RATE_HZ // 2, RATE_HZ // 10):  # wherever on the grid of half a second it begins
+        for silence in range(0, RATE_HZ // 2, RATE_HZ // 10):  # all offsets from the 0.5 s grid
             stream = recognizer.stream(RATE_HZ)
             sound = np.concatenate([np.zeros(RATE_HZ + silence, np.float32), samples])
             for start in range(0, len(sound), BLOCK // 10):
@@ -115,7 +115,7 @@ def first_now(model: str) -> float:
 
 
 def clips() -> list[tuple[Any, float]]:
-    """Give the bundled clips at 48 kHz, and when the voice in each begins."""
+    """The bundled clips at 48 kHz, and the start of speech in each."""
     from hearfelt.audio.reader import read_audio, resample
     from hearfelt.evaluation.synthetic_recordings import speech_within
 

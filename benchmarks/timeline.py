@@ -1,16 +1,16 @@
-"""What a long recording costs: speed on one core, and memory of three hours against that of three minutes.
+"""Measure timelines: speed on one core, and memory for three hours compared with three minutes.
 
     python benchmarks/timeline.py --model hearfelt --corpus ravdess=~/ravdess --json benchmarks/timeline.json
 
-Recordings are stitched from the corpus's clips in turn, or from the bundled synthetic ones, into 16-bit WAV of 16 kHz.
-Each is answered by a process of its own with one thread, through ``Recognizer.segments``, as by ``hearfelt timeline``.
-Fails if a bar is missed. Speed is sound over CPU time of the whole process after the model was loaded, decoding and
-voice activity included; wall time is told beside it, for a machine that does other things too.
+Recordings are joined clips of the corpus, or the bundled ones, as 16-bit WAV at 16 kHz. Each is processed in its own
+process with one thread, with ``Recognizer.segments``, as in ``hearfelt timeline``. Speed is the length of the sound
+over the CPU time after the model is loaded, including decoding and voice activity detection; wall time is printed too.
+Fails if a limit is exceeded.
 """
 
 from __future__ import annotations
 
-# The standard library alone: the peak memory of a child begins with what this process holds when it starts it.
+# Standard library only: the peak memory of a child process starts with that of its parent.
 import argparse
 import json
 import os
@@ -28,20 +28,20 @@ EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 RATE_HZ: Final = 16_000
 SHORT_S: Final = 180.0
 
-# name in the JSON file, words, unit, bar, whether the bar is the least that passes
+# name in the JSON file, description, unit, limit, whether it is a minimum
 BARS: Final = (
-    ("seconds_per_second", "speed on one core", "s of sound a second", 20.0, True),
+    ("seconds_per_second", "speed on one core", "s of sound per second", 20.0, True),
     ("peak_rss_mb", "peak memory of the long one", "MB", 300.0, False),
-    ("more_than_short_mb", "more than the short one", "MB", 30.0, False),
+    ("more_than_short_mb", "growth from the short one", "MB", 30.0, False),
 )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
-    parser.add_argument("--corpus", metavar="NAME=PATH", help="such as ravdess=~/ravdess; else the bundled clips")
+    parser.add_argument("--corpus", metavar="NAME=PATH", help="such as ravdess=~/ravdess (the bundled clips)")
     parser.add_argument("--hours", type=float, default=3.0, help="length of the long recording (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the figures")
     parser.add_argument("--measure", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--stitch", nargs=2, metavar=("FILE", "SECONDS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def stitch(path: Path, seconds: float, corpus: str | None) -> None:
-    """Write clips one after another until the recording is long enough."""
+    """Write joined clips of a total length."""
     import numpy as np
 
     from hearfelt.audio.reader import read_audio, resample
@@ -92,23 +92,23 @@ def _paths(corpus: str | None) -> list[Path]:
     from hearfelt.corpora.catalog import read_corpora
 
     clips = read_corpora(parse_corpora([corpus]))
-    return [clip.path for clip in clips][::7]  # so that speakers and emotions change
+    return [clip.path for clip in clips][::7]  # to alternate speakers and emotions
 
 
 def follow(path: str, model: str) -> dict[str, float]:
-    """Follow one recording to its end."""
+    """Process one recording."""
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model, threads=1)
-    heard_s = [0.0]
+    processed_s = [0.0]
     wall, cpu = time.perf_counter(), time.process_time()
     segments, speech_s = 0, 0.0
-    for segment in recognizer.segments(path, progress=heard_s.append):
+    for segment in recognizer.segments(path, progress=processed_s.append):
         segments += 1
         speech_s += segment.duration_s
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return {
-        "sound_s": heard_s[-1],
+        "sound_s": processed_s[-1],
         "speech_s": round(speech_s, 1),
         "segments": segments,
         "cpu_s": round(cpu, 2),
@@ -124,7 +124,7 @@ def _peak_mb() -> float:
         return int(line.split()[1]) / 1024
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on a Mac
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
 
 
 def report(rows: dict[str, dict[str, Any]], options: argparse.Namespace) -> int:

@@ -1,14 +1,14 @@
-"""Choose the two limits from which on somebody speaks, on speakers and noises that nobody is tested on.
+"""Choose the two limits of the speech check, on training speakers and half of the noises.
 
     python tools/choose_no_speech.py --corpus ravdess=~/ravdess --corpus tess=~/tess --other ~/other
 
-Asked are clips of speakers in the shipped models' training sets (RAVDESS actors 06, 13, 17 and 22 are not), words cut
-from them, half of the noises, and sounds made by code. Of each group counts its share of wrong answers over the share
-that its bar in benchmarks/no_speech.py allows. Calling a voice no speech is the worse mistake, so the lowest
-probability is chosen at which every group is within its bar, and the middle one of the changes that pass with it.
+The data are clips of the shipped models' training speakers (not RAVDESS actors 06, 13, 17 and 22), words cut from them,
+half of the noises, and synthetic sounds. Each group is scored by its error rate, divided by the one that
+benchmarks/no_speech.py allows. Missing speech is the worse error, so the lowest probability is chosen at which every
+group is within its limit, and the middle one of the spectral changes that pass with it.
 
-The numbers of chunks, and by how much short sounds may be less probable, were set by hand. All noises were looked at
-while the check was designed, so the other half is a check of these two limits, and no unseen test of the design.
+The numbers of chunks and the lower limit for short sounds were set by hand. All noises were used while the check was
+designed, so the other half tests these two limits only, not the design.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from no_speech_sounds import is_for_choosing, kind_of, made_sounds, speech_codes
 
 VOICED_AT: Final = (0.7, 0.75, 0.8, 0.85)
 STEADY: Final = (0.08, 0.1, 0.12)
-SEED: Final = 17  # not that of the benchmark
-MADE_BAR: Final = 0.001  # none may be wrong
+SEED: Final = 17  # differs from the benchmark
+MADE_BAR: Final = 0.001  # no errors allowed
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Sounds at 16 kHz, whether somebody speaks in them, and which share of wrong answers is allowed."""
+    """Sounds at 16 kHz, whether they contain speech, and the allowed error rate."""
 
     name: str
     sounds: list[Samples]
@@ -53,8 +53,8 @@ class Group:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH", help="once for each corpus")
-    parser.add_argument("--other", type=Path, required=True, metavar="PATH", help="the folder that has noise in it")
-    parser.add_argument("--clips", type=int, default=80, help="of each corpus (%(default)s)")
+    parser.add_argument("--other", type=Path, required=True, metavar="PATH", help="the folder that contains noise")
+    parser.add_argument("--clips", type=int, default=80, help="per corpus (%(default)s)")
     options = parser.parse_args()
     groups = [*speech(options), *silence(options)]
     print(
@@ -72,7 +72,7 @@ def main() -> int:
         tried[limits] = max(relative)
     passing = [limits for limits, worst in tried.items() if worst <= 1]
     lowest = [limits for limits in passing if limits.voiced_at == passing[0].voiced_at]
-    chosen = lowest[len(lowest) // 2] if lowest else "none, every pair misses a bar"
+    chosen = lowest[len(lowest) // 2] if lowest else "none, every pair exceeds a limit"
     print(f"chosen: {chosen}; in the package: {LIMITS}")
     return 0
 
@@ -105,8 +105,8 @@ def silence(options: argparse.Namespace) -> Iterator[Group]:
 
 
 def share_wrong(group: Group, limits: Limits) -> float:
-    said = ["no_speech" in speech_codes(one, RATE_HZ, limits) for one in group.sounds]
-    return sum(one == group.is_speech for one in said) / len(said)
+    predicted = ["no_speech" in speech_codes(one, RATE_HZ, limits) for one in group.sounds]
+    return sum(one == group.is_speech for one in predicted) / len(predicted)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""Choose the two numbers of the timeline's hidden Markov model, on speakers that nobody is tested on.
+"""Choose the two parameters of the timeline's hidden Markov model, on speakers that are not tested.
 
     python tools/choose_smoothing.py --corpus ~/ravdess --model fold1.onnx --model fold2.onnx
 
-Each model answers recordings made of clips of speakers it has not heard; actors 06, 13, 17 and 22, on whom timelines
-are measured, are never among them. Half of the recordings are conversations, as they are measured: clips with pauses
-between them. In a conversation every stretch of speech has one emotion, so the other half are monologues: up to twelve
-clips without their silence, joined with pauses too short to divide them, in which the emotion lasts for one to six
-clips. Every model hears each recording once; what it said is then smoothed with every pair of numbers.
+Each model predicts recordings made of clips of unseen speakers, never of the test actors 06, 13, 17 and 22. Half of the
+recordings are conversations as in the protocol: clips with pauses between them. There every speech region has one
+emotion, so the other half are monologues: up to twelve clips without silence, joined with pauses too short to split
+them, in which an emotion lasts for one to six clips. Each recording is predicted once and then smoothed with every pair
+of parameters.
 
-Of each pair counts the mean -log(probability of the true emotion) over the frames of true speech that were found. Among
-the pairs that lose less than 0.02 more than the best, which nobody would notice, the one is chosen that stays longest
-with a label.
+The loss is the mean -log(probability of the true emotion) over the frames of true speech that were found. Among the
+pairs within 0.02 of the best loss, the one that stays longest with a label is chosen.
 """
 
 from __future__ import annotations
@@ -34,16 +33,16 @@ from hearfelt.inference.timeline.segmenter import Segmenter
 from hearfelt.inference.timeline.smoothing import SMOOTHING, Smoother, Smoothing
 from hearfelt.inference.windowing import RATE_HZ
 
-MEASURED: Final = frozenset(f"ravdess/{actor}" for actor in ("06", "13", "17", "22"))
+TEST_ACTORS: Final = frozenset(f"ravdess/{actor}" for actor in ("06", "13", "17", "22"))
 STAYS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 WEIGHTS: Final = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)
-UNNOTICED: Final = 0.02
+TOLERANCE: Final = 0.02
 KINDS: Final = ("conversations", "monologues")
-SEED: Final = 11  # not that of the recordings on which timelines are measured
+SEED: Final = 11  # differs from the test recordings
 
 
 class Recorder:
-    """Stands for a smoother and keeps what it is told; its own answers make every step a moment of its own."""
+    """Replaces the smoother and records its input; alternating outputs make every step a segment."""
 
     def __init__(self, labels: int, kept: list[list[tuple[np.ndarray, range] | None]]) -> None:
         self._labels, self._settled = labels, 0
@@ -60,13 +59,13 @@ class Recorder:
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
-    """What a model said of one recording, before it is smoothed."""
+class Recorded:
+    """Predictions for one recording before smoothing, and the truth."""
 
     kind: str
     labels: tuple[str, ...]
     truth: np.ndarray
-    stretches: list[list[tuple[np.ndarray, range] | None]]
+    regions: list[list[tuple[np.ndarray, range] | None]]
     steps: list[tuple[float, float]]
 
 
@@ -74,20 +73,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True, metavar="PATH", help="the folder of RAVDESS")
     parser.add_argument("--model", action="append", required=True, metavar="FILE", help="once for each model")
-    parser.add_argument("--speakers", nargs="*", metavar="NAME", help="such as ravdess/01; by default all unheard")
-    parser.add_argument("--recordings", type=int, default=20, help="of each kind for each model (%(default)s)")
+    parser.add_argument("--speakers", nargs="*", metavar="NAME", help="such as ravdess/01 (all unseen speakers)")
+    parser.add_argument("--recordings", type=int, default=20, help="per kind and model (%(default)s)")
     options = parser.parse_args()
     clips = read_corpora({"ravdess": options.corpus}).where(channel="speech")
-    heard: list[Heard] = []
+    recorded: list[Recorded] = []
     for model in options.model:
         recognizer = Recognizer.load(Path(model), threads=1)
-        refused = MEASURED | set(recognizer.card.training_speakers)
+        refused = TEST_ACTORS | set(recognizer.card.training_speakers)
         speakers = [one for one in options.speakers or clips.speakers if one not in refused]
         print(f"{model}: {', '.join(speakers)}", flush=True)
         own = Clips(clip for clip in clips if clip.speaker in speakers and clip.emotion in recognizer.labels)
         for kind, samples, truth in recordings(own, options.recordings):
-            heard.append(hear(recognizer, kind, samples, truth))
-    report(heard)
+            recorded.append(predict(recognizer, kind, samples, truth))
+    report(recorded)
     return 0
 
 
@@ -100,7 +99,7 @@ def recordings(clips: Clips, count: int) -> Iterator[tuple[str, Samples, list[La
 
 
 def monologue(clips: Clips, number: int) -> tuple[Samples, list[LabelSpan]]:
-    """Join clips of one speaker to one long stretch of speech, in the noise of a room."""
+    """Join clips of one speaker into one long speech region with background noise."""
     generator = np.random.default_rng([SEED, number])
     own = clips.where(speaker=clips.speakers[number % len(clips.speakers)])
     parts: list[Samples] = [np.zeros(RATE_HZ, np.float32)]
@@ -120,32 +119,32 @@ def monologue(clips: Clips, number: int) -> tuple[Samples, list[LabelSpan]]:
     return (voice + noise).astype(np.float32), truth
 
 
-def hear(recognizer: Recognizer, kind: str, samples: Samples, truth: list[LabelSpan]) -> Heard:
-    stretches: list[list[tuple[np.ndarray, range] | None]] = []
-    segmenter = Segmenter(replace(recognizer.window_classifier(), smoother=lambda labels: Recorder(labels, stretches)))
+def predict(recognizer: Recognizer, kind: str, samples: Samples, truth: list[LabelSpan]) -> Recorded:
+    regions: list[list[tuple[np.ndarray, range] | None]] = []
+    segmenter = Segmenter(replace(recognizer.window_classifier(), smoother=lambda labels: Recorder(labels, regions)))
     steps = [(one.start_s, one.end_s) for one in [*segmenter.feed(samples), *segmenter.finish()]]
     frames = frame_labels(truth, len(samples) / RATE_HZ, recognizer.labels)
-    return Heard(kind, recognizer.labels, frames, stretches, steps)
+    return Recorded(kind, recognizer.labels, frames, regions, steps)
 
 
-def smoothed(heard: Heard, smoothing: Smoothing) -> np.ndarray:
-    """Give the probabilities of each step: ``(steps, labels)``."""
-    given = []
-    for calls in heard.stretches:
-        smoother = Smoother(len(heard.labels), smoothing)
+def smoothed(one: Recorded, smoothing: Smoothing) -> np.ndarray:
+    """The probabilities of each step: ``(steps, labels)``."""
+    steps = []
+    for calls in one.regions:
+        smoother = Smoother(len(one.labels), smoothing)
         for call in calls:
             if call is None:
-                given.append(smoother.settle())
+                steps.append(smoother.settle())
             else:
                 smoother.see(*call)
-    return np.array(given).reshape(-1, len(heard.labels))
+    return np.array(steps).reshape(-1, len(one.labels))
 
 
-def scores(heard: list[Heard], smoothing: Smoothing) -> tuple[float, float]:
-    """Give the mean -log(probability of the truth), and the error rate of the timelines."""
+def scores(recorded: list[Recorded], smoothing: Smoothing) -> tuple[float, float]:
+    """The mean -log(probability of the truth), and the diarization error rate."""
     losses: list[np.ndarray] = []
     confusion = 0
-    for one in heard:
+    for one in recorded:
         silent = len(one.labels)
         answers = np.full(len(one.truth), silent)
         for (start_s, end_s), share in zip(one.steps, smoothed(one, smoothing), strict=True):
@@ -157,8 +156,8 @@ def scores(heard: list[Heard], smoothing: Smoothing) -> tuple[float, float]:
     return float(np.concatenate(losses).mean()), time_figures(confusion)["diarization_error_rate"]
 
 
-def report(heard: list[Heard]) -> None:
-    parts = [[one for one in heard if one.kind == kind] for kind in KINDS]
+def report(recorded: list[Recorded]) -> None:
+    parts = [[one for one in recorded if one.kind == kind] for kind in KINDS]
     pairs = {
         Smoothing(stay, weight): [scores(part, Smoothing(stay, weight)) for part in parts]
         for stay, weight in itertools.product(STAYS, WEIGHTS)
@@ -169,7 +168,7 @@ def report(heard: list[Heard]) -> None:
     for pair in ranked[:25]:
         row = f"{pair.stay:>6}{pair.weight:>8}{losses[pair]:>8.4f}"
         print(row + "".join(f"{loss:>20.4f}{error:>8.4f}" for loss, error in pairs[pair]))
-    near = [pair for pair in ranked if losses[pair] <= losses[ranked[0]] + UNNOTICED]
+    near = [pair for pair in ranked if losses[pair] <= losses[ranked[0]] + TOLERANCE]
     chosen = max(near, key=lambda pair: (pair.stay, -losses[pair]))
     print(f"best: {ranked[0]}; chosen: {chosen}; in the package: {SMOOTHING}")
 

@@ -1,6 +1,6 @@
-"""Write docs/cli.md from the program itself: every command, its options, its examples, the exit codes.
+"""Write docs/cli.md from the command line program: commands, options, examples and exit codes.
 
-python tools/make_cli_page.py            # tests/house/test_docs.py says when it is time
+python tools/make_cli_page.py
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from hearfelt.cli.main import EXIT_CODE_MEANINGS, app
 from hearfelt.runtime.files import atomic_write
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
-# Typer adds these to the program, in words of its own that differ from release to release.
+# Typer adds these, with texts that differ between releases.
 NOT_OURS = {"--help", "--install-completion", "--show-completion"}
 
 INTRODUCTION = """\
 # The command line
 
-This page is made from the program by `make docs`; `hearfelt COMMAND --help` shows the same.
+`make docs` generates this page; `hearfelt COMMAND --help` shows the same. Terms: [glossary.md](glossary.md).
 
-Every command understands `--help` and, anywhere behind `hearfelt`, `--debug`, which shows where an error arose.
-Answers go to standard output and everything else to standard error; colours and progress bars appear only at a
-terminal. `hearfelt --install-completion` teaches your shell to complete commands and options.
+Every command has `--help` and, anywhere after `hearfelt`, `--debug`, which shows the traceback of an error. Results go
+to standard output, everything else to standard error; colours and progress bars appear only in a terminal.
+`hearfelt --install-completion` sets up completion of commands and options in your shell.
 
 ## Exit codes
 
@@ -37,7 +37,7 @@ terminal. `hearfelt --install-completion` teaches your shell to complete command
 
 
 def cli_page() -> str:
-    """Write the whole page."""
+    """The text of the page."""
     codes = "".join(f"| {code} | {meaning} |\n" for code, meaning in sorted(EXIT_CODE_MEANINGS.items()))
     program = typer.main.get_command(app)
     return INTRODUCTION + codes + "".join(_sections(program, "hearfelt"))
@@ -89,7 +89,7 @@ def _examples(epilog: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Take rich's marks out."""
+    """Remove rich markup."""
     return re.sub(r"(?<!\\)\[/?[a-z ]*\]", "", text).replace(r"\[", "[")
 
 

@@ -1,8 +1,7 @@
-"""Make the clips that come with hearfelt: one sentence, said by synthetic voices in different ways.
+"""Make the bundled clips: one sentence, spoken by synthetic voices in different ways.
 
-No person is heard in them, so they have no emotion to be right about. They show how hearfelt answers, not how
-well. Debian's espeak-ng speaks; rate, pitch, range of pitch and loudness are varied. The same version of
-espeak-ng makes the same files, bit by bit.
+They have no true emotion and show the output of hearfelt, not its quality. espeak-ng speaks, with different rate,
+pitch, pitch range and loudness. The same version of espeak-ng makes identical files.
 
     python tools/make_examples.py [FOLDER]        # default: src/hearfelt/examples
 """
@@ -28,16 +27,16 @@ HERE = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 
 
 @dataclass(frozen=True)
-class Manner:
-    """A way of saying the sentence.
+class Style:
+    """A speaking style.
 
     Attributes:
         name: of the file, after ``synthetic-``.
         voice: espeak-ng's name of the voice.
         words_a_minute: speaking rate.
         pitch: 0 to 99.
-        pitch_range: how far the pitch moves, in per cent of the voice's usual range; 0 is monotone.
-        peak_db: loudness, as the highest sample in dB of full scale.
+        pitch_range: in per cent of the voice's usual range; 0 is monotone.
+        peak_db: highest sample, in dB of full scale.
     """
 
     name: str
@@ -48,34 +47,34 @@ class Manner:
     peak_db: float
 
 
-MANNERS = (
-    Manner("bright-and-lively", "en-gb+f3", 185, 75, 190, -6),
-    Manner("even", "en-us+m3", 165, 45, 80, -10),
-    Manner("high-and-hurried", "en-us+f4", 205, 90, 130, -9),
-    Manner("loud-and-pressed", "en-us+m7", 160, 60, 170, -1),
-    Manner("slow-and-low", "en-gb+m1", 125, 15, 40, -24),
-    Manner("soft-and-steady", "en-gb+f2", 140, 40, 50, -20),
+STYLES = (
+    Style("bright-and-lively", "en-gb+f3", 185, 75, 190, -6),
+    Style("even", "en-us+m3", 165, 45, 80, -10),
+    Style("high-and-hurried", "en-us+f4", 205, 90, 130, -9),
+    Style("loud-and-pressed", "en-us+m7", 160, 60, 170, -1),
+    Style("slow-and-low", "en-gb+m1", 125, 15, 40, -24),
+    Style("soft-and-steady", "en-gb+f2", 140, 40, 50, -20),
 )
 
 
-def say(manner: Manner, sentence: str = SENTENCE) -> np.ndarray:
-    """Let espeak-ng say the sentence: ``(n,)`` float32 at 16 kHz."""
-    options = ("-v", manner.voice, "-s", str(manner.words_a_minute), "-p", str(manner.pitch), "-z", "-m")
-    marked = f'<speak><prosody range="{manner.pitch_range}%">{sentence}</prosody></speak>'
+def say(style: Style, sentence: str = SENTENCE) -> np.ndarray:
+    """Synthesize the sentence with espeak-ng: ``(n,)`` float32 at 16 kHz."""
+    options = ("-v", style.voice, "-s", str(style.words_a_minute), "-p", str(style.pitch), "-z", "-m")
+    marked = f'<speak><prosody range="{style.pitch_range}%">{sentence}</prosody></speak>'
     command = ["espeak-ng", *options, "--stdout", marked]
     spoken = subprocess.run(command, check=True, capture_output=True).stdout
     samples, rate_hz = soundfile.read(io.BytesIO(spoken), dtype="float32")
     samples = resample(samples, rate_hz, RATE_HZ)
-    return samples * np.float32(10 ** (manner.peak_db / 20) / np.abs(samples).max())
+    return samples * np.float32(10 ** (style.peak_db / 20) / np.abs(samples).max())
 
 
 def main(folder: Path = HERE) -> None:
-    """Write every clip as 16-bit FLAC."""
+    """Write all clips as 16-bit FLAC."""
     if shutil.which("espeak-ng") is None:
-        sys.exit("espeak-ng is not here; it speaks the clips (on Debian: apt-get install espeak-ng)")
-    for manner in MANNERS:
-        path = folder / f"synthetic-{manner.name}.flac"
-        samples = say(manner)
+        sys.exit("espeak-ng is not installed (on Debian: apt-get install espeak-ng)")
+    for style in STYLES:
+        path = folder / f"synthetic-{style.name}.flac"
+        samples = say(style)
         with atomic_write(path, "wb") as file:
             soundfile.write(file, samples, RATE_HZ, format="FLAC", subtype="PCM_16")
         print(f"{path.name}: {len(samples) / RATE_HZ:.2f} s, {path.stat().st_size / 1024:.0f} KiB")

@@ -1,8 +1,8 @@
-"""Write down what the shipped models answer to the bundled clips, to be compared on other machines.
+"""Store the predictions of the shipped models for the bundled clips, for comparison on other machines.
 
     python tools/make_expected_answers.py
 
-Make it anew when a shipped model or a bundled clip changes; ``tests/inference/test_same_answer.py`` compares.
+Run it when a shipped model or a bundled clip changes; ``tests/inference/test_same_answer.py`` compares.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hearfelt.runtime.files import atomic_write
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "src" / "hearfelt" / "examples"
 EXPECTED = ROOT / "tests" / "data" / "expected_answers.json"
-DIGITS = 6  # behind the point; machines may differ by 0.001
+DECIMALS = 6  # machines may differ by 0.001
 
 
 def main() -> None:
@@ -28,9 +28,9 @@ def main() -> None:
 
 
 def _answers_of(recognizer: Recognizer) -> dict[str, dict[str, float]]:
-    """Give the probability of each label for each clip by its name."""
+    """The probabilities of each clip, by file name."""
     return {
-        path.name: {label: round(p, DIGITS) for label, p in recognizer.recognize(path).probabilities.items()}
+        path.name: {label: round(p, DECIMALS) for label, p in recognizer.recognize(path).probabilities.items()}
         for path in audio_files(EXAMPLES)
     }
 

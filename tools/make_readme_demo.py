@@ -1,8 +1,8 @@
-"""Put into README.md what ``hearfelt demo`` says of the bundled clips, so that nobody types it.
+"""Write the output of ``hearfelt demo`` into README.md.
 
-    python tools/make_readme_demo.py            # tests/house/test_docs.py says when it is time
+    python tools/make_readme_demo.py
 
-Processors round differently, so a table whose percents differ by at most one from what is said here is left as it is.
+Processors round differently, so the table is only replaced if a percentage differs by more than one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from hearfelt.runtime.files import atomic_write
+from result_pages.markdown import replace_between
 
 README: Final = Path(__file__).parents[1] / "README.md"
 BEGIN: Final = "<!-- demo:begin -->"
@@ -25,7 +26,7 @@ _BAR_OR_SPACE: Final = re.compile(r"[█▏▎▍▌▋▊▉\s]+")
 
 
 def demo_block() -> str:
-    """Run the demo and give its table as a block of Markdown."""
+    """Run the demo; returns its table as a Markdown block."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "hearfelt", "demo", "--out", str(Path(folder) / "demo.png")]
         said = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8").stdout
@@ -34,14 +35,13 @@ def demo_block() -> str:
 
 
 def with_demo(text: str, block: str) -> str:
-    """Replace what stands between the marks, if it says something else than the block."""
-    before, _, rest = text.partition(BEGIN)
-    written, _, after = rest.partition(END)
-    return text if is_fresh(written, block) else f"{before}{BEGIN}\n{block}\n{END}{after}"
+    """Replace the text between the marks, if it differs from the block."""
+    written = text.partition(BEGIN)[2].partition(END)[0]
+    return text if is_fresh(written, block) else replace_between(text, BEGIN, END, block)
 
 
 def is_fresh(written: str, block: str) -> bool:
-    """Tell whether two tables have the same words, and percents that differ by at most one."""
+    """Whether two tables have the same words, and percentages that differ by at most one."""
     percents = [[int(one) for one in _PERCENT.findall(table)] for table in (written, block)]
     words = [_BAR_OR_SPACE.sub(" ", _PERCENT.sub("%", table)).strip() for table in (written, block)]
     return words[0] == words[1] and all(abs(a - b) <= TOLERANCE for a, b in zip(*percents, strict=True))

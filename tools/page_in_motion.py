@@ -1,15 +1,14 @@
-"""Make the moving picture of the README: a synthetic voice is picked on the page, answered, and played.
+"""Make the animated picture of the README: a synthetic voice is selected on the page, predicted and played.
 
     python tools/page_in_motion.py [--out docs/pictures/page.webp] [--chromium chromium]
 
-``hearfelt app`` runs on loopback; every frame is a picture of the real page.
+``hearfelt app`` runs on this computer; every frame is a screenshot of the page.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import runpy
 import shutil
 import tempfile
 import time
@@ -18,32 +17,36 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from screenshots import browsing, serving, wait_until_idle
+from screenshots_live import VOICES, write_voices
+
 HERE = Path(__file__).parents[1]
-still = runpy.run_path(str(HERE / "scripts" / "screenshots.py"))
 SIZE = (1_120, 760)
-SHOWN = (840, 570)  # pixels of the moving picture
+OUTPUT_SIZE = (840, 570)
 FRAME_MS = 120
 
 
 class Film:
-    """Frames and how long each is seen."""
+    """Frames and their durations."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self.frames: list[Image.Image] = []
-        self.lasts_ms: list[int] = []
+        self.durations_ms: list[int] = []
 
-    def take(self, lasts_ms: int = FRAME_MS) -> None:
-        """Take one frame; one that shows nothing new only lasts longer."""
-        picture = Image.open(io.BytesIO(self._page.screenshot())).convert("RGB").resize(SHOWN, Image.Resampling.LANCZOS)
+    def take(self, duration_ms: int = FRAME_MS) -> None:
+        """Take a frame; if nothing changed, extend the last one."""
+        picture = (
+            Image.open(io.BytesIO(self._page.screenshot())).convert("RGB").resize(OUTPUT_SIZE, Image.Resampling.LANCZOS)
+        )
         if self.frames and picture.tobytes() == self.frames[-1].tobytes():
-            self.lasts_ms[-1] += lasts_ms
+            self.durations_ms[-1] += duration_ms
             return
         self.frames.append(picture)
-        self.lasts_ms.append(lasts_ms)
+        self.durations_ms.append(duration_ms)
 
     def roll(self, seconds: float) -> None:
-        """Take frames for a while, each lasting as long as it took."""
+        """Take frames for some seconds."""
         end = time.monotonic() + seconds
         while (begun := time.monotonic()) < end:
             self.take()
@@ -51,18 +54,18 @@ class Film:
 
     def save(self, path: Path) -> None:
         first, *others = self.frames
-        how = {"duration": self.lasts_ms, "loop": 0, "quality": 70, "method": 4, "minimize_size": True}
-        first.save(path, save_all=True, append_images=others, **how)
+        options = {"duration": self.durations_ms, "loop": 0, "quality": 70, "method": 4, "minimize_size": True}
+        first.save(path, save_all=True, append_images=others, **options)
         print(f"{path}: {len(self.frames)} frames, {path.stat().st_size / 1e3:.0f} kB")
 
 
 def act(page: Page, film: Film) -> None:
-    """Pick a voice, read the answer, play it, look at the reasons, and see it in the dark."""
+    """Select a voice, play it, scroll to the explanation, and switch to the dark theme."""
     film.take(1_400)
     page.get_by_text("high and hurried", exact=True).click()
     page.locator(".hf-answer").first.wait_for()
     film.roll(1.5)
-    still["calm"](page)
+    wait_until_idle(page)
     film.take(1_200)
     page.get_by_role("button", name="Play").first.click()
     film.roll(2.2)
@@ -83,14 +86,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "docs" / "pictures" / "page.webp")
     parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, still["serving"]() as address:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, serving() as address:
         voice = Path(folder) / "voices.wav"
-        still["live"]["write_voices"](still["live"]["VOICES"]["voices"], voice)
-        with still["live"]["browsing"](playwright, chosen.chromium, voice) as browser:
+        write_voices(VOICES["voices"], voice)
+        with browsing(playwright, chosen.chromium, voice) as browser:
             page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, color_scheme="light")
             page.goto(address)
             page.locator("input[type=file]").first.wait_for(state="attached")
-            still["calm"](page)
+            wait_until_idle(page)
             film = Film(page)
             act(page, film)
     film.save(chosen.out)

@@ -1,10 +1,9 @@
-"""Make the pictures of the README from what was published and measured; nothing in them is typed.
+"""Draw the plots of the README from published counts and results.
 
     python tools/readme_pictures.py [--results results/emobox-ravdess/classic] [--out docs/pictures]
 
-``counts.png`` counts the published RAVDESS, ``confusion.png`` and ``curves.png`` show committed results, and
-``answer.png`` the shipped model's answer for a bundled synthetic voice. A picture whose results are not there is
-left as it is, and that is said.
+``counts.png`` counts the clips of RAVDESS, ``confusion.png`` and ``curves.png`` show committed results, and
+``answer.png`` the prediction for a bundled clip. A picture without results is not changed, with a message.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def counts() -> Figure:
 
 def confusion(folder: Path) -> Figure:
     evaluation = read_results(folder).evaluation
-    each = np.asarray(evaluation.confusion) / len(evaluation.seeds)  # so that a row adds up to its clips
+    each = np.asarray(evaluation.confusion) / len(evaluation.seeds)  # so that a row sums to its clips
     return confusion_matrix(each, evaluation.emotions, title=f"{folder.name} on {folder.parent.name}")
 
 
@@ -51,27 +50,25 @@ def curves(folder: Path) -> Figure:
 def answer() -> Figure:
     clip = audio_files(HERE / "src" / "hearfelt" / "examples")[0]
     prediction = Recognizer.load().recognize(clip)
-    return demo_picture(
-        read_audio(clip), prediction, title=clip.name, note="a synthetic voice, made by espeak-ng; nobody feels this"
-    )
+    return demo_picture(read_audio(clip), prediction, title=clip.name, note="a synthetic voice, made by espeak-ng")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--results", type=Path, default=HERE / "results" / "emobox-ravdess" / "classic")
     parser.add_argument("--out", type=Path, default=HERE / "docs" / "pictures")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     pictures: dict[str, Callable[[], Figure]] = {
         "counts": counts,
-        "confusion": lambda: confusion(asked.results),
-        "curves": lambda: curves(asked.results),
+        "confusion": lambda: confusion(options.results),
+        "curves": lambda: curves(options.results),
         "answer": answer,
     }
     for name, draw in pictures.items():
         try:
-            print(save_figure(draw(), asked.out / f"{name}.png"))
+            print(save_figure(draw(), options.out / f"{name}.png"))
         except (OSError, ValueError) as error:
-            print(f"{name}.png is left as it is: {error}")
+            print(f"{name}.png is not changed: {error}")
 
 
 if __name__ == "__main__":

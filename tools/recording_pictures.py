@@ -1,9 +1,9 @@
-"""Make the pictures of docs/recordings.md, each by the command that stands beside it there.
+"""Make the pictures of docs/recordings.md with the commands shown there.
 
     python tools/recording_pictures.py [--ravdess ../shared/corpora/ravdess] [--only timeline,hour]
 
-Terminals show the bundled synthetic clips. ``recording-hour.png`` is of an hour put together from clips of four actors
-whom no shipped model heard; without RAVDESS it is left as it is, and that is said. No sound is kept.
+Terminal pictures use the bundled synthetic clips. ``recording-hour.png`` uses an hour made of clips of four actors that
+no shipped model was trained on; without RAVDESS it is not changed, with a message.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ HERE = Path(__file__).parents[1]
 OUT = HERE / "docs" / "pictures"
 RATE_HZ = 16_000
 COLUMNS = 88
-UNHEARD = ("06", "13", "17", "22")  # actors
+UNSEEN_ACTORS = ("06", "13", "17", "22")
 HOUR_S = 3600.0
 
 
 def conversation(folder: Path) -> Path:
-    """Write the bundled clips one after the other, with pauses of 0.7 s: 25 s or so."""
+    """Write the bundled clips one after the other, with pauses of 0.7 s: about 25 s."""
     pause = np.zeros(round(0.7 * RATE_HZ), np.float32)
     parts = [pause]
     for clip in audio_files(HERE / "src" / "hearfelt" / "examples"):
@@ -49,17 +49,17 @@ def conversation(folder: Path) -> Path:
 
 
 def hour(folder: Path, ravdess: Path) -> Path:
-    """Write an hour of moods: some clips of one actor and one emotion at a time, then a pause; room noise under it."""
+    """Write an hour: several clips of one actor and one emotion, then a pause, and so on; with background noise."""
     generator = np.random.default_rng(5)
-    clips = sorted(path for path in ravdess.rglob("03-01-*.*") if path.stem.endswith(UNHEARD))
-    moods = sorted({(path.stem[6:8], path.stem[-2:]) for path in clips})
+    clips = sorted(path for path in ravdess.rglob("03-01-*.*") if path.stem.endswith(UNSEEN_ACTORS))
+    groups = sorted({(path.stem[6:8], path.stem[-2:]) for path in clips})
     parts: list[NDArray[np.float32]] = []
     length, wanted = 0, round(HOUR_S * RATE_HZ)
     while length < wanted:
-        emotion, actor = moods[generator.integers(len(moods))]
-        said = [path for path in clips if (path.stem[6:8], path.stem[-2:]) == (emotion, actor)]
+        emotion, actor = groups[generator.integers(len(groups))]
+        same = [path for path in clips if (path.stem[6:8], path.stem[-2:]) == (emotion, actor)]
         for _ in range(generator.integers(10, 60)):
-            audio = read_audio(said[generator.integers(len(said))])
+            audio = read_audio(same[generator.integers(len(same))])
             parts.append(soxr.resample(audio.samples, audio.rate_hz, RATE_HZ))
             length += len(parts[-1])
         parts.append(np.zeros(round(generator.uniform(5, 150) * RATE_HZ), np.float32))
@@ -72,7 +72,7 @@ def hour(folder: Path, ravdess: Path) -> Path:
 
 
 def hearfelt(*arguments: str, folder: Path) -> str:
-    """Run a command in a folder as at a terminal with colours; gives what it prints."""
+    """Run a command in a folder as in a colour terminal; returns its output."""
     terminal = {"FORCE_COLOR": "1", "COLORTERM": "truecolor", "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
     command = [sys.executable, "-m", "hearfelt", *arguments]
     done = subprocess.run(
@@ -82,7 +82,7 @@ def hearfelt(*arguments: str, folder: Path) -> str:
 
 
 def screen_after(output: str) -> list[str]:
-    """Give the lines that a terminal shows after output that goes up and writes lines anew."""
+    """The lines on a terminal after output that moves up and rewrites lines."""
     lines, place = [""], 0
     for part in re.split(r"(\n|\r|\x1b\[1A|\x1b\[2K|\x1b\[\?25[lh])", output):
         if part == "\n":
@@ -98,13 +98,13 @@ def screen_after(output: str) -> list[str]:
 
 
 def draw(name: str, *arguments: str, folder: Path, shows: str = "", shown: float = 1.0) -> None:
-    """Run a command and keep what the terminal shows, with the command above it, and the first columns of a table."""
-    said = hearfelt(*arguments, folder=folder)
-    if shown < 1:  # a share of the output, up to where a line begins to be written anew
-        said = said[: said.rindex("\r", 0, round(shown * len(said)))]
+    """Run a command and save its terminal output as SVG, with the command, and the first columns of a table."""
+    output = hearfelt(*arguments, folder=folder)
+    if shown < 1:  # a share of the output, up to a line that is rewritten
+        output = output[: output.rindex("\r", 0, round(shown * len(output)))]
     console = Console(record=True, width=COLUMNS, file=StringIO(), color_system="truecolor")
     console.print(Text(f"$ hearfelt {' '.join(arguments)}\n", "bold"))
-    console.print(Text.from_ansi("\n".join(screen_after(said))))
+    console.print(Text.from_ansi("\n".join(screen_after(output))))
     if shows:
         console.print(Text(f"\n$ cut -d, -f1-3 {shows}\n", "bold"))
         for line in (folder / shows).read_text(encoding="utf-8").splitlines():
@@ -138,13 +138,15 @@ def teach(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--ravdess", type=Path, default=HERE.parent / "shared" / "corpora" / "ravdess")
-    parser.add_argument("--only", default="timeline,listen,batch,teach,hour", help="which, with commas between them")
+    parser.add_argument(
+        "--only", default="timeline,listen,batch,teach,hour", help="pictures to make, separated by commas (%(default)s)"
+    )
     chosen = parser.parse_args()
     ravdess: Path = path_given(str(chosen.ravdess))
 
-    def of_an_hour(folder: Path) -> None:
+    def hour_picture(folder: Path) -> None:
         if not ravdess.is_dir():
-            print(f"recording-hour.png is left as it is: {ravdess} is no folder")
+            print(f"recording-hour.png is not changed: {ravdess} is not a folder")
             return
         path = hour(folder, ravdess)
         picture = str(OUT / "recording-hour.png")
@@ -155,7 +157,7 @@ def main() -> None:
         "listen": listen,
         "batch": batch,
         "teach": teach,
-        "hour": of_an_hour,
+        "hour": hour_picture,
     }
     with TemporaryDirectory(prefix="hearfelt-pictures-") as folder:
         for name in chosen.only.split(","):

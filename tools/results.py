@@ -1,10 +1,9 @@
 """Write the figures in docs/results.md, README.md and MODEL_CARD.md of this repository from results/.
 
-Every results/PROTOCOL/NAME/ is read, and the default model's own card; the pictures of the leak ladder and of the
-confidence are drawn as well.
+Reads every results/PROTOCOL/NAME/ and the default model's card, and draws the leak ladder and the reliability diagram.
 
     python tools/results.py             # write
-    python tools/results.py --check     # write nothing; fail if a page or a picture is stale
+    python tools/results.py --check     # write nothing; fail if a page or a picture is out of date
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ ROOT = Path(__file__).parents[1]
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Write or check the pages of a checkout, and give the exit code."""
-    parser = argparse.ArgumentParser(description="Write the pages of results of this repository.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page or a picture is stale")
+    """Write or check the pages of a checkout; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Write the results pages of this repository.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")
     options = parser.parse_args(arguments)
     try:
         if options.check:
             check_pages(root)
-            print("docs/results.md, README.md, MODEL_CARD.md and their pictures say what results/ holds")
+            print("docs/results.md, README.md, MODEL_CARD.md and their pictures are up to date")
         else:
             for path in write_pages(root):
                 print(path.relative_to(root))

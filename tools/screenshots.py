@@ -1,8 +1,8 @@
-"""Take pictures of the page in every state that matters.
+"""Take screenshots of the page in all relevant states.
 
     python tools/screenshots.py [--out docs/screenshots] [--chromium chromium] [--only NAME]
 
-``hearfelt app`` runs on loopback, and Chromium's fake microphone plays the bundled synthetic voices.
+``hearfelt app`` runs on this computer; Chromium's fake microphone plays the bundled synthetic voices.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -25,22 +24,21 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from hearfelt.audio.reader import read_audio, resample
+from screenshots_live import VOICES, browsing, reduce_colours, write_voices
 
 HERE = Path(__file__).parents[1]
 EXAMPLES = HERE / "src" / "hearfelt" / "examples"
-live = runpy.run_path(str(HERE / "scripts" / "screenshots_live.py"))
 DESKTOP, PHONE, WIDE = (1_280, 900), (360, 780), (1_920, 1_080)
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
 
 
 @dataclass(frozen=True)
 class Look:
-    """One picture: of which view, how large, how bright, and of how much."""
+    """A screenshot: view, size, theme, height of the page, and a script that runs first."""
 
     view: str = ""
     size: tuple[int, int] = DESKTOP
@@ -49,21 +47,17 @@ class Look:
     script: str = ""
 
 
-def calm(page: Page) -> None:
-    """Wait until nothing is computed and nothing moves any more."""
+def wait_until_idle(page: Page) -> None:
+    """Wait until the app is idle and animations have ended."""
     page.wait_for_timeout(400)
     page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
     page.wait_for_timeout(900)
 
 
-def rest(page: Page) -> None:
-    calm(page)
-
-
 def send(page: Page, *sounds: Path) -> None:
     page.locator("input[type=file]").first.set_input_files(sounds)
     page.wait_for_timeout(800)
-    calm(page)
+    wait_until_idle(page)
 
 
 def example(*names: str) -> Callable[[Page], None]:
@@ -86,7 +80,7 @@ def too_large(page: Page) -> None:
 
 
 def conversation(folder: Path) -> Path:
-    """Six minutes in which the bundled voices speak by turns, with pauses."""
+    """Write six minutes of the bundled voices, alternating, with pauses."""
     voices = [read_audio(path) for path in sorted(EXAMPLES.glob("*.flac"))]
     spoken = [resample(one.samples, one.rate_hz, 16_000) for one in voices]
     turns = np.random.default_rng(4)
@@ -102,9 +96,9 @@ def conversation(folder: Path) -> Path:
 def long_recording(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page.locator("input[type=file]").first.set_input_files(conversation(Path(folder)))
-        page.locator(".hf-answer").first.wait_for(timeout=10 * PATIENCE_MS)
-        page.locator(".segment").first.wait_for(timeout=10 * PATIENCE_MS)
-        calm(page)
+        page.locator(".hf-answer").first.wait_for(timeout=10 * TIMEOUT_MS)
+        page.locator(".segment").first.wait_for(timeout=10 * TIMEOUT_MS)
+        wait_until_idle(page)
     for key in ("PageUp", "PageUp", "PageUp", "ArrowRight"):
         page.get_by_label("Position in seconds").press(key)
     page.mouse.move(0, 0)
@@ -114,7 +108,7 @@ def long_recording(page: Page) -> None:
 def long_reading(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page.locator("input[type=file]").first.set_input_files(conversation(Path(folder)))
-        page.get_by_text(re.compile("hearfelt listens: [1-9]")).wait_for(timeout=10 * PATIENCE_MS)
+        page.get_by_text(re.compile("hearfelt listens: [1-9]")).wait_for(timeout=10 * TIMEOUT_MS)
 
 
 def not_recorded(page: Page) -> None:
@@ -125,7 +119,7 @@ def not_recorded(page: Page) -> None:
 def choose(page: Page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=re.compile(label)).click()
     page.get_by_role("option", name=option, exact=True).click()
-    calm(page)
+    wait_until_idle(page)
 
 
 def compared(page: Page) -> None:
@@ -156,20 +150,20 @@ def away(page: Page) -> None:
     page.route("**/live/live.css", lambda route: route.abort())
     page.reload()
     expect(page.get_by_text("can't be reached")).to_be_visible()
-    calm(page)
+    wait_until_idle(page)
 
 
 def diagram(page: Page) -> None:
     page.get_by_text("The same as a diagram").click()
-    calm(page)
+    wait_until_idle(page)
     page.locator(".hf-drawing").first.evaluate("element => element.scrollIntoView({block: 'center'})")
 
 
 States = dict[str, tuple[Look, Callable[[Page], None]]]
 
 STATES: States = {
-    "listen": (Look(), rest),
-    "listen-phone": (Look(size=PHONE), rest),
+    "listen": (Look(), wait_until_idle),
+    "listen-phone": (Look(size=PHONE), wait_until_idle),
     "listen-answer": (Look(height=1_500), example("high")),
     "listen-answer-dark": (Look(theme="dark", height=1_500), example("bright")),
     "listen-answer-phone": (Look(size=PHONE, height=1_900), example("even")),
@@ -188,15 +182,15 @@ STATES: States = {
     "live-phone-dark": (Look("live", size=PHONE, theme="dark"), heard),
     "live-refused": (Look("live", script=REFUSED), refused),
     "live-away": (Look("live"), away),
-    "model": (Look("model", height=3_900), rest),
-    "model-phone-dark": (Look("model", size=PHONE, theme="dark", height=2_000), rest),
+    "model": (Look("model", height=3_900), wait_until_idle),
+    "model-phone-dark": (Look("model", size=PHONE, theme="dark", height=2_000), wait_until_idle),
     "model-diagram": (Look("model"), diagram),
 }
 
 
 @contextmanager
 def serving(*options: str) -> Iterator[str]:
-    """Run ``hearfelt app`` and give its address."""
+    """Run ``hearfelt app``; yields its address."""
     command = [sys.executable, "-m", "hearfelt", "app", "--no-browser", *options]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
@@ -226,35 +220,32 @@ def take(browser: Any, address: str, state: tuple[Look, Callable[[Page], None]],
     width, height = look.size
     options = {"viewport": {"width": width, "height": look.height or height}, "color_scheme": look.theme}
     with browser.new_context(**options, reduced_motion="reduce") as context:
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
         if look.script:
             page.add_init_script(look.script)
         page.goto(f"{address}/{look.view}")
         ready = {"live": ".hf-live", "model": ".hf-score"}.get(look.view, "input[type=file]")
         page.locator(ready).first.wait_for(state="attached")
-        calm(page)
+        wait_until_idle(page)
         do(page)
         page.screenshot(path=path)
-    with Image.open(path) as picture:
-        few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, 1, dither=Image.Dither.NONE)
-        few.save(path, optimize=True)  # this way of choosing keeps the colours that few points have
-    print(path)
+    reduce_colours(path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--out", type=Path, default=HERE / "docs" / "screenshots")
     parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
-    parser.add_argument("--only", nargs="*", help="names of states; else all of them")
-    chosen = parser.parse_args()
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--only", nargs="*", help="names of states (all of them)")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, serving() as address:
         voice = Path(folder) / "voices.wav"
-        live["write_voices"](live["VOICES"]["voices"], voice)
-        with live["browsing"](playwright, chosen.chromium, voice) as browser:
-            for name in chosen.only or STATES:
-                take(browser, address, STATES[name], chosen.out / f"page-{name}.png")
+        write_voices(VOICES["voices"], voice)
+        with browsing(playwright, options.chromium, voice) as browser:
+            for name in options.only or STATES:
+                take(browser, address, STATES[name], options.out / f"page-{name}.png")
 
 
 if __name__ == "__main__":

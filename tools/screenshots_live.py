@@ -1,8 +1,8 @@
-"""Take pictures of the live page in every state it can be in.
+"""Take screenshots of the live page in all states.
 
     python tools/screenshots_live.py [--out docs/screenshots] [--chromium chromium]
 
-A real service runs on loopback, and Chromium's fake microphone plays the bundled synthetic voices.
+A service runs on this computer; Chromium's fake microphone plays the bundled synthetic voices.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DESKTOP, PHONE, WIDE = (1_280, 860), (360, 740), (1_920, 1_000)
 
 @dataclass(frozen=True)
 class Look:
-    """One picture: how large, how bright, and at what address."""
+    """A screenshot: size, theme, query of the address, whole page or not, and a script that runs first."""
 
     size: tuple[int, int] = DESKTOP
     theme: str = "light"
@@ -43,8 +43,16 @@ class Look:
     script: str = ""
 
 
+def reduce_colours(path: Path) -> None:
+    """Save a screenshot with 256 colours, a third of the size; this method keeps rare colours."""
+    with Image.open(path) as picture:
+        reduced = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, 1, dither=Image.Dither.NONE)
+    reduced.save(path, optimize=True)
+    print(path)
+
+
 class Photographer:
-    """Opens pages of a browser with a voice in its microphone, and takes their pictures."""
+    """Opens pages in a browser and takes their screenshots."""
 
     def __init__(self, browser: Browser, address: str, out: Path) -> None:
         self._browser, self._address, self._out = browser, address, out
@@ -62,13 +70,10 @@ class Photographer:
             page.goto(f"{self._address}?theme={look.theme}{look.query}")
             page.wait_for_selector("#start:enabled")
             yield page
-            page.wait_for_timeout(400)  # bars of the legend have arrived
+            page.wait_for_timeout(400)  # the bars of the legend are animated
             path = self._out / f"live-{name}.png"
             page.screenshot(path=path, full_page=look.whole)
-            with Image.open(path) as picture:
-                few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, 1, dither=Image.Dither.NONE)
-            few.save(path, optimize=True)  # a third of the size; rare colours, such as an emotion's, stay as they are
-            print(path)
+            reduce_colours(path)
 
 
 def start(page: Page) -> None:
@@ -142,7 +147,7 @@ def usual(browser: Browser, out: Path) -> None:
 
 
 def troubled(browser: Browser, out: Path) -> None:
-    """Take pictures of a service that goes away, is busy, or wants a key."""
+    """Take screenshots of a service that is unreachable, lost, busy, or needs a key."""
     with server["running"](server["Settings"](models=("hearfelt",))) as service:
         gone = Photographer(browser, service.page, out).page("unreachable", Look())
         lost = Photographer(browser, service.page, out).page("lost", Look())
@@ -182,7 +187,7 @@ def silent(browser: Browser, out: Path) -> None:
 
 
 def write_voices(names: tuple[str, ...], path: Path) -> None:
-    """Write bundled voices one after another, with pauses, as a microphone would hear them."""
+    """Write bundled voices one after another, with pauses and faint noise."""
     clips = audio_files(HERE / "src" / "hearfelt" / "examples")
     parts = [np.random.default_rng(0).normal(0, 0.0008, RATE).astype(np.float32)]
     for name in names:
@@ -194,17 +199,10 @@ def write_voices(names: tuple[str, ...], path: Path) -> None:
 @contextmanager
 def browsing(playwright: Playwright, chromium: str, voice: Path) -> Iterator[Browser]:
     fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    quietly = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
-    quietly += "--no-first-run --disable-quic"
+    offline = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
+    offline += " --no-first-run --disable-quic"
     browser = playwright.chromium.launch(
-        executable_path=chromium,
-        args=[
-            *quietly.split(),
-            "--no-first-run",
-            "--disable-quic",
-            *fake,
-            f"--use-file-for-fake-audio-capture={voice}",
-        ],
+        executable_path=chromium, args=[*offline.split(), *fake, f"--use-file-for-fake-audio-capture={voice}"]
     )
     try:
         yield browser
@@ -216,15 +214,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--out", type=Path, default=HERE / "docs" / "screenshots")
     parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
-    chosen = parser.parse_args()
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         for name, rounds in (("voices", (usual, troubled)), ("unsure", (unsettled,)), ("silence", (silent,))):
             voice = Path(folder) / f"{name}.wav"
             write_voices(VOICES[name], voice)
-            with browsing(playwright, chosen.chromium, voice) as browser:
+            with browsing(playwright, options.chromium, voice) as browser:
                 for take in rounds:
-                    take(browser, chosen.out)
+                    take(browser, options.out)
 
 
 if __name__ == "__main__":

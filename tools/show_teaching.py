@@ -1,11 +1,10 @@
-"""Show teaching on EMO-DB: its seven labels, boredom included, on top of a base that never heard it, beside ``svm``.
+"""Evaluate ``hearfelt teach`` on the seven labels of EMO-DB, with a base model not trained on it, and ``svm``.
 
     python tools/show_teaching.py --base hearfelt-without-emodb.onnx --corpus ~/emodb
-    python tools/show_teaching.py                                     # only write the page anew
+    python tools/show_teaching.py                                     # only update the page
 
-Both learn from the same clips and are tested in the same folds, in which nobody is learned from and tested on. The
-figures go to ``results/teaching/emodb.json``, from there into ``docs/teach.md``, and a picture beside it. A base whose
-card says that it heard EMO-DB is refused: its figures would flatter.
+Both use the same clips and speaker-independent folds. The scores go to ``results/teaching/emodb.json``, from there into
+``docs/teach.md``, with a confusion matrix. A base model whose card lists EMO-DB is refused.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from hearfelt.reports.figures.canvas import save_figure
 from hearfelt.reports.figures.results import confusion_matrix as confusion_picture
 from hearfelt.runtime.files import atomic_write
 from hearfelt.training.recipe import read_recipe
+from result_pages.markdown import replace_between
 
 HERE = Path(__file__).parents[1]
 FIGURES = HERE / "results" / "teaching" / "emodb.json"
@@ -38,7 +38,7 @@ START, END = "<!-- figures of tools/show_teaching.py -->", "<!-- end of figures 
 
 
 def answers_of_svm(lesson: Lesson, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Let recipes/svm.toml's machine answer each fold after learning from the others: ``(clips,)``."""
+    """Predictions of recipes/svm.toml for each fold, trained on the others: ``(clips,)``."""
     settings = read_recipe(HERE / "recipes" / "svm.toml").svm
     features = features_of(lesson.clips)
     answers = np.zeros(len(labels), np.int64)
@@ -82,59 +82,57 @@ def _result(confusion: np.ndarray, labels: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def table_of(told: dict[str, Any]) -> str:
-    """Write the part of the page that stands between the marks."""
-    names = {"taught": f"taught on top of `{told['base']['name']}`", "svm": "`svm`, the same clips and folds"}
+def table_of(shown: dict[str, Any]) -> str:
+    """The text between the marks of the page."""
+    names = {"taught": f"`teach` with `{shown['base']['name']}`", "svm": "`svm`, same clips and folds"}
     lines = [
-        f"EMO-DB: {told['clips']} clips of {told['speakers']} speakers, {len(told['labels'])} labels, each speaker"
-        f" tested by heads that learned from the others ({told['folds']} folds), on top of a `{told['base']['name']}`"
-        " that was trained without EMO-DB. UAR, accuracy and recall in %.",
+        f"EMO-DB: {shown['clips']} clips of {shown['speakers']} speakers, {len(shown['labels'])} labels,"
+        f" {shown['folds']} speaker-independent folds, base model `{shown['base']['name']}` trained without EMO-DB."
+        " UAR, accuracy and recall in %.",
         "",
-        f"| | UAR | accuracy | {' | '.join(told['labels'])} |",
-        f"|---|{'--:|' * (2 + len(told['labels']))}",
+        f"| | UAR | accuracy | {' | '.join(shown['labels'])} |",
+        f"|---|{'--:|' * (2 + len(shown['labels']))}",
     ]
     for key, name in names.items():
-        one = told[key]
-        cells = [one["uar"], one["accuracy"], *(one["recall"][label] for label in told["labels"])]
+        one = shown[key]
+        cells = [one["uar"], one["accuracy"], *(one["recall"][label] for label in shown["labels"])]
         lines.append(f"| {name} | {' | '.join(f'{cell * 100:.1f}' for cell in cells)} |")
-    curve = ", ".join(f"{point['uar'] * 100:.1f} % from {point['clips']}" for point in told["learning_curve"])
+    curve = ", ".join(f"{point['uar'] * 100:.1f} % with {point['clips']}" for point in shown["learning_curve"])
     lines += ["", f"Learning curve: UAR {curve} clips.", ""]
-    lines.append("![What was answered for what](pictures/teaching.png)")
+    lines.append("![Confusion matrix](pictures/teaching.png)")
     return "\n".join(lines)
 
 
-def with_figures(page: str, told: dict[str, Any]) -> str:
-    before, _, rest = page.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n\n{table_of(told)}\n\n{END}{after}"
+def with_figures(page: str, shown: dict[str, Any]) -> str:
+    return replace_between(page, START, END, f"\n{table_of(shown)}\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--base", type=Path, help="a model that takes sound and has not heard EMO-DB")
+    parser.add_argument("--base", type=Path, help="a model that takes sound and was not trained on EMO-DB")
     parser.add_argument("--corpus", type=Path, help="the folder of EMO-DB")
-    parser.add_argument("--figures", type=Path, default=FIGURES, help="where the figures are kept")
-    parser.add_argument("--try", dest="only_try", action="store_true", help="print the figures, and keep nothing")
+    parser.add_argument("--figures", type=Path, default=FIGURES, help="file for the scores (%(default)s)")
+    parser.add_argument("--try", dest="only_try", action="store_true", help="print the scores and write nothing")
     asked = parser.parse_args()
     if asked.base is not None:
         with tempfile.TemporaryDirectory() as folder:
             began = time.monotonic()
             lesson = gather(asked.corpus, corpus="emodb")
             taught = teach(lesson, Path(folder) / "emodb.onnx", base=asked.base)
-            told = figures_for(taught, time.monotonic() - began)
+            shown = figures_for(taught, time.monotonic() - began)
         if asked.only_try:
-            print(*taught.warnings, table_of(told), sep="\n")
+            print(*taught.warnings, table_of(shown), sep="\n")
             return
         if taught.warnings:
-            raise SystemExit(f"nothing is kept: {taught.warnings[0]}")
+            raise SystemExit(f"nothing was written: {taught.warnings[0]}")
         with atomic_write(asked.figures) as file:
-            json.dump(told, file, indent=1)
+            json.dump(shown, file, indent=1)
             file.write("\n")
-    told = json.loads(asked.figures.read_text(encoding="utf-8"))
-    save_figure(confusion_picture(told["taught"]["confusion"], told["labels"], title="EMO-DB, by speaker"), PICTURE)
+    shown = json.loads(asked.figures.read_text(encoding="utf-8"))
+    save_figure(confusion_picture(shown["taught"]["confusion"], shown["labels"], title="EMO-DB, by speaker"), PICTURE)
     page = PAGE.read_text(encoding="utf-8")
     with atomic_write(PAGE) as file:
-        file.write(with_figures(page, told))
+        file.write(with_figures(page, shown))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Write into each shipped model's card what that very file scores on speakers it never heard, and its known answer.
+"""Write the scores on unseen speakers and the known answer into the card of each shipped model.
 
     python tools/write_scores.py
 
-Reads ``results/unheard-ravdess/NAME/`` for each ``NAME.onnx`` of the package. A file stays untouched if its card has
-these scores already and a known answer that is within 0.001 of the file's own.
+Reads ``results/unheard-ravdess/NAME/`` for each ``NAME.onnx`` of the package. A file is not changed if its card has
+these scores and a known answer within 0.001 of the file's own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _known_answer(recognizer: Recognizer) -> Mapping[str, Any]:
-    """Give the card's known answer, or a new one for the same clip if the file answers otherwise."""
+    """The card's known answer, or a new one for the same clip if the file's prediction differs."""
     known = recognizer.card.known_answer
     if not known:
         return known

@@ -1,4 +1,4 @@
-"""The program that measures many files, and the page that is calculated from it; the measuring itself is no test."""
+"""The benchmark of ``hearfelt batch`` (not its measurements), and the page calculated from it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def page() -> ModuleType:
 def test_the_page_of_scale_is_fresh(page: ModuleType) -> None:
     text = page.PAGE.read_text(encoding="utf-8")
     kept = json.loads(page.FIGURES.read_text(encoding="utf-8"))
-    assert text == page.with_figures(text, kept), "tools/make_scale_page.py writes it anew"
+    assert text == page.with_figures(text, kept), "run tools/make_scale_page.py"
 
 
 def test_a_million_hours_at_a_hundred_times_real_time_are_ten_thousand_core_hours(page: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""The program that measures speed and memory: what it compares and keeps; the measuring itself is no test."""
+"""The benchmark of models, without its measurements."""
 
 from __future__ import annotations
 

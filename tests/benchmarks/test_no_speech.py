@@ -1,4 +1,4 @@
-"""The program that asks how often "no speech" is said rightly and wrongly."""
+"""The benchmark of the speech check."""
 
 from __future__ import annotations
 

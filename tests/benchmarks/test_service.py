@@ -1,4 +1,4 @@
-"""What the program that loads the service counts with; the loading itself is no test."""
+"""The benchmark of the service, without its measurements."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_answer_of_every_client_is_counted_with_its_time(program: ModuleTy
         await asyncio.sleep(0.001)
         return 500 if number == 2 else 200
 
-    statuses, times = asyncio.run(program.storm(ask, 3, 0.1))
+    statuses, times = asyncio.run(program.run_clients(ask, 3, 0.1))
     assert statuses[500] == 1
     assert statuses.total() == len(times) == len(asked) == len(set(asked))
     assert {0, 1, 2} <= set(asked)

@@ -1,4 +1,4 @@
-"""The script that measures teaching: what it writes into the page comes from its figures and nowhere else."""
+"""The script that evaluates ``hearfelt teach`` and writes its scores into the docs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONE = {
     "recall": {"sad": 0.5, "boredom": 1.0},
     "confusion": [[1, 1], [0, 2]],
 }
-TOLD = {
+SHOWN = {
     "base": {"name": "hearfelt", "sha256": "0"},
     "clips": 4,
     "speakers": 2,
@@ -39,15 +39,15 @@ def script() -> ModuleType:
     return module
 
 
-def test_figures_stand_between_the_marks_and_again_in_the_same_place(script: ModuleType) -> None:
+def test_scores_are_written_between_the_marks(script: ModuleType) -> None:
     page = f"before\n{script.START}\nstale\n{script.END}\nafter\n"
-    written = script.with_figures(page, TOLD)
-    assert "| taught on top of `hearfelt` | 75.0 | 70.0 | 50.0 | 100.0 |" in written
-    assert "| `svm`, the same clips and folds | 25.0 | 70.0 | 50.0 | 100.0 |" in written
+    written = script.with_figures(page, SHOWN)
+    assert "| `teach` with `hearfelt` | 75.0 | 70.0 | 50.0 | 100.0 |" in written
+    assert "| `svm`, same clips and folds | 25.0 | 70.0 | 50.0 | 100.0 |" in written
     assert "stale" not in written
     assert written.startswith("before\n")
     assert written.endswith("after\n")
-    assert script.with_figures(written, TOLD) == written
+    assert script.with_figures(written, SHOWN) == written
 
 
 def test_the_page_says_what_was_measured(script: ModuleType) -> None:

@@ -98,7 +98,7 @@ def test_the_place_for_ones_own_recordings_comes_first_and_is_left_empty(name: s
     assert '\nCORPUS = ""\n' in first.source
 
 
-def test_exploring_shows_plots_writes_both_tables_and_finds_that_voices_leak(tmp_path: Path) -> None:
+def test_exploring_shows_plots_writes_both_tables_and_measures_speaker_leakage(tmp_path: Path) -> None:
     with executed("explore", tmp_path) as explored:
         assert explored.printed("stderr") == ""
         assert len(explored.outputs("image/png")) == 11
@@ -114,7 +114,7 @@ def test_exploring_shows_plots_writes_both_tables_and_finds_that_voices_leak(tmp
         assert leak["same_emotion"] > leak["same_emotion_of_strangers"] > leak["same_emotion_by_chance"]
 
 
-def test_training_exports_a_model_that_knows_strangers_and_measures_the_leak(tmp_path: Path) -> None:
+def test_training_exports_a_model_that_works_on_unseen_speakers_and_measures_leakage(tmp_path: Path) -> None:
     with executed("train", tmp_path) as trained:
         assert trained.printed("stderr") == ""
         assert len(trained.outputs("image/png")) == 5
@@ -123,17 +123,17 @@ def test_training_exports_a_model_that_knows_strangers_and_measures_the_leak(tmp
         assert "by-clip is leaky" in trained.printed()
         assert trained.ask("model.name") == "model.onnx"
         assert trained.ask("list(card.labels)") == list(EMOTIONS)
-        assert not set(trained.ask("card.training_speakers")) & set(trained.ask("strangers"))
+        assert not set(trained.ask("card.training_speakers")) & set(trained.ask("test_speakers"))
         assert trained.ask("prediction.emotion") in EMOTIONS
-        assert trained.ask("exam.figure('uar')") > 0.6
-        assert not trained.ask("honest.summary['leaky']")
-        assert 0.6 < trained.ask("honest.figure('uar')") < trained.ask("leaky.figure('uar')")
+        assert trained.ask("test_results.figure('uar')") > 0.6
+        assert not trained.ask("by_speaker.summary['leaky']")
+        assert 0.6 < trained.ask("by_speaker.figure('uar')") < trained.ask("leaky.figure('uar')")
 
 
 def test_explaining_gives_shares_that_add_up(tmp_path: Path) -> None:
     with executed("explain", tmp_path) as explained:
         assert explained.printed("stderr") == ""
-        assert len(explained.outputs("image/png")) in (4, 5)  # the last is of a clip that was misheard, if one was
+        assert len(explained.outputs("image/png")) in (4, 5)  # the last is of a wrong prediction, if there is one
         assert "It adds up." in explained.printed()
         shares = explained.ask("why.contributions")
         assert set(shares) == set(GROUPS)
@@ -141,4 +141,4 @@ def test_explaining_gives_shares_that_add_up(tmp_path: Path) -> None:
         assert sum(shares.values()) == pytest.approx(change)
         assert max(map(abs, shares.values())) > 0.1
         assert explained.ask("sum(right) / len(right)") > 0.6
-        assert explained.ask("sum(count for _, count, _ in unsure_rows)") == 48  # two strangers' clips
+        assert explained.ask("sum(count for _, count, _ in unsure_rows)") == 48  # the clips of two unseen speakers

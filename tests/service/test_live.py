@@ -319,6 +319,6 @@ def test_the_docs_name_the_limits_and_words_as_they_are() -> None:
     limits = StreamSettings()
     for least, word in SURE_WORDS[:-1]:
         assert f"| {least:.0%} and more | {word} |".replace("%", " %") in page
-    assert f"may be ({limits.most})" in page
-    assert f"nothing came for {limits.idle_s:g} s, or no first message within {limits.opening_s:g} s" in page
+    assert f"too many streams ({limits.most})" in page
+    assert f"no data for {limits.idle_s:g} s, or no first message within {limits.opening_s:g} s" in page
     assert (limits.longest_s, limits.message_bytes) == (3_600, 1_000_000)  # an hour, 1 MB

@@ -1,4 +1,4 @@
-"""Results made up for clips that have the names of RAVDESS and no sound behind them."""
+"""Synthetic results on the names of RAVDESS clips."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def named_clips() -> Clips:
 
 @pytest.fixture(scope="session")
 def make_results(named_clips: Clips) -> Callable[..., Results]:
-    """Make up the results of a model that is right more or less often, and write them where they belong."""
+    """Write synthetic results of a model of a given accuracy."""
     plans: dict[tuple[str, tuple[str, ...]], Plan] = {}
 
     def make(
@@ -60,9 +60,9 @@ def make_results(named_clips: Clips) -> Callable[..., Results]:
 
 
 @pytest.fixture(scope="session")
-def climbed(tmp_path_factory: pytest.TempPathFactory, make_results: Callable[..., Results]) -> list[Results]:
-    """A weak and a strong model, measured honestly and on the ladder; tests must not change the files."""
-    home = tmp_path_factory.mktemp("climbed")
+def ladder_results(tmp_path_factory: pytest.TempPathFactory, make_results: Callable[..., Results]) -> list[Results]:
+    """Results of a weak and a strong model, on two protocols and on the ladder; tests must not change the files."""
+    home = tmp_path_factory.mktemp("ladder_results")
     made = [
         make_results(home, "emobox-ravdess", "weak", 0.8),
         make_results(home, "seed-ravdess", "weak", 2.0),

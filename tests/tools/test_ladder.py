@@ -13,51 +13,51 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_steps_are_the_protocols_of_the_ladder_from_the_ground_up() -> None:
+def test_the_steps_are_the_protocols_of_the_ladder_in_order() -> None:
     assert [step.protocol for step in LADDER] == [name for name in PROTOCOLS if name.startswith("ladder-")]
     assert not PROTOCOLS[LADDER[0].protocol].leaky
     assert all(PROTOCOLS[step.protocol].leaky for step in LADDER[1:])
 
 
-def test_the_best_honest_model_stands_first(climbed: list[Results]) -> None:
-    assert list(ladder_models(climbed)) == ["strong", "weak"]
+def test_the_best_honest_model_stands_first(ladder_results: list[Results]) -> None:
+    assert list(ladder_models(ladder_results)) == ["strong", "weak"]
 
 
-def test_a_step_states_the_figures_of_its_result_and_what_it_adds(climbed: list[Results]) -> None:
-    rows = [cells(line) for line in ladder_table(ladder_models(climbed)).splitlines()]
+def test_a_step_states_the_figures_of_its_result_and_what_it_adds(ladder_results: list[Results]) -> None:
+    rows = [cells(line) for line in ladder_table(ladder_models(ladder_results)).splitlines()]
     assert rows[0] == ["step", "strong: accuracy %", "strong: UAR %", "weak: accuracy %", "weak: UAR %"]
-    by_protocol = {one.protocol: one for one in climbed if one.name == "weak"}
-    ground, clips = by_protocol["ladder-strangers"], by_protocol["ladder-clips"]
-    assert rows[2][3] == bare(ground.figure("accuracy"))
-    gain = round(100 * clips.figure("uar"), 1) - round(100 * ground.figure("uar"), 1)
+    by_protocol = {one.protocol: one for one in ladder_results if one.name == "weak"}
+    first, clips = by_protocol["ladder-strangers"], by_protocol["ladder-clips"]
+    assert rows[2][3] == bare(first.figure("accuracy"))
+    gain = round(100 * clips.figure("uar"), 1) - round(100 * first.figure("uar"), 1)
     assert rows[3][4] == f"{bare(clips.figure('uar'))} (+{gain:.1f})"
 
 
-def test_a_step_that_was_not_measured_is_a_dash(climbed: list[Results]) -> None:
-    models = ladder_models(climbed)
+def test_a_step_that_was_not_measured_is_a_dash(ladder_results: list[Results]) -> None:
+    models = ladder_models(ladder_results)
     assert scores_of(models["strong"], "accuracy")[3] is None
     assert cells(ladder_table(models).splitlines()[-1])[1] == "–"
     assert "strong from" in alt_text(models)
 
 
-def test_a_model_without_the_ground_or_without_a_step_is_on_no_ladder(climbed: list[Results]) -> None:
-    only_ground = [one for one in climbed if one.protocol == "ladder-strangers"]
-    no_ground = [one for one in climbed if one.protocol in ("ladder-clips", "ladder-copies")]
-    for some in (only_ground, no_ground, []):
+def test_a_model_without_the_first_or_without_a_further_step_is_on_no_ladder(ladder_results: list[Results]) -> None:
+    only_first = [one for one in ladder_results if one.protocol == "ladder-strangers"]
+    no_first = [one for one in ladder_results if one.protocol in ("ladder-clips", "ladder-copies")]
+    for some in (only_first, no_first, []):
         assert ladder_models(some) == {}
         assert ladder_section(some) == ""
 
 
 def test_a_result_without_an_emotion_is_on_no_ladder(
-    make_results: Callable[..., Results], climbed: list[Results], tmp_path: Path
+    make_results: Callable[..., Results], ladder_results: list[Results], tmp_path: Path
 ) -> None:
     easy = make_results(tmp_path, "ladder-strangers", "easy", 3.0, drop=("neutral",), seeds=1)
     easy_step = make_results(tmp_path, "ladder-clips", "easy", 3.0, drop=("neutral",), seeds=1)
-    assert "easy" not in ladder_models([*climbed, easy, easy_step])
+    assert "easy" not in ladder_models([*ladder_results, easy, easy_step])
 
 
-def test_the_section_says_which_row_holds_for_a_new_voice(climbed: list[Results]) -> None:
-    section = ladder_section(climbed)
+def test_the_section_says_which_row_holds_for_a_new_voice(ladder_results: list[Results]) -> None:
+    section = ladder_section(ladder_results)
     assert section.startswith("## The leak ladder")
-    assert "**Only the first row holds for a new voice**" in section
+    assert "**Only the first row holds for a new voice.**" in section
     assert "](pictures/leak-ladder.png)" in section

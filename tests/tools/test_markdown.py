@@ -38,5 +38,5 @@ def test_speeds_are_read_by_model_and_those_without_one_stay_out(tmp_path: Path)
 def test_a_damaged_file_of_speeds_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "model.json"
     path.write_text(text)
-    with pytest.raises(CorpusError, match=r"benchmarks/model\.py writes it"):
+    with pytest.raises(CorpusError, match=r"format of benchmarks/model\.py"):
         read_speeds(path)

@@ -56,13 +56,13 @@ def test_a_checkout_without_results_has_a_page_that_says_so(tmp_path: Path) -> N
     (tmp_path / "README.md").write_text(f"{BEGIN}{END}")
     write_pages(tmp_path)
     check_pages(tmp_path)
-    assert "No result of ours is here yet" in (tmp_path / "docs" / "results.md").read_text()
-    assert "No result is here yet" in (tmp_path / "README.md").read_text()
+    assert "No results yet." in (tmp_path / "docs" / "results.md").read_text()
+    assert "No results yet." in (tmp_path / "README.md").read_text()
 
 
 def test_honest_and_leaky_figures_stand_in_different_tables(checkout: Path) -> None:
     page = (checkout / "docs" / "results.md").read_text()
-    honest, leaky = part(page, "## Strangers"), part(page, "## Familiar voices")
+    honest, leaky = part(page, "## Unseen speakers"), part(page, "## Seen speakers")
     assert "`emobox-ravdess`" in honest
     assert "`seed-ravdess`" not in honest
     assert "`seed-ravdess`" in leaky
@@ -73,7 +73,7 @@ def test_honest_and_leaky_figures_stand_in_different_tables(checkout: Path) -> N
 def test_our_row_states_the_figures_of_its_summary(checkout: Path) -> None:
     one = read_results(checkout / "results" / "emobox-ravdess" / "weak")
     page = (checkout / "docs" / "results.md").read_text()
-    [row] = [line for line in part(page, "## Strangers").splitlines() if line.startswith("| **weak**")]
+    [row] = [line for line in part(page, "## Unseen speakers").splitlines() if line.startswith("| **weak**")]
     low, high = one.summary["intervals"]["uar"]
     assert f"| **{bare(one.figure('uar'))}** | {bare(low)}–{bare(high)} | {bare(one.figure('accuracy'))} |" in row
 
@@ -88,19 +88,19 @@ def test_our_row_states_size_and_speed_where_they_are_known(checkout: Path) -> N
     assert row.endswith("| 2 | 4.2 | – |")
     (checkout / "benchmarks").mkdir()
     (checkout / "benchmarks" / "model.json").write_text('{"models": {"weak": {"seconds_per_second": 61.26}}}')
-    with pytest.raises(CorpusError, match=r"results\.md: stale"):
+    with pytest.raises(CorpusError, match=r"results\.md: out of date"):
         check_pages(checkout)
     write_pages(checkout)
     assert "| 4.2 | 61 |" in (checkout / "docs" / "results.md").read_text()
 
 
 def test_the_ladder_has_a_section_and_is_in_no_other_table(
-    made: Path, make_results: Callable[..., Results], climbed: list[Results]
+    made: Path, make_results: Callable[..., Results], ladder_results: list[Results]
 ) -> None:
-    page = results_page(climbed, made)
-    for title in ("## Strangers", "## Familiar voices", "## Each result"):
+    page = results_page(ladder_results, made)
+    for title in ("## Unseen speakers", "## Seen speakers", "## Each result"):
         assert "ladder-" not in part(page, title)
-    assert "| honest: nobody tested was heard in training |" in part(page, "## The leak ladder")
+    assert "| no leakage: split by speaker |" in part(page, "## The leak ladder")
     assert "on ladder-" not in page
 
 
@@ -108,7 +108,7 @@ def test_a_checkout_with_the_default_model_has_a_card_and_its_picture(checkout: 
     weights = checkout / "src" / "hearfelt" / "weights"
     weights.mkdir(parents=True)
     (weights / f"{DEFAULT_MODEL}.onnx").symlink_to(model_path(DEFAULT_MODEL))
-    with pytest.raises(CorpusError, match=r"MODEL_CARD\.md: stale at line 1"):
+    with pytest.raises(CorpusError, match=r"MODEL_CARD\.md: out of date at line 1"):
         check_pages(checkout)
     (checkout / "results").unlink()
     (checkout / "results").mkdir()
@@ -123,13 +123,13 @@ def test_a_checkout_with_the_default_model_has_a_card_and_its_picture(checkout: 
     check_pages(checkout)
     card = checkout / "MODEL_CARD.md"
     card.write_text(card.read_text().replace("prohibited", "fine"))
-    with pytest.raises(CorpusError, match=r"MODEL_CARD\.md: stale at line"):
+    with pytest.raises(CorpusError, match=r"MODEL_CARD\.md: out of date at line"):
         check_pages(checkout)
 
 
-def test_rows_rise_from_the_majority_guess_to_the_best(checkout: Path) -> None:
+def test_rows_are_sorted_from_the_majority_baseline_to_the_best(checkout: Path) -> None:
     page = (checkout / "docs" / "results.md").read_text()
-    rows = [line.split(" | ") for line in part(page, "## Strangers").splitlines() if line.startswith("| ")][1:]
+    rows = [line.split(" | ") for line in part(page, "## Unseen speakers").splitlines() if line.startswith("| ")][1:]
     scores = [float(re.sub(r"[*–|\s].*", "", cells[3].strip("*")) or cells[5].split(" ")[0]) for cells in rows]
     assert scores == sorted(scores)
     assert rows[0][0] == "| always the most frequent emotion"
@@ -154,7 +154,7 @@ def test_the_classification_report_is_that_of_scikit_learn(checkout: Path) -> No
 
 def test_the_dropped_emotion_is_named_and_in_no_row(checkout: Path) -> None:
     page = (checkout / "docs" / "results.md").read_text()
-    assert "**weak-7**, 7 emotions, without neutral" in part(page, "## Familiar voices")
+    assert "**weak-7**, 7 emotions, without neutral" in part(page, "## Seen speakers")
     assert "neutral" not in part(page, "### weak-7 on seed-ravdess")
 
 
@@ -163,7 +163,7 @@ def test_a_result_without_an_emotion_is_not_set_beside_those_with_eight(
 ) -> None:
     make_results(tmp_path, "emobox-ravdess", "easy", 3.0, drop=("neutral",))
     page = results_page(find_results(tmp_path), made)
-    assert "easy" not in part(page, "## Strangers")
+    assert "easy" not in part(page, "## Unseen speakers")
     assert "| **easy** | `emobox-ravdess` | ravdess (1,344 clips) | 7 |" in page
 
 
@@ -178,15 +178,15 @@ def test_the_readme_s_block_is_written_between_its_marks(checkout: Path) -> None
 
 def test_a_changed_page_is_stale_with_its_line(checkout: Path) -> None:
     page = checkout / "docs" / "results.md"
-    page.write_text(page.read_text().replace("## Strangers", "## Heroes"))
-    with pytest.raises(CorpusError, match=r"results\.md: stale at line \d+ \('## Heroes"):
+    page.write_text(page.read_text().replace("## Unseen speakers", "## Heroes"))
+    with pytest.raises(CorpusError, match=r"results\.md: out of date at line \d+ \('## Heroes"):
         check_pages(checkout)
 
 
 def test_a_changed_figure_in_the_readme_s_block_is_stale(checkout: Path) -> None:
     readme = checkout / "README.md"
     readme.write_text(re.sub(r"\*\*\d\d\.\d\*\*", "**99.9**", readme.read_text()))
-    with pytest.raises(CorpusError, match=r"README\.md: stale at line"):
+    with pytest.raises(CorpusError, match=r"README\.md: out of date at line"):
         check_pages(checkout)
 
 
@@ -201,7 +201,7 @@ def test_a_figure_in_the_readme_that_no_result_gives_is_refused(checkout: Path) 
 
 def test_a_page_that_is_missing_is_stale(checkout: Path) -> None:
     (checkout / "docs" / "results.md").unlink()
-    with pytest.raises(CorpusError, match="stale at line 1"):
+    with pytest.raises(CorpusError, match="out of date at line 1"):
         check_pages(checkout)
 
 
@@ -220,14 +220,14 @@ def test_a_readme_without_marks_is_left_alone(checkout: Path) -> None:
 
 def test_every_published_figure_of_others_has_a_number_and_those_with_a_name_a_source() -> None:
     anchors = read_anchors(REPOSITORY / "docs" / "anchors.toml")
-    assert {anchor.table for anchor in anchors} == {"strangers", "familiar"}
+    assert {anchor.table for anchor in anchors} == {"unseen", "seen"}
     assert all(anchor.uar or anchor.accuracy for anchor in anchors)
     assert all(anchor.source.startswith("https://") for anchor in anchors if anchor.parameters)
 
 
 def test_damaged_anchors_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "anchors.toml"
-    path.write_text('[[anchor]]\ntable = "strangers"\nsystem = "x"\nprotocol = "y"\nuaar = "1"\n')
+    path.write_text('[[anchor]]\ntable = "unseen"\nsystem = "x"\nprotocol = "y"\nuaar = "1"\n')
     with pytest.raises(CorpusError, match="uaar"):
         read_anchors(path)
 
@@ -247,8 +247,8 @@ def weak(tmp_path_factory: pytest.TempPathFactory, make_results: Callable[..., R
     return [make_results(home, protocol, "weak", 0.8) for protocol in ("seed-ravdess", "emobox-ravdess")]
 
 
-def test_what_is_written_is_read_back(weak: list[Results], climbed: list[Results]) -> None:
-    known = measured([*weak, *climbed], {"weak"})
+def test_what_is_written_is_read_back(weak: list[Results], ladder_results: list[Results]) -> None:
+    known = measured([*weak, *ladder_results], {"weak"})
     assert known.ladder is not None
     assert read_measured(measured_text(known)) == known
 

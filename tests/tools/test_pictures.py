@@ -12,8 +12,8 @@ from hearfelt.evaluation.results import Results
 from result_pages.pictures import check_pictures, ladder_picture, leak_ladder, reliability_picture, write_pictures
 
 
-def test_a_picture_that_was_just_drawn_is_fresh_and_is_not_drawn_again(climbed: list[Results], tmp_path: Path) -> None:
-    pictures = [*ladder_picture(climbed), reliability_picture(climbed[0])]
+def test_a_new_picture_is_up_to_date_and_is_not_drawn_again(ladder_results: list[Results], tmp_path: Path) -> None:
+    pictures = [*ladder_picture(ladder_results), reliability_picture(ladder_results[0])]
     written = write_pictures(tmp_path, pictures)
     assert [path.relative_to(tmp_path).as_posix() for path in written] == [
         "docs/pictures/leak-ladder.png",
@@ -24,32 +24,32 @@ def test_a_picture_that_was_just_drawn_is_fresh_and_is_not_drawn_again(climbed: 
     assert write_pictures(tmp_path, pictures) == []
 
 
-def test_a_picture_of_other_figures_is_stale_and_a_missing_one_is_told(climbed: list[Results], tmp_path: Path) -> None:
-    [picture] = ladder_picture(climbed)
-    with pytest.raises(CorpusError, match=r"leak-ladder\.png: is missing; 'python tools/results.py' draws it"):
+def test_a_picture_of_other_data_or_a_missing_one_is_reported(ladder_results: list[Results], tmp_path: Path) -> None:
+    [picture] = ladder_picture(ladder_results)
+    with pytest.raises(CorpusError, match=r"leak-ladder\.png: is missing; run 'python tools/results.py'"):
         check_pictures(tmp_path, [picture])
     write_pictures(tmp_path, [picture])
-    [other] = ladder_picture([one for one in climbed if one.name == "weak"])
+    [other] = ladder_picture([one for one in ladder_results if one.name == "weak"])
     assert other.note != picture.note
-    with pytest.raises(CorpusError, match="shows other figures than the results"):
+    with pytest.raises(CorpusError, match="is out of date"):
         check_pictures(tmp_path, [other])
     assert write_pictures(tmp_path, [other]) == [tmp_path / picture.path]
     check_pictures(tmp_path, [other])
 
 
-def test_the_note_is_plain_and_short_whatever_a_model_is_called(climbed: list[Results]) -> None:
-    named = replace(climbed[0], folder=climbed[0].folder.parent / "größer")
+def test_the_note_is_plain_and_short_whatever_a_model_is_called(ladder_results: list[Results]) -> None:
+    named = replace(ladder_results[0], folder=ladder_results[0].folder.parent / "größer")
     note = reliability_picture(named).note
     assert note.isascii()
     assert len(note) < 80
-    assert note != reliability_picture(climbed[0]).note
+    assert note != reliability_picture(ladder_results[0]).note
 
 
-def test_without_a_climb_there_is_no_picture() -> None:
+def test_without_results_there_is_no_picture() -> None:
     assert ladder_picture([]) == []
 
 
-STEPS = ["strangers", "by clip", "copies", "epoch"]
+STEPS = ["by speaker", "by clip", "copies", "epoch"]
 
 
 def words(figure: Figure) -> list[str]:
@@ -69,7 +69,7 @@ def test_each_model_has_a_line_in_a_colour_of_its_own() -> None:
     )
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 4]  # type: ignore[arg-type]
     assert len({line.get_color() for line in lines}) == 2
-    assert {"hearfelt", "classic", "guessing"} <= set(words(figure))
+    assert {"hearfelt", "classic", "chance"} <= set(words(figure))
 
 
 def test_a_step_that_was_not_measured_is_left_out_and_its_gain_spans_it() -> None:

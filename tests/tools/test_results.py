@@ -1,4 +1,4 @@
-"""The program that writes the pages of results."""
+"""The command that writes the results pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import results
 def test_the_pages_are_written_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "README.md").write_text("<!-- results:begin -->\n<!-- results:end -->\n")
     assert results.main(["--check"], tmp_path) == 4
-    assert "results.md: stale" in capsys.readouterr().err
+    assert "results.md: out of date" in capsys.readouterr().err
     assert results.main([], tmp_path) == 0
     assert capsys.readouterr().out.split() == ["docs/results.md", "README.md"]
     assert results.main(["--check"], tmp_path) == 0

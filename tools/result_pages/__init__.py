@@ -1,1 +1,1 @@
-"""How the pages of results are made from result files; ``tools/results.py`` writes them."""
+"""Text and pictures of the results pages, computed from result files; ``tools/results.py`` writes them."""

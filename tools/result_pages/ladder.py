@@ -1,4 +1,4 @@
-"""The leak ladder of ``docs/results.md``: one network measured honestly, and then with one leak after another."""
+"""The leak ladder of ``docs/results.md``: one recipe evaluated without leakage, then with one leak after another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 LADDER_PICTURE: Final = "docs/pictures/leak-ladder.png"
 
-Ladder = dict[str, dict[str, Results]]  # for each model its results by protocol
+Ladder = dict[str, dict[str, Results]]  # results by model and protocol
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Step:
 
     Attributes:
         protocol: its name.
-        words: what is different from the step before, for a table.
+        words: the difference from the step before, for a table.
         short: the same in two lines, for a plot.
     """
 
@@ -44,54 +44,58 @@ class Step:
 LADDER: Final = (
     Step(
         "ladder-strangers",
-        "honest: nobody tested was heard in training",
-        "nobody tested\nwas heard in training",
+        "no leakage: split by speaker",
+        "no leakage:\nsplit by speaker",
     ),
-    Step("ladder-clips", "divided by clip: every tested voice was heard", "divided by clip:\nevery voice was heard"),
+    Step(
+        "ladder-clips",
+        "split by clip: test speakers are in training",
+        "split by clip: test\nspeakers in training",
+    ),
     Step(
         "ladder-copies",
-        "and changed copies of the test clips were learned from",
-        "and changed copies of test\nclips were learned from",
+        "and augmented copies of test clips are in training",
+        "and augmented copies\nof test clips in training",
     ),
     Step(
         "ladder-epoch",
-        "and the epoch was chosen on the test clips",
-        "and the epoch was\nchosen on the test clips",
+        "and the epoch is chosen on the test set",
+        "and the epoch is\nchosen on the test set",
     ),
 )
 
 _TEXT: Final = """\
-## The leak ladder: what each leak is worth
+## The leak ladder
 
-RAVDESS speech, 8 emotions, six folds of 240 clips, one seed, the same recipe all the way up: every step keeps the leaks
-above it and adds one. **Only the first row holds for a new voice**; the others show how figures come about that cannot
-be compared with it. In brackets is what the step adds, in points; less than two may be chance.
-[protocols.md](protocols.md) says what each step does."""
+RAVDESS speech, 8 emotions, six folds of 240 clips, one seed, the same recipe in every step. Each step keeps the leakage
+of the one above and adds one kind. **Only the first row holds for a new voice.** In brackets is the difference between
+steps in percentage points; less than two may be chance. [protocols.md](protocols.md#the-leak-ladder) describes each
+step."""
 
 
 def is_ladder(one: Results) -> bool:
-    """Whether a result belongs to the ladder, and so in no other table."""
+    """Whether a result belongs to the ladder, and so to no other table."""
     return one.protocol in {step.protocol for step in LADDER}
 
 
 def ladder_models(results: Sequence[Results]) -> Ladder:
-    """Sort the ladder's results by model, the best honest one first; those without a second step stay out."""
+    """Group the ladder's results by model, the best without leakage first; models with one step only are left out."""
     found: Ladder = {}
     for one in results:
         if is_ladder(one) and not one.summary.get("dropped"):
             found.setdefault(one.name, {})[one.protocol] = one
-    ground = LADDER[0].protocol
-    climbed = {name: steps for name, steps in found.items() if ground in steps and len(steps) > 1}
-    return dict(sorted(climbed.items(), key=lambda item: -item[1][ground].figure("accuracy")))
+    first = LADDER[0].protocol
+    measured = {name: steps for name, steps in found.items() if first in steps and len(steps) > 1}
+    return dict(sorted(measured.items(), key=lambda item: -item[1][first].figure("accuracy")))
 
 
 def scores_of(steps: dict[str, Results], metric: str) -> list[float | None]:
-    """Give one model's score at each step of :data:`LADDER`, 0 to 1; None where it was not measured."""
+    """One model's score at each step of :data:`LADDER`, 0 to 1; None where it was not measured."""
     return [steps[step.protocol].figure(metric) if step.protocol in steps else None for step in LADDER]
 
 
 def ladder_table(models: Ladder) -> str:
-    """Set the steps in rows, and for each model accuracy and UAR with what the step adds in points."""
+    """A row for each step: accuracy and UAR of each model, with the difference from the step before in points."""
     columns = [_cells(scores_of(steps, metric)) for steps in models.values() for metric in ("accuracy", "uar")]
     header = ["step", *(f"{name}: {metric} %" for name in models for metric in ("accuracy", "UAR"))]
     rows = [[step.words, *(column[place] for column in columns)] for place, step in enumerate(LADDER)]
@@ -99,7 +103,7 @@ def ladder_table(models: Ladder) -> str:
 
 
 def ladder_section(results: Sequence[Results]) -> str:
-    """Write the section of ``docs/results.md``; empty where no model has climbed the ladder yet."""
+    """The section of ``docs/results.md``; empty without results."""
     models = ladder_models(results)
     if not models:
         return ""
@@ -108,16 +112,16 @@ def ladder_section(results: Sequence[Results]) -> str:
 
 
 def alt_text(models: Ladder) -> str:
-    """Say in words what the plot shows."""
-    said = []
+    """The alternative text of the plot."""
+    parts = []
     for name, steps in models.items():
         scores = [f"{bare(score)} %" for score in scores_of(steps, "accuracy") if score is not None]
-        said.append(f"{name} from {scores[0]} to {scores[-1]}")
-    return f"Accuracy from the honest step to all leaks together: {', '.join(said)}"
+        parts.append(f"{name} from {scores[0]} to {scores[-1]}")
+    return f"Accuracy without leakage and with all leaks: {', '.join(parts)}"
 
 
 def _cells(scores: Sequence[float | None]) -> list[str]:
-    """Write scores as per cent, each with its difference from the last one there."""
+    """Write scores as per cent, each with its difference from the last one measured."""
     cells, last = [], None
     for score in scores:
         if score is None:

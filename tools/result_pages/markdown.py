@@ -1,4 +1,4 @@
-"""What the generated Markdown pages are written with: tables, a model's size, its speed."""
+"""Markdown tables, marked parts of pages, and the format of parameters, file sizes and speeds."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from hearfelt.errors import CorpusError
 
-__all__ = ["NONE", "SPEEDS", "count", "markdown_table", "megabytes", "read_speeds", "speed"]
+__all__ = ["NONE", "SPEEDS", "count", "markdown_table", "megabytes", "read_speeds", "replace_between", "speed"]
 
 NONE: Final = "–"
 SPEEDS: Final = Path("benchmarks/model.json")  # written by benchmarks/model.py
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    """Write a table; the first ``left`` columns stand at the left, the others at the right.
+    """Write a table; the first ``left`` columns are left-aligned, the others right-aligned.
 
     Example:
         >>> print(markdown_table(["emotion", "recall %"], [["calm", "61.0"]]))
@@ -29,8 +29,19 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
+def replace_between(text: str, begin: str, end: str, new: str) -> str:
+    """Replace the lines between two marks, which stay.
+
+    Example:
+        >>> replace_between("a <b> old <e> c", "<b>", "<e>", "new")
+        'a <b>\\nnew\\n<e> c'
+    """
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{new}\n{end}{rest.partition(end)[2]}"
+
+
 def count(parameters: int) -> str:
-    """Write how many numbers a network learned, as papers do; a dash where nobody counted.
+    """Write a number of parameters as papers do; a dash if unknown.
 
     Example:
         >>> count(3_376_968), count(47_000), count(637_000_000), count(0)
@@ -44,7 +55,7 @@ def count(parameters: int) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Write the size of a file in megabytes of a million bytes; a dash where it is unknown.
+    """Write a file size in megabytes (10^6 bytes); a dash if unknown.
 
     Example:
         >>> megabytes(13_575_523), megabytes(0)
@@ -54,7 +65,7 @@ def megabytes(size: int) -> str:
 
 
 def speed(seconds_per_second: float | None) -> str:
-    """Write how many seconds of sound are answered in a second; a dash where nobody measured it.
+    """Write how many seconds of sound are processed per second; a dash if unknown.
 
     Example:
         >>> speed(1234.4), speed(8.25), speed(None)
@@ -66,10 +77,10 @@ def speed(seconds_per_second: float | None) -> str:
 
 
 def read_speeds(path: Path) -> dict[str, float]:
-    """Read how many seconds of sound each model answers in a second on one core; none where nobody measured.
+    """Read how many seconds of sound each model processes per second on one core; empty without the file.
 
     Args:
-        path: what ``benchmarks/model.py`` wrote: ``{"models": {"classic": {"seconds_per_second": 123.4}}}``.
+        path: written by ``benchmarks/model.py``: ``{"models": {"classic": {"seconds_per_second": 123.4}}}``.
 
     Raises:
         CorpusError: if the file is damaged.
@@ -80,4 +91,4 @@ def read_speeds(path: Path) -> dict[str, float]:
         models: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["models"]
         return {name: float(one["seconds_per_second"]) for name, one in models.items() if "seconds_per_second" in one}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorpusError(f"{path}: not as benchmarks/model.py writes it ({error!r}); run it again") from error
+        raise CorpusError(f"{path}: not the format of benchmarks/model.py ({error!r}); run it again") from error

@@ -1,7 +1,6 @@
-"""``docs/results.md``, ``MODEL_CARD.md`` and the figures in the README, from result files, and whether they are fresh.
+"""Write and check ``docs/results.md``, ``MODEL_CARD.md`` and the figures in the README.
 
-No number in them is typed by hand: ours come from ``results/PROTOCOL/NAME/``, those of others from
-``docs/anchors.toml``, where each has its source.
+Our figures come from ``results/PROTOCOL/NAME/``, published ones from ``docs/anchors.toml``, with their sources.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from hearfelt.reports.formatting import bare, interval
 from hearfelt.reports.shipped_scores import FILE, Ladder, Measured, Measurement
 from hearfelt.runtime.files import atomic_write
 from result_pages.ladder import LADDER, is_ladder, ladder_models, ladder_section, scores_of
-from result_pages.markdown import SPEEDS, markdown_table, read_speeds
+from result_pages.markdown import SPEEDS, markdown_table, read_speeds, replace_between
 from result_pages.model_card import Shipped, card_page, main_result
 from result_pages.pictures import (
     Picture,
@@ -35,10 +34,10 @@ from result_pages.pictures import (
 )
 from result_pages.tables import (
     details,
-    familiar_table,
     other_table,
     read_anchors,
-    strangers_table,
+    seen_table,
+    unseen_table,
 )
 from result_pages.timelines import over_time_section
 
@@ -64,25 +63,24 @@ _INTRODUCTION: Final = """\
 
 # Results
 
-Every figure of ours is computed from `results/PROTOCOL/NAME/predictions.csv`: answers of exported model files to
-test clips. UAR is the mean of the emotions' recalls; it and the other figures are pooled over all folds of a seed
-and then averaged over the seeds. "95 %" is an interval over drawn **speakers**, since clips of one person resemble
-each other. The epoch, where there is one, was chosen on validation clips, never on test clips, but in the last step of
-the leak ladder, which shows what that is worth.
-[protocols.md](protocols.md) says how everything is measured."""
+Our scores are computed from `results/PROTOCOL/NAME/predictions.csv`, the predictions of exported model files on test
+clips. They are pooled over all folds of a seed and averaged over seeds. UAR is the mean recall over the emotions.
+"95 %" is a bootstrap interval over **speakers**, since clips of one speaker are similar. Epochs were chosen on
+validation clips, except in the last step of the leak ladder. [protocols.md](protocols.md) describes the protocols and
+scores, [glossary.md](glossary.md) the terms."""
 
-_STRANGERS: Final = """\
-## Strangers: nobody tested was heard before
+_UNSEEN: Final = """\
+## Unseen speakers
 
-RAVDESS speech, 8 emotions, speakers unseen in training. These figures say what to expect from a new voice.
-Ours are bold; figures of others are as they published them. "MB" is the model's file; "speed" is how many seconds of
-sound it answers in a second on one core."""
+RAVDESS speech, 8 emotions, no test speaker in the training set: the scores to expect for a new voice. Ours are bold;
+the others are as published. "MB" is the size of the model file, "speed" the seconds of sound processed per second on
+one core."""
 
-_FAMILIAR: Final = """\
-## Familiar voices: speakers on both sides (leaky)
+_SEEN: Final = """\
+## Seen speakers (leaky)
 
-**Not comparable with the table above.** Here every tested speaker was heard in training, in some rows even the same
-sound. Such figures are common in publications and read as progress; they say how well known voices are told apart."""
+**Not comparable with the table above.** Here every test speaker is also in the training set, in some rows even the same
+sound. Such scores are common in publications; they do not hold for new voices."""
 
 
 def results_page(results: Sequence[Results], root: Path, over_time: Sequence[TimedResults] = ()) -> str:
@@ -90,28 +88,28 @@ def results_page(results: Sequence[Results], root: Path, over_time: Sequence[Tim
 
     Args:
         results: all of them, in the order of their folders.
-        root: the checkout, for the anchors.
-        over_time: those on recordings, likewise.
+        root: the checkout, for the published results.
+        over_time: the results of timelines, likewise.
     """
     anchors = read_anchors(root / ANCHORS)
     other = other_table(results)
     parts = [
         _INTRODUCTION,
-        _STRANGERS,
-        strangers_table(results, anchors, read_speeds(root / SPEEDS)),
+        _UNSEEN,
+        unseen_table(results, anchors, read_speeds(root / SPEEDS)),
         f"### Other corpora, other emotions\n\n{other}" if other else "",
         over_time_section(over_time),
-        _FAMILIAR,
-        familiar_table(results, anchors),
+        _SEEN,
+        seen_table(results, anchors),
         ladder_section(results),
-        "## Each result" if results else "No result of ours is here yet.",
+        "## Each result" if results else "No results yet.",
         *(details(one) for one in results if not is_ladder(one)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def readme_block(results: Sequence[Results]) -> str:
-    """Write what stands between the marks in the README: each model, honest beside leaky."""
+    """The table of the README: the scores of each model without and with leakage."""
     names = sorted({one.name for one in results if one.protocol in (_HONEST, _LEAKY)})
     found = {(one.protocol, one.name): one for one in results}
     rows = []
@@ -127,26 +125,23 @@ def readme_block(results: Sequence[Results]) -> str:
             )
         )
     if not rows:
-        return "No result is here yet."
-    rows.sort(key=lambda row: row[1] == "–")  # those with an honest figure first
-    header = ("model", "strangers: UAR % (95 %)", "strangers: accuracy %", "familiar voices (leaky): accuracy %")
-    return markdown_table(header, rows)
+        return "No results yet."
+    rows.sort(key=lambda row: row[1] == "–")  # those without leakage first
+    columns = ("unseen speakers: UAR % (95 %)", "unseen speakers: accuracy %", "seen speakers (leaky): accuracy %")
+    return markdown_table(("model", *columns), rows)
 
 
 def write_pages(root: Path) -> list[Path]:
-    """Write ``docs/results.md``, the block in the README where it has one, ``MODEL_CARD.md``, and their pictures.
-
-    ``measured.json``, the figures that come with the package, is written beside the module that reads it.
+    """Write ``docs/results.md``, the table of the README, ``MODEL_CARD.md``, ``measured.json`` and the pictures.
 
     Args:
-        root: the checkout. The model card is of the default model's file in it, and not written where there is none.
+        root: the checkout. The model card is written if the default model's file is in it.
 
     Returns:
-        The files written; pictures that show the same figures already are left as they are.
+        The files written; pictures that are up to date are not drawn again.
 
     Raises:
-        CorpusError: if a result is damaged, or the README's marks don't come in a pair.
-        ExtraMissingError: if a picture is wanted and matplotlib is not installed.
+        CorpusError: if a result is damaged, or the README's marks are not a pair.
     """
     texts, pictures = _wanted(root)
     for path, text in texts.items():
@@ -156,10 +151,9 @@ def write_pages(root: Path) -> list[Path]:
 
 
 def check_pages(root: Path) -> None:
-    """Raise an error unless every file says, and every picture shows, exactly what the results say.
+    """Raise an error unless every generated file and picture is up to date.
 
-    In the README, every figure outside the block that is written as per cent with a decimal has to stand in
-    ``docs/results.md`` too.
+    Percentages with a decimal elsewhere in the README must also be in ``docs/results.md``.
 
     Raises:
         CorpusError: with the file and its first wrong line or figure.
@@ -168,9 +162,7 @@ def check_pages(root: Path) -> None:
     for path, text in wanted.items():
         there = path.read_text(encoding="utf-8") if path.is_file() else ""
         if there != text:
-            raise CorpusError(
-                f"{path}: stale at {_first_difference(there, text)}; 'python tools/results.py' writes it anew"
-            )
+            raise CorpusError(f"{path}: out of date at {_first_difference(there, text)}; run 'python tools/results.py'")
     check_pictures(root, pictures)
     readme = root / README
     if readme.is_file():
@@ -178,11 +170,11 @@ def check_pages(root: Path) -> None:
         known = set(re.findall(r"\d+\.\d+", wanted[root / PAGE]))
         for figure in re.findall(r"(\d+\.\d+)\s?%", outside):
             if figure not in known:
-                raise CorpusError(f"{readme}: {figure} % is not in {PAGE}; only figures from result files stand there")
+                raise CorpusError(f"{readme}: {figure} % is not in {PAGE}; use figures from there only")
 
 
 def _wanted(root: Path) -> tuple[dict[Path, str], list[Picture]]:
-    """Make the text of every generated file, and the pictures that these show."""
+    """The text of every generated file, and their pictures."""
     results = find_results(root / RESULTS)
     over_time = find_timed_results(root / RESULTS)
     wanted = {root / PAGE: results_page(results, root, over_time)}
@@ -206,17 +198,15 @@ def _shipped(path: Path) -> Shipped:
 
 
 def _readme(root: Path, results: Sequence[Results]) -> str | None:
-    """Put the figures between the README's marks; None where it has none."""
+    """The README with a new table; None if it has no marks."""
     readme = root / README
     if not readme.is_file():
         return None
     text = readme.read_text(encoding="utf-8")
     if (text.count(BEGIN), text.count(END)) == (1, 1) and text.index(BEGIN) < text.index(END):
-        before, _, rest = text.partition(BEGIN)
-        after = rest.partition(END)[2]
-        return f"{before}{BEGIN}\n{readme_block(results)}\n{END}{after}"
+        return replace_between(text, BEGIN, END, readme_block(results))
     if BEGIN in text or END in text:
-        raise CorpusError(f"{readme}: the marks {BEGIN} and {END} have to stand once each, in this order")
+        raise CorpusError(f"{readme}: must contain the marks {BEGIN} and {END} once each, in this order")
     return None
 
 
@@ -229,18 +219,18 @@ def _first_difference(there: str, wanted: str) -> str:
 
 
 def measured(results: Sequence[Results], models: Collection[str]) -> Measured:
-    """Gather what results say of some models.
+    """The scores of the shipped models, for the package.
 
     Args:
-        results: all there are.
-        models: names of those that are shipped.
+        results: all results.
+        models: names of the shipped models.
     """
     own = [one for one in results if one.name in models and not is_ladder(one) and not one.summary.get("dropped")]
-    climbed = ladder_models(results)
+    steps_by_model = ladder_models(results)
     ladder = None
-    if climbed:
-        honest = next(iter(climbed.values()))[LADDER[0].protocol].evaluation.confusion.sum(axis=1)
-        scores = {name: tuple(scores_of(steps, "accuracy")) for name, steps in climbed.items()}
+    if steps_by_model:
+        honest = next(iter(steps_by_model.values()))[LADDER[0].protocol].evaluation.confusion.sum(axis=1)
+        scores = {name: tuple(scores_of(steps, "accuracy")) for name, steps in steps_by_model.items()}
         ladder = Ladder(tuple(step.words for step in LADDER), scores, round(float(honest.max() / honest.sum()), 6))
     return Measured(tuple(_measurement(one) for one in own), ladder)
 
@@ -268,7 +258,7 @@ def _measurement(one: Results) -> Measurement:
 
 
 def measured_text(known: Measured) -> str:
-    """Write what is known as JSON, a line for each measurement."""
+    """Write the scores as JSON, a line for each measurement."""
     lines = ",\n".join(json.dumps(asdict(one), ensure_ascii=False) for one in known.measurements)
     ladder = json.dumps(asdict(known.ladder) if known.ladder else None, ensure_ascii=False)
     return f'{{"measurements": [\n{lines}\n],\n"ladder": {ladder}}}\n'

@@ -1,4 +1,4 @@
-"""The pictures that generated pages show, drawn from results, and the note in each that says from which."""
+"""Pictures for the generated pages, drawn from results; each file has a note with a hash of its data."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ __all__ = [
 
 RELIABILITY_PICTURE: Final = "docs/pictures/reliability.png"
 _COLOURS: Final = (ACCENT.light, SECOND.light, THIRD.light)
-_NEAR: Final = 0.06  # of the axis: a step smaller than this has no room for its gain beside the line
+_NEAR: Final = 0.06  # of the axis; smaller steps have no room for the difference beside the line
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that can be drawn, and what it is drawn from.
+    """A picture and the hash of its data.
 
     Attributes:
-        path: below the checkout.
-        note: names the figures in it; stands in the file, so that a stale picture is seen without drawing it anew.
-        draw: makes it; needs matplotlib.
+        path: in the checkout.
+        note: hash of the data, stored in the file, so that an outdated picture is found without drawing it.
+        draw: draws it.
     """
 
     path: str
@@ -64,7 +64,7 @@ class Picture:
 
 
 def ladder_picture(results: Sequence[Results]) -> list[Picture]:
-    """Draw the leak ladder of every model that has climbed it; nothing where none has."""
+    """The leak ladder of every model; empty without results."""
     models = ladder_models(results)
     if not models:
         return []
@@ -74,13 +74,13 @@ def ladder_picture(results: Sequence[Results]) -> list[Picture]:
 
     def draw() -> Figure:
         words = [step.short for step in LADDER]
-        return leak_ladder(words, scores, guess=guess, title="The leak ladder: what each leak is worth")
+        return leak_ladder(words, scores, guess=guess, title="The leak ladder: effect of leakage")
 
-    return [Picture(LADDER_PICTURE, _note("ladder", scores), draw)]
+    return [Picture(LADDER_PICTURE, _note("ladder", [[step.short for step in LADDER], scores]), draw)]
 
 
 def over_time_picture(one: TimedResults) -> Picture:
-    """Draw the truth about one recording, and below it what the timeline and the naive way say."""
+    """The true emotions of one recording, its timeline, and the naive method."""
     shown = example_of(one)
     rows = {"truth": shown.truth, "timeline": shown.said["timeline"], "naive": shown.said["naive"]}
 
@@ -92,7 +92,7 @@ def over_time_picture(one: TimedResults) -> Picture:
 
 
 def reliability_picture(one: Results) -> Picture:
-    """Draw how often answers of each confidence were right."""
+    """The reliability diagram: accuracy by confidence."""
     confidences, correct = one.evaluation.confidences, one.evaluation.correct
 
     def draw() -> Figure:
@@ -103,7 +103,7 @@ def reliability_picture(one: Results) -> Picture:
 
 
 def write_pictures(root: Path, pictures: Sequence[Picture]) -> list[Path]:
-    """Draw pictures into a checkout, those excepted that are there and show these very figures.
+    """Draw the pictures of a checkout that are missing or out of date.
 
     Returns:
         The files written.
@@ -120,16 +120,16 @@ def write_pictures(root: Path, pictures: Sequence[Picture]) -> list[Path]:
 
 
 def check_pictures(root: Path, pictures: Sequence[Picture]) -> None:
-    """Raise an error unless every picture is there and shows these very figures.
+    """Raise an error unless every picture is up to date.
 
     Raises:
-        CorpusError: with the first that is missing or stale.
+        CorpusError: with the first that is missing or out of date.
     """
     for picture in pictures:
         if not _is_fresh(root, picture):
             path = root / picture.path
-            what = "shows other figures than the results" if path.is_file() else "is missing"
-            raise CorpusError(f"{path}: {what}; 'python tools/results.py' draws it")
+            what = "is out of date" if path.is_file() else "is missing"
+            raise CorpusError(f"{path}: {what}; run 'python tools/results.py'")
 
 
 def _is_fresh(root: Path, picture: Picture) -> bool:
@@ -145,51 +145,51 @@ def _note(what: str, figures: Mapping[str, Any] | Sequence[Any]) -> str:
 def leak_ladder(
     steps: Sequence[str], models: Mapping[str, Sequence[float | None]], *, guess: float = 0.0, title: str = ""
 ) -> Figure:
-    """Show how a score rises with every leak: a line for each model, its gain beside each step.
+    """Plot the score at each step of the ladder: a line for each model, with the differences between steps.
 
     Args:
-        steps: words for each step, the honest one first; ``\\n`` breaks the line.
-        models: for each model one score a step, 0 to 1, None where it was not measured.
-        guess: what guessing scores, 0 to 1; drawn where it is above 0.
-        title: stands above.
+        steps: a label for each step; ``\\n`` breaks the line.
+        models: for each model one score per step, 0 to 1; None if not measured.
+        guess: chance level, 0 to 1; drawn if above 0.
+        title: of the plot.
 
     Raises:
-        ValueError: if a model has another number of scores than there are steps.
+        ValueError: if a model has another number of scores than steps.
 
     Example:
-        >>> figure = leak_ladder(["strangers", "by clip"], {"classic": [0.36, 0.68]})
+        >>> figure = leak_ladder(["by speaker", "by clip"], {"classic": [0.36, 0.68]})
         >>> [text.get_text() for text in figure.axes[0].texts][-3:]
         ['36.0 %', '68.0 %', '+32.0 points']
     """
     for name, scores in models.items():
         if len(scores) != len(steps):
-            raise ValueError(f"{name}: {len(scores)} scores for {len(steps)} steps; one for each is wanted")
+            raise ValueError(f"{name}: {len(scores)} scores for {len(steps)} steps")
     figure = new_figure(8.4, 4.6)
     axes = quiet(figure.add_subplot(), grid="y")
     axes.axvspan(0.5, len(steps) - 0.4, color=SECOND.light, alpha=0.06, linewidth=0)
-    axes.text(0.56, 1.045, "leaky", color=MUTED.light, fontsize=SMALL_PT, va="top")
-    axes.text(0.44, 1.045, "honest", color=MUTED.light, fontsize=SMALL_PT, va="top", ha="right")
+    axes.text(0.56, 1.045, "leakage", color=MUTED.light, fontsize=SMALL_PT, va="top")
+    axes.text(0.44, 1.045, "no leakage", color=MUTED.light, fontsize=SMALL_PT, va="top", ha="right")
     best = max(models, key=lambda name: sum(score or 0.0 for score in models[name]), default=None)
     for place, (name, scores) in enumerate(models.items()):
-        # Words stand away from the other lines: those of the best model above its own, those of others below theirs.
+        # Labels of the best model are above its line, those of the others below.
         heights = (name == best, name == best and len(models) > 1)
         _line(axes, name, scores, _COLOURS[place % len(_COLOURS)], heights)
     if guess > 0:
         axes.axhline(guess, color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
-        axes.text(len(steps) - 0.42, guess + 0.012, "guessing", color=MUTED.light, fontsize=SMALL_PT - 1, ha="right")
+        axes.text(len(steps) - 0.42, guess + 0.012, "chance", color=MUTED.light, fontsize=SMALL_PT - 1, ha="right")
     axes.set_xticks(range(len(steps)), list(steps))
     axes.tick_params(axis="x", labelcolor=INK.light)
     axes.set_xlim(-0.4, len(steps) - 0.4)
     axes.set_ylim(0, 1.06)
     axes.set_yticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
     percent_axis(axes.yaxis)
-    axes.set_ylabel("test clips answered rightly")
+    axes.set_ylabel("accuracy on test clips")
     headline(axes, title)
     return figure
 
 
 def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str, above: tuple[bool, bool]) -> None:
-    """Draw a model's line; ``above`` says whether its figures, and whether its gains, stand above it."""
+    """Draw a model's line; ``above``: whether its scores, and whether its differences, are above it."""
     there = [(step, score) for step, score in enumerate(scores) if score is not None]
     if not there:
         return
@@ -202,7 +202,7 @@ def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str, ab
         fontsize=TEXT_PT,
     )  # fmt: skip
     for (step, score), (_, reached) in pairwise([*there, there[-1]]):
-        # The line leaves the first point upwards, so its figure stands at the left; where it rises, away from it.
+        # The first score is to the left of its point; where the line rises, scores are beside it.
         if step == first:
             offset, side, height = (-9, 0), "right", "center"
         elif not above[0]:
@@ -216,10 +216,10 @@ def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str, ab
             color=INK.light, fontsize=SMALL_PT + 0.5, weight="bold",
         )  # fmt: skip
     for (step, score), (following, reached) in pairwise(there):
-        gain = round(reached, 3) - round(score, 3)  # of the figures as they are written
+        gain = round(reached, 3) - round(score, 3)  # of the rounded scores
         away = 1 if above[1] else -1
         steep = abs(gain) > _NEAR
-        level = 0 if above[0] else 14  # a figure below a line stands at the right of its point
+        level = 0 if above[0] else 14  # a score below the line is to the right of its point
         axes.annotate(
             f"{gain * 100:+.1f} points".replace("-", "−"),
             ((step + following) / 2, (score + reached) / 2),

@@ -1,4 +1,4 @@
-"""The tables of ``docs/results.md`` as Markdown, from results and from the published figures of others."""
+"""The tables of ``docs/results.md``, from our results and published ones."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from result_pages.markdown import NONE, count, markdown_table, megabytes, speed
 __all__ = [
     "Anchor",
     "details",
-    "familiar_table",
     "is_comparable",
     "other_table",
     "read_anchors",
+    "seen_table",
     "size_of",
-    "strangers_table",
+    "unseen_table",
 ]
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """What somebody else published.
+    """A published result.
 
     Attributes:
-        table: ``"strangers"`` or ``"familiar"``.
-        system: whose, and what.
-        protocol: how it was measured, in words.
-        parameters: size of the model, as text.
+        table: ``"unseen"`` or ``"seen"``: whether test speakers are in the training set.
+        system: name of the system.
+        protocol: how it was measured.
+        parameters: number of parameters, as text.
         uar: per cent, as published.
         accuracy: per cent, as published.
-        remark: what a reader must know.
+        remark: a note for readers.
         source: address of the paper or repository.
     """
 
@@ -62,10 +62,10 @@ class Anchor:
 
 
 def read_anchors(path: Path) -> list[Anchor]:
-    """Read ``docs/anchors.toml``; none where it is missing.
+    """Read ``docs/anchors.toml``; empty if it is missing.
 
     Raises:
-        CorpusError: if it is no TOML, or a key is unknown or missing.
+        CorpusError: if it is not valid TOML, or a key is unknown or missing.
     """
     if not path.is_file():
         return []
@@ -76,7 +76,7 @@ def read_anchors(path: Path) -> list[Anchor]:
 
 
 def is_comparable(results: Results) -> bool:
-    """Whether a result belongs into the table of RAVDESS speech, all eight emotions, unheard speakers."""
+    """Whether a result belongs to the table of RAVDESS speech, all eight emotions, unseen speakers."""
     protocol = PROTOCOLS.get(results.protocol)
     return (
         protocol is not None
@@ -87,15 +87,15 @@ def is_comparable(results: Results) -> bool:
     )
 
 
-def strangers_table(
+def unseen_table(
     results: Sequence[Results], anchors: Sequence[Anchor], speeds: Mapping[str, float] | None = None
 ) -> str:
-    """Set our comparable results among the published ones, the worst first.
+    """Our comparable results and the published ones, sorted by UAR.
 
     Args:
         results: all of them.
-        anchors: what others published.
-        speeds: for each model the seconds of sound it answers in a second.
+        anchors: published results.
+        speeds: for each model the seconds of sound per second.
     """
     rows: list[tuple[float, Sequence[str]]] = []
     ours = [one for one in results if is_comparable(one)]
@@ -107,7 +107,7 @@ def strangers_table(
         cells = (f"**{one.name}**", count(parameters), *figures, megabytes(size), speed((speeds or {}).get(one.name)))
         rows.append((100 * one.figure("uar"), cells))
     for anchor in anchors:
-        if anchor.table == "strangers":
+        if anchor.table == "unseen":
             published = (anchor.uar or NONE, NONE, anchor.accuracy or NONE, NONE, NONE, NONE, NONE)
             row = (anchor.title, anchor.parameters or NONE, anchor.protocol, *published)
             rows.append((_number(anchor.uar or anchor.accuracy), row))
@@ -116,10 +116,9 @@ def strangers_table(
 
 
 def size_of(one: Results, results: Sequence[Results]) -> tuple[int, int]:
-    """Tell the parameters and the bytes of a result's model; 0 where unknown.
+    """Parameters and bytes of a result's model; 0 if unknown.
 
-    A result that does not say them is as large as another of the same name: a recipe's files differ in their numbers,
-    not in how many they have.
+    A result without them has the size of another result of the same name, since both have the same architecture.
     """
     files = [other.summary.get("file") or {} for other in (one, *results) if other.name == one.name]
     parameters, size = (next((file[key] for file in files if file.get(key)), 0) for key in ("parameters", "bytes"))
@@ -127,7 +126,7 @@ def size_of(one: Results, results: Sequence[Results]) -> tuple[int, int]:
 
 
 def other_table(results: Sequence[Results]) -> str:
-    """List honest results that no published figure stands beside; empty where there are none."""
+    """Results without leakage that are not comparable with published ones; empty if there are none."""
     rows = [
         (
             f"**{one.name}**",
@@ -144,8 +143,8 @@ def other_table(results: Sequence[Results]) -> str:
     return markdown_table(header, rows, left=3) if rows else ""
 
 
-def familiar_table(results: Sequence[Results], anchors: Sequence[Anchor]) -> str:
-    """List leaky results, ours and others', the worst first."""
+def seen_table(results: Sequence[Results], anchors: Sequence[Anchor]) -> str:
+    """Results with leakage, ours and published ones, sorted by accuracy."""
     rows: list[tuple[float, Sequence[str]]] = []
     for one in results:
         if one.summary["leaky"] and not is_ladder(one):
@@ -163,7 +162,7 @@ def familiar_table(results: Sequence[Results], anchors: Sequence[Anchor]) -> str
             )
             rows.append((100 * one.figure("accuracy"), cells))
     for anchor in anchors:
-        if anchor.table == "familiar":
+        if anchor.table == "seen":
             cells = (anchor.title, anchor.protocol, anchor.accuracy, anchor.uar or NONE, NONE, NONE, NONE)
             rows.append((_number(anchor.accuracy), cells))
     header = ("system", "protocol", "accuracy %", "UAR %", "macro-F1 %", "lowest recall %", "seeds")
@@ -171,7 +170,7 @@ def familiar_table(results: Sequence[Results], anchors: Sequence[Anchor]) -> str
 
 
 def details(one: Results) -> str:
-    """Describe one result: headline, classification report, confusion matrix, folds and seeds."""
+    """One result: headline scores, classification report, confusion matrix, folds and seeds."""
     summary = one.summary
     runs, seeds = summary["runs"], summary["seeds"]
     spread = ""
@@ -187,12 +186,12 @@ def details(one: Results) -> str:
         f" {percent(one.figure('macro_f1'))}, calibration error {percent(summary['ece'])}; {made}.{spread}",
         one.leak,
         _classification_report(one),
-        "What was answered (columns) for what was meant (rows), in % of the row:",
+        "Confusion matrix, in % of the row (rows: true emotion, columns: prediction):",
         _confusion(one),
         _folds(one),
     ]
     if summary.get("unanswered"):
-        parts.append(f"{many(len(summary['unanswered']), 'clip')} could not be answered; `summary.json` names them.")
+        parts.append(f"{many(len(summary['unanswered']), 'clip')} have no prediction; `summary.json` lists them.")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -202,7 +201,7 @@ def _rest(one: Results) -> tuple[str, str, str, str]:
 
 
 def _majority(one: Results) -> tuple[float, Sequence[str]]:
-    """Compute what always naming the most frequent emotion of these clips would score."""
+    """The scores of always predicting the most frequent emotion."""
     support = one.evaluation.confusion.sum(axis=1)
     right, classes = support.max() / support.sum(), int((support > 0).sum())
     f1 = 2 * right / (1 + right) / classes
@@ -241,7 +240,7 @@ def _confusion(one: Results) -> str:
 
 
 def _folds(one: Results) -> str:
-    """Show the UAR of every fold and seed; nothing where there is a single run."""
+    """The UAR of every fold and seed; empty for a single run."""
     scores = {(run["fold"], run["seed"]): run["uar"] for run in one.summary["runs"]}
     if len(scores) < 2:
         return ""
@@ -253,6 +252,6 @@ def _folds(one: Results) -> str:
 
 
 def _number(text: str) -> float:
-    """Read the first number of a published figure, such as 62.3 of ``62.3 ± 1.2``."""
+    """The first number of a published score, such as 62.3 of ``62.3 ± 1.2``."""
     found = re.search(r"\d+(\.\d+)?", text)
     return float(found.group()) if found else 0.0

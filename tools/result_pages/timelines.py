@@ -1,4 +1,4 @@
-"""The section of ``docs/results.md`` on recordings: which emotion is heard when."""
+"""The section of ``docs/results.md`` on timelines."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from result_pages.markdown import markdown_table
 
 __all__ = ["example_of", "over_time_section", "picture_of"]
 
-_ENOUGH: Final = 5  # clips in a recording that is worth a picture
+_MIN_CLIPS: Final = 5  # of the recording in the picture
 
 _TEXT: Final = """\
-## Conversations: which emotion is heard when
+## Timelines on synthetic conversations
 
-Recordings made of clips of actors whom the model never heard, one person each, with pauses, in a noisy room. The error
-rate is missed speech, false alarms and confused emotions over the time of true speech, on frames of 10 ms without a
-collar; lower is better, and it can exceed 100 %. "Naive" is the same model on plain windows of 2 s, one each second.
-[protocols.md](protocols.md#recordings-which-emotion-is-heard-when) says how the recordings are made."""
+Recordings made of clips of unseen speakers, one speaker each, with pauses and background noise. The error rate is
+missed speech, false alarms and confused emotions, divided by the duration of true speech, on frames of 10 ms without a
+collar; lower is better, and it can exceed 100 %. "Naive" is the same model on windows of 2 s, one per second.
+[protocols.md](protocols.md#timelines-on-synthetic-conversations) describes the recordings."""
 
 
 def over_time_section(results: Sequence[TimedResults]) -> str:
-    """Write the section; empty where no model was followed over time yet."""
+    """The section; empty without results."""
     if not results:
         return ""
     parts = [_TEXT]
@@ -38,18 +38,18 @@ def over_time_section(results: Sequence[TimedResults]) -> str:
         )
         if (lower := summary["lower_than_naive"]) is not None:
             side = "lower" if lower >= 0 else "higher"
-            lead += f" The timeline's error rate is {bare(abs(lower))} % {side} than the naive way's."
-        alt = f"When which emotion is truly heard in recording {example_of(one).name}, and what {one.name} says of it"
+            lead += f" The error rate is {bare(abs(lower))} % {side} than that of the naive method."
+        alt = f"Recording {example_of(one).name}: true emotions, timeline of {one.name}, naive method"
         picture = f"![{alt}]({picture_of(one).removeprefix('docs/')})"
         parts += [lead, markdown_table(["%", *COLUMNS], way_rows(summary)), picture]
     return "\n\n".join(parts)
 
 
 def example_of(one: TimedResults) -> Recorded:
-    """Choose the recording that is shown: the first with five clips or more, however well it was answered."""
-    return next((made for made in one.recordings if len(made.truth) >= _ENOUGH), one.recordings[0])
+    """The recording in the picture: the first with five clips or more, whatever its score."""
+    return next((made for made in one.recordings if len(made.truth) >= _MIN_CLIPS), one.recordings[0])
 
 
 def picture_of(one: TimedResults) -> str:
-    """Name the picture's file, below the checkout."""
+    """Path of the picture in the checkout."""
     return f"docs/pictures/{one.protocol}-{one.name}.png"
