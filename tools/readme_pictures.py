@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hearfelt.audio.reader import audio_files, read_audio
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.corpora.check import published_clips
 from hearfelt.evaluation.results import read_results
 from hearfelt.inference.recognizer import Recognizer
@@ -30,7 +30,7 @@ HERE = Path(__file__).parents[1]
 
 
 def counts() -> Figure:
-    clips = published_clips(FORMS["ravdess"], HERE)
+    clips = published_clips(CORPORA["ravdess"], HERE)
     return count_plot(clips.count("emotion"), title="RAVDESS, clips by emotion")
 
 

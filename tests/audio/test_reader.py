@@ -397,11 +397,11 @@ def test_whether_a_sound_is_long_is_heard_and_not_believed(promised: int) -> Non
         parts = [np.full(RATE, number / 100, np.float32) for number in range(seconds)]
         reader = AudioReader(iter(parts), RATE, promised, channels=1, name="sound")
         assert reader.lasts_longer_than(60) is (seconds == 90)
-        assert reader.heard == 0
+        assert reader.samples_read == 0
         if seconds == 30:
             assert reader.duration_s == 30
         np.testing.assert_array_equal(np.concatenate(list(reader.parts())), np.concatenate(parts))
-        assert reader.heard == seconds * RATE
+        assert reader.samples_read == seconds * RATE
 
 
 def inverted(noise: float = 0.0, offset: float = 0.0) -> np.ndarray:

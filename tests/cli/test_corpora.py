@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.corpora.clips import COLUMNS
 from hearfelt.corpora.toy import write_toy
 
@@ -16,7 +16,7 @@ from hearfelt.corpora.toy import write_toy
 def test_the_list_has_every_corpus_with_licence_and_numbers(here) -> None:
     code, out, _ = here("corpora", "list")
     assert code == 0
-    for corpus in FORMS.values():
+    for corpus in CORPORA.values():
         assert corpus.name in out
         assert corpus.licence in out
     assert "7,442" in out
@@ -25,7 +25,7 @@ def test_the_list_has_every_corpus_with_licence_and_numbers(here) -> None:
 def test_the_list_as_json_is_one_object_a_line(here) -> None:
     _, out, _ = here("corpora", "list", "--format", "json")
     rows = {row["name"]: row for row in map(json.loads, out.splitlines())}
-    assert list(rows) == list(FORMS)
+    assert list(rows) == list(CORPORA)
     assert rows["emodb"]["speakers"] == 10
     assert rows["emodb"]["emotions"][-1] == "boredom"
     assert rows["folder"]["clips"] is None
@@ -34,7 +34,7 @@ def test_the_list_as_json_is_one_object_a_line(here) -> None:
 def test_the_list_as_csv_has_a_header(here) -> None:
     _, out, _ = here("corpora", "list", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [row["name"] for row in rows] == list(FORMS)
+    assert [row["name"] for row in rows] == list(CORPORA)
     assert set(rows[0]) >= {"title", "licence", "size_mb", "clips", "speakers", "language", "emotions"}
 
 

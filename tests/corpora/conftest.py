@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 
 StandIns = Callable[..., Path]
 SHORT_S = 0.12
@@ -39,7 +39,7 @@ def standins(tmp_path: Path) -> StandIns:
 
 
 def stems_of(corpus: str, root: Path = Path()) -> Iterable[str]:
-    published = FORMS[corpus].published
+    published = CORPORA[corpus].published
     assert published is not None
     assert published.stems is not None
     return published.stems(root)

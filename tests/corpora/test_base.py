@@ -28,7 +28,7 @@ def test_of_two_files_of_one_clip_the_one_in_fewer_folders_is_kept() -> None:
 
 def test_a_name_of_another_shape_and_a_refused_one_are_strangers_with_a_reason() -> None:
     reading = read_names(Path(), ["a1.wav", "song.mp3", "a9.wav"], SHAPE, clip_of)
-    assert reading.strangers == {"a9.wav": "no take 9", "song.mp3": "not named like a clip of this corpus"}
+    assert reading.unrecognized == {"a9.wav": "no take 9", "song.mp3": "not named like a clip of this corpus"}
 
 
 def test_dots_inside_a_name_stay() -> None:

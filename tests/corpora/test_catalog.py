@@ -4,36 +4,38 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.corpora.base import Form
-from hearfelt.corpora.catalog import FORMS, identify, read_corpora, read_corpus, read_folder
+from hearfelt.corpora.base import CorpusFormat
+from hearfelt.corpora.catalog import CORPORA, identify, read_corpora, read_corpus, read_folder
 from hearfelt.corpora.toy import write_toy
 from hearfelt.emotions import in_order
 from hearfelt.errors import CorpusError
 
-PUBLISHED = [form for form in FORMS.values() if form.published]
+PUBLISHED = [form for form in CORPORA.values() if form.published]
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS.values() if form.name != "folder"], ids=lambda form: form.name)
-def test_every_form_reads_its_own_example_and_nobody_elses(form: Form) -> None:
+@pytest.mark.parametrize(
+    "form", [form for form in CORPORA.values() if form.name != "folder"], ids=lambda form: form.name
+)
+def test_every_form_reads_its_own_example_and_nobody_elses(form: CorpusFormat) -> None:
     (clip,) = form.parse(Path("nowhere"), [form.example]).clips
     assert clip.corpus == form.name
     assert clip.speaker.startswith(f"{form.name}/")
     assert clip.emotion in form.emotions
     assert clip.channel in form.channels
-    for other in FORMS.values():
+    for other in CORPORA.values():
         if other is not form and other.name != "folder":
             assert not other.parse(Path("nowhere"), [form.example]).clips
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=lambda form: form.name)
-def test_every_form_says_what_it_is_with_labels_in_order(form: Form) -> None:
+@pytest.mark.parametrize("form", CORPORA.values(), ids=lambda form: form.name)
+def test_every_form_says_what_it_is_with_labels_in_order(form: CorpusFormat) -> None:
     assert form.title
     assert form.licence
     assert form.emotions == in_order(form.emotions)
 
 
 @pytest.mark.parametrize("form", PUBLISHED, ids=lambda form: form.name)
-def test_what_was_published_adds_up(form: Form) -> None:
+def test_what_was_published_adds_up(form: CorpusFormat) -> None:
     published = form.published
     assert published is not None
     for by in published.counts.values():
@@ -43,7 +45,7 @@ def test_what_was_published_adds_up(form: Form) -> None:
     assert stems or published.counts
     if stems:
         reading = form.parse(Path("nowhere"), [f"{stem}.wav" for stem in stems])
-        assert (len(reading.clips), reading.strangers) == (form.clips, {})
+        assert (len(reading.clips), reading.unrecognized) == (form.clips, {})
         assert len({clip.speaker for clip in reading.clips}) == form.speakers
         for special in (*published.unfit, *published.silent, *published.two_channels):
             assert special in stems

@@ -104,8 +104,8 @@ def test_each_harm_done_to_a_copy_is_named(whole_speech: Path, tmp_path: Path) -
     }
     (contradiction,) = check.contradictions
     assert "ravdess/08 and ravdess/09" in contradiction
-    assert "emotion 09 does not exist" in check.strangers["Actor_10/03-01-09-01-01-01-10.wav"]
-    assert set(check.strangers) == {"Actor_10/03-01-09-01-01-01-10.wav", "notes.wav"}
+    assert "emotion 09 does not exist" in check.unrecognized["Actor_10/03-01-09-01-01-01-10.wav"]
+    assert set(check.unrecognized) == {"Actor_10/03-01-09-01-01-01-10.wav", "notes.wav"}
     assert check.faults == (
         "1 clip missing",
         "1 clip cannot be read",
@@ -227,7 +227,7 @@ def test_the_real_ravdess_is_complete_and_its_twins_are_named(ravdess: Path) -> 
     assert [[Path(name).stem for name in group] for group in check.duplicates] == [
         ["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"]
     ]
-    assert (check.strangers, check.unreadable, check.silent, check.odd) == ({}, {}, (), {})
+    assert (check.unrecognized, check.unreadable, check.silent, check.odd) == ({}, {}, (), {})
 
 
 def test_files_as_published_are_read_with_two_channels_and_an_extra_chunk(corpora_home: Path) -> None:

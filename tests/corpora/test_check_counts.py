@@ -79,4 +79,4 @@ def test_nothing_is_missing_from_the_real_corpora(corpora_home: Path, name: str)
     wanted = published_counts(found.form, published)
     assert missing_from(clips, published, wanted) == ()
     assert count(clips, wanted) == wanted
-    assert (found.reading.strangers, found.reading.copies, surplus(clips, published)) == ({}, {}, {})
+    assert (found.reading.unrecognized, found.reading.copies, surplus(clips, published)) == ({}, {}, {})

@@ -59,7 +59,7 @@ def test_without_demographics_the_rest_is_known() -> None:
     "name", ["1001_IEO_BOR_HI.wav", "1001_AAA_HAP_HI.wav", "1001_IEO_HAP_ZZ.wav", "1092_IEO_HAP_HI.wav"]
 )
 def test_a_mislabelled_name_is_a_stranger(name: str) -> None:
-    assert "does not exist" in CREMAD.parse(Path("nowhere"), [name]).strangers[name]
+    assert "does not exist" in CREMAD.parse(Path("nowhere"), [name]).unrecognized[name]
 
 
 def test_contradicting_twins_and_the_silent_clip_are_kept_out_of_training(standins) -> None:

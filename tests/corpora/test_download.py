@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.corpora.download import (
     _READ_AHEAD,
     SONG,
@@ -531,9 +531,9 @@ def test_the_toy_has_no_halves(tmp_path, options):
         get_corpus("toy", tmp_path / "toy", **options)
 
 
-@pytest.mark.parametrize("name", sorted(set(FORMS) - {"ravdess", "toy", "folder"}))
+@pytest.mark.parametrize("name", sorted(set(CORPORA) - {"ravdess", "toy", "folder"}))
 def test_of_other_corpora_it_is_said_where_they_are(tmp_path, name):
-    with pytest.raises(CorpusError, match=f"published at {FORMS[name].url}.*does not fetch it"):
+    with pytest.raises(CorpusError, match=f"published at {CORPORA[name].url}.*does not fetch it"):
         get_corpus(name, tmp_path / name)
 
 

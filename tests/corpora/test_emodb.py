@@ -41,7 +41,7 @@ SPEAKERS = ("03", "08", "09", "10", "11", "12", "13", "14", "15", "16")
 
 @pytest.mark.parametrize("stem", ["04a01Fa", "03a03Fa", "03a01Xa"])
 def test_a_mislabelled_name_is_a_stranger(stem: str) -> None:
-    assert "does not exist" in EMODB.parse(Path(), [f"{stem}.wav"]).strangers[f"{stem}.wav"]
+    assert "does not exist" in EMODB.parse(Path(), [f"{stem}.wav"]).unrecognized[f"{stem}.wav"]
 
 
 def test_the_real_copy_is_as_published(corpora_home: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.corpora.file_statistics import survey
+from hearfelt.corpora.file_statistics import measure_files
 from hearfelt.runtime.cache import Cache
 
 RATE = 8_000
@@ -16,7 +16,7 @@ TONE = 0.25 * np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE)
 def test_what_is_found_in_a_tone_is_what_physics_says(tmp_path: Path) -> None:
     path = tmp_path / "tone.wav"
     soundfile.write(path, np.stack([TONE, TONE], axis=1), RATE)
-    facts = survey([path])[path]
+    facts = measure_files([path])[path]
     assert (facts.rate_hz, facts.channels, facts.duration_s) == (RATE, 2, 1.0)
     assert facts.peak_db == pytest.approx(20 * np.log10(0.25), abs=0.01)
     assert facts.rms_db == pytest.approx(20 * np.log10(0.25 / np.sqrt(2)), abs=0.01)
@@ -27,7 +27,7 @@ def test_what_is_found_in_a_tone_is_what_physics_says(tmp_path: Path) -> None:
 def test_clipping_and_silence_are_seen(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "loud.wav", np.clip(8 * TONE, -1, 1), RATE)
     soundfile.write(tmp_path / "silent.wav", np.zeros(RATE), RATE)
-    loud, silent = survey([tmp_path / "loud.wav", tmp_path / "silent.wav"]).values()
+    loud, silent = measure_files([tmp_path / "loud.wav", tmp_path / "silent.wav"]).values()
     assert loud.clipped_share == pytest.approx(2 / 3, abs=0.02)  # |sin| is over one half for 2/3 of the time
     assert silent.is_silent
 
@@ -37,13 +37,13 @@ def test_copies_in_other_containers_have_one_digest(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", numbers, RATE)
     soundfile.write(tmp_path / "b.flac", numbers, RATE)
     soundfile.write(tmp_path / "c.wav", numbers[::-1], RATE)
-    a, b, c = survey(sorted(tmp_path.iterdir())).values()
+    a, b, c = measure_files(sorted(tmp_path.iterdir())).values()
     assert a.digest == b.digest != c.digest
 
 
 def test_an_unreadable_file_has_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_text("no sound")
-    facts = survey([tmp_path / "a.wav", tmp_path / "gone.wav"])
+    facts = measure_files([tmp_path / "a.wav", tmp_path / "gone.wav"])
     assert "a.wav" in facts[tmp_path / "a.wav"].error
     assert "no such file" in facts[tmp_path / "gone.wav"].error
 
@@ -51,10 +51,10 @@ def test_an_unreadable_file_has_an_error_that_names_it(tmp_path: Path) -> None:
 def test_a_second_look_decodes_nothing_and_a_changed_file_is_noticed(tmp_path: Path) -> None:
     cache, path = Cache(tmp_path / "cache.sqlite"), tmp_path / "a.wav"
     soundfile.write(path, TONE, RATE)
-    first = survey([path], cache=cache)[path]
-    assert survey([path], cache=cache)[path] == first
+    first = measure_files([path], cache=cache)[path]
+    assert measure_files([path], cache=cache)[path] == first
     soundfile.write(path, TONE[: RATE // 2], RATE)
-    assert survey([path], cache=cache)[path].duration_s == 0.5
+    assert measure_files([path], cache=cache)[path].duration_s == 0.5
 
 
 def test_progress_reaches_the_number_of_files_whether_known_or_not(tmp_path: Path) -> None:
@@ -63,5 +63,5 @@ def test_progress_reaches_the_number_of_files_whether_known_or_not(tmp_path: Pat
         soundfile.write(path, TONE * (place + 1) / 3, RATE)
     for known in (paths[:1], paths, paths):
         told: list[int] = []
-        survey(known, cache=cache, progress=told.append)
+        measure_files(known, cache=cache, progress=told.append)
         assert sum(told) == len(known)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hearfelt.corpora.catalog import identify, read_corpus, read_folder
-from hearfelt.corpora.folder import meant_by
+from hearfelt.corpora.folder import suggested_label
 from hearfelt.errors import CorpusError
 
 
@@ -37,7 +37,7 @@ def test_an_emotion_deeper_down_is_found(standins) -> None:
 
 def test_sound_in_no_folder_is_a_stranger(standins) -> None:
     found = read_folder(standins("sad/1", "sad/2", "loose"), "folder")
-    assert found.reading.strangers == {"loose.wav": "in no folder that names its emotion"}
+    assert found.reading.unrecognized == {"loose.wav": "in no folder that names its emotion"}
 
 
 def test_a_table_says_who_speaks(standins) -> None:
@@ -59,7 +59,7 @@ def test_the_table_itself_may_be_given(standins, name: str) -> None:
     path = table(root, f"path{mark}emotion\na.wav{mark}sad\n", name)
     assert [clip.name for clip in read_corpus(path)] == ["a.wav"]
     assert read_corpus(path) == read_corpus(root)
-    assert read_folder(path).reading.strangers == {"b.wav": "not in " + name}
+    assert read_folder(path).reading.unrecognized == {"b.wav": "not in " + name}
 
 
 def test_paths_with_backslashes_and_whole_paths_are_found(standins) -> None:
@@ -147,7 +147,7 @@ def test_rows_with_times_are_parts_of_a_file_in_the_order_of_time(standins) -> N
         ("a.wav#t=0.05", "a.wav", "sad"),
         ("b.wav", "b.wav", "sad"),
     ]
-    assert read_folder(path).reading.strangers == {}
+    assert read_folder(path).reading.unrecognized == {}
 
 
 def test_one_part_with_two_labels_and_times_that_cannot_be_meant_are_refused_with_their_line(standins) -> None:
@@ -198,4 +198,4 @@ def test_two_tables_are_one_too_many(standins) -> None:
     ],
 )
 def test_a_misspelt_label_is_guessed_and_another_one_is_not(label: str, meant: str) -> None:
-    assert meant_by(label) == meant
+    assert suggested_label(label) == meant

@@ -125,7 +125,7 @@ def test_the_answer_to_the_question_is_taken_in_every_form(standins) -> None:
 
 def test_files_that_do_not_lie_so_deep_are_named(standins) -> None:
     root = standins("session/dog/1", "session/cat/2", "cat/3")
-    assert read_folder(root, "folder:2").reading.strangers == {"cat/3.wav": "in no folder that names its emotion"}
+    assert read_folder(root, "folder:2").reading.unrecognized == {"cat/3.wav": "in no folder that names its emotion"}
     with pytest.raises(CorpusError, match="no sound lies in folders of level 3; there are 2 levels"):
         read_corpus(root, "folder:3")
 

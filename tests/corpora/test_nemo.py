@@ -31,7 +31,9 @@ def test_the_table_is_found_above_the_sound(standins) -> None:
 
 
 def test_an_unknown_speaker_is_mislabelled() -> None:
-    assert "speaker XY0 does not exist" in NEMO.parse(Path("nowhere"), ["XY0_fear_1.wav"]).strangers["XY0_fear_1.wav"]
+    assert (
+        "speaker XY0 does not exist" in NEMO.parse(Path("nowhere"), ["XY0_fear_1.wav"]).unrecognized["XY0_fear_1.wav"]
+    )
 
 
 def test_the_real_copy_is_as_published(corpora_home: Path) -> None:

@@ -16,7 +16,7 @@ def one(name: str) -> Clip:
 
 
 def why_not(name: str) -> str:
-    return RAVDESS.parse(Path(), [name]).strangers[name]
+    return RAVDESS.parse(Path(), [name]).unrecognized[name]
 
 
 def test_every_part_of_a_name_is_read() -> None:
@@ -79,7 +79,7 @@ def test_2452_clips_were_published_and_their_names_read_back() -> None:
     stems = list(published.stems(Path()))
     reading = RAVDESS.parse(Path(), [f"{stem}.wav" for stem in stems])
     assert len(set(stems)) == len(reading.clips) == RAVDESS.clips == 2_452
-    assert not reading.strangers
+    assert not reading.unrecognized
     # The seed's own count of emotions.
     emotions = [clip.emotion for clip in reading.clips]
     assert [emotions.count(name) for name in EMOTIONS] == [188, 376, 376, 376, 376, 376, 192, 192]

@@ -32,7 +32,7 @@ def test_sixteen_exists_for_neutral_alone() -> None:
     assert SAVEE.parse(Path(), ["DC_n30.wav"]).clips
     assert (
         "sentence 16 of angry does not exist; 01 to 15 do"
-        in SAVEE.parse(Path(), ["DC_a16.wav"]).strangers["DC_a16.wav"]
+        in SAVEE.parse(Path(), ["DC_a16.wav"]).unrecognized["DC_a16.wav"]
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hearfelt.corpora.base import Published
 from hearfelt.corpora.clips import Clip
-from hearfelt.corpora.file_statistics import SoundFacts
+from hearfelt.corpora.file_statistics import FileStatistics
 from hearfelt.corpora.sound_checks import SoundFindings
 
 
@@ -13,7 +13,7 @@ def findings(
 ) -> SoundFindings:
     """Clips by name with speaker and emotion; files by name with what they hold."""
     facts = {
-        name: SoundFacts(1.0, 16_000, 1, peak_db=-3, rms_db=-20, digest=digest) for name, digest in digests.items()
+        name: FileStatistics(1.0, 16_000, 1, peak_db=-3, rms_db=-20, digest=digest) for name, digest in digests.items()
     }
     made = {name: Clip("mine", Path(), name, f"mine/{who}", what) for name, (who, what) in clips.items()}
     return SoundFindings(facts, made, copies or {})
@@ -55,10 +55,10 @@ def test_second_copies_of_known_twins_stay_known() -> None:
 
 def test_another_rate_than_most_and_several_channels_are_odd() -> None:
     facts = {
-        "a.wav": SoundFacts(1.0, 48_000, 1, peak_db=-3),
-        "b.wav": SoundFacts(1.0, 48_000, 2, peak_db=-3),
-        "c.wav": SoundFacts(1.0, 96_000, 2, peak_db=-3),
-        "d.wav": SoundFacts(error="d.wav: broken"),
+        "a.wav": FileStatistics(1.0, 48_000, 1, peak_db=-3),
+        "b.wav": FileStatistics(1.0, 48_000, 2, peak_db=-3),
+        "c.wav": FileStatistics(1.0, 96_000, 2, peak_db=-3),
+        "d.wav": FileStatistics(error="d.wav: broken"),
     }
     clips = {name: Clip("mine", Path(), name, "mine/1", "sad") for name in facts}
     folder = SoundFindings(facts, clips, {})
@@ -73,10 +73,10 @@ def test_another_rate_than_most_and_several_channels_are_odd() -> None:
 
 def test_silence_and_clipping_are_told_of_clips_alone() -> None:
     facts = {
-        "a": SoundFacts(1.0, 16_000, 1, peak_db=-120),
-        "b": SoundFacts(1.0, 16_000, 1, peak_db=0, clipped_share=0.01),
-        "c": SoundFacts(1.0, 16_000, 1, peak_db=0, clipped_share=0.0001),
-        "stranger": SoundFacts(1.0, 16_000, 1, peak_db=-120),
+        "a": FileStatistics(1.0, 16_000, 1, peak_db=-120),
+        "b": FileStatistics(1.0, 16_000, 1, peak_db=0, clipped_share=0.01),
+        "c": FileStatistics(1.0, 16_000, 1, peak_db=0, clipped_share=0.0001),
+        "stranger": FileStatistics(1.0, 16_000, 1, peak_db=-120),
     }
     clips = {name: Clip("mine", Path(), name, "mine/1", "sad") for name in "abc"}
     assert SoundFindings(facts, clips, {}).silent == ("a",)

@@ -27,7 +27,7 @@ def test_the_misspelt_name_is_the_one_that_was_meant() -> None:
 
 
 def test_a_word_nobody_says_is_mislabelled() -> None:
-    assert "none of the 200 words" in TESS.parse(Path(), ["OAF_hello_sad.wav"]).strangers["OAF_hello_sad.wav"]
+    assert "none of the 200 words" in TESS.parse(Path(), ["OAF_hello_sad.wav"]).unrecognized["OAF_hello_sad.wav"]
 
 
 def test_the_real_copy_is_as_published(corpora_home: Path) -> None:

@@ -21,7 +21,7 @@ from hearfelt.evaluation.calibration import log_softmax
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.encoders.moonshine import MoonshineEncoder
-from hearfelt.models.encoders.pitch_statistics import MELODY
+from hearfelt.models.encoders.pitch_statistics import PITCH_DIMENSIONS
 from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.hearfelt import LIMITS, WINDOW_S, HearfeltNetwork, Whitening
 from hearfelt.models.pooling import AttentiveHead, Discriminant, Head, HeadSize, PlainHead, halved
@@ -63,7 +63,7 @@ def heads() -> tuple[list[AttentiveHead], list[PlainHead]]:
 
 def discriminant() -> Discriminant:
     """One that weighs quiet numbers as much as loud ones, as it does who divides by their deviation."""
-    made = Discriminant(2 * (1536 + 864) + MELODY, 8)
+    made = Discriminant(2 * (1536 + 864) + PITCH_DIMENSIONS, 8)
     torch.nn.init.normal_(made.slopes, std=0.05)
     with torch.no_grad():
         made.slopes[1024 + LOUD] /= 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hearfelt.models.encoders.pitch_statistics import MELODY
+from hearfelt.models.encoders.pitch_statistics import PITCH_DIMENSIONS
 from hearfelt.models.pooling import Discriminant
 from hearfelt.models.tiny import SmallHead, TinyEar, TinyNetwork, describe
 
@@ -21,7 +21,7 @@ def ear() -> TinyEar:
 @pytest.fixture
 def network(ear: TinyEar) -> TinyNetwork:
     torch.manual_seed(1)
-    numbers = 2 * ear.numbers + MELODY
+    numbers = 2 * ear.numbers + PITCH_DIMENSIONS
     discriminant = Discriminant(numbers, CLASSES)
     with torch.no_grad():
         discriminant.slopes.normal_(0, 0.1)
@@ -43,8 +43,8 @@ def test_what_is_heard_far_away_in_time_changes_nothing_here(ear: TinyEar) -> No
 
 
 def test_a_clip_is_described_by_statistics_of_all_states_and_its_melody(ear: TinyEar) -> None:
-    described = describe(ear(torch.randn(1, 80, 60)), torch.randn(1, 9, MELODY // 3))
-    assert described.shape == (1, 2 * ear.numbers + MELODY)
+    described = describe(ear(torch.randn(1, 80, 60)), torch.randn(1, 9, PITCH_DIMENSIONS // 3))
+    assert described.shape == (1, 2 * ear.numbers + PITCH_DIMENSIONS)
 
 
 @torch.inference_mode()

@@ -76,4 +76,4 @@ def test_a_sound_tells_which_share_of_it_was_read() -> None:
     file = NamedSound(tone(61), "a.wav")
     with open_audio(file) as reader:
         for _ in reader.parts():
-            assert file.share == pytest.approx(reader.heard / reader.frames, abs=0.01)
+            assert file.share == pytest.approx(reader.samples_read / reader.frames, abs=0.01)

@@ -9,7 +9,7 @@ import soundfile
 
 from hearfelt.audio.reader import Audio
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.corpora.file_statistics import SoundFacts, survey
+from hearfelt.corpora.file_statistics import FileStatistics, measure_files
 from hearfelt.reports.examples import Example, choose_examples, trimmed
 
 RATE_HZ = 16_000
@@ -27,7 +27,7 @@ def clip(root: Path, name: str, speaker: str, emotion: str, **more: str) -> Clip
 
 def chosen(clips: list[Clip]) -> list[str]:
     kept = Clips(clips)
-    return [example.clip.name for example in choose_examples(kept, survey(clip.path for clip in kept))]
+    return [example.clip.name for example in choose_examples(kept, measure_files(clip.path for clip in kept))]
 
 
 def test_one_speaker_with_the_same_words_stands_for_every_emotion(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_unreadable_and_silent_clips_are_passed_over(tmp_path: Path) -> None:
 
 def test_more_labels_than_fit_are_cut_off_in_order() -> None:
     clips = Clips(Clip("x", Path(), f"{k}", "x/a", f"label-{k:02d}") for k in range(20))
-    facts = {clip.path: SoundFacts(error="x") for clip in clips}
+    facts = {clip.path: FileStatistics(error="x") for clip in clips}
     assert choose_examples(clips, facts) == ()
 
 

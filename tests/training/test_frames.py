@@ -16,7 +16,7 @@ from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.models.encoders.moonshine import MoonshineEncoder
-from hearfelt.models.encoders.pitch_statistics import PitchEar, melody
+from hearfelt.models.encoders.pitch_statistics import PitchFrontEnd, pitch_statistics
 from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.hearfelt import Whitening
@@ -271,7 +271,7 @@ def test_a_clip_is_described_by_statistics_of_all_its_states_and_its_melody(enco
     with torch.inference_mode():
         states = [WhisperEncoder.of(encoders.whisper)(mel)[0], MoonshineEncoder.of(encoders.moonshine)(wave)[0]]
     expected = [part for some in states for part in (some.mean(dim=0), (some.var(dim=0, unbiased=False) + 1e-5).sqrt())]
-    expected.append(melody(PitchEar()(wave))[0])
+    expected.append(pitch_statistics(PitchFrontEnd()(wave))[0])
     torch.testing.assert_close(Listener(encoders).hear(samples)[2], torch.cat(expected), atol=1e-3, rtol=1e-3)
 
 

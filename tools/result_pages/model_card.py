@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.evaluation.metrics import BINS, per_class
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
@@ -177,7 +177,7 @@ def _data(facts: _Facts) -> str:
     card = facts.card
     rows = []
     for name, one in card.corpora.items():
-        form = FORMS.get(name)
+        form = CORPORA.get(name)
         title = f"[{form.title}]({form.url})" if form and form.url else form.title if form else name
         rows.append((title, str(one.get("licence") or NONE), f"{one.get('clips', 0):,}"))
     speakers = many(len(card.training_speakers), "speaker")
@@ -206,7 +206,7 @@ def _data(facts: _Facts) -> str:
 def _unseen_actors(card: ModelCard) -> list[str]:
     if "ravdess" not in card.corpora:
         return []
-    actors = range(1, FORMS["ravdess"].speakers + 1)
+    actors = range(1, CORPORA["ravdess"].speakers + 1)
     return [f"actor {actor:02d}" for actor in actors if f"ravdess/{actor:02d}" not in card.training_speakers]
 
 

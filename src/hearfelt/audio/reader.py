@@ -145,14 +145,14 @@ class AudioReader:
         return tuple(self._warnings)
 
     @property
-    def heard(self) -> int:
+    def samples_read(self) -> int:
         """How many samples were read."""
         return self._meter.samples
 
     @property
     def duration_s(self) -> float:
         """Length in seconds, as the file promises it; of what was read, where nothing is promised."""
-        return (self.frames or self.heard) / self.rate_hz
+        return (self.frames or self.samples_read) / self.rate_hz
 
     @property
     def peak_db(self) -> float:
@@ -203,15 +203,15 @@ class AudioReader:
             AudioError: as :func:`read_audio`, as soon as it shows.
         """
         for part in self._parts:
-            _check_level(part, self.name, before=self.heard)
+            _check_level(part, self.name, before=self.samples_read)
             self._meter.add(part)
             if self.on_part is not None:
-                self.on_part(self.heard / self.rate_hz)
+                self.on_part(self.samples_read / self.rate_hz)
             yield part
         self._finish()
 
     def _finish(self) -> None:
-        _check_length(self.heard / self.rate_hz, self.name)
+        _check_length(self.samples_read / self.rate_hz, self.name)
         known = {warning.code for warning in self._warnings}
         self._warnings += [warning for warning in self._meter.warnings() if warning.code not in known]
 

@@ -103,7 +103,7 @@ def recognize_source(recognizer: Recognizer, source: Source, task: Task) -> list
                     try:
                         rows += _segments(recognizer, reader, shown(name), channel, source.start_s)
                         speech_s = sum(row[_DURATION_S] for row in rows[begun:])
-                        about_speech = speech_warnings(speech_s, reader.heard / reader.rate_hz)
+                        about_speech = speech_warnings(speech_s, reader.samples_read / reader.rate_hz)
                     finally:  # what is odd is known only now, also where the sound broke off
                         warnings = _objects((*reader.warnings, *about_speech))
                         for row in rows[begun:]:

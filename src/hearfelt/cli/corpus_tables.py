@@ -16,8 +16,8 @@ from rich.text import Text
 
 from hearfelt.cli.options import Format
 from hearfelt.cli.output import console, print_rows, printable
-from hearfelt.corpora.base import Form
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.base import CorpusFormat
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.corpora.check import CorpusCheck
 from hearfelt.emotions import EMOTIONS, look_of
 
@@ -46,7 +46,7 @@ def print_corpora(form: Format) -> None:
             "emotions": list(corpus.emotions) if form == "json" else " ".join(corpus.emotions),
             "url": corpus.url,
         }
-        for corpus in FORMS.values()
+        for corpus in CORPORA.values()
     ]
     if form == "csv":
         rows = [{key: "" if value is None else value for key, value in row.items()} for row in rows]
@@ -58,7 +58,7 @@ def _print_corpora_table(screen: Console) -> None:
     screen.print(
         Text(f"{'corpus':<10}{'clips':>6}{'speakers':>10}{'hours':>7}{'size':>9}  {'language':<10}emotions", "bold")
     )
-    for corpus in FORMS.values():
+    for corpus in CORPORA.values():
         numbers = (
             f"{corpus.clips or 'any':>6,}" if corpus.clips else f"{'any':>6}",
             f"{corpus.speakers or 'any':>10}",
@@ -74,7 +74,7 @@ def _print_corpora_table(screen: Console) -> None:
     screen.print(Text("hearfelt corpora get brings ravdess and toy; the others come from their authors.", "dim"))
 
 
-def _faces(corpus: Form) -> str:
+def _faces(corpus: CorpusFormat) -> str:
     """Show which emotions there are, each always in the same place; a dot for one that is lacking."""
     if not corpus.emotions:
         return "any"
@@ -171,7 +171,7 @@ def _findings(check: CorpusCheck) -> Iterator[tuple[str, str, list[str]]]:
         ("contradictions", _BAD, check.contradictions),
         ("the same sound under several names", _NOTE, (" = ".join(group) for group in once)),
         ("second copies, not used", _NOTE, (f"{copy} (used: {kept})" for copy, kept in check.copies.items())),
-        ("strangers, not used", _NOTE, _told(check.strangers)),
+        ("strangers, not used", _NOTE, _told(check.unrecognized)),
         ("left out of training", _NOTE, _told(check.unfit)),
         ("labels that look misspelt", _NOTE, (f"{label}: {meant}?" for label, meant in check.mislabelled.items())),
         ("silent", _NOTE, check.silent),

@@ -1,6 +1,6 @@
 """Base types of a corpus: its description, its file names, what was published.
 
-A corpus is one :class:`Form`. Its ``parse`` sees only names, never sound, so that reading a folder of thousands
+A corpus is one :class:`CorpusFormat`. Its ``parse`` sees only names, never sound, so that reading a folder of thousands
 of clips takes a moment; :mod:`hearfelt.corpora.check` looks at the sound.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from hearfelt.corpora.clips import Clip
 
-__all__ = ["Form", "Published", "Reading", "identity", "read_names", "stem_of"]
+__all__ = ["CorpusFormat", "Published", "Reading", "identity", "read_names", "stem_of"]
 
 Parse = Callable[[Path, Sequence[str]], "Reading"]
 
@@ -25,7 +25,7 @@ class Reading:
     Attributes:
         clips: the corpus, each of its clips once, in the order of their names.
         copies: files that hold a clip a second time, each beside the one that was kept.
-        strangers: files that are no clips of this corpus, each with the reason.
+        unrecognized: files that are no clips of this corpus, each with the reason.
         odd: clips that are named in an unusual way, each with what is unusual.
         missing: what the corpus's own table names and the folder lacks, one sentence each.
         remarks: how it was read, where that could have been meant in another way, one sentence each.
@@ -33,7 +33,7 @@ class Reading:
 
     clips: tuple[Clip, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
-    strangers: Mapping[str, str] = field(default_factory=dict)
+    unrecognized: Mapping[str, str] = field(default_factory=dict)
     odd: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Form:
+class CorpusFormat:
     """Description of a corpus.
 
     Attributes:
@@ -140,17 +140,17 @@ def read_names(
         clip_of: makes the clip, or says in one clause why the name cannot be one.
 
     Returns:
-        Clips, copies and strangers.
+        Clips, copies and unrecognized files.
     """
     kept: dict[tuple[str, ...], Clip] = {}
     copies: dict[str, str] = {}
-    strangers: dict[str, str] = {}
+    unrecognized: dict[str, str] = {}
     for name in sorted(names, key=lambda name: (name.count("/"), name)):
         match = shape.search(str(PurePosixPath(name).with_suffix("")))
         found = "not named like a clip of this corpus" if match is None else clip_of(root, name, match)
         if isinstance(found, str):
-            strangers[name] = found
+            unrecognized[name] = found
         elif (first := kept.setdefault(identity(found), found)) is not found:
             copies[name] = first.name
     clips = sorted(kept.values(), key=lambda clip: clip.name)
-    return Reading(tuple(clips), dict(sorted(copies.items())), dict(sorted(strangers.items())))
+    return Reading(tuple(clips), dict(sorted(copies.items())), dict(sorted(unrecognized.items())))

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from hearfelt.audio.reader import AUDIO_SUFFIXES, audio_files
-from hearfelt.corpora.base import Form, Reading, stem_of
+from hearfelt.corpora.base import CorpusFormat, Reading, stem_of
 from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.cremad import CREMAD
 from hearfelt.corpora.emodb import EMODB
@@ -26,9 +26,9 @@ from hearfelt.corpora.toy import TOY
 from hearfelt.errors import AudioError, CorpusError
 from hearfelt.runtime.files import path_given
 
-__all__ = ["FORMS", "FolderReading", "form_called", "identify", "read_corpora", "read_corpus", "read_folder"]
+__all__ = ["CORPORA", "FolderReading", "find_format", "identify", "read_corpora", "read_corpus", "read_folder"]
 
-FORMS: Final[Mapping[str, Form]] = MappingProxyType(
+CORPORA: Final[Mapping[str, CorpusFormat]] = MappingProxyType(
     {form.name: form for form in (RAVDESS, CREMAD, TESS, EMODB, NEMO, SAVEE, FOLDER, TOY)}
 )
 
@@ -45,23 +45,23 @@ class FolderReading:
     """
 
     root: Path
-    form: Form
+    form: CorpusFormat
     names: tuple[str, ...]
     reading: Reading
 
 
-def form_called(name: str) -> Form:
+def find_format(name: str) -> CorpusFormat:
     """Look up a corpus by name; ``folder:2`` is ``folder`` with labels on the second level of folders.
 
     Raises:
         CorpusError: if there is none of that name; the sentence says which was probably meant.
 
     Example:
-        >>> form_called("emodb").language
+        >>> find_format("emodb").language
         'de'
     """
-    if name in FORMS:
-        return FORMS[name]
+    if name in CORPORA:
+        return CORPORA[name]
     if name.startswith(f"{FOLDER.name}:"):
         level = name.partition(":")[2]
         if not re.fullmatch(r"-?[1-9]\d{0,3}", level):
@@ -70,8 +70,8 @@ def form_called(name: str) -> Form:
                 " that each file lies in"
             )
         return folder_at(int(level))
-    close = get_close_matches(name.casefold(), FORMS, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"it is one of {', '.join(FORMS)}"
+    close = get_close_matches(name.casefold(), CORPORA, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"it is one of {', '.join(CORPORA)}"
     raise CorpusError(f"no corpus is called {name}; {hint}")
 
 
@@ -82,7 +82,7 @@ def identify(root: Path) -> str:
         root: a folder, or a table that names sound files.
 
     Returns:
-        A name in :data:`FORMS`.
+        A name in :data:`CORPORA`.
 
     Raises:
         CorpusError: if there is no sound, or nothing says what it is.
@@ -102,7 +102,7 @@ def read_folder(root: Path, name: str | None = None) -> FolderReading:
         CorpusError: if there is nothing, no sound in it, or the name is unknown.
     """
     root = path_given(root)
-    named = None if name is None else form_called(name)
+    named = None if name is None else find_format(name)
     names = _sound_in(root)
     form = named or _form_of(root, names)
     if root.is_file() and form.name != FOLDER.name:
@@ -175,7 +175,7 @@ def read_corpora(
         CorpusError: as :func:`read_corpus`; the name is checked before any folder is read.
     """
     for name in folders:
-        form_called(name)
+        find_format(name)
     read = (read_corpus(root, name, with_unfit=with_unfit, remark=remark) for name, root in folders.items())
     return Clips(clip for clips in read for clip in clips)
 
@@ -200,13 +200,13 @@ def _sound_in(root: Path) -> tuple[str, ...]:
     return names
 
 
-def _form_of(root: Path, names: tuple[str, ...]) -> Form:
+def _form_of(root: Path, names: tuple[str, ...]) -> CorpusFormat:
     if root.is_file():
         return FOLDER
     alike = _alike(names)
     for name, number in alike.items():
         if number * 2 > len(names):
-            return FORMS[name]
+            return CORPORA[name]
     if len(alike) > 1 and sum(alike.values()) * 2 > len(names):
         raise CorpusError(f"{root}: several corpora lie in it ({', '.join(alike)}); give the folder of one of them")
     if has_layout(root, names):
@@ -221,5 +221,5 @@ def _form_of(root: Path, names: tuple[str, ...]) -> Form:
 def _alike(names: tuple[str, ...]) -> dict[str, int]:
     """Count the files that are named as in each corpus, most first; corpora without any are left out."""
     paths = [str(PurePosixPath(name).with_suffix("")) for name in names]
-    counts = Counter({name: sum(map(bool, map(form.shape.search, paths))) for name, form in FORMS.items()})
+    counts = Counter({name: sum(map(bool, map(form.shape.search, paths))) for name, form in CORPORA.items()})
     return {name: number for name, number in counts.most_common() if number}

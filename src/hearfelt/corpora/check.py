@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hearfelt.corpora.base import Form, Published, identity, stem_of
+from hearfelt.corpora.base import CorpusFormat, Published, identity, stem_of
 from hearfelt.corpora.catalog import FolderReading, read_folder
 from hearfelt.corpora.clips import Clips
-from hearfelt.corpora.folder import meant_by
+from hearfelt.corpora.folder import suggested_label
 from hearfelt.corpora.sound_checks import SoundFindings, inspect_sounds
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
@@ -48,7 +48,7 @@ class CorpusCheck:
         duplicates: groups of files that hold the very same sound.
         copies: files that hold a clip a second time, each beside the one that is used.
         contradictions: files that cannot both be right, one sentence each.
-        strangers: sound files that are no clips of the corpus, with the reason.
+        unrecognized: sound files that are no clips of the corpus, with the reason.
         unreadable: files that cannot be used, with the fault.
         silent: clips without any sound in them.
         clipped: clips in which at least a thousandth of the samples stands at full scale.
@@ -70,7 +70,7 @@ class CorpusCheck:
     duplicates: tuple[tuple[str, ...], ...]
     copies: Mapping[str, str]
     contradictions: tuple[str, ...]
-    strangers: Mapping[str, str]
+    unrecognized: Mapping[str, str]
     unreadable: Mapping[str, str]
     silent: tuple[str, ...]
     clipped: tuple[str, ...]
@@ -82,7 +82,7 @@ class CorpusCheck:
     def to_dict(self) -> dict[str, object]:
         """Return everything as plain values for JSON."""
         values = {name: _plain(value) for name, value in vars(self).items()}
-        return {"strangers" if name == "strangers" else name: value for name, value in values.items()}
+        return {"strangers" if name == "unrecognized" else name: value for name, value in values.items()}
 
 
 def check_corpus(
@@ -125,7 +125,7 @@ def check_folder(
     clips = clips.where(channel=channel) if channel else clips
     used = {clip.name for clip in clips}
     copies = {copy: kept for copy, kept in reading.copies.items() if kept in used}
-    sounds = inspect_sounds(found.root, clips, (copies, tuple(reading.strangers)), progress=progress)
+    sounds = inspect_sounds(found.root, clips, (copies, tuple(reading.unrecognized)), progress=progress)
 
     published = published_clips(form, found.root, channel)
     wanted = published_counts(form, published)
@@ -146,7 +146,7 @@ def check_folder(
         duplicates=sounds.duplicates(),
         copies=copies,
         contradictions=tuple(sentence for _, sentence in sounds.contradictions()),
-        strangers=reading.strangers,
+        unrecognized=reading.unrecognized,
         unreadable=sounds.unreadable,
         silent=sounds.silent,
         clipped=sounds.clipped,
@@ -154,7 +154,7 @@ def check_folder(
         | surplus(clips, published)
         | sounds.odd(form.published),
         unfit={clip.name: unfit[stem_of(clip.name)] for clip in clips if stem_of(clip.name) in unfit},
-        mislabelled={label: likely for label in clips.emotions if (likely := meant_by(label))},
+        mislabelled={label: likely for label in clips.emotions if (likely := suggested_label(label))},
         remarks=(*reading.remarks, *_remarks(form, clips, sounds)),
     )
 
@@ -171,7 +171,7 @@ def count(clips: Clips, wanted: Counts) -> Counts:
     return {what: dict.fromkeys(wanted.get(what, {}), 0) | dict(by) for what, by in found.items()}
 
 
-def published_clips(form: Form, root: Path, channel: str = "") -> Clips:
+def published_clips(form: CorpusFormat, root: Path, channel: str = "") -> Clips:
     """List the published clips, as far as a rule or the corpus's own table names them."""
     if form.published is None or form.published.stems is None:
         return Clips()
@@ -180,7 +180,7 @@ def published_clips(form: Form, root: Path, channel: str = "") -> Clips:
     return clips.where(channel=channel) if channel else clips
 
 
-def published_counts(form: Form, published: Clips) -> Counts:
+def published_counts(form: CorpusFormat, published: Clips) -> Counts:
     """Count what was published; empty for a corpus that is never complete."""
     if form.published is None:
         return {}
@@ -245,7 +245,7 @@ def _sound_faults(sounds: SoundFindings, published: Published | None) -> Iterato
         yield f"{_clips(len(frozenset().union(*doubtful)))} in doubt, for their sound or their name is another's"
 
 
-def _remarks(form: Form, clips: Clips, sounds: SoundFindings) -> Iterator[str]:
+def _remarks(form: CorpusFormat, clips: Clips, sounds: SoundFindings) -> Iterator[str]:
     """Yield notes on how these clips can be used."""
     usual = sounds.usual_rate_hz
     if form.published and usual and usual not in form.published.rates_hz:

@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from hearfelt.corpora.base import Form, Published, Reading, read_names
+from hearfelt.corpora.base import CorpusFormat, Published, Reading, read_names
 from hearfelt.corpora.clips import Clip
 from hearfelt.corpora.tables import read_table
 
@@ -94,7 +94,7 @@ def _stems(root: Path) -> Iterator[str]:
             yield f"{actor}_{sentence}_{emotion}_{level}"
 
 
-CREMAD: Final = Form(
+CREMAD: Final = CorpusFormat(
     name="cremad",
     title="CREMA-D, Crowd-sourced Emotional Multimodal Actors Dataset",
     licence="ODbL 1.0, contents DbCL 1.0",

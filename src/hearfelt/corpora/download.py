@@ -274,17 +274,17 @@ def parse_actors(text: str) -> frozenset[int]:
 
 def _elsewhere(name: str) -> str:
     """Say where a corpus is published that is not fetched, or what a wrong name may mean."""
-    from hearfelt.corpora.catalog import FORMS
+    from hearfelt.corpora.catalog import CORPORA
 
-    if name in FORMS:
-        form = FORMS[name]
+    if name in CORPORA:
+        form = CORPORA[name]
         if not form.url:
             return f"{name}: that is what your own recordings are called; there is nothing to get"
         return (
             f"{name}: it is published at {form.url} ({form.licence}); hearfelt reads it but does not fetch it: "
             "unpack it anywhere and give that folder to the other commands"
         )
-    near = difflib.get_close_matches(name.casefold(), ["ravdess", "toy", *FORMS], n=1)
+    near = difflib.get_close_matches(name.casefold(), ["ravdess", "toy", *CORPORA], n=1)
     hint = f"did you mean {near[0]}?" if near else "get knows ravdess and toy"
     return f"{name}: no such corpus; {hint}"
 

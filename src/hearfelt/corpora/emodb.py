@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from hearfelt.corpora.base import Form, Published, read_names
+from hearfelt.corpora.base import CorpusFormat, Published, read_names
 from hearfelt.corpora.clips import Clip
 
 __all__ = ["EMODB"]
@@ -85,7 +85,7 @@ _COUNTS: Final = {
     "channel": {"speech": 535},
 }
 
-EMODB: Final = Form(
+EMODB: Final = CorpusFormat(
     name="emodb",
     title="EMO-DB, Berlin Database of Emotional Speech",
     licence="CC0 (as republished)",

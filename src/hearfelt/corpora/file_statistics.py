@@ -17,14 +17,14 @@ from hearfelt.audio.reader import SILENCE_DB, read_audio
 from hearfelt.errors import AudioError
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
 
-__all__ = ["SoundFacts", "survey"]
+__all__ = ["FileStatistics", "measure_files"]
 
 _VERSION = 2  # of what is remembered; raised when the facts change
 CLIPPED_AT = 0.999  # of full scale; 16-bit sound ends at 0.99997
 
 
 @dataclass(frozen=True)
-class SoundFacts:
+class FileStatistics:
     """Statistics of one file, or of a part of one.
 
     Attributes:
@@ -53,9 +53,9 @@ class SoundFacts:
         return not self.error and self.peak_db < SILENCE_DB
 
 
-def survey(
+def measure_files(
     sounds: Iterable[Path | Excerpt], *, cache: Cache | None = None, progress: Callable[[int], None] | None = None
-) -> dict[Path | Excerpt, SoundFacts]:
+) -> dict[Path | Excerpt, FileStatistics]:
     """Compute the statistics of sounds; what is in the cache is not decoded again.
 
     Args:
@@ -67,10 +67,10 @@ def survey(
         The facts of each sound, in the order given. One that cannot be read has an ``error``.
     """
     cache = default_cache() if cache is None else cache
-    keys = {sound: digest and f"survey:{_VERSION}:{digest}" for sound, digest in sound_digests(sounds).items()}
+    keys = {sound: digest and f"file_statistics:{_VERSION}:{digest}" for sound, digest in sound_digests(sounds).items()}
     tell = progress or (lambda _: None)
     kept = cache.get_many(key for key in keys.values() if key)
-    known = {sound: SoundFacts(**json.loads(kept[key])) for sound, key in keys.items() if key in kept}
+    known = {sound: FileStatistics(**json.loads(kept[key])) for sound, key in keys.items() if key in kept}
     tell(len(known))
     unknown = [sound for sound in keys if sound not in known]
     found = {}
@@ -85,13 +85,13 @@ def survey(
     return {sound: known.get(sound) or found[sound] for sound in keys}
 
 
-def _facts(sound: Path | Excerpt) -> SoundFacts:
+def _facts(sound: Path | Excerpt) -> FileStatistics:
     try:
         audio = read_audio(sound, strict=True)
     except AudioError as error:
-        return SoundFacts(error=str(error))
+        return FileStatistics(error=str(error))
     rms = math.sqrt(float(np.mean(np.square(audio.samples, dtype=np.float64))))
-    return SoundFacts(
+    return FileStatistics(
         duration_s=audio.duration_s,
         rate_hz=audio.rate_hz,
         channels=audio.channels,

@@ -21,14 +21,14 @@ from typing import Final
 
 from hearfelt.audio.excerpts import time_fragment
 from hearfelt.audio.reader import AUDIO_SUFFIXES
-from hearfelt.corpora.base import Form, Reading
+from hearfelt.corpora.base import CorpusFormat, Reading
 from hearfelt.corpora.clips import Clip, unknown_speaker
 from hearfelt.corpora.label_folders import label_level
 from hearfelt.corpora.tables import Row, columns_of, is_table, read_table, written_columns
 from hearfelt.emotions import EMOTIONS, emotion_called
 from hearfelt.errors import CorpusError, ExtraMissingError
 
-__all__ = ["FOLDER", "folder_at", "has_layout", "meant_by", "table_in"]
+__all__ = ["FOLDER", "folder_at", "has_layout", "suggested_label", "table_in"]
 
 _NEEDS: Final = ("path", "emotion")
 _OWN: Final = frozenset(("clip", "source"))  # what hearfelt calls the paths in tables of clips, features and answers
@@ -41,12 +41,12 @@ _DENYING_PREFIXES: Final = ("anti", "dis", "im", "in", "non", "not", "un")
 _DENYING_SUFFIXES: Final = ("free", "less")
 
 
-def meant_by(label: str) -> str:
+def suggested_label(label: str) -> str:
     """Suggest one of the eight labels for a misspelt one, or return ``""``; never the opposite, as of ``unhappy``.
 
     Example:
-        >>> meant_by("agnry"), meant_by("05_angry"), meant_by("boredom"), meant_by("sad"), meant_by("unhappy")
-        ('angry', 'angry', '', '', '')
+        >>> [suggested_label(label) for label in ("agnry", "05_angry", "boredom", "sad", "unhappy")]
+        ['angry', 'angry', '', '', '']
     """
     words = [word for word in re.split(r"[^a-z]+", label.casefold()) if word]
     if label in EMOTIONS or any(map(_denies, words)):
@@ -85,7 +85,7 @@ def table_in(root: Path) -> Path | None:
     if root.is_file():
         return root
     tables = [path for path in sorted(root.iterdir()) if is_table(path.name)]
-    fitting = [path for path in tables if _says_what_is_in_it(path)]
+    fitting = [path for path in tables if _is_label_table(path)]
     if len(fitting) > 1:
         names = ", ".join(path.name for path in fitting)
         raise CorpusError(f"{root}: several tables could say what is in it ({names}); give one of them as the path")
@@ -97,7 +97,7 @@ def has_layout(root: Path, names: Iterable[str]) -> bool:
     return table_in(root) is not None or all("/" in name for name in names)
 
 
-def _says_what_is_in_it(path: Path) -> bool:
+def _is_label_table(path: Path) -> bool:
     try:
         called = written_columns(columns_of(path))
     except (CorpusError, ExtraMissingError):
@@ -105,7 +105,7 @@ def _says_what_is_in_it(path: Path) -> bool:
     return set(_NEEDS) <= called.keys() and called["path"] not in _OWN
 
 
-def folder_at(level: int) -> Form:
+def folder_at(level: int) -> CorpusFormat:
     """Make the form in which the folders of one level are the labels, whatever they are called.
 
     Args:
@@ -143,14 +143,14 @@ def _at_level(place: int, root: Path, names: Sequence[str]) -> Reading:
 
 def _labelled(root: Path, names: Sequence[str], labels: Mapping[tuple[str, ...], str]) -> Reading:
     """Make clips of files by the folders above them; a file without a label is skipped."""
-    clips, strangers = [], {}
+    clips, unrecognized = [], {}
     for name in names:
         label = labels.get(PurePosixPath(name).parts[:-1])
         if label is None:
-            strangers[name] = "in no folder that names its emotion"
+            unrecognized[name] = "in no folder that names its emotion"
         else:
             clips.append(Clip("folder", root, name, unknown_speaker("folder"), emotion_called(label)))
-    return Reading(tuple(clips), strangers=strangers)
+    return Reading(tuple(clips), unrecognized=unrecognized)
 
 
 def _by_table(table: Path, names: Iterable[str]) -> Reading:
@@ -174,9 +174,9 @@ def _by_table(table: Path, names: Iterable[str]) -> Reading:
     if not clips and not missing:
         raise CorpusError(f"{table}: no rows; a row for each sound file is needed")
     used = {clip.clip for clip in clips.values()}
-    strangers = dict.fromkeys((name for name in names if name not in used), f"not in {table.name}")
+    unrecognized = dict.fromkeys((name for name in names if name not in used), f"not in {table.name}")
     in_order = tuple(sorted(clips.values(), key=lambda clip: (clip.clip, clip.start_s, clip.name)))
-    return Reading(in_order, strangers=strangers, odd=odd, missing=tuple(missing))
+    return Reading(in_order, unrecognized=unrecognized, odd=odd, missing=tuple(missing))
 
 
 def _file_of(row: Row, root: Path) -> str:
@@ -219,7 +219,7 @@ def _told(clip: Clip) -> str:
     return f"{clip.emotion}, spoken by {clip.speaker}"
 
 
-FOLDER: Final = Form(
+FOLDER: Final = CorpusFormat(
     name="folder",
     title="your own: a folder for each emotion, or a table with path, emotion",
     licence="yours",

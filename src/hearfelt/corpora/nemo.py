@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from hearfelt.corpora.base import Form, Published, Reading, read_names, stem_of
+from hearfelt.corpora.base import CorpusFormat, Published, Reading, read_names, stem_of
 from hearfelt.corpora.clips import Clip
 from hearfelt.corpora.tables import read_table
 
@@ -96,7 +96,7 @@ _COUNTS: Final = {
     "channel": {"speech": 4_481},
 }
 
-NEMO: Final = Form(
+NEMO: Final = CorpusFormat(
     name="nemo",
     title="nEMO, Polish emotional speech",
     licence="CC BY-NC-SA 4.0",

@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from hearfelt.corpora.base import Form, Published, Reading, read_names
+from hearfelt.corpora.base import CorpusFormat, Published, Reading, read_names
 from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import EMOTIONS
 
@@ -88,7 +88,7 @@ def published_stems(root: Path = Path()) -> Iterator[str]:
             yield f"03-{channel}-{emotion}-{intensity}-{statement}-{repetition}-{actor:02d}"
 
 
-RAVDESS: Final = Form(
+RAVDESS: Final = CorpusFormat(
     name="ravdess",
     title="RAVDESS, Ryerson Audio-Visual Database of Emotional Speech and Song",
     licence="CC BY-NC-SA 4.0",

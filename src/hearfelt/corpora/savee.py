@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from hearfelt.corpora.base import Form, Published, read_names
+from hearfelt.corpora.base import CorpusFormat, Published, read_names
 from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import in_order
 
@@ -62,7 +62,7 @@ def _stems(root: Path) -> Iterator[str]:
                 yield f"{speaker}_{letters}{sentence:02d}"
 
 
-SAVEE: Final = Form(
+SAVEE: Final = CorpusFormat(
     name="savee",
     title="SAVEE, Surrey Audio-Visual Expressed Emotion",
     licence="research only, on registration",

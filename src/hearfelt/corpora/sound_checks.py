@@ -10,7 +10,7 @@ from typing import Final
 
 from hearfelt.corpora.base import Published, stem_of
 from hearfelt.corpora.clips import Clip
-from hearfelt.corpora.file_statistics import SoundFacts, survey
+from hearfelt.corpora.file_statistics import FileStatistics, measure_files
 
 __all__ = ["CLIPPED_SHARE", "SoundFindings", "inspect_sounds"]
 
@@ -27,7 +27,7 @@ class SoundFindings:
         copies: files that hold a clip a second time, each beside the one that was kept.
     """
 
-    facts: Mapping[str, SoundFacts]
+    facts: Mapping[str, FileStatistics]
     clips: Mapping[str, Clip]
     copies: Mapping[str, str]
 
@@ -47,7 +47,7 @@ class SoundFindings:
         return tuple(name for name in self.clips if self.facts[name].clipped_share >= CLIPPED_SHARE)
 
     def duplicates(self) -> tuple[tuple[str, ...], ...]:
-        """Group files that hold the very same sound, strangers among them, in the order of their names."""
+        """Group files that hold the very same sound, unrecognized ones among them, in the order of their names."""
         groups: dict[str, list[str]] = {}
         for name in sorted(self.facts):
             if not self.facts[name].error:
@@ -132,9 +132,9 @@ def inspect_sounds(
         others: second copies, each beside the clip that was kept; and files that are no clips.
         progress: called with the number of files just decoded.
     """
-    copies, strangers = others
-    sounds = {clip.name: clip.sound for clip in clips} | {name: root / name for name in (*copies, *strangers)}
-    facts = survey(sounds.values(), progress=progress)
+    copies, unrecognized = others
+    sounds = {clip.name: clip.sound for clip in clips} | {name: root / name for name in (*copies, *unrecognized)}
+    facts = measure_files(sounds.values(), progress=progress)
     by_name = {name: facts[sound] for name, sound in sounds.items()}
     return SoundFindings(by_name, {clip.name: clip for clip in clips}, copies)
 

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from hearfelt.corpora.base import Form, Published, read_names
+from hearfelt.corpora.base import CorpusFormat, Published, read_names
 from hearfelt.corpora.clips import Clip
 
 __all__ = ["TESS"]
@@ -67,7 +67,7 @@ def _stems(root: Path) -> Iterator[str]:
     return (f"{speaker}_{word}_{emotion}" for speaker, word, emotion in product(_AGES, _WORDS, _EMOTIONS))
 
 
-TESS: Final = Form(
+TESS: Final = CorpusFormat(
     name="tess",
     title="TESS, Toronto Emotional Speech Set",
     licence="CC BY-NC-ND 4.0",

@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from hearfelt.corpora.base import Form, read_names
+from hearfelt.corpora.base import CorpusFormat, read_names
 from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import EMOTIONS
 
@@ -141,7 +141,7 @@ def _clip_of(root: Path, name: str, match: re.Match[str]) -> Clip:
     )
 
 
-TOY: Final = Form(
+TOY: Final = CorpusFormat(
     name="toy",
     title="synthetic voices made by hearfelt; nobody spoke them",
     licence="MIT",

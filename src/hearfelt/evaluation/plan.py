@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hearfelt.corpora.base import stem_of
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.corpora.splits import Fold, Leaks, find_leaks
 
@@ -87,7 +87,7 @@ def leaks_of(plan: Plan) -> Leaks:
 
 def without_unfit(clips: Sequence[Clip]) -> Clips:
     """Leave out the recordings that are known to answer nothing, such as three pairs of CREMA-D."""
-    unfit = {name: form.published.unfit for name, form in FORMS.items() if form.published}
+    unfit = {name: form.published.unfit for name, form in CORPORA.items() if form.published}
     return Clips(clip for clip in clips if stem_of(clip.name) not in unfit.get(clip.corpus, ()))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.corpora.clips import Clips
 from hearfelt.inference.card import ModelCard
 
@@ -89,7 +89,7 @@ def _read_as(corpus: str, clips: Clips) -> Clips:
     own = clips.where(corpus=corpus)
     if own:
         return Clips(clip for clip in own if clip.speaker_is_known)
-    form = FORMS.get(corpus)
+    form = CORPORA.get(corpus)
     if form is None or not clips:
         return Clips()
     names = [clip.clip for clip in clips.where(corpus="folder")]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.errors import HearfeltError, ModelError
 from hearfelt.evaluation.metrics import figures_of
 from hearfelt.evaluation.predictions import Evaluation, Row
@@ -191,7 +191,7 @@ def _corpora(lesson: Lesson, base: Base) -> dict[str, Mapping[str, Any]]:
 
 
 def _licence(lesson: Lesson) -> str:
-    return FORMS[lesson.corpus].licence
+    return CORPORA[lesson.corpus].licence
 
 
 def _write(material: Material, card: ModelCard, base: Base, scored: Scored, out: Path) -> ModelCard:

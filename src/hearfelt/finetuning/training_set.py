@@ -11,7 +11,7 @@ from typing import Final
 from hearfelt.audio.excerpts import Excerpt, time_fragment
 from hearfelt.corpora.catalog import FolderReading, identify, read_corpus, read_folder
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.corpora.file_statistics import SoundFacts, survey
+from hearfelt.corpora.file_statistics import FileStatistics, measure_files
 from hearfelt.corpora.folder import table_in
 from hearfelt.corpora.tables import read_table
 from hearfelt.emotions import emotion_called
@@ -104,10 +104,10 @@ def gather(
         )
     clips = _with_speakers(clips, found, speakers, speaker_pattern)
     _check_speakers(clips)
-    facts = survey([clip.sound for clip in clips], progress=progress)
+    facts = measure_files([clip.sound for clip in clips], progress=progress)
     left_out = {}
-    if found.reading.strangers:
-        left_out["not a clip of any label"] = tuple(found.reading.strangers)
+    if found.reading.unrecognized:
+        left_out["not a clip of any label"] = tuple(found.reading.unrecognized)
     kept, unfit = _fit(clips, facts)
     lesson = Lesson(
         kept, tuple(facts[clip.sound].digest for clip in kept), found.form.name, {**left_out, **unfit}, tuple(remarks)
@@ -230,7 +230,7 @@ def _check_speakers(clips: Clips) -> None:
         raise CorpusError(f"no speaker is known for {_some(unknown)}; every clip needs one, or none")
 
 
-def _fit(clips: Clips, facts: Mapping[Path | Excerpt, SoundFacts]) -> tuple[Clips, dict[str, tuple[str, ...]]]:
+def _fit(clips: Clips, facts: Mapping[Path | Excerpt, FileStatistics]) -> tuple[Clips, dict[str, tuple[str, ...]]]:
     """Leave out what is broken or silent, what contradicts itself, and second copies."""
     reasons: dict[str, list[str]] = {}
     first: dict[str, Clip] = {}

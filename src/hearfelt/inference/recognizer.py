@@ -392,7 +392,7 @@ class _SoundFacts:
     @classmethod
     def of(cls, reader: AudioReader) -> _SoundFacts:
         """Take them from a reader that has given its last part."""
-        return cls(reader.heard / reader.rate_hz, reader.warnings)
+        return cls(reader.samples_read / reader.rate_hz, reader.warnings)
 
 
 def _background(text: str, name: str) -> npt.NDArray[np.float32] | None:

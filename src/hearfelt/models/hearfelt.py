@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hearfelt.models.encoders.moonshine import MoonshineEncoder
-from hearfelt.models.encoders.pitch_statistics import PitchEar, melody
+from hearfelt.models.encoders.pitch_statistics import PitchFrontEnd, pitch_statistics
 from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.pooling import Discriminant, halved, statistics
@@ -82,7 +82,7 @@ class HearfeltNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.front = LogMel()
-        self.whisper, self.moonshine, self.pitch = whisper, moonshine, PitchEar()
+        self.whisper, self.moonshine, self.pitch = whisper, moonshine, PitchFrontEnd()
         self.whitenings = nn.ModuleList(whitenings)
         self.heads = nn.ModuleList(head for kind in heads for head in kind)
         self.counts = tuple(len(kind) for kind in heads)
@@ -99,7 +99,7 @@ class HearfeltNetwork(nn.Module):
         """
         mel, wave = self.front(samples)
         states = [self.whisper(mel), self.moonshine(wave)]
-        described = torch.cat([*(statistics(some) for some in states), melody(self.pitch(wave))], dim=1)
+        described = torch.cat([*(statistics(some) for some in states), pitch_statistics(self.pitch(wave))], dim=1)
         ears = [whiten(halved(some)) for whiten, some in zip(self.whitenings, states, strict=True)]
         answers = [self.discriminant(described).log_softmax(dim=1)]
         given = [head(ears).log_softmax(dim=1) for head in self.heads]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hearfelt.models.encoders.pitch_statistics import PitchEar, melody
+from hearfelt.models.encoders.pitch_statistics import PitchFrontEnd, pitch_statistics
 from hearfelt.models.frontend import BANDS, LogMel
 from hearfelt.models.pooling import Discriminant, statistics
 from hearfelt.models.scaler import Scaler
@@ -84,7 +84,7 @@ class TinyEar(nn.Module):
 
 
 def describe(states: Sequence[Tensor], pitch: Tensor) -> Tensor:
-    """Describe clips by mean and deviation of every state, and by their melody.
+    """Describe clips by mean and deviation of every state, and by their pitch statistics.
 
     Args:
         states: of the ear, each ``(batch, frames, numbers)``.
@@ -93,7 +93,7 @@ def describe(states: Sequence[Tensor], pitch: Tensor) -> Tensor:
     Returns:
         ``(batch, numbers)``.
     """
-    return torch.cat([*(statistics(state) for state in states), melody(pitch)], dim=1)
+    return torch.cat([*(statistics(state) for state in states), pitch_statistics(pitch)], dim=1)
 
 
 class SmallHead(nn.Module):
@@ -134,7 +134,7 @@ class TinyNetwork(nn.Module):
 
     def __init__(self, ear: TinyEar, heads: Sequence[nn.Module], discriminant: Discriminant) -> None:
         super().__init__()
-        self.front, self.pitch = LogMel(), PitchEar()
+        self.front, self.pitch = LogMel(), PitchFrontEnd()
         self.ear = ear
         self.heads = nn.ModuleList(heads)
         self.discriminant = discriminant

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import SURE_WORDS
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
@@ -189,4 +189,4 @@ def _facts(card: ModelCard, size: int) -> list[tuple[str, str]]:
 
 
 def _title(corpus: str) -> str:
-    return FORMS[corpus].title if corpus in FORMS else corpus
+    return CORPORA[corpus].title if corpus in CORPORA else corpus

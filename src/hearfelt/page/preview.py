@@ -99,7 +99,7 @@ def _watched(
     reader: AudioReader, longest_s: float, progress: Callable[[float, float], None] | None
 ) -> Iterator[Samples]:
     for part in reader.parts():
-        heard_s = reader.heard / reader.rate_hz
+        heard_s = reader.samples_read / reader.rate_hz
         _refuse_length(heard_s, longest_s, reader.name)
         if progress is not None:
             progress(heard_s, reader.frames / reader.rate_hz)

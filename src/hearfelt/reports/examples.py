@@ -14,7 +14,7 @@ import soundfile
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.reader import Audio, read_audio, resample
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.corpora.file_statistics import SoundFacts
+from hearfelt.corpora.file_statistics import FileStatistics
 
 __all__ = ["Example", "choose_examples", "trimmed"]
 
@@ -46,7 +46,9 @@ class Example:
         return buffer.getvalue()
 
 
-def choose_examples(clips: Clips, facts: Mapping[Path | Excerpt, SoundFacts], *, most: int = 16) -> tuple[Example, ...]:
+def choose_examples(
+    clips: Clips, facts: Mapping[Path | Excerpt, FileStatistics], *, most: int = 16
+) -> tuple[Example, ...]:
     """Choose a clip of each emotion, by one speaker and with the same words wherever the corpus has them.
 
     Args:

@@ -15,7 +15,7 @@ from hearfelt.audio.excerpts import Excerpt
 from hearfelt.corpora.catalog import FolderReading
 from hearfelt.corpora.check import CorpusCheck, check_folder
 from hearfelt.corpora.clips import Clips
-from hearfelt.corpora.file_statistics import SoundFacts, survey
+from hearfelt.corpora.file_statistics import FileStatistics, measure_files
 from hearfelt.emotions import look_of
 from hearfelt.errors import require
 from hearfelt.features.table import features_of
@@ -61,7 +61,7 @@ class Exploration:
     found: FolderReading
     check: CorpusCheck
     clips: Clips
-    facts: Mapping[Path | Excerpt, SoundFacts]
+    facts: Mapping[Path | Excerpt, FileStatistics]
     examples: tuple[Example, ...]
     chart: MapOfClips | None
 
@@ -96,7 +96,7 @@ def explore(
     """
     require("sklearn.manifold", "plots")  # said before a minute of listening, not after
     check = check_folder(found, progress=progress)
-    facts = survey(clip.sound for clip in found.reading.clips)
+    facts = measure_files(clip.sound for clip in found.reading.clips)
     clips = Clips(clip for clip in found.reading.clips if not facts[clip.sound].error)
     examples = choose_examples(clips, facts)
     return Exploration(
@@ -111,7 +111,7 @@ def explore(
 
 def _map(
     clips: Clips,
-    facts: Mapping[Path | Excerpt, SoundFacts],
+    facts: Mapping[Path | Excerpt, FileStatistics],
     processes: int | None,
     progress: Callable[[int], None] | None,
 ) -> MapOfClips | None:

@@ -236,7 +236,7 @@ def _check(check: CorpusCheck) -> Section:
         "the same sound under different names": [" = ".join(group) for group in check.duplicates],
         "second copies": [f"{copy}: {kept} is used" for copy, kept in check.copies.items()],
         "contradictions": list(check.contradictions),
-        "no clips of this corpus": _told(check.strangers),
+        "no clips of this corpus": _told(check.unrecognized),
         "unreadable": _told(check.unreadable),
         "silent": list(check.silent),
         "clipped": list(check.clipped),

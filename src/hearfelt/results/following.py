@@ -77,7 +77,7 @@ def followed(
         gathering = Gathering(source, channels, labels, model, promised_s=first.duration_s)
 
         def tell(_: float) -> None:
-            reached = [reader.heard / reader.rate_hz for reader in readers]
+            reached = [reader.samples_read / reader.rate_hz for reader in readers]
             gathering.reached_s = max(gathering.reached_s, *reached)
             if progress is not None:
                 progress(sum(reached) / len(reached))
@@ -91,7 +91,7 @@ def followed(
                     speech_s += segment.duration_s
                     gathering.warnings[channel] = reader.warnings
                     yield Heard(source, channel, segment, side, reader.warnings)
-                about_speech = speech_warnings(speech_s, reader.heard / reader.rate_hz)
+                about_speech = speech_warnings(speech_s, reader.samples_read / reader.rate_hz)
             finally:  # all is known only now, also where the sound broke off
                 gathering.warnings[channel] = (*reader.warnings, *about_speech)
 

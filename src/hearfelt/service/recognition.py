@@ -127,9 +127,9 @@ class _LengthCheck:
         """Check the whole length, by reading all of the sound."""
         with open_audio(_sound(self._job), name=self._job.name) as reader:
             for _ in reader.parts():
-                if reader.heard > self._job.longest_s * reader.rate_hz:
+                if reader.samples_read > self._job.longest_s * reader.rate_hz:
                     break
-            self.check(reader.heard / reader.rate_hz)
+            self.check(reader.samples_read / reader.rate_hz)
 
     def too_long(self) -> AudioError:
         what = "explained" if self._job.explain else "taken"

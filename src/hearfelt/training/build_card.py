@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from hearfelt.corpora.catalog import FORMS
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.corpora.clips import Clips
 from hearfelt.evaluation.calibration import fit_temperature, log_softmax, threshold_for
 from hearfelt.inference.card import ModelCard
@@ -65,7 +65,7 @@ def _corpora(clips: Clips) -> dict[str, dict[str, Any]]:
         corpus: {
             "clips": len(own),
             "fingerprint": own.fingerprint(),
-            "licence": FORMS[corpus].licence if corpus in FORMS else "",
+            "licence": CORPORA[corpus].licence if corpus in CORPORA else "",
         }
         for corpus, own in parts.items()
     }

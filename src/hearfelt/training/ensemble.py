@@ -14,7 +14,7 @@ from hearfelt.corpora.splits import speaker_folds
 from hearfelt.errors import ModelError
 from hearfelt.evaluation.calibration import fit_temperature, log_softmax
 from hearfelt.evaluation.plan import without_copies
-from hearfelt.models.encoders.pitch_statistics import MELODY
+from hearfelt.models.encoders.pitch_statistics import PITCH_DIMENSIONS
 from hearfelt.models.pooling import Discriminant
 from hearfelt.training.augmented_copies import View
 from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
@@ -124,7 +124,7 @@ class Teacher:
 
     def _emphasis(self) -> npt.NDArray[np.float32]:
         emphasis = np.ones(self.frames.numbers, np.float32)
-        emphasis[-MELODY:] = self.recipe.ensemble.melody
+        emphasis[-PITCH_DIMENSIONS:] = self.recipe.ensemble.melody
         return emphasis
 
     def answers(self, discriminant: Discriminant, places: Places) -> Floats:

@@ -17,7 +17,7 @@ from hearfelt.audio.reader import read_audio, refuse_silence, resample
 from hearfelt.corpora.clips import Clip
 from hearfelt.errors import HearfeltError
 from hearfelt.models.encoders.moonshine import MoonshineEncoder
-from hearfelt.models.encoders.pitch_statistics import MELODY, PitchEar, melody
+from hearfelt.models.encoders.pitch_statistics import PITCH_DIMENSIONS, PitchFrontEnd, pitch_statistics
 from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.frontend import RATE_HZ, LogMel
 from hearfelt.models.hearfelt import Whitening
@@ -41,7 +41,9 @@ __all__ = [
 ]
 
 KEPT: Final = (512, 256)  # numbers a frame of each ear after whitening
-DESCRIBED: Final = 2 * (1536 + 864) + MELODY  # mean and deviation of each number of both ears' states, and melody
+DESCRIBED: Final = (
+    2 * (1536 + 864) + PITCH_DIMENSIONS
+)  # mean and deviation of each number of both ears' states, and melody
 LONGEST_S: Final = 14.0  # what is beyond it in a training clip is not heard
 _VERSION: Final = 3  # of what is kept; raised when frames change
 _CLIPS_FOR_WHITENING: Final = 600
@@ -87,7 +89,7 @@ class Listener:
     def __init__(self, encoders: Encoders, whitenings: tuple[Whitening, Whitening] | None = None) -> None:
         self._whisper = WhisperEncoder.of(encoders.whisper)
         self._moonshine = MoonshineEncoder.of(encoders.moonshine)
-        self._pitch = PitchEar()
+        self._pitch = PitchFrontEnd()
         self._whitenings = whitenings
         self._fronts: dict[float, LogMel] = {}
 
@@ -98,7 +100,7 @@ class Listener:
             mel, wave = front(torch.from_numpy(np.ascontiguousarray(samples))[None])
             heard = torch.from_numpy(np.ascontiguousarray(played(wave[0].numpy(), speed)))[None]
             states = self._whisper(mel), self._moonshine(heard)
-            described = torch.cat([*(statistics(some) for some in states), melody(self._pitch(heard))], dim=1)
+            described = torch.cat([*(statistics(some) for some in states), pitch_statistics(self._pitch(heard))], dim=1)
             large, small = halved(states[0]), halved(states[1])
             if self._whitenings:
                 large, small = self._whitenings[0](large), self._whitenings[1](small)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hearfelt.corpora.clips import Clip
-from hearfelt.models.encoders.pitch_statistics import PitchEar
+from hearfelt.models.encoders.pitch_statistics import PitchFrontEnd
 from hearfelt.models.frontend import LogMel
 from hearfelt.models.tiny import TinyEar, describe
 from hearfelt.runtime.cache import sound_digests
@@ -40,7 +40,7 @@ class SmallListener:
     """
 
     def __init__(self, ear: TinyEar) -> None:
-        self._ear, self._pitch = ear.eval(), PitchEar()
+        self._ear, self._pitch = ear.eval(), PitchFrontEnd()
         self._fronts: dict[float, LogMel] = {}
 
     def hear(self, samples: npt.NDArray[np.float32], speed: float = 1.0) -> Tensor:

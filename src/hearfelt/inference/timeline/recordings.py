@@ -37,7 +37,7 @@ def segments_of(reader: AudioReader, segmenter: Segmenter, progress: Progress | 
     for part in resampled(reader, is_centred=False):  # as a stream hears it
         yield from (one for one in segmenter.feed(part) if isinstance(one, Segment))
         if progress is not None:
-            progress(reader.heard / reader.rate_hz)
+            progress(reader.samples_read / reader.rate_hz)
     yield from (one for one in segmenter.finish() if isinstance(one, Segment))
 
 
@@ -66,7 +66,7 @@ def timelines_of(
         with open_audio(sound, rate_hz, channel=channel) as reader:
             channels = reader.channels if is_separate else 1
             segments = tuple(segments_of(reader, recognizer.segmenter(), progress))
-            duration_s = reader.heard / reader.rate_hz
+            duration_s = reader.samples_read / reader.rate_hz
             card = recognizer.card
             timeline = Timeline(reader.name, channel, duration_s, segments, card.labels, card.name, reader.warnings)
             said = speech_warnings(timeline.speech_s, duration_s)

@@ -11,13 +11,13 @@ from torch.nn import functional
 from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
 
-__all__ = ["MELODY", "PitchEar", "melody"]
+__all__ = ["PITCH_DIMENSIONS", "PitchFrontEnd", "pitch_statistics"]
 
 LAGS: Final = 48
 LOWEST_HZ: Final = 62.5
 HIGHEST_HZ: Final = 500.0
 BAND_EDGES_HZ: Final = ((50.0, 8000.0), (50.0, 500.0), (500.0, 1500.0), (1500.0, 3500.0), (3500.0, 8000.0))
-MELODY: Final = 3 * (LAGS + len(BAND_EDGES_HZ))  # numbers that describe a clip
+PITCH_DIMENSIONS: Final = 3 * (LAGS + len(BAND_EDGES_HZ))  # numbers that describe a clip
 
 _FRAME: Final = 640  # 40 ms, two and a half periods of the lowest voice
 _HOP: Final = 320
@@ -29,7 +29,7 @@ _FLOOR: Final = 1e-6
 _SPOKEN: Final = 1.5e3  # power of a spoken frame, summed over the bins, of a sound at the level that LogMel gives it
 
 
-class PitchEar(nn.Module):
+class PitchFrontEnd(nn.Module):
     """From a levelled waveform to frames of 40 ms: autocorrelations at 48 lags, and levels in five bands.
 
     The autocorrelation is computed from the power below 4 kHz and divided by that of the window (Boersma 1993), so
@@ -37,7 +37,7 @@ class PitchEar(nn.Module):
 
     Example:
         >>> wave = torch.sin(torch.arange(16000) * (2 * torch.pi * 250 / 16000))[None]
-        >>> frames = PitchEar()(wave)
+        >>> frames = PitchFrontEnd()(wave)
         >>> tuple(frames.shape), int(frames[0, 10, 24:48].argmax()) + 24
         ((1, 25, 53), 31)
     """
@@ -79,7 +79,7 @@ class PitchEar(nn.Module):
         return functional.avg_pool1d(frames.transpose(1, 2), 2).transpose(1, 2)
 
 
-def melody(frames: Tensor) -> Tensor:
+def pitch_statistics(frames: Tensor) -> Tensor:
     """Summarize a clip by mean, standard deviation and mean change of its frames.
 
     Args:
