@@ -338,7 +338,17 @@ def core(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         found[f"{ending}_bytes_a_second"] = round(path.stat().st_size / (len(samples) / RATE_HZ), 1)
     names = columns(recognizer.labels, timeline=False)
     prediction = recognizer.recognize(files[0])
-    row = ["clips/clip.wav", "sad", 0.5, *prediction.probabilities.values(), False, "hearfelt", 3.0, [], None]
+    row: list[Any] = [
+        "clips/clip.wav",
+        "sad",
+        0.5,
+        *prediction.probabilities.values(),
+        False,
+        "hearfelt",
+        3.0,
+        [],
+        None,
+    ]
     line = json.dumps(row)
     rows: Iterator[list[Any]] = (json.loads(line) for _ in range(100_000))
     took, _ = timed(lambda: write_table(rows, names, io.BytesIO(), "parquet", facts={}))
