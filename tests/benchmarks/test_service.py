@@ -12,10 +12,9 @@ from types import ModuleType
 
 import pytest
 import soundfile
-from tests.service.live_server import Settings, running
+from tests.service.live_server import live_settings, running
 
-from hearfelt.service.settings import ServiceSettings
-from hearfelt.service.stream_settings import StreamSettings
+from hearfelt.service.settings import ServiceSettings, StreamSettings
 
 ROOT = Path(__file__).parents[2]
 FIGURES = {"throughput_ratio": 0.9, "errors": 0.0, "mixed_errors": 0.0, "memory_growth": 1.02, "p50_s": 1.0}
@@ -89,7 +88,7 @@ def test_a_bar_that_is_missed_fails_it(
 
 @pytest.mark.parametrize(("most", "status"), [(1, 200), (0, 503)])
 def test_a_clip_is_streamed_to_its_end_or_turned_away(program: ModuleType, most: int, status: int) -> None:
-    with running(Settings(streams=StreamSettings(most=most))) as service:
+    with running(live_settings(streams=StreamSettings(most=most))) as service:
         address = service.page.removesuffix("/")
         assert asyncio.run(program.streamed(address, program.clips()[0])) == status
 

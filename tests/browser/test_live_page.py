@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,14 +13,13 @@ import pytest
 import soundfile
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from tests.service.live_server import live_settings, running, until
 
 from hearfelt.emotions import look_of
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.timeline.segments import Segment
-from hearfelt.service.stream_settings import StreamSettings
-
-server = runpy.run_path(str(Path(__file__).parents[1] / "service" / "live_server.py"))
-running, Settings, until = server["running"], server["Settings"], server["until"]
+from hearfelt.service.auth import Access
+from hearfelt.service.settings import StreamSettings
 
 PATIENCE_MS = 20_000
 NO_MICROPHONE = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{name}'))"
@@ -91,8 +89,8 @@ def test_the_emotion_that_is_heard_appears_and_everything_is_let_go(service: Any
     page.keyboard.press("Tab")
     expect(page.locator("#start")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
-    expect(page.locator("#sure")).to_contain_text("%")
+    expect(page.locator("main")).to_have_attribute("data-state", "speech", timeout=PATIENCE_MS)
+    expect(page.locator("#detail")).to_contain_text("%")
     row = page.locator("#segments li").first
     expect(row).to_be_visible(timeout=PATIENCE_MS)
     assert row.locator(".what").inner_text().split()[-1] in heard_in(spoken)
@@ -113,7 +111,7 @@ def test_the_last_words_are_heard_after_stop(service: Any, page: Page) -> None:
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: came.append(json.loads(frame))))
     opened(page, service.page).click("#start")
-    expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+    expect(page.locator("main")).to_have_attribute("data-state", "speech", timeout=PATIENCE_MS)
     before = page.locator("#segments li").count()
     page.click("#start")
     expect(page.locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
@@ -130,14 +128,14 @@ def test_the_last_words_are_heard_after_stop(service: Any, page: Page) -> None:
     ("name", "title"),
     [
         ("NotAllowedError", "The microphone is not allowed"),
-        ("NotFoundError", "There is no microphone"),
+        ("NotFoundError", "No microphone found"),
         ("NotReadableError", "The microphone can't be used"),
     ],
 )
 def test_a_missing_microphone_is_said_and_can_be_tried_again(service: Any, page: Page, name: str, title: str) -> None:
     page.add_init_script(NO_MICROPHONE.format(name=name))
     opened(page, service.page).click("#start")
-    expect(page.locator("#said")).to_have_text(title)
+    expect(page.locator("#headline")).to_have_text(title)
     expect(page.locator("#start")).to_have_text("Try again")
     expect(page.locator("#record")).to_be_hidden()
 
@@ -149,7 +147,7 @@ def test_whoever_stops_before_it_began_is_where_they_were(service: Any, page: Pa
     opened(page, service.page).click("#start")
     expect(page.locator("main")).to_have_attribute("data-state", "asking")
     page.click("#start")
-    expect(page.locator("#said")).to_have_text("Say something")
+    expect(page.locator("#headline")).to_have_text("Say something")
     expect(page.locator("#start")).to_have_text("Start listening")
     stopped = page.evaluate(  # a permission that comes late is given back at once
         "new Promise((resolve) => window.allow({getTracks: () => [{stop: () => resolve('stopped')}]}))"
@@ -162,7 +160,7 @@ def test_a_microphone_that_the_browser_refuses_is_said(service: Any, start_brows
     with start_browser(*refusing) as browser, browser.new_context() as context:
         page = opened(context.new_page(), service.page)
         page.click("#start")
-        expect(page.locator("#said")).to_have_text("The microphone is not allowed", timeout=PATIENCE_MS)
+        expect(page.locator("#headline")).to_have_text("The microphone is not allowed", timeout=PATIENCE_MS)
         assert service.server.server_state.tasks == set()
 
 
@@ -171,7 +169,7 @@ def test_a_service_that_is_gone_is_said_and_found_again_when_embedded_too(page: 
         opened(page, f"{service.page}?embed=1&theme=dark")
         expect(page.locator("header")).to_be_hidden()
     page.click("#start")
-    expect(page.locator("#said")).to_have_text("The service can't be reached", timeout=PATIENCE_MS)
+    expect(page.locator("#headline")).to_have_text("The service can't be reached", timeout=PATIENCE_MS)
     page.evaluate("() => { window.asked = new Promise(tell => addEventListener('message', ({data}) => tell(data))) }")
     page.click("#record")
     assert page.evaluate("window.asked") == {"type": "hearfelt:record"}
@@ -181,34 +179,34 @@ def test_a_connection_that_breaks_is_said_and_what_was_heard_stays(page: Page) -
     with running() as service:
         opened(page, service.page).click("#start")
         expect(page.locator("#segments li").first).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator("#said")).to_have_text("The connection was lost", timeout=PATIENCE_MS)
+    expect(page.locator("#headline")).to_have_text("The connection was lost", timeout=PATIENCE_MS)
     expect(page.locator("#segments li").first).to_be_visible()
     expect(page.locator("#start")).to_have_text("Try again")
 
 
 def test_a_busy_service_says_so_and_two_pages_hear_each_their_own(context: BrowserContext) -> None:
-    with running(Settings(streams=StreamSettings(most=1))) as service:
+    with running(live_settings(streams=StreamSettings(most=1))) as service:
         first, second = (opened(context.new_page(), service.page) for _ in range(2))
         first.click("#start")
-        expect(first.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+        expect(first.locator("main")).to_have_attribute("data-state", "speech", timeout=PATIENCE_MS)
         second.click("#start")
-        expect(second.locator("#said")).to_have_text("The service is busy", timeout=PATIENCE_MS)
+        expect(second.locator("#headline")).to_have_text("The service is busy", timeout=PATIENCE_MS)
         first.click("#start")
         expect(first.locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
         second.click("#start")
-        expect(second.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+        expect(second.locator("main")).to_have_attribute("data-state", "speech", timeout=PATIENCE_MS)
 
 
 def test_a_key_is_asked_for(page: Page) -> None:
-    with running(allows=lambda key: key == "mine") as service:
+    with running(access=Access(["mine"])) as service:
         opened(page, service.page)
         page.fill("#key", "guess")
         page.press("#key", "Enter")
-        expect(page.locator("#said")).to_have_text("A key is needed", timeout=PATIENCE_MS)
-        expect(page.locator("#sure")).to_contain_text("This key is not known")
+        expect(page.locator("#headline")).to_have_text("An API key is needed", timeout=PATIENCE_MS)
+        expect(page.locator("#detail")).to_contain_text("The API key is unknown")
         page.fill("#key", "mine")
         page.press("#key", "Enter")
-        expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+        expect(page.locator("main")).to_have_attribute("data-state", "speech", timeout=PATIENCE_MS)
 
 
 @pytest.fixture
@@ -234,7 +232,7 @@ def test_it_hears_in_a_frame_of_a_page_of_this_computer(context: BrowserContext,
     page.goto(f"http://localhost:{around}/")
     inside = page.frame_locator("iframe")
     inside.locator("#start").click()
-    expect(inside.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+    expect(inside.locator("main")).to_have_attribute("data-state", "speech", timeout=PATIENCE_MS)
     inside.locator("#start").click()
     expect(inside.locator("#start")).to_have_text("Start again", timeout=PATIENCE_MS)
 
@@ -273,7 +271,7 @@ def test_the_page_fits_every_width(service: Any, page: Page, width: int) -> None
     page.set_viewport_size({"width": width, "height": 800})
     opened(page, service.page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("#wave").bounding_box()["width"] > 0.8 * min(width, 1_216) - 40  # type: ignore[index]
+    assert page.locator("#waveform").bounding_box()["width"] > 0.8 * min(width, 1_216) - 40  # type: ignore[index]
 
 
 def test_the_page_asks_nothing_of_anybody_else(service: Any, page: Page) -> None:
@@ -281,7 +279,7 @@ def test_the_page_asks_nothing_of_anybody_else(service: Any, page: Page) -> None
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda socket: asked.append(socket.url.replace("ws:", "http:")))
     opened(page, service.page).click("#start")
-    expect(page.locator("main")).to_have_attribute("data-state", "heard", timeout=PATIENCE_MS)
+    expect(page.locator("main")).to_have_attribute("data-state", "speech", timeout=PATIENCE_MS)
     elsewhere = [url for url in asked if not url.startswith((service.page, "data:"))]
     assert elsewhere == []
     assert f"{service.page}v1/stream" in asked
@@ -290,10 +288,10 @@ def test_the_page_asks_nothing_of_anybody_else(service: Any, page: Page) -> None
 @pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
 def test_the_wave_moves_only_where_motion_is_welcome(service: Any, browser: Browser, motion: Any, moves: bool) -> None:
     still: Callable[[Page], list[float]] = lambda page: page.evaluate(  # noqa: E731
-        "import('./live/wave.js').then(({Wave}) => {"
-        "  const wave = new Wave(document.getElementById('wave'), {});"
-        "  wave.add([0.5, 0.5]); const before = wave.span(100)[0];"
-        "  wave.add([0.5, 0.5]); return [before, wave.span(100)[0]]; })"
+        "import('./live/live_waveform.js').then(({LiveWaveform}) => {"
+        "  const wave = new LiveWaveform(document.getElementById('waveform'), {});"
+        "  wave.add([0.5, 0.5]); const before = wave.span()[0];"
+        "  wave.add([0.5, 0.5]); return [before, wave.span()[0]]; })"
     )
     with browser.new_context(reduced_motion=motion) as context:
         before, after = still(opened(context.new_page(), service.page))

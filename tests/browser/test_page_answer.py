@@ -15,7 +15,7 @@ from tests.browser.listen_view import CLIPS, PATIENCE_MS, calm, within_one
 
 from hearfelt.audio.reader import read_audio
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.page.answer_markup import said_of
+from hearfelt.page.texts import prediction_text
 
 BESIDE: Final = "classic"
 FOCUSED: Final = "document.activeElement.textContent"
@@ -45,12 +45,12 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def told(page: Page) -> Locator:
-    return page.locator(".st-key-hf-telling").get_by_role("status")
+    return page.locator(".st-key-hf-announcements").get_by_role("status")
 
 
 def sentence(clip: Path, model: str | None = None) -> re.Pattern[str]:
     prediction = Recognizer.load(model).recognize(clip)
-    return within_one(f"{clip.name}, {prediction.model}: {said_of(prediction)}.")
+    return within_one(f"{clip.name}, {prediction.model}: {prediction_text(prediction)}.")
 
 
 def scrolled_down(page: Page) -> None:
@@ -94,13 +94,13 @@ def test_a_refusal_comes_into_view_and_has_the_focus_and_is_told_alone(page: Pag
     send(page, broken)
     expect(page.locator(".hf-notice")).to_be_in_viewport()
     expect(told(page)).to_have_text(re.compile(r"^broken\.wav: ((?!flac).)*$"))
-    assert page.evaluate(FOCUSED).startswith("This can't be heard")
+    assert page.evaluate(FOCUSED).startswith("This file can't be used")
 
 
 def test_another_model_is_told_and_moves_neither_the_view_nor_the_focus(page: Page) -> None:
     send(page, CLIPS[0])
     scrolled_down(page)
-    choose(page, "Who answers", BESIDE)
+    choose(page, "^Model", BESIDE)
     expect(told(page)).to_have_text(sentence(CLIPS[0], BESIDE))
     assert page.evaluate("document.activeElement.getAttribute('role')") == "combobox"
     expect(page.locator(".hf-title h1")).not_to_be_in_viewport()
@@ -187,24 +187,24 @@ def test_keys_move_the_player_in_steps_that_suit_the_sound(
 def test_a_long_sound_is_explained_when_somebody_asks(page: Page, long_clip: Path) -> None:
     send(page, long_clip)
     expect(page.locator(".hf-said")).to_have_count(0)
-    page.get_by_role("button", name="Find out why").press("Enter")
+    page.get_by_role("button", name="Explain").press("Enter")
     emotion = Recognizer.load().recognize(long_clip).emotion
     expect(page.locator(".hf-said")).to_contain_text(emotion, timeout=PATIENCE_MS)
     expect(page.locator(".hf-curve-of-time")).to_be_visible()
-    expect(page.get_by_role("button", name="Find out why")).to_have_count(0)
+    expect(page.get_by_role("button", name="Explain")).to_have_count(0)
 
 
 def test_reasons_that_somebody_asked_for_are_told_once_and_have_the_focus_that_the_button_lost(
     page: Page, long_clip: Path
 ) -> None:
     send(page, long_clip)
-    page.get_by_role("button", name="Find out why").press("Enter")
+    page.get_by_role("button", name="Explain").press("Enter")
     expect(page.locator(".hf-said")).to_be_visible(timeout=PATIENCE_MS)
     expect(told(page)).to_have_text(page.locator(".hf-said").inner_text())
-    heading = page.get_by_role("heading", name="Why", exact=True)
+    heading = page.get_by_role("heading", name="Explanation", exact=True)
     expect(heading).to_be_focused()
     expect(heading).to_be_in_viewport()
-    choose(page, "Compared with", BESIDE)
+    choose(page, "Compare with", BESIDE)
     expect(told(page)).to_have_text(sentence(long_clip, BESIDE))
 
 
@@ -213,7 +213,7 @@ def test_starting_over_leaves_nothing_and_says_so(page: Page) -> None:
     page.get_by_role("button", name="Start over").click()
     expect(page.locator(".hf-greeting")).to_be_visible()
     calm(page)
-    expect(told(page)).to_have_text("Every sound is forgotten.")
+    expect(told(page)).to_have_text("All sounds were removed.")
     assert page.evaluate(FOCUSED) == page.locator(".hf-greeting h1").text_content()
     for clip in CLIPS[:2]:
         expect(page.get_by_text(clip.name)).to_have_count(0)
@@ -223,16 +223,16 @@ def test_starting_over_leaves_nothing_and_says_so(page: Page) -> None:
 
 def test_two_models_answer_side_by_side_each_for_itself(page: Page) -> None:
     send(page, CLIPS[0])
-    choose(page, "Compared with", BESIDE)
+    choose(page, "Compare with", BESIDE)
     answers = page.locator(".hf-answer")
     expect(answers).to_have_count(2)
     tops = answers.evaluate_all("all => all.map((one) => one.getBoundingClientRect().top)")
     assert tops[0] == tops[1]
     predictions = [Recognizer.load().recognize(CLIPS[0]), Recognizer.load(BESIDE).recognize(CLIPS[0])]
     for shown, prediction in zip(answers.all(), predictions, strict=True):
-        expect(shown).to_contain_text(f"{prediction.model} hears")
+        expect(shown).to_contain_text(prediction.model)
         expect(shown).to_contain_text(prediction.emotion)
-        expect(page.get_by_role("list", name=f"What {prediction.model} hears when")).to_be_visible()
+        expect(page.get_by_role("list", name=f"Segments found by {prediction.model}")).to_be_visible()
     expect(told(page)).to_contain_text(sentence(CLIPS[0], BESIDE))
-    choose(page, "Compared with", "no other")
+    choose(page, "Compare with", "no other")
     expect(answers).to_have_count(1)

@@ -65,7 +65,7 @@ def test_each_thing_to_take_away_can_be_read_back(page: Page) -> None:
 
 
 def test_of_two_models_each_file_holds_both_or_says_whose_it_is(page: Page) -> None:
-    page.get_by_role("combobox", name=re.compile("Compared with")).click()
+    page.get_by_role("combobox", name=re.compile("Compare with")).click()
     page.get_by_role("option", name=BOTH[1], exact=True).click()
     expect(page.locator(".hf-answer")).to_have_count(2)
     calm(page)

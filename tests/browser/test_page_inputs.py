@@ -81,7 +81,7 @@ def test_a_recording_of_the_microphone_is_answered(page: Page, spoken: Path) -> 
     page.get_by_role("button", name=re.compile("^Record")).first.click()
     page.wait_for_timeout(3_500)
     page.get_by_role("button", name=re.compile("Stop", re.IGNORECASE)).first.click()
-    expect(page.locator(".hf-title h1")).to_contain_text("your voice")
+    expect(page.locator(".hf-title h1")).to_contain_text("recording")
     answer = page.locator(".hf-answer").first
     expect(answer).to_contain_text(re.compile("|".join(sorted(voices)), re.IGNORECASE))
 

@@ -13,9 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 from hearfelt.features.outline import Outline
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Segment, Timeline
+from hearfelt.page.player import player_assets, player_data
 from hearfelt.page.preview import Playable
-from hearfelt.page.style import read_asset
-from hearfelt.page.wave import player_data
 
 HOUR_S: Final = 3_600.0
 LABELS: Final = ("calm", "sad", "angry")
@@ -46,8 +45,8 @@ def heard(label: str, *, unsure: bool = False) -> Prediction:
 def shown(page: Page, segments: list[Segment]) -> None:
     timeline = Timeline("hour.wav", None, HOUR_S, tuple(segments), LABELS, "toy")
     data = player_data("k", "hour.wav", Playable(FLAT, b"", "audio/mpeg", None), {"toy": timeline})
-    script = base64.b64encode(read_asset("wave.js").encode()).decode()
-    page.evaluate(SHOW, [script, read_asset("wave.css"), data])
+    css, js = player_assets()
+    page.evaluate(SHOW, [base64.b64encode(js.encode()).decode(), css, data])
 
 
 def hour() -> list[Segment]:
@@ -71,9 +70,9 @@ def test_an_hour_of_short_segments_is_a_ribbon_of_what_is_heard_longest_in_each_
 
 def test_an_hour_of_short_segments_is_summed_up_in_words_and_no_list_without_end(page: Page) -> None:
     shown(page, hour())
-    sums = page.get_by_role("list", name="How long it hears each emotion")
+    sums = page.get_by_role("list", name="Time of each emotion")
     expect(sums.get_by_role("listitem")).to_have_text(["sad 22:30", "angry 15:00", "unsure 12:30"])
-    expect(page.get_by_role("img", name="What is heard when")).to_be_visible()
+    expect(page.get_by_role("img", name="Segments")).to_be_visible()
     expect(page.get_by_role("listitem")).to_have_count(3)
 
 
@@ -82,7 +81,7 @@ def test_an_hour_of_short_segments_is_summed_up_in_words_and_no_list_without_end
     [
         (["ArrowRight"], "0:00:04 to 0:00:07: sad, fairly sure, 75 %"),
         (["PageUp"] * 6, "0:36:00 to 0:36:03: angry, fairly sure, 75 %"),
-        (["End"], "nobody speaks here"),
+        (["End"], "no speech here"),
     ],
 )
 def test_where_the_cursor_is_in_an_hour_it_is_said_what_is_heard(page: Page, keys: list[str], said: str) -> None:
@@ -102,6 +101,6 @@ def test_where_the_cursor_is_in_an_hour_it_is_said_what_is_heard(page: Page, key
 
 def test_few_segments_of_an_hour_are_a_list_with_their_names(page: Page) -> None:
     shown(page, [Segment(0.0, 1_800.0, heard("sad")), Segment(2_000.0, 2_100.0, heard("calm"))])
-    expect(page.get_by_role("list", name="What is heard when").get_by_role("listitem")).to_have_count(2)
+    expect(page.get_by_role("list", name="Segments").get_by_role("listitem")).to_have_count(2)
     expect(page.locator(".segment").first).to_contain_text("sad")
     expect(page.locator(".sums")).to_be_empty()

@@ -53,7 +53,7 @@ def opened(page: Page, address: str, view: str) -> Page:
 
 def settled(page: Page, view: str) -> None:
     if view == "model":
-        expect(page.get_by_role("heading", name="The model's own card")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_role("heading", name="Model card")).to_be_visible(timeout=PATIENCE_MS)
     elif view == "live":
         expect(page.frame_locator(".hf-live").locator("#start")).to_be_enabled(timeout=PATIENCE_MS)
     else:
@@ -136,7 +136,7 @@ def test_a_sound_that_is_sent_explained_recorded_and_heard_live_goes_to_nobody_e
     page.get_by_role("button", name="Record", exact=True).click()
     page.wait_for_timeout(2_500)
     page.get_by_role("button", name=re.compile("Stop", re.IGNORECASE)).click()
-    expect(page.locator(".hf-title h1")).to_have_text("your voice", timeout=PATIENCE_MS)
+    expect(page.locator(".hf-title h1")).to_have_text("recording", timeout=PATIENCE_MS)
     settled(page, "listen")
     opened(page, page_address, "live")
     page.frame_locator(".hf-live").locator("#start").click()
@@ -199,7 +199,7 @@ def test_no_table_of_the_model_view_scrolls_sideways_and_each_number_has_its_nam
     if width == 360:
         tops = row.get_by_role("cell").evaluate_all("all => all.map((one) => one.getBoundingClientRect().top)")
         assert tops == sorted(set(tops))
-        expect(row).to_contain_text("confidence off by (calibration error) %", use_inner_text=True)
+        expect(row).to_contain_text("calibration error %", use_inner_text=True)
     else:
         expect(row).not_to_contain_text("calibration error", use_inner_text=True)
 
@@ -263,7 +263,7 @@ def test_the_live_view_offers_a_recording_where_the_microphone_is_refused(browse
         opened(page, page_address, "live")
         live = page.frame_locator(".hf-live")
         live.locator("#start").click()
-        expect(live.locator("#said")).to_have_text("The microphone is not allowed")
+        expect(live.locator("#headline")).to_have_text("The microphone is not allowed")
         live.locator("#record").click()
         settled(page, "listen")
         assert urlsplit(page.url).path == "/"

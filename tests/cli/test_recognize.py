@@ -264,7 +264,7 @@ def test_why_adds_up_and_is_a_field_of_its_own(here: Callable, clip: Path, model
 def test_why_says_a_sentence_at_a_terminal(here: Callable, clip: Path, model: Path) -> None:
     _, out, _ = here("recognize", clip, "--model", model, "--why")
     assert "timbre of the voice (MFCC)" in out
-    assert " ".join(out.split()).count("Measured against the clips it learned from,") == 1
+    assert " ".join(out.split()).count("Compared with its training clips,") == 1
 
 
 def test_why_of_a_model_that_takes_sound_is_occlusion_in_every_form(

@@ -111,7 +111,7 @@ def test_exploring_shows_plots_writes_both_tables_and_measures_speaker_leakage(t
         assert len(clips) == len(features) == 1 + CLIPS
         leak = explored.ask("vars(leak)")
         assert leak["same_speaker"] > 2 * leak["same_speaker_by_chance"]
-        assert leak["same_emotion"] > leak["same_emotion_of_strangers"] > leak["same_emotion_by_chance"]
+        assert leak["same_emotion"] > leak["same_emotion_of_others"] > leak["same_emotion_by_chance"]
 
 
 def test_training_exports_a_model_that_works_on_unseen_speakers_and_measures_leakage(tmp_path: Path) -> None:

@@ -52,19 +52,19 @@ def test_a_long_sound_is_copied_small_and_as_long() -> None:
 @pytest.mark.parametrize(
     ("data", "longest_s", "words"),
     [
-        (tone(3), 2, "this page takes up to 0:02"),
+        (tone(3), 2, "this page accepts up to 0:02"),
         (tone(1, level=0), 60, "only silence"),
         (tone(0.05), 60, "at least 0.1 s"),
         (b"no sound at all", 60, "no sound"),
     ],
 )
-def test_what_cannot_be_heard_is_refused_in_a_sentence_with_its_name(data: bytes, longest_s: float, words: str) -> None:
+def test_a_sound_that_cannot_be_used_is_refused_with_its_name(data: bytes, longest_s: float, words: str) -> None:
     with pytest.raises(AudioError, match=words) as caught:
         read(data, longest_s)
     assert str(caught.value).startswith("a.wav: ")
 
 
-def test_while_a_sound_is_read_it_is_told_how_far_and_how_far_it_goes() -> None:
+def test_progress_is_reported_while_a_sound_is_read() -> None:
     told: list[tuple[float, float]] = []
     read_playable(tone(61), "a.wav", longest_s=600, progress=lambda *seconds: told.append(seconds))
     assert len(told) > 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hearfelt.errors import HearfeltError
-from hearfelt.page.server import PAGE_OPTIONS, PORT, Place, free_place, run_page
+from hearfelt.page.server import PAGE_OPTIONS, PORT, Address, free_address, run_page
 from hearfelt.page.settings import PageSettings
 
 CONFIG = Path(__file__).parents[2] / ".streamlit" / "config.toml"
@@ -44,18 +44,18 @@ def test_the_upload_limit_is_the_same_wherever_the_page_is_started() -> None:
 
 
 def test_a_port_that_is_taken_is_said(taken: int) -> None:
-    with pytest.raises(HearfeltError, match=rf"port {taken} of 127\.0\.0\.1: .* another --port is wanted"):
-        free_place("127.0.0.1", taken)
+    with pytest.raises(HearfeltError, match=rf"port {taken} of 127\.0\.0\.1: .* choose another --port"):
+        free_address("127.0.0.1", taken)
 
 
 def test_an_address_of_another_computer_is_said() -> None:
     with pytest.raises(HearfeltError, match=r"192\.0\.2\.1"):
-        free_place("192.0.2.1")
+        free_address("192.0.2.1")
 
 
 def test_without_a_port_the_next_free_one_is_found() -> None:
-    place = free_place("127.0.0.1")
-    assert PORT <= place.port < PORT + 100
+    found = free_address("127.0.0.1")
+    assert PORT <= found.port < PORT + 100
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_without_a_port_the_next_free_one_is_found() -> None:
     [("127.0.0.1", "http://localhost:9"), ("0.0.0.0", "http://localhost:9"), ("10.1.2.3", "http://10.1.2.3:9")],
 )
 def test_the_address_is_one_that_a_browser_here_can_open(host: str, address: str) -> None:
-    assert Place(host, 9).address == address
+    assert Address(host, 9).url == address
 
 
 def test_the_page_refuses_to_run_where_no_signal_arrives() -> None:
@@ -71,7 +71,7 @@ def test_the_page_refuses_to_run_where_no_signal_arrives() -> None:
 
     def start() -> None:
         try:
-            run_page(Place("127.0.0.1", 9), upload_mb=1, opens_browser=False)
+            run_page(Address("127.0.0.1", 9), upload_mb=1, opens_browser=False)
         except HearfeltError as error:
             said.append(str(error))
 

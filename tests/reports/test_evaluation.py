@@ -118,7 +118,7 @@ def test_curves_are_read_with_fold_seed_and_epoch_as_numbers(results: Results) -
     assert rows[0]["train_loss"] == 2.0
 
 
-def test_the_page_says_where_the_epoch_was_chosen_and_what_stood_beside(tmp_path: Path) -> None:
+def test_the_page_says_where_the_epoch_was_chosen_and_names_auxiliary_corpora(tmp_path: Path) -> None:
     plan = plan_of()
     folder = tmp_path / "by-speaker" / "honest"
     folder.mkdir(parents=True)
@@ -132,12 +132,12 @@ def test_the_page_says_where_the_epoch_was_chosen_and_what_stood_beside(tmp_path
     folder.mkdir()
     write_curves(folder)
     page = Words(write_report(write_results(folder, answers(plan), About(leaky, {}))).read_text())
-    assert "The epoch was chosen on the test clips, to show what this is worth." in page.text
-    assert "other, learned from alone" in page.text
+    assert "The epoch was chosen on the test clips, to show the effect of this leak." in page.text
+    assert "other, for training only" in page.text
 
 
-def test_without_curves_the_page_says_nothing_of_learning(results: Results) -> None:
-    assert "Learning" not in Words(write_report(results).read_text()).text
+def test_without_curves_there_is_no_training_section(results: Results) -> None:
+    assert "Training</h2>" not in write_report(results).read_text()
 
 
 def test_a_finished_model_has_no_curves_even_where_another_recipe_s_lie(results: Results) -> None:
@@ -145,13 +145,13 @@ def test_a_finished_model_has_no_curves_even_where_another_recipe_s_lie(results:
     finished = write_results(results.folder, answers(plan_of(), seeds=1), about)
     write_curves(results.folder)
     page = Words(write_report(finished).read_text())
-    assert "Learning" not in page.text
-    assert "the finished model classic answered every clip" in page.text
+    assert "Training</h2>" not in write_report(finished).read_text()
+    assert "all predictions are of the finished model classic" in page.text
 
 
 def test_clips_without_an_answer_are_counted_and_named(results: Results) -> None:
     page = Words(write_report(results).read_text())
-    assert "1 clip in which nothing can be heard or read" in page.text
+    assert "1 clip that cannot be read or are silent" in page.text
     assert "0/calm-0.wav: silent" in page.text
 
 
@@ -168,9 +168,9 @@ def test_an_honest_result_has_no_warning(results: Results) -> None:
     assert "leaky" not in Words(write_report(results).read_text()).text
 
 
-def test_the_surest_mistakes_name_each_clip_once(results: Results) -> None:
+def test_each_clip_is_once_among_the_mistakes(results: Results) -> None:
     page = write_report(results).read_text()
-    mistakes = page[page.index("The surest mistakes") : page.index("Folds, seeds and speakers</h2>")]
+    mistakes = page[page.index("Mistakes with the highest confidence") : page.index("Folds, seeds and speakers</h2>")]
     evaluation = results.evaluation
     names = re.findall(r'scope="row">([^<]+)<', mistakes)
     assert len(names) == 10
@@ -186,7 +186,7 @@ def test_a_page_of_one_speaker_and_a_perfect_model_is_written(tmp_path: Path) ->
     plan = Plan(whole, Clips(clips), (), (), {}, Leaks((), ()))
     results = write_results(tmp_path, Evaluation(("calm", "sad"), rows), About(plan, {}, model="classic"))
     page = Words(write_report(results).read_text())
-    assert "No clip was taken for another emotion" in page.text
+    assert "No clip was recognized as another emotion" in page.text
     assert "95 %" not in page.text
 
 

@@ -24,20 +24,26 @@ def occlusion(times: dict[int, float], bands: dict[int, float], *, windows: int 
 
 
 def test_the_sentence_leaves_out_what_hardly_mattered() -> None:
-    assert why_sentence(explanation(mfcc=1.0, rms=-0.05)).endswith("the timbre of the voice spoke most for angry.")
+    assert why_sentence(explanation(mfcc=1.0, rms=-0.05)).endswith(
+        "the timbre of the voice was the strongest evidence for angry."
+    )
     assert why_sentence(explanation(mfcc=1.0, rms=-0.5)).endswith("for angry; loudness against it.")
 
 
-def test_the_sentence_says_so_if_nothing_spoke_for_the_answer() -> None:
-    assert "nothing spoke for angry" in why_sentence(explanation(mfcc=-1.0, rms=-0.5))
+def test_the_sentence_says_so_if_nothing_was_evidence_for_the_emotion() -> None:
+    assert "nothing was evidence for angry" in why_sentence(explanation(mfcc=-1.0, rms=-0.5))
 
 
 @pytest.mark.parametrize(
     ("time", "band", "words"),
     [
-        (1.0, 1.0, "Without 1.0 to 1.2 s it is less sure of angry, and without 2,682 to 3,934 Hz."),
-        (-1.0, -1.0, "Without 1.0 to 1.2 s it is surer of angry, and without 2,682 to 3,934 Hz."),
-        (1.0, -1.0, "Without 1.0 to 1.2 s it is less sure of angry, and surer without 2,682 to 3,934 Hz."),
+        (1.0, 1.0, "Without 1.0 to 1.2 s it is less confident of angry, and without 2,682 to 3,934 Hz."),
+        (-1.0, -1.0, "Without 1.0 to 1.2 s it is more confident of angry, and without 2,682 to 3,934 Hz."),
+        (
+            1.0,
+            -1.0,
+            "Without 1.0 to 1.2 s it is less confident of angry, and more confident without 2,682 to 3,934 Hz.",
+        ),
     ],
 )
 def test_the_sentence_of_occlusion_says_what_changes_and_that_it_is_no_cause(
@@ -50,4 +56,4 @@ def test_the_sentence_of_occlusion_says_what_changes_and_that_it_is_no_cause(
 
 def test_where_hardly_anything_changes_the_sentence_says_so() -> None:
     sentence = occlusion_sentence(occlusion({10: 0.05}, {5: -0.09}))
-    assert sentence.startswith("No stretch and no band alone makes it much less sure of angry. Occlusion: ")
+    assert sentence.startswith("No stretch and no band alone makes it much less confident of angry. Occlusion: ")

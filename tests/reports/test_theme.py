@@ -16,6 +16,7 @@ from hearfelt.reports.theme import (
     TONES,
     contrast,
     speaker_colours,
+    style_variables,
 )
 
 
@@ -55,3 +56,11 @@ def test_fifty_speakers_have_fifty_colours_that_are_seen_on_both_surfaces() -> N
     assert min(contrast(colour, SURFACE.light) for colour in colours) > 1.3
     assert min(contrast(colour, SURFACE.dark) for colour in colours) > 1.3
     assert len(speaker_colours(91)) == 91
+
+
+def test_every_tone_has_a_light_and_a_dark_variable() -> None:
+    css = style_variables()
+    light, dark = css.split("@media", 1)
+    for tone in TONES:
+        assert f"--{tone.name}:{tone.light};" in light
+        assert dark.count(f"--{tone.name}:{tone.dark};") == 2  # where the reader prefers it, and where the page says so

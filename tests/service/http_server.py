@@ -44,8 +44,7 @@ def serving(**changes: Any) -> Iterator[Serving]:
     settings = ServiceSettings(**(given | changes))
     app = create_app(settings)
     listening = socket.create_server(("127.0.0.1", 0))
-    options = settings.streams.for_uvicorn()
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=5, **options))
+    server = uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=5, **settings.uvicorn_options()))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:

@@ -7,21 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
-from hearfelt.service.live import add_live
-from hearfelt.service.stream_settings import StreamSettings
+from hearfelt.service.auth import Access
+from hearfelt.service.live.routes import add_live
+from hearfelt.service.model_registry import ModelRegistry
+from hearfelt.service.settings import ServiceSettings
 
 
-@dataclass(frozen=True)
-class Settings:
-    models: tuple[str, ...] = ("tiny",)
-    host: str = "127.0.0.1"
-    cors_origins: tuple[str, ...] = ()
-    streams: StreamSettings = field(default_factory=StreamSettings)
+def live_settings(**changes: Any) -> ServiceSettings:
+    """Settings with one small model."""
+    return ServiceSettings(**{"models": ("tiny",), **changes})
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,13 @@ class Running:
 
 
 @contextmanager
-def running(
-    settings: Settings | None = None, *, allows: Callable[[str | None], bool] | None = None
-) -> Iterator[Running]:
+def running(settings: ServiceSettings | None = None, *, access: Access | None = None) -> Iterator[Running]:
     """Run the live part of a service on a free port of loopback."""
-    settings = settings or Settings()
+    settings = settings or live_settings()
     app = FastAPI()
-    add_live(app, settings, allows=allows)
+    add_live(app, settings, ModelRegistry(settings.models), access=access or Access(settings.keys))
     listening = socket.create_server(("127.0.0.1", 0))
-    options = settings.streams.for_uvicorn()
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2, **options))
+    server = uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=2, **settings.uvicorn_options()))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from websockets.sync import client
 from hearfelt.cli.main import run
 from hearfelt.errors import ModelError
 from hearfelt.inference.recognizer import Recognizer, shipped_models
-from hearfelt.service.model_registry import offered_models
+from hearfelt.service.model_registry import ModelRegistry
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 
 def test_the_shipped_models_have_the_names_of_their_files() -> None:
-    assert {name: Recognizer.load(name).card.name for name in shipped_models()} == offered_models(shipped_models())
+    assert {name: Recognizer.load(name).card.name for name in shipped_models()} == ModelRegistry(shipped_models()).files
 
 
 def test_every_name_that_is_listed_can_be_asked_for(service: Serving) -> None:
@@ -57,8 +58,8 @@ def test_where_a_file_lies_is_no_name_and_is_told_nobody(service: Serving) -> No
 def test_two_models_of_one_name_are_refused_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copy = tmp_path / "copy.onnx"
     shutil.copy(str(resources.files("hearfelt.weights") / "tiny.onnx"), copy)
-    with pytest.raises(ModelError, match=r"tiny and .*copy\.onnx are both called 'tiny'; offer one of them only"):
-        offered_models(["tiny", str(copy)])
+    with pytest.raises(ModelError, match=r"tiny and .*copy\.onnx are both called 'tiny'; offer only one of them"):
+        ModelRegistry(["tiny", str(copy)])
     with pytest.raises(SystemExit) as ended:
         run(["serve", "--port", "0", "--model", "tiny", "--model", str(copy)])
     assert ended.value.code == 6
@@ -67,8 +68,21 @@ def test_two_models_of_one_name_are_refused_in_words(tmp_path: Path, capsys: pyt
 
 def test_a_model_without_a_name_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"file\.onnx: its card has no name"):
-        offered_models([small_model(tmp_path / "file.onnx", name=" ")])
+        ModelRegistry([small_model(tmp_path / "file.onnx", name=" ")])
 
 
 def test_one_that_is_given_twice_is_offered_once() -> None:
-    assert offered_models(["svm", "tiny", "svm"]) == {"svm": "svm", "tiny": "tiny"}
+    assert ModelRegistry(["svm", "tiny", "svm"]).files == {"svm": "svm", "tiny": "tiny"}
+
+
+def test_a_model_is_loaded_once_for_all_threads() -> None:
+    models = ModelRegistry(["tiny", "svm"])
+    with ThreadPoolExecutor(4) as threads:
+        loaded = list(threads.map(models.recognizer, [None, "tiny", None, "tiny"]))
+    assert len(set(map(id, loaded))) == 1
+    assert models.recognizer("svm").card == models.card("svm")
+
+
+def test_a_file_that_is_not_offered_is_not_opened() -> None:
+    with pytest.raises(ModelError, match=r"model '/etc/passwd' is not offered here; offered are tiny"):
+        ModelRegistry(["tiny"]).recognizer("/etc/passwd")

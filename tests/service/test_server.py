@@ -12,17 +12,20 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 import soundfile
 from tests.service.http_server import CLIP
-from tests.service.raw_socket import fill, opened
 
 from hearfelt.audio.reader import read_audio
+from hearfelt.service.server import live_server
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
@@ -72,7 +75,7 @@ def test_sigterm_lets_what_is_running_be_finished() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_is_not_finished_in_time_is_given_up_with_a_problem_document(number: signal.Signals) -> None:
+def test_what_is_not_finished_in_time_is_cancelled_with_a_problem_document(number: signal.Signals) -> None:
     with program("--grace-s", "1") as (running, address):
         (child,) = children_of(running.pid)
         os.kill(int(child), signal.SIGSTOP)
@@ -98,13 +101,6 @@ def test_what_is_not_finished_in_time_is_given_up_with_a_problem_document(number
     (told,) = [one for one in lines if one["event"] != "request"]
     assert (told["level"], told["count"]) == ("warning", 3)
     assert "Traceback" not in log
-
-
-def test_sigterm_does_not_wait_for_a_client_that_reads_nothing() -> None:
-    with program() as (running, address), opened(int(address.rpartition(":")[2])) as connection:
-        fill(connection)
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(20) is not None  # 30 s are for requests that run
 
 
 def test_workers_end_when_the_service_is_killed() -> None:
@@ -171,3 +167,27 @@ def test_the_snippet_for_javascript_prints_an_emotion(served: tuple[Path, str]) 
     (folder / "snippet.mjs").write_text(snippet("javascript", address))
     done = subprocess.run([node, "snippet.mjs"], cwd=folder, capture_output=True, text=True)
     assert re.fullmatch(r"\w+\n", done.stdout), done.stderr
+
+
+def test_the_live_page_is_there_while_the_block_lasts_and_gone_after_it() -> None:
+    before = threading.active_count()
+    with live_server(["tiny"]) as address:
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            assert b"hearfelt live" in answer.read()
+        place = urlsplit(address)
+        assert place.hostname == "127.0.0.1"
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", place.port or 0), 5):
+        pass
+    assert threading.active_count() <= before
+
+
+def test_it_has_the_live_page_alone_and_describes_nothing() -> None:
+    with live_server(["tiny"]) as address:
+        for path in ("docs", "openapi.json", "v1/recognize"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(address + path, timeout=20)
+
+
+def test_two_of_them_have_ports_of_their_own() -> None:
+    with live_server(["tiny"]) as one, live_server(["tiny"]) as other:
+        assert one != other

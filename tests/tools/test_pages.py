@@ -12,7 +12,7 @@ from hearfelt.errors import CorpusError
 from hearfelt.evaluation.results import ModelFile, Results, find_results, read_results
 from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path, shipped_models
 from hearfelt.reports.formatting import bare
-from hearfelt.reports.shipped_scores import read_measured
+from hearfelt.reports.shipped_scores import read_scores
 from result_pages.pages import BEGIN, END, check_pages, measured, measured_text, readme_block, results_page, write_pages
 from result_pages.tables import read_anchors
 
@@ -250,7 +250,7 @@ def weak(tmp_path_factory: pytest.TempPathFactory, make_results: Callable[..., R
 def test_what_is_written_is_read_back(weak: list[Results], ladder_results: list[Results]) -> None:
     known = measured([*weak, *ladder_results], {"weak"})
     assert known.ladder is not None
-    assert read_measured(measured_text(known)) == known
+    assert read_scores(measured_text(known)) == known
 
 
 def test_the_honest_figures_of_a_model_come_first(weak: list[Results]) -> None:
@@ -283,7 +283,7 @@ def test_what_comes_with_the_package_is_what_the_results_say() -> None:
     if not RESULTS.is_dir():
         pytest.skip("only a checkout has results/")
     known = measured(find_results(RESULTS), shipped_models())
-    assert read_measured() == known, "make docs writes it anew"
+    assert read_scores() == known, "make docs writes it anew"
     assert {one.model for one in known.measurements} == set(shipped_models())
 
 

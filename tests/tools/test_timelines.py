@@ -10,7 +10,7 @@ from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.results import SUMMARY
 from hearfelt.evaluation.segment_results import TimedResults, read_timed_results, summarize
 from hearfelt.evaluation.segment_tables import Tables, read_tables, write_tables
-from hearfelt.reports.ways import COLUMNS, way_rows
+from hearfelt.reports.segment_scores import COLUMNS, method_rows
 from result_pages.pages import check_pages, write_pages
 from result_pages.timelines import example_of, over_time_section
 
@@ -50,13 +50,13 @@ def test_the_page_states_both_ways_figures_and_is_fresh(checkout: Path, one: Tim
     page = (checkout / "docs" / "results.md").read_text()
     assert "### mine on `ravdess-conversations`" in page
     assert "3 recordings of 1 speaker, 2 minutes" in page
-    for row in way_rows(one.summary):
+    for row in method_rows(one.summary):
         assert f"| {' | '.join(row)} |" in page
     assert f"is {one.summary['lower_than_naive'] * 100:.1f} % lower than that of the naive method" in page
 
 
 def test_rows_are_in_the_order_of_their_columns(one: TimedResults) -> None:
-    timeline, naive, gated = (dict(zip(COLUMNS, row[1:], strict=True)) for row in way_rows(one.summary))
+    timeline, naive, gated = (dict(zip(COLUMNS, row[1:], strict=True)) for row in method_rows(one.summary))
     # 12 turns of 2 s, each missed for 0.5 s; every second one is calm, 7 of 12, and answered sad for 1.5 s
     assert timeline["missed"] == gated["missed"] == "25.0"
     assert timeline["false alarm"] == "0.0"

@@ -19,7 +19,7 @@ from hearfelt.evaluation.results import Results, find_results
 from hearfelt.evaluation.segment_results import TimedResults, find_timed_results
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
 from hearfelt.reports.formatting import bare, interval
-from hearfelt.reports.shipped_scores import FILE, Ladder, Measured, Measurement
+from hearfelt.reports.shipped_scores import FILE, Ladder, Measurement, ShippedScores
 from hearfelt.runtime.files import atomic_write
 from result_pages.ladder import LADDER, is_ladder, ladder_models, ladder_section, scores_of
 from result_pages.markdown import SPEEDS, markdown_table, read_speeds, replace_between
@@ -218,7 +218,7 @@ def _first_difference(there: str, wanted: str) -> str:
     return f"line {min(len(old), len(new)) + 1}"
 
 
-def measured(results: Sequence[Results], models: Collection[str]) -> Measured:
+def measured(results: Sequence[Results], models: Collection[str]) -> ShippedScores:
     """The scores of the shipped models, for the package.
 
     Args:
@@ -232,7 +232,7 @@ def measured(results: Sequence[Results], models: Collection[str]) -> Measured:
         honest = next(iter(steps_by_model.values()))[LADDER[0].protocol].evaluation.confusion.sum(axis=1)
         scores = {name: tuple(scores_of(steps, "accuracy")) for name, steps in steps_by_model.items()}
         ladder = Ladder(tuple(step.words for step in LADDER), scores, round(float(honest.max() / honest.sum()), 6))
-    return Measured(tuple(_measurement(one) for one in own), ladder)
+    return ShippedScores(tuple(_measurement(one) for one in own), ladder)
 
 
 def _measurement(one: Results) -> Measurement:
@@ -243,7 +243,7 @@ def _measurement(one: Results) -> Measurement:
         protocol=one.protocol,
         title=protocol.title if protocol else one.protocol,
         leaky=bool(one.summary["leaky"]),
-        very_file=bool(one.summary.get("model")),
+        is_shipped_file=bool(one.summary.get("model")),
         uar=round(one.figure("uar"), _DECIMALS),
         uar_ends=one.interval("uar"),
         accuracy=round(one.figure("accuracy"), _DECIMALS),
@@ -257,7 +257,7 @@ def _measurement(one: Results) -> Measurement:
     )
 
 
-def measured_text(known: Measured) -> str:
+def measured_text(known: ShippedScores) -> str:
     """Write the scores as JSON, a line for each measurement."""
     lines = ",\n".join(json.dumps(asdict(one), ensure_ascii=False) for one in known.measurements)
     ladder = json.dumps(asdict(known.ladder) if known.ladder else None, ensure_ascii=False)

@@ -6,29 +6,22 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hearfelt.errors import CorpusError
+from hearfelt.evaluation.diarization import LabelSpan
+from hearfelt.evaluation.metrics import reliability
 from hearfelt.evaluation.results import Results
 from hearfelt.evaluation.segment_results import TimedResults
-from hearfelt.reports.figures.canvas import (
-    SMALL_PT,
-    TEXT_PT,
-    headline,
-    new_figure,
-    percent_axis,
-    plain,
-    quiet,
-    save_figure,
-)
+from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.timeline.segments import Segment, Timeline
+from hearfelt.reports.figures.canvas import save_figure
+from hearfelt.reports.figures.ladder import leak_ladder
 from hearfelt.reports.figures.results import reliability_diagram
-from hearfelt.reports.figures.ribbons import emotion_ribbons
-from hearfelt.reports.theme import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD
+from hearfelt.reports.figures.timeline import ribbon_rows
 from result_pages.ladder import LADDER, LADDER_PICTURE, ladder_models, scores_of
 from result_pages.timelines import example_of, picture_of
 
@@ -37,15 +30,12 @@ __all__ = [
     "Picture",
     "check_pictures",
     "ladder_picture",
-    "leak_ladder",
     "over_time_picture",
     "reliability_picture",
     "write_pictures",
 ]
 
 RELIABILITY_PICTURE: Final = "docs/pictures/reliability.png"
-_COLOURS: Final = (ACCENT.light, SECOND.light, THIRD.light)
-_NEAR: Final = 0.06  # of the axis; smaller steps have no room for the difference beside the line
 
 
 @dataclass(frozen=True)
@@ -85,10 +75,21 @@ def over_time_picture(one: TimedResults) -> Picture:
     rows = {"truth": shown.truth, "timeline": shown.said["timeline"], "naive": shown.said["naive"]}
 
     def draw() -> Figure:
-        return emotion_ribbons(rows, shown.duration_s, title=f"{one.name}: recording {shown.name} of {one.protocol}")
+        timelines = {name: _timeline(spans, shown.duration_s) for name, spans in rows.items()}
+        return ribbon_rows(timelines, shown.duration_s, title=f"{one.name}: recording {shown.name} of {one.protocol}")
 
     figures = [one.name, shown.name, *([way, *map(asdict, segments)] for way, segments in rows.items())]
     return Picture(picture_of(one), _note("over time", figures), draw)
+
+
+def _timeline(spans: Sequence[LabelSpan], duration_s: float) -> Timeline:
+    """Spans as segments with full confidence."""
+    segments = []
+    for span in spans:
+        length_s = span.end_s - span.start_s
+        prediction = Prediction(span.emotion, 1.0, {span.emotion: 1.0}, False, length_s, "")
+        segments.append(Segment(span.start_s, span.end_s, prediction))
+    return Timeline("", None, duration_s, tuple(segments), (), "")
 
 
 def reliability_picture(one: Results) -> Picture:
@@ -96,7 +97,7 @@ def reliability_picture(one: Results) -> Picture:
     confidences, correct = one.evaluation.confidences, one.evaluation.correct
 
     def draw() -> Figure:
-        return reliability_diagram(confidences, correct, title=one.protocol)
+        return reliability_diagram(reliability(confidences, correct), title=one.protocol)
 
     figures = [one.name, one.protocol, [round(float(sure), 6) for sure in confidences], correct.tolist()]
     return Picture(RELIABILITY_PICTURE, _note("reliability", figures), draw)
@@ -140,89 +141,3 @@ def _is_fresh(root: Path, picture: Picture) -> bool:
 def _note(what: str, figures: Mapping[str, Any] | Sequence[Any]) -> str:
     digest = hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()
     return f"hearfelt {what} of {digest[:32]}"
-
-
-def leak_ladder(
-    steps: Sequence[str], models: Mapping[str, Sequence[float | None]], *, guess: float = 0.0, title: str = ""
-) -> Figure:
-    """Plot the score at each step of the ladder: a line for each model, with the differences between steps.
-
-    Args:
-        steps: a label for each step; ``\\n`` breaks the line.
-        models: for each model one score per step, 0 to 1; None if not measured.
-        guess: chance level, 0 to 1; drawn if above 0.
-        title: of the plot.
-
-    Raises:
-        ValueError: if a model has another number of scores than steps.
-
-    Example:
-        >>> figure = leak_ladder(["by speaker", "by clip"], {"classic": [0.36, 0.68]})
-        >>> [text.get_text() for text in figure.axes[0].texts][-3:]
-        ['36.0 %', '68.0 %', '+32.0 points']
-    """
-    for name, scores in models.items():
-        if len(scores) != len(steps):
-            raise ValueError(f"{name}: {len(scores)} scores for {len(steps)} steps")
-    figure = new_figure(8.4, 4.6)
-    axes = quiet(figure.add_subplot(), grid="y")
-    axes.axvspan(0.5, len(steps) - 0.4, color=SECOND.light, alpha=0.06, linewidth=0)
-    axes.text(0.56, 1.045, "leakage", color=MUTED.light, fontsize=SMALL_PT, va="top")
-    axes.text(0.44, 1.045, "no leakage", color=MUTED.light, fontsize=SMALL_PT, va="top", ha="right")
-    best = max(models, key=lambda name: sum(score or 0.0 for score in models[name]), default=None)
-    for place, (name, scores) in enumerate(models.items()):
-        # Labels of the best model are above its line, those of the others below.
-        heights = (name == best, name == best and len(models) > 1)
-        _line(axes, name, scores, _COLOURS[place % len(_COLOURS)], heights)
-    if guess > 0:
-        axes.axhline(guess, color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
-        axes.text(len(steps) - 0.42, guess + 0.012, "chance", color=MUTED.light, fontsize=SMALL_PT - 1, ha="right")
-    axes.set_xticks(range(len(steps)), list(steps))
-    axes.tick_params(axis="x", labelcolor=INK.light)
-    axes.set_xlim(-0.4, len(steps) - 0.4)
-    axes.set_ylim(0, 1.06)
-    axes.set_yticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    percent_axis(axes.yaxis)
-    axes.set_ylabel("accuracy on test clips")
-    headline(axes, title)
-    return figure
-
-
-def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str, above: tuple[bool, bool]) -> None:
-    """Draw a model's line; ``above``: whether its scores, and whether its differences, are above it."""
-    there = [(step, score) for step, score in enumerate(scores) if score is not None]
-    if not there:
-        return
-    axes.plot(
-        *zip(*there, strict=True), color=colour, linewidth=2, marker="o", markersize=7, markeredgecolor=SURFACE.light
-    )
-    first, start = there[0]
-    axes.annotate(
-        plain(name), (first, start), (0, -18), textcoords="offset points", ha="center", color=colour, weight="bold",
-        fontsize=TEXT_PT,
-    )  # fmt: skip
-    for (step, score), (_, reached) in pairwise([*there, there[-1]]):
-        # The first score is to the left of its point; where the line rises, scores are beside it.
-        if step == first:
-            offset, side, height = (-9, 0), "right", "center"
-        elif not above[0]:
-            offset, side, height = (3, -8), "left", "top"
-        elif reached - score > _NEAR:
-            offset, side, height = (5, 9), "right", "baseline"
-        else:
-            offset, side, height = (0, 9), "center", "baseline"
-        axes.annotate(
-            f"{score * 100:.1f} %", (step, score), offset, textcoords="offset points", ha=side, va=height,
-            color=INK.light, fontsize=SMALL_PT + 0.5, weight="bold",
-        )  # fmt: skip
-    for (step, score), (following, reached) in pairwise(there):
-        gain = round(reached, 3) - round(score, 3)  # of the rounded scores
-        away = 1 if above[1] else -1
-        steep = abs(gain) > _NEAR
-        level = 0 if above[0] else 14  # a score below the line is to the right of its point
-        axes.annotate(
-            f"{gain * 100:+.1f} points".replace("-", "−"),
-            ((step + following) / 2, (score + reached) / 2),
-            (-6 * away if steep else level, 11 * away), textcoords="offset points",
-            ha=("right" if above[1] else "left") if steep else "center", va="center", color=colour, fontsize=SMALL_PT,
-        )  # fmt: skip

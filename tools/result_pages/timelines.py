@@ -8,7 +8,7 @@ from typing import Final
 from hearfelt.evaluation.segment_results import TimedResults
 from hearfelt.evaluation.segment_tables import Recorded
 from hearfelt.reports.formatting import bare, many
-from hearfelt.reports.ways import COLUMNS, way_rows
+from hearfelt.reports.segment_scores import COLUMNS, method_rows
 from result_pages.markdown import markdown_table
 
 __all__ = ["example_of", "over_time_section", "picture_of"]
@@ -41,7 +41,7 @@ def over_time_section(results: Sequence[TimedResults]) -> str:
             lead += f" The error rate is {bare(abs(lower))} % {side} than that of the naive method."
         alt = f"Recording {example_of(one).name}: true emotions, timeline of {one.name}, naive method"
         picture = f"![{alt}]({picture_of(one).removeprefix('docs/')})"
-        parts += [lead, markdown_table(["%", *COLUMNS], way_rows(summary)), picture]
+        parts += [lead, markdown_table(["%", *COLUMNS], method_rows(summary)), picture]
     return "\n\n".join(parts)
 
 

@@ -90,7 +90,7 @@ def print_timed_results(results: TimedResults) -> None:
     from rich.table import Table
 
     from hearfelt.cli.output import console, printable
-    from hearfelt.reports.ways import COLUMNS, way_rows
+    from hearfelt.reports.segment_scores import COLUMNS, method_rows
 
     summary, screen = results.summary, console()
     screen.print(f"\n[bold]{escape(printable(results.name))}[/] on [bold]{results.protocol}[/]")
@@ -100,7 +100,7 @@ def print_timed_results(results: TimedResults) -> None:
     table.add_column("%")
     for way in ("timeline", "naive windows", "naive, where\nspeech was found"):
         table.add_column(way, justify="right")
-    for row in zip(COLUMNS, *(figures for _, *figures in way_rows(summary)), strict=True):
+    for row in zip(COLUMNS, *(figures for _, *figures in method_rows(summary)), strict=True):
         table.add_row(*row)
     screen.print(table)
     lower = summary["lower_than_naive"]

@@ -103,18 +103,17 @@ def _serve(
     limits = {"short_s": short_s, "longest_job_s": job_s, "least_speed": least_speed}
     limits |= {"patience_s": patience_s, "long_patience_s": long_patience_s}
     settings = _settings(given, model, limits | ({"processes": workers} if workers else {}), streams)
-    if not allowed and settings.is_open:
+    if not allowed and not settings.is_local:
         typer.echo(
             f"hearfelt: {host} can be reached by others, and no key is asked for; --keys FILE mends that", err=True
         )
-    serve(settings, told=lambda address: typer.echo(f"hearfelt serves at {address}; Ctrl-C ends it"))
+    serve(settings, on_ready=lambda address: typer.echo(f"hearfelt serves at {address}; Ctrl-C ends it"))
 
 
 def _settings(
     given: dict[str, Any], models: list[str] | None, workers: dict[str, Any], streams: int | None
 ) -> ServiceSettings:
-    from hearfelt.service.settings import ServiceSettings
-    from hearfelt.service.stream_settings import StreamSettings
+    from hearfelt.service.settings import ServiceSettings, StreamSettings
     from hearfelt.service.workers import WorkerSettings
 
     if models:

@@ -63,14 +63,14 @@ def _app(
     from hearfelt.errors import require
 
     require("streamlit", "page")
-    from hearfelt.page.server import free_place, run_page
+    from hearfelt.page.server import free_address, run_page
     from hearfelt.page.settings import LIVE_VARIABLE, UPLOAD_VARIABLE
 
-    place = free_place(host, port)
+    page = free_address(host, port)
     with _live_service(live) as address:
         os.environ |= {LIVE_VARIABLE: address, UPLOAD_VARIABLE: str(upload_mb)}
-        typer.echo(f"hearfelt is at {place.address}; Ctrl-C ends it")
-        run_page(place, upload_mb=upload_mb, opens_browser=browser and _has_screen())
+        typer.echo(f"hearfelt is at {page.url}; Ctrl-C ends it")
+        run_page(page, upload_mb=upload_mb, opens_browser=browser and _has_screen())
 
 
 @contextmanager
@@ -88,9 +88,9 @@ def _live_service(wanted: bool) -> Iterator[str]:
         yield ""
         return
     from hearfelt.inference.recognizer import DEFAULT_MODEL
-    from hearfelt.service.embedded_server import live_beside
+    from hearfelt.service.server import live_server
 
-    with live_beside([DEFAULT_MODEL]) as address:
+    with live_server([DEFAULT_MODEL]) as address:
         yield address
 
 

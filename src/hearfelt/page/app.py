@@ -1,4 +1,4 @@
-"""The page's shell: its views, how one gets from one to another, and its style."""
+"""The Streamlit app: header, navigation and style around the views."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import partial
 from importlib.resources import files
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 
-from hearfelt.page import listen_view, live_view, model_view
 from hearfelt.page.settings import PageSettings, page_settings
 from hearfelt.page.style import put_style
-from hearfelt.page.uploads import keep_uploads_in_memory
+from hearfelt.page.views import listen, live, model
 
-__all__ = ["main"]
+__all__ = ["keep_uploads_in_memory", "main"]
 
 View = Callable[[PageSettings], None]
 
@@ -23,7 +23,7 @@ export default function ({ data }) {
     for (const link of document.querySelectorAll(".st-key-hf-nav a"))
       link.ariaCurrent = link.textContent.trim() === data.view ? "page" : null;
   };
-  const watcher = new MutationObserver(mark); // links may be drawn anew, and then later than this
+  const watcher = new MutationObserver(mark); // Streamlit may replace links later than this
   watcher.observe(document.querySelector(".stMain"), { childList: true, subtree: true });
   mark();
   return () => watcher.disconnect();
@@ -32,20 +32,28 @@ export default function ({ data }) {
 
 
 def main() -> None:
-    """Show the page; Streamlit runs this anew whenever a visitor does something."""
+    """Show the page; Streamlit runs this again whenever a visitor does something."""
     keep_uploads_in_memory()
     settings = page_settings()
     views = [
-        _view("Listen", "listen", partial(listen_view.show, settings), is_first=True),
-        _view("Live", "live", partial(live_view.show, settings)),
-        _view("Model", "model", partial(model_view.show, settings)),
+        _view("Listen", "listen", partial(listen.show, settings), is_first=True),
+        _view("Live", "live", partial(live.show, settings)),
+        _view("Model", "model", partial(model.show, settings)),
     ]
     chosen = st.navigation(views, position="hidden")
-    icon = str(files("hearfelt.page").joinpath("icon.svg"))
+    icon = str(files("hearfelt.page") / "static" / "icon.svg")
     st.set_page_config(page_title=f"hearfelt · {chosen.title}", page_icon=icon, layout="wide")
     put_style()
     _put_header(views, chosen.title)
     chosen.run()
+
+
+def keep_uploads_in_memory() -> None:
+    """Stop the server beneath Streamlit from writing uploads of more than 1 MB to a temporary file.
+
+    Streamlit refuses what is larger than its limit, ``server.maxUploadSize``.
+    """
+    MultiPartParser.spool_max_size = 0  # of the spool beneath: 0 means that it never goes to disk
 
 
 def _view(title: str, path: str, show: Callable[[], None], *, is_first: bool = False) -> st.Page:

@@ -1,4 +1,4 @@
-"""A visitor's sound read once: its outline, and a copy that every browser plays, in memory that hardly grows."""
+"""Decode a visitor's sound once: its outline, and a copy that every browser plays."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _RANGE_DB: Final = 70.0  # below the loudest; what is softer is drawn as nothing
 
 
 class NamedSound(io.BytesIO):
-    """A sound file in memory with the name that messages call it.
+    """A sound file in memory, with a name for messages.
 
     Args:
         data: the whole file.
-        name: what its owner calls it.
+        name: the visitor's file name.
     """
 
     def __init__(self, data: bytes, name: str) -> None:
@@ -44,13 +44,13 @@ class NamedSound(io.BytesIO):
 
     @property
     def share(self) -> float:
-        """Which share of the file lies before where it is read; any thread may ask."""
+        """The share of the file that was read; any thread may ask."""
         return 1.0 if self.closed else min(1.0, self.tell() / self._size)
 
 
 @dataclass(frozen=True, eq=False)
 class Playable:
-    """What a player needs of a sound.
+    """The data of a player.
 
     Attributes:
         outline: lowest and highest sample over time.
@@ -68,13 +68,13 @@ class Playable:
 def read_playable(
     data: bytes, name: str, *, longest_s: float, progress: Callable[[float, float], None] | None = None
 ) -> Playable:
-    """Read a sound from beginning to end.
+    """Decode a sound.
 
     Args:
         data: the whole file.
-        name: what messages call it.
-        longest_s: how long it may last, in seconds.
-        progress: is called with the seconds that were read so far, and those that there are; 0 if nobody knows.
+        name: for messages.
+        longest_s: the longest that is accepted, in seconds.
+        progress: called with the seconds that were read, and those of the whole sound; 0 if unknown.
 
     Raises:
         AudioError: if it cannot be read, is too short, too long, or only silence.
@@ -85,8 +85,8 @@ def read_playable(
         parts = _watched(reader, longest_s, progress)
         if is_long:
             writer = _LongWriter(reader.rate_hz)
-            found = outline(writer.passing(parts), reader.rate_hz, columns=_COLUMNS)
-            copy, levels = writer.finished(), None
+            found = outline(writer.write_and_pass(parts), reader.rate_hz, columns=_COLUMNS)
+            copy, levels = writer.finish(), None
         else:
             samples = np.concatenate([np.zeros(0, np.float32), *parts])
             found = outline([samples], reader.rate_hz, columns=_COLUMNS)
@@ -109,13 +109,13 @@ def _watched(
 def _refuse_length(seconds: float, longest_s: float, name: str) -> None:
     if seconds > longest_s:
         raise AudioError(
-            f"{name}: {time_words(seconds)} of sound; this page takes up to {time_words(longest_s)},"
-            " and hearfelt timeline takes any length"
+            f"{name}: {time_words(seconds)} of sound; this page accepts up to {time_words(longest_s)},"
+            " and hearfelt timeline any length"
         )
 
 
 class _LongWriter:
-    """Writes a sound that goes by as MP3."""
+    """Writes a sound as MP3, block by block."""
 
     def __init__(self, rate_hz: int) -> None:
         self._stream = soxr.ResampleStream(rate_hz, _LONG_HZ, 1, dtype="float32", quality="MQ")
@@ -124,12 +124,12 @@ class _LongWriter:
             self._buffer, "w", _LONG_HZ, 1, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.7
         )
 
-    def passing(self, parts: Iterator[Samples]) -> Iterator[Samples]:
+    def write_and_pass(self, parts: Iterator[Samples]) -> Iterator[Samples]:
         for part in parts:
             self._file.write(np.clip(self._stream.resample_chunk(part), -1, 1))
             yield part
 
-    def finished(self) -> bytes:
+    def finish(self) -> bytes:
         self._file.write(np.clip(self._stream.resample_chunk(np.zeros(0, np.float32), last=True), -1, 1))
         self._file.close()
         return self._buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The page's recognizers, shared by all visits, and what they say about the sounds of one; each thing is asked once."""
+"""The recognizers of the page, shared by all visits; each result is computed once."""
 
 from __future__ import annotations
 
@@ -16,110 +16,110 @@ from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.timeline.segments import Timeline
-from hearfelt.page.session import Answered, OneSound
+from hearfelt.page.session import LoadedSound, Result
 
 __all__ = [
-    "EXPLAINED_S",
-    "answered_by",
-    "heard_part",
+    "LONGEST_EXPLAINED_S",
+    "analysed_part",
+    "explain",
+    "find_timeline",
     "is_quickly_explained",
     "is_too_long_to_explain",
+    "predict",
     "recognizer_of",
-    "timeline_by",
-    "why_of",
 ]
 
-EXPLAINED_S: Final = 120.0
-"""A model that hears a sound dozens of times is not asked to explain a longer one: that may take half an hour."""
+LONGEST_EXPLAINED_S: Final = 120.0
+"""Longer sounds are not explained with a model that has to run dozens of times: that may take half an hour."""
 
-_TOLD_EVERY_S: Final = 0.5
-_QUICK_S: Final = 6.0  # a longer sound takes a model that hears it dozens of times too long to explain unasked
+_PROGRESS_EVERY_S: Final = 0.5
+_QUICK_S: Final = 6.0  # a longer sound takes such a model too long to explain it without being asked
 
 
 @st.cache_resource(show_spinner="Loading the model …")
 def recognizer_of(model: str) -> Recognizer:
-    """Load a shipped model; nothing of a visitor is in it."""
+    """Load a shipped model; it contains nothing of a visitor."""
     return Recognizer.load(model)
 
 
-def heard_part(card: ModelCard, duration_s: float = math.inf) -> str:
-    """Say which part of a sound a model hears, or nothing if it hears all of it.
+def analysed_part(card: ModelCard, duration_s: float = math.inf) -> str:
+    """Say which part of a sound a model uses, or nothing if it uses all of it.
 
     Args:
         card: of the model.
-        duration_s: how long the sound is.
+        duration_s: length of the sound.
 
     Example:
-        >>> heard_part(ModelCard("classic", "1.0", ("calm", "sad"), "classic-162"))
-        '0.6 to 3.1 s of it'
-        >>> heard_part(ModelCard("tiny", "1.0", ("calm", "sad"), "sound"))
+        >>> analysed_part(ModelCard("classic", "1.0", ("calm", "sad"), "classic-162"))
+        'seconds 0.6 to 3.1'
+        >>> analysed_part(ModelCard("tiny", "1.0", ("calm", "sad"), "sound"))
         ''
     """
-    hears_all = card.input == "sound" or duration_s <= SEED_WINDOW.end_s
-    return "" if hears_all else f"{SEED_WINDOW.offset_s:g} to {SEED_WINDOW.end_s:g} s of it"
+    uses_all = card.input == "sound" or duration_s <= SEED_WINDOW.end_s
+    return "" if uses_all else f"seconds {SEED_WINDOW.offset_s:g} to {SEED_WINDOW.end_s:g}"
 
 
-def answered_by(model: str, sound: OneSound, progress: Callable[[float], None] | None = None) -> Answered:
-    """Give a model's answer to a sound.
+def predict(model: str, sound: LoadedSound, progress: Callable[[float], None] | None = None) -> Result:
+    """Return a model's prediction for a sound.
 
     Args:
         model: name of a shipped one.
-        sound: keeps the answer.
-        progress: is called now and then with the share of the sound that was heard so far; it may end this run of the
-            page, and what was begun is kept nevertheless.
+        sound: keeps the result.
+        progress: called now and then with the share of the sound that was processed; it may end this run of the page,
+            and the result is kept nevertheless.
     """
-    if model in sound.answers:
-        return sound.answers[model]
+    if model in sound.results:
+        return sound.results[model]
     recognizer, file = recognizer_of(model), sound.opened()
     if progress is None:
-        sound.answers[model] = Answered(recognizer.recognize(file))
-        return sound.answers[model]
-    with ThreadPoolExecutor(1) as beside:  # what a decoder calls must raise nothing, and Streamlit ends runs by raising
-        answering = beside.submit(recognizer.recognize, file)
+        sound.results[model] = Result(recognizer.recognize(file))
+        return sound.results[model]
+    with ThreadPoolExecutor(1) as thread:  # a decoder's callback must not raise, and Streamlit ends runs by raising
+        running = thread.submit(recognizer.recognize, file)
         try:
             progress(0.0)
-            while wait([answering], timeout=_TOLD_EVERY_S).not_done:
+            while wait([running], timeout=_PROGRESS_EVERY_S).not_done:
                 progress(file.share)
         finally:
-            sound.answers[model] = Answered(answering.result())
-    return sound.answers[model]
+            sound.results[model] = Result(running.result())
+    return sound.results[model]
 
 
-def timeline_by(model: str, sound: OneSound, progress: Callable[[float], None]) -> Timeline:
-    """Tell when a model hears what in a sound.
+def find_timeline(model: str, sound: LoadedSound, progress: Callable[[float], None]) -> Timeline:
+    """Return the segments that a model finds in a sound.
 
     Args:
-        model: one that has answered already.
+        model: name of a shipped one.
         sound: keeps the timeline.
-        progress: is called with the seconds that were heard so far.
+        progress: called with the seconds that were processed.
     """
-    answered = answered_by(model, sound)
-    if answered.timeline is None:
-        answered.timeline = recognizer_of(model).timeline(sound.opened(), progress=progress)
-    return answered.timeline
+    result = predict(model, sound)
+    if result.timeline is None:
+        result.timeline = recognizer_of(model).timeline(sound.opened(), progress=progress)
+    return result.timeline
 
 
-def is_quickly_explained(model: str, sound: OneSound) -> bool:
-    """Tell whether an explanation may be found without asking the visitor for patience."""
+def is_quickly_explained(model: str, sound: LoadedSound) -> bool:
+    """Return whether an explanation is fast enough to be computed without being asked for."""
     return recognizer_of(model).card.input != "sound" or sound.duration_s <= _QUICK_S
 
 
-def is_too_long_to_explain(model: str, sound: OneSound) -> bool:
-    """Tell whether finding an explanation would take too long, and other visitors too much of the computer."""
-    return recognizer_of(model).card.input == "sound" and sound.duration_s > EXPLAINED_S
+def is_too_long_to_explain(model: str, sound: LoadedSound) -> bool:
+    """Return whether an explanation would take too long, and too much of the computer from other visitors."""
+    return recognizer_of(model).card.input == "sound" and sound.duration_s > LONGEST_EXPLAINED_S
 
 
-def why_of(model: str, sound: OneSound) -> Explanation | Occlusion | HearfeltError:
-    """Find what a model's answer depends on, or why that can't be said.
+def explain(model: str, sound: LoadedSound) -> Explanation | Occlusion | HearfeltError:
+    """Return what a prediction depends on, or the error that prevents an explanation.
 
     Args:
-        model: one that has answered already.
+        model: name of a shipped one.
         sound: keeps the explanation.
     """
-    answered = answered_by(model, sound)
-    if answered.why is None:
+    result = predict(model, sound)
+    if result.explanation is None:
         try:
-            answered.why = recognizer_of(model).explain(sound.opened())
+            result.explanation = recognizer_of(model).explain(sound.opened())
         except HearfeltError as error:
-            answered.why = error
-    return answered.why
+            result.explanation = error
+    return result.explanation

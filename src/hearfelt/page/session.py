@@ -1,4 +1,4 @@
-"""The sounds of one visit: in memory, in this visitor's session alone, and gone with it."""
+"""The session of one visitor: sounds and predictions, in memory only."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.page.preview import NamedSound, Playable
 
-__all__ = ["Answered", "Arrived", "OneSound", "Visit", "example_names", "example_sound", "this_visit"]
+__all__ = ["LoadedSound", "ReceivedFile", "Result", "Visit", "current_visit", "example_names", "example_sound"]
 
 _KEY: Final = "hearfelt-visit"
 
 
 @dataclass(frozen=True)
-class Arrived:
-    """A file as it came.
+class ReceivedFile:
+    """A file as it was received.
 
     Attributes:
-        name: what its owner calls it.
+        name: the visitor's file name.
         data: all of it.
-        note: where it is from, if people should know: that a voice is synthetic.
+        note: its origin, if the visitor should know: that a voice is synthetic.
     """
 
     name: str
@@ -38,33 +38,33 @@ class Arrived:
 
 
 @dataclass(eq=False)
-class Answered:
-    """What one model said about one sound; what was not asked yet is None."""
+class Result:
+    """What one model found in one sound; timeline and explanation are added when they are computed."""
 
     prediction: Prediction
     timeline: Timeline | None = None
-    why: Explanation | Occlusion | HearfeltError | None = None
+    explanation: Explanation | Occlusion | HearfeltError | None = None
 
 
 @dataclass(eq=False)
-class OneSound:
-    """A sound that can be heard, and the answers to it.
+class LoadedSound:
+    """A sound that was decoded, and its results.
 
     Attributes:
-        file: as it came.
+        file: as it was received.
         playable: for its player.
-        answers: by name of the model.
-        key: tells it from all others of this visit.
+        results: by name of the model.
+        key: identifies it within this visit.
     """
 
-    file: Arrived
+    file: ReceivedFile
     playable: Playable
-    answers: dict[str, Answered] = field(default_factory=dict)
+    results: dict[str, Result] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @property
     def duration_s(self) -> float:
-        """How long it is, in seconds."""
+        """Length in seconds."""
         return self.playable.outline.duration_s
 
     def opened(self) -> NamedSound:
@@ -74,35 +74,35 @@ class OneSound:
 
 @dataclass(eq=False)
 class Visit:
-    """What a visitor brought, in the order in which it came.
+    """What a visitor sent, in the order of arrival.
 
     Attributes:
-        waiting: what has not been read yet.
-        sounds: what can be heard, by key.
-        refused: sentences about what cannot.
+        waiting: files that were not decoded yet.
+        sounds: decoded sounds, by key.
+        refused: error messages of files that cannot be used.
         chosen: key of the sound that is shown.
-        round: counts what came, so that every input begins empty again.
+        round: counts arrivals, so that every input starts empty again.
     """
 
-    waiting: list[Arrived] = field(default_factory=list)
-    sounds: dict[str, OneSound] = field(default_factory=dict)
+    waiting: list[ReceivedFile] = field(default_factory=list)
+    sounds: dict[str, LoadedSound] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     chosen: str = ""
     round: int = 0
 
-    def receive(self, *files: Arrived) -> None:
-        """Take in files; what was said about earlier ones is over."""
+    def receive(self, *files: ReceivedFile) -> None:
+        """Add files, and drop the error messages of earlier ones."""
         if files:
             self.waiting.extend(files)
             self.refused.clear()
             self.round += 1
 
-    def keep(self, sound: OneSound) -> None:
-        """Keep a sound that can be heard."""
+    def keep(self, sound: LoadedSound) -> None:
+        """Add a decoded sound."""
         self.sounds[sound.key] = sound
 
-    def forget(self) -> None:
-        """Let go of everything."""
+    def clear(self) -> None:
+        """Remove everything."""
         self.waiting.clear()
         self.sounds.clear()
         self.refused.clear()
@@ -110,8 +110,8 @@ class Visit:
         self.round += 1
 
 
-def this_visit() -> Visit:
-    """Give the visit of the session that runs."""
+def current_visit() -> Visit:
+    """Return the visit of the running session."""
     if _KEY not in st.session_state:
         st.session_state[_KEY] = Visit()
     visit: Visit = st.session_state[_KEY]
@@ -119,7 +119,7 @@ def this_visit() -> Visit:
 
 
 def example_names() -> list[str]:
-    """Name the voices that come with the package, as people read them.
+    """List the names of the bundled synthetic voices.
 
     Example:
         >>> "slow and low" in example_names()
@@ -128,11 +128,11 @@ def example_names() -> list[str]:
     return sorted(one.name[len("synthetic-") : -len(".flac")].replace("-", " ") for one in _examples())
 
 
-def example_sound(name: str) -> Arrived:
-    """Fetch a voice by one of :func:`example_names`."""
+def example_sound(name: str) -> ReceivedFile:
+    """Return a bundled voice by one of :func:`example_names`."""
     file = f"synthetic-{name.replace(' ', '-')}.flac"
     data = files("hearfelt.examples").joinpath(file).read_bytes()
-    return Arrived(file, data, "A synthetic voice, made by a program: nobody is heard in it.")
+    return ReceivedFile(file, data, "A synthetic voice, generated by a program: no person speaks.")
 
 
 def _examples() -> list[Traversable]:

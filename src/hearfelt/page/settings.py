@@ -1,4 +1,4 @@
-"""What whoever starts the page decides: where its live service is, and how much a visitor may send."""
+"""Settings of the page: the address of its live service, and limits on uploads."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class PageSettings:
     """Settings of one running page.
 
     Attributes:
-        live_address: where the service of the Live view is, such as ``"http://127.0.0.1:8000/"``; None without one.
+        live_address: of the service of the Live view, such as ``"http://127.0.0.1:8000/"``; None without one.
         upload_mb: how large a file may be, in MB.
-        longest_s: how long a sound may last, in seconds.
+        longest_s: the longest sound, in seconds.
     """
 
     live_address: str | None = None
@@ -32,13 +32,13 @@ class PageSettings:
 
 
 def page_settings(environment: Mapping[str, str] | None = None) -> PageSettings:
-    """Read the settings that ``hearfelt app`` hands to the page.
+    """Read the settings that ``hearfelt app`` passes to the page.
 
     Args:
         environment: variables; by default those of this process.
 
     Raises:
-        HearfeltError: if a number is none, or not above 0.
+        HearfeltError: if a limit is not a whole number above 0.
 
     Example:
         >>> page_settings({"HEARFELT_PAGE_UPLOAD_MB": "20"})
@@ -56,5 +56,5 @@ def page_settings(environment: Mapping[str, str] | None = None) -> PageSettings:
 def _number(found: Mapping[str, str], name: str, usual: int) -> int:
     text = found.get(name) or str(usual)
     if not text.isdecimal() or int(text) == 0:
-        raise HearfeltError(f"{name}={text!r}; a whole number above 0 is wanted")
+        raise HearfeltError(f"{name}={text!r}; use a whole number above 0")
     return int(text)

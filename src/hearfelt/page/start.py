@@ -1,4 +1,4 @@
-"""What Streamlit runs for every visit and every change: the page."""
+"""The script that Streamlit runs for every visit and every change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the page looks: one style sheet made of the project's colours, and the safe way to set our own HTML."""
+"""Style sheet, static files and HTML of the page."""
 
 from __future__ import annotations
 
@@ -8,37 +8,49 @@ from typing import Final
 
 import streamlit as st
 
-from hearfelt.emotions import EMOTIONS
-from hearfelt.reports.theme import PAGE, TONES
+from hearfelt.reports.templating import render_macro
+from hearfelt.reports.theme import style_variables
 
-__all__ = ["colour_variables", "mark_of", "put_style", "read_asset"]
+__all__ = ["fragment", "put_drawing", "put_style", "read_static"]
 
-_TONES: Final = (PAGE, *TONES)
-
-
-def colour_variables() -> str:
-    """Give CSS that makes each colour of the project a variable, such as ``--emotion-sad``, light and dark."""
-    light = "".join(f"--{tone.name}:{tone.light};" for tone in _TONES)
-    dark = "".join(f"--{tone.name}:{tone.dark};" for tone in _TONES)
-    return f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-
-
-def mark_of(emotion: str) -> str:
-    """Give the CSS colour of an emotion; labels outside the eight share one.
-
-    Example:
-        >>> mark_of("sad"), mark_of("boredom")
-        ('var(--emotion-sad)', 'var(--emotion-other)')
-    """
-    return f"var(--emotion-{emotion if emotion in EMOTIONS else 'other'})"
+_DRAWING: Final = '<div class="hf-drawn"></div>'
+_DRAWING_SCRIPT: Final = """\
+export default function ({ parentElement, data }) {
+  const place = parentElement.querySelector(".hf-drawn");
+  if (place.innerHTML !== data.markup) place.innerHTML = data.markup;
+}
+"""
 
 
 @cache
-def read_asset(name: str) -> str:
-    """Read a text file that lies beside this module."""
-    return files("hearfelt.page").joinpath(name).read_text(encoding="utf-8")
+def read_static(name: str, *, package: str = "hearfelt.page") -> str:
+    """Read a file of a package's folder ``static``."""
+    return (files(package) / "static" / name).read_text(encoding="utf-8")
+
+
+def fragment(template: str, macro: str, /, *arguments: object, **named: object) -> str:
+    """Render one macro of a template of the page; every text in it is escaped.
+
+    Args:
+        template: name of the file, without ``.html``.
+        macro: name of the macro.
+        arguments: of the macro.
+        named: of the macro.
+    """
+    return render_macro("hearfelt.page", f"{template}.html", macro, *arguments, **named)
 
 
 def put_style() -> None:
-    """Set the style sheet; once in every run of the page."""
-    st.html(f"<style>{colour_variables()}{read_asset('page.css')}</style>")
+    """Add the style sheet; once in every run of the page."""
+    st.html(f"<style>{style_variables()}{read_static('page.css')}</style>")
+
+
+def put_drawing(markup: str, *, key: str) -> None:
+    """Show HTML with SVG, which ``st.html`` would remove; the page's style sheet applies to it.
+
+    Args:
+        markup: in which all text has been escaped.
+        key: tells it from other drawings of the page.
+    """
+    drawing = st.components.v2.component("hearfelt_drawing", html=_DRAWING, js=_DRAWING_SCRIPT, isolate_styles=False)
+    drawing(key=key, data={"markup": markup})

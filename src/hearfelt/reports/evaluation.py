@@ -1,4 +1,4 @@
-"""The report of an evaluation: one page that a person reads, made from a folder of results."""
+"""The report of an evaluation, from a folder of results."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import numpy as np
+from markupsafe import Markup
 
-from hearfelt.evaluation.metrics import BINS, figures_of, lowest_class, per_class
+from hearfelt.evaluation.metrics import BINS, figures_of, lowest_class, per_class, reliability
+from hearfelt.evaluation.predictions import Evaluation
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
 from hearfelt.reports.figures.results import (
@@ -20,65 +22,55 @@ from hearfelt.reports.figures.results import (
     reliability_diagram,
 )
 from hearfelt.reports.formatting import bare, interval, many, percent
-from hearfelt.reports.pages import (
-    Block,
-    Section,
-    beside,
-    card,
-    facts,
-    folded,
-    notice,
-    picture,
-    prose,
-    section,
-    table,
-    warning,
-    write_page,
-)
+from hearfelt.reports.pages import picture, table, write_page
 
 __all__ = ["REPORT", "read_curves", "write_report"]
 
 REPORT: Final = "report.html"
 CURVES: Final = "curves.csv"
-_SUREST: Final = 10  # mistakes listed
+_MOST_MISTAKES: Final = 10
+_CALIBRATED: Final = 0.02  # difference of mean confidence and accuracy that counts as none
 
 
 def write_report(results: Results) -> Path:
     """Write ``report.html`` into the folder of the results.
 
     Args:
-        results: read back from the folder; learning curves are taken from the runs beside them, where there are any.
+        results: read from the folder; learning curves are taken from the file next to them, if there is one.
 
     Returns:
         The page's path.
     """
     summary, evaluation = results.summary, results.evaluation
-    blocks: list[Block | Section] = []
-    if results.leak:
-        blocks.append(warning(results.leak, title="This score is flattering"))
-    if remark := _remark(summary):
-        blocks.append(notice(remark, title="Not every clip was answered"))
-    blocks.append(_headline(results))
-    blocks.append(_emotions(results))
-    blocks.append(_confidence(results))
-    blocks.append(_people(results))
     curves = read_curves(results.folder) if summary.get("model") is None else []  # else another recipe's may lie there
-    if curves:
-        blocks.append(_learning(curves, results))
-    blocks.append(_setting(results))
     clips = len({(row.speaker, row.clip) for row in evaluation.rows})
+    protocol = PROTOCOLS.get(results.protocol)
     lead = (
-        f"{many(clips, 'test clip')} of {many(len(evaluation.speakers), 'speaker')}, {_protocol_title(results)}."
-        f" {_trained(summary)}"
+        f"{many(clips, 'test clip')} of {many(len(evaluation.speakers), 'speaker')},"
+        f" {protocol.title if protocol else results.protocol}. {_training(summary)}"
     )
-    return write_page(results.folder / REPORT, f"{results.name} on {results.protocol}", *blocks, lead=lead)
+    return write_page(
+        results.folder / REPORT,
+        "evaluation.html",
+        f"{results.name} on {results.protocol}",
+        lead=lead,
+        leak=results.leak,
+        left_out=_left_out(summary),
+        headline=_headline(results),
+        **_emotions(evaluation),
+        **_confidence(results),
+        **_runs(results),
+        **_training_section(curves, summary),
+        **_setup(summary),
+        description=protocol.description if protocol else "",
+    )
 
 
 def read_curves(folder: Path) -> list[dict[str, float]]:
-    """Read the learning curves that lie beside results.
+    """Read the learning curves next to results.
 
     Returns:
-        One mapping an epoch of every fold and seed, with its figures as numbers; empty where nothing was trained.
+        One mapping for each epoch of each fold and seed, with numbers; empty where nothing was trained.
     """
     path = folder / CURVES
     if not path.is_file():
@@ -88,117 +80,108 @@ def read_curves(folder: Path) -> list[dict[str, float]]:
     return [{**row, **{key: int(row[key]) for key in ("fold", "seed", "epoch")}} for row in rows]
 
 
-def _headline(results: Results) -> Block:
+def _headline(results: Results) -> dict[str, str]:
     worst = lowest_class(per_class(results.evaluation.confusion, results.evaluation.emotions))
-    shown = {
+
+    def between(ends: tuple[float, float] | None) -> str:
+        return f" (95 %: {interval(ends)})" if ends else ""
+
+    return {
         **{
-            f"{name}{_between(results.interval(metric))}": percent(results.figure(metric))
+            f"{name}{between(results.interval(metric))}": percent(results.figure(metric))
             for metric, name in (("uar", "UAR"), ("accuracy", "accuracy"), ("macro_f1", "macro-F1"))
         },
         f"lowest recall: {worst.emotion}": percent(worst.recall),
         "calibration error (ECE)": percent(results.summary["ece"]),
     }
-    return facts(shown)
 
 
-def _between(ends: tuple[float, float] | None) -> str:
-    return f" (95 %: {interval(ends)})" if ends else ""
-
-
-def _emotions(results: Results) -> Section:
-    evaluation = results.evaluation
+def _emotions(evaluation: Evaluation) -> dict[str, object]:
     seeds = len(evaluation.seeds)
-    figures = per_class(evaluation.confusion, evaluation.emotions)
-    worst = [
-        (share, truth, answer)
+    classes = per_class(evaluation.confusion, evaluation.emotions)
+    confused = [
+        (share, truth, predicted)
         for truth, row in zip(evaluation.emotions, _shares(evaluation.confusion), strict=True)
-        for answer, share in zip(evaluation.emotions, row, strict=True)
-        if truth != answer
+        for predicted, share in zip(evaluation.emotions, row, strict=True)
+        if truth != predicted
     ]
-    share, truth, answer = max(worst)
-    columns = {
-        "recall": [one.recall for one in figures],
-        "precision": [one.precision for one in figures],
-    }
+    share, truth, predicted = max(confused)
+    worst = f"{truth.capitalize()} was most often recognized as {predicted}: {percent(share)} of its clips."
     rows = [
         (one.emotion, bare(one.precision), bare(one.recall), bare(one.f1), round(one.support / seeds))
-        for one in figures
+        for one in classes
     ]
-    said = f"{truth.capitalize()} was taken for {answer} most often: {percent(share)} of its clips."
-    return section(
-        "Each emotion",
-        prose(said if share else "No clip was taken for another emotion."),
-        beside(
-            picture(
-                confusion_matrix(evaluation.confusion / seeds, evaluation.emotions),
-                alt=f"Confusion matrix. {said}",
-                caption="A row for each true emotion; the number of its clips stands beside it.",
-            ),
-            picture(
-                per_class_bars(evaluation.emotions, columns),
-                alt="Recall and precision of each emotion",
-                caption="Recall: how many of its clips were recognized. Precision: how many answers of it were right.",
-            ),
+    return {
+        "worst_confusion": worst if share else "No clip was recognized as another emotion.",
+        "confusion": picture(
+            confusion_matrix(evaluation.confusion / seeds, evaluation.emotions),
+            alt=f"Confusion matrix. {worst}",
+            caption="A row for each true emotion, with the number of its clips.",
         ),
-        table(("emotion", "precision %", "recall %", "F1 %", "clips"), rows, caption=_over(seeds)),
-    )
+        "per_class": picture(
+            per_class_bars(
+                evaluation.emotions,
+                {"recall": [one.recall for one in classes], "precision": [one.precision for one in classes]},
+            ),
+            alt="Recall and precision of each emotion",
+            caption="Recall: share of its clips that were recognized. Precision: share of its predictions that were"
+            " correct.",
+        ),
+        "emotions": table(
+            ("emotion", "precision %", "recall %", "F1 %", "clips"),
+            rows,
+            caption=f"Over {many(seeds, 'seed')}; clips are those of one seed." if seeds > 1 else "",
+        ),
+    }
 
 
-def _confidence(results: Results) -> Section:
-    evaluation = results.evaluation
-    confidences, correct = evaluation.confidences, evaluation.correct
-    wrong = np.flatnonzero(~correct)
-    surest: dict[tuple[str, str], int] = {}  # each clip once, whatever the number of seeds
-    for place in wrong[np.argsort(-confidences[wrong], kind="stable")]:
-        surest.setdefault((evaluation.rows[place].speaker, evaluation.rows[place].clip), int(place))
-    rows = [
+def _confidence(results: Results) -> dict[str, object]:
+    evaluation, ece = results.evaluation, results.summary["ece"]
+    mean, accuracy = float(evaluation.confidences.mean()), float(evaluation.correct.mean())
+    overconfident, underconfident = mean > accuracy + _CALIBRATED, mean < accuracy - _CALIBRATED
+    mistakes = _mistakes(evaluation)
+    return {
+        "mean_confidence": mean,
+        "accuracy": accuracy,
+        "calibration": "overconfident"
+        if overconfident
+        else "underconfident"
+        if underconfident
+        else "well calibrated on average",
+        "bins": BINS,
+        "ece": ece,
+        "reliability": picture(
+            reliability_diagram(reliability(evaluation.confidences, evaluation.correct)),
+            alt=f"Reliability diagram; calibration error {percent(ece)}",
+            caption="On the line, 80 of 100 predictions with 80 % confidence are correct. Below: their number.",
+        ),
+        "mistakes": table(("clip", "true label", "predicted", "confidence"), mistakes) if mistakes else "",
+    }
+
+
+def _mistakes(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
+    """List wrong predictions with the highest confidence, each clip once, whatever the number of seeds."""
+    wrong = np.flatnonzero(~evaluation.correct)
+    first: dict[tuple[str, str], int] = {}
+    for index in wrong[np.argsort(-evaluation.confidences[wrong], kind="stable")]:
+        first.setdefault((evaluation.rows[index].speaker, evaluation.rows[index].clip), int(index))
+    return [
         (
-            PurePosixPath(evaluation.rows[place].clip).stem,
-            evaluation.rows[place].label,
-            evaluation.emotions[evaluation.answers[place]],
-            percent(confidences[place]),
+            PurePosixPath(evaluation.rows[index].clip).stem,
+            evaluation.rows[index].label,
+            evaluation.emotions[evaluation.answers[index]],
+            percent(evaluation.confidences[index]),
         )
-        for place in list(surest.values())[:_SUREST]
+        for index in list(first.values())[:_MOST_MISTAKES]
     ]
-    mean, right = float(confidences.mean()), float(correct.mean())
-    words = "surer than right" if mean > right + 0.02 else "less sure than right" if mean < right - 0.02 else "true"
-    diagram = picture(
-        reliability_diagram(confidences, correct),
-        alt=f"Reliability diagram; calibration error {percent(results.summary['ece'])}",
-        caption="On the line, an answer given with 80 % is right 80 times in 100. Below: the number of answers.",
-    )
-    mistakes = table(("clip", "meant", "answered", "confidence"), rows)
-    return section(
-        "How sure, and how right",
-        prose(
-            f"On average it said {percent(mean)} and was right {percent(right)} of the time: its confidence is {words}."
-            f" The calibration error over {BINS} bins is {percent(results.summary['ece'])}."
-        ),
-        beside(diagram, card("The surest mistakes", mistakes)) if rows else diagram,
-    )
 
 
-def _people(results: Results) -> Section:
+def _runs(results: Results) -> dict[str, object]:
     evaluation, runs = results.evaluation, results.summary["runs"]
     seeds = len(evaluation.seeds)
     each = evaluation.confusions.sum(axis=0)  # (speakers, emotions, emotions)
     figures = {who: figures_of(one) for who, one in zip(evaluation.speakers, each, strict=True)}
-    best, worst = (pick(figures, key=lambda who: figures[who]["uar"]) for pick in (max, min))
-    blocks = []
-    if len(runs) > 1:
-        mean, sd = results.summary["mean"]["uar"], results.summary["sd"]["uar"]
-        blocks.append(
-            prose(f"Over {many(len(runs), 'run')} the UAR is {percent(mean)} ± {bare(sd)} (mean, deviation).")
-        )
-    if len({run["fold"] for run in runs}) > 1:
-        blocks.append(picture(fold_bars(runs), alt=f"UAR of {many(len(runs), 'run')} by fold"))
-    if len(figures) > 1:
-        blocks.append(
-            prose(
-                f"Best recognized is {best} (UAR {percent(figures[best]['uar'])}), worst {worst}"
-                f" ({percent(figures[worst]['uar'])})."
-            )
-        )
+    ranked = sorted(((who, one["uar"]) for who, one in figures.items()), key=lambda pair: pair[1])
     run_rows = [
         (
             str(run["fold"]),
@@ -208,77 +191,62 @@ def _people(results: Results) -> Section:
         )
         for run in runs
     ]
-    people = [
+    speakers = [
         (who, round(int(one.sum()) / seeds), bare(figures[who]["uar"]), bare(figures[who]["accuracy"]))
         for who, one in zip(evaluation.speakers, each, strict=True)
     ]
-    header = ("fold", "seed", "UAR %", "accuracy %", "macro-F1 %", "epoch")
-    blocks.append(folded("Every run", table(header, run_rows)))
-    blocks.append(folded("Every speaker", table(("speaker", "clips", "UAR %", "accuracy %"), people)))
-    return section("Folds, seeds and speakers", *blocks)
+    several = len({run["fold"] for run in runs}) > 1
+    return {
+        "runs": runs,
+        "mean": results.summary.get("mean"),
+        "sd": results.summary.get("sd"),
+        "folds": picture(fold_bars(runs), alt=f"UAR of {many(len(runs), 'run')} by fold") if several else "",
+        "best": ranked[-1] if len(ranked) > 1 else None,
+        "worst": ranked[0],
+        "run_table": table(("fold", "seed", "UAR %", "accuracy %", "macro-F1 %", "epoch"), run_rows),
+        "speaker_table": table(("speaker", "clips", "UAR %", "accuracy %"), speakers),
+    }
 
 
-def _learning(curves: list[dict[str, float]], results: Results) -> Section:
+def _training_section(curves: list[dict[str, float]], summary: Mapping[str, Any]) -> dict[str, object]:
     runs = {(row["fold"], row["seed"]) for row in curves}
-    epochs = [run["epoch"] for run in results.summary["runs"] if run["epoch"] is not None]
-    chosen = epochs[0] if len(runs) == 1 and epochs else None
-    kept = f"Kept were epochs {min(epochs)} to {max(epochs)}. " if len(epochs) > 1 else ""
-    how = "The epoch was chosen on validation clips, which are part of neither training nor test."
-    if results.summary.get("leaks", {}).get("chosen_on_test"):
-        how = "The epoch was chosen on the test clips, to show what this is worth."
-    return section(
-        "Learning",
-        prose(f"{kept}{how}"),
-        picture(
-            learning_curves(curves, chosen=chosen),
+    epochs = [run["epoch"] for run in summary["runs"] if run["epoch"] is not None]
+    plot: Markup | str = ""
+    if curves:
+        plot = picture(
+            learning_curves(curves, chosen=epochs[0] if len(runs) == 1 and epochs else None),
             alt=f"Loss and accuracy by epoch of {many(len(runs), 'run')}",
-            caption="Thin lines are runs, thick ones their mean." if len(runs) > 1 else "",
-        ),
-    )
+            caption="Thin lines are runs, thick lines their mean." if len(runs) > 1 else "",
+        )
+    chosen_on_test = bool(summary.get("leaks", {}).get("chosen_on_test"))
+    return {"curves": plot, "epochs": epochs, "chosen_on_test": chosen_on_test}
 
 
-def _setting(results: Results) -> Section:
-    summary = results.summary
+def _setup(summary: Mapping[str, Any]) -> dict[str, object]:
     corpora = [(name, one["clips"], one["fingerprint"]) for name, one in summary["corpora"].items()]
-    beside = summary.get("beside", {}).items()
-    corpora += [(f"{name}, learned from alone", one["clips"], one["fingerprint"]) for name, one in beside]
-    protocol = PROTOCOLS.get(results.protocol)
-    blocks = [
-        prose(protocol.description if protocol else ""),
-        table(("corpus", "clips", "fingerprint"), corpora),
-        folded("The recipe", table(("key", "value"), list(_flat(summary["recipe"])))),
-    ]
-    if summary.get("dropped"):
-        blocks.insert(1, prose(f"Left out on purpose: {', '.join(summary['dropped'])}."))
-    if summary.get("unanswered"):
-        rows = [(one["clip"], one["speaker"], one["reason"]) for one in summary["unanswered"]]
-        blocks.append(folded("Clips without an answer", table(("clip", "speaker", "why"), rows)))
-    blocks.append(
-        prose(f"Made with hearfelt {summary['version']}; every answer is in `predictions.csv` beside this page.")
-    )
-    return section("What was measured", *blocks)
+    auxiliary = summary.get("beside", {}).items()
+    corpora += [(f"{name}, for training only", one["clips"], one["fingerprint"]) for name, one in auxiliary]
+    unanswered = [(one["clip"], one["speaker"], one["reason"]) for one in summary.get("unanswered") or ()]
+    return {
+        "corpora": table(("corpus", "clips", "fingerprint"), corpora),
+        "recipe": table(("key", "value"), list(_flat(summary["recipe"]))),
+        "dropped": summary.get("dropped"),
+        "unanswered": table(("clip", "speaker", "reason"), unanswered) if unanswered else "",
+        "made_with": summary["version"],
+    }
 
 
-def _remark(summary: Mapping[str, Any]) -> str:
+def _left_out(summary: Mapping[str, Any]) -> list[str]:
     parts = [f"{many(count, 'clip')} {reason}" for reason, count in summary.get("left_out", {}).items()]
     if unanswered := summary.get("unanswered"):
-        parts.append(f"{many(len(unanswered), 'clip')} in which nothing can be heard or read")
-    return f"Left out: {'; '.join(parts)}." if parts else ""
+        parts.append(f"{many(len(unanswered), 'clip')} that cannot be read or are silent")
+    return parts
 
 
-def _trained(summary: Mapping[str, Any]) -> str:
+def _training(summary: Mapping[str, Any]) -> str:
     if summary.get("model"):
-        return f"Nothing was trained: the finished model {summary['model']} answered every clip."
-    return f"Trained anew {many(len(summary['runs']), 'time')}, with {many(len(summary['seeds']), 'seed')}."
-
-
-def _protocol_title(results: Results) -> str:
-    protocol = PROTOCOLS.get(results.protocol)
-    return protocol.title if protocol else results.protocol
-
-
-def _over(seeds: int) -> str:
-    return f"Over {many(seeds, 'seed')} together; clips are those of one seed." if seeds > 1 else ""
+        return f"Nothing was trained: all predictions are of the finished model {summary['model']}."
+    return f"Trained {many(len(summary['runs']), 'time')}, with {many(len(summary['seeds']), 'seed')}."
 
 
 def _shares(confusion: Any) -> Any:
@@ -287,7 +255,7 @@ def _shares(confusion: Any) -> Any:
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Turn nested tables into rows: ``fit.epochs``, ``40``."""
+    """Flatten nested tables into rows: ``fit.epochs``, ``40``."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{key}.")

@@ -1,4 +1,4 @@
-"""One clip for each emotion to look at and listen to, chosen so that little but the emotion differs."""
+"""One example clip for each emotion, chosen so that little but the emotion differs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CHUNK_S: Final = 0.01
 
 @dataclass(frozen=True)
 class Example:
-    """A clip that stands for its emotion.
+    """The example clip of an emotion.
 
     Attributes:
         clip: which one.
@@ -38,7 +38,7 @@ class Example:
     audio: Audio
 
     def flac(self) -> bytes:
-        """Give the sound as a FLAC file, which every browser plays."""
+        """Return the sound as a FLAC file, which every browser plays."""
         rate_hz = min(self.audio.rate_hz, _RATE_HZ)
         samples = np.clip(resample(self.audio.samples, self.audio.rate_hz, rate_hz), -1.0, 1.0)
         buffer = io.BytesIO()
@@ -52,21 +52,21 @@ def choose_examples(
     """Choose a clip of each emotion, by one speaker and with the same words wherever the corpus has them.
 
     Args:
-        clips: all that may be chosen; those that cannot be read or heard are passed over.
-        facts: what was found in each clip.
+        clips: candidates; unreadable and silent ones are ignored.
+        facts: statistics of each clip.
         most: emotions, in their order; a corpus with more labels shows the first of them.
 
     Returns:
-        One example an emotion, in order; an emotion without a clip that can be heard has none.
+        One example for each emotion with an audible clip, in order.
     """
-    heard = Clips(c for c in clips if not facts[c.sound].error and not facts[c.sound].is_silent)
-    if not heard:
+    audible = Clips(c for c in clips if not facts[c.sound].error and not facts[c.sound].is_silent)
+    if not audible:
         return ()
-    speaker = _with_most_emotions(heard, "speaker")
-    own = heard.where(speaker=speaker)
+    speaker = _with_most_emotions(audible, "speaker")
+    own = audible.where(speaker=speaker)
     spoken = own.where(channel="speech") or own
     statement = _with_most_emotions(spoken, "statement")
-    durations = [facts[clip.sound].duration_s for clip in heard]
+    durations = [facts[clip.sound].duration_s for clip in audible]
     usual_s = float(np.median(durations))
 
     def fitness(clip: Clip) -> tuple[object, ...]:
@@ -80,12 +80,12 @@ def choose_examples(
             clip.name,
         )
 
-    chosen = (min(heard.where(emotion=emotion), key=fitness) for emotion in heard.emotions[:most])
+    chosen = (min(audible.where(emotion=emotion), key=fitness) for emotion in audible.emotions[:most])
     return tuple(Example(clip, trimmed(read_audio(clip.sound, name=clip.name))) for clip in chosen)
 
 
 def trimmed(audio: Audio) -> Audio:
-    """Cut the silence at both ends off, but for 0.1 s, and everything beyond 8 s.
+    """Cut off silence at both ends, except 0.1 s, and everything beyond 8 s.
 
     Example:
         >>> sound = np.zeros(30_000, np.float32)
@@ -97,17 +97,17 @@ def trimmed(audio: Audio) -> Audio:
     # A single loud sample is a click; ten milliseconds of sound begin a voice.
     chunk = max(1, round(_CHUNK_S * audio.rate_hz))
     loudest = np.maximum.reduceat(level, np.arange(0, len(level), chunk))
-    heard = np.flatnonzero(loudest > _QUIET * level.max())
-    if not heard.size:
+    loud = np.flatnonzero(loudest > _QUIET * level.max())
+    if not loud.size:
         return audio
     margin = round(_MARGIN_S * audio.rate_hz)
-    first = max(0, int(heard[0]) * chunk - margin)
-    behind = min(len(level), (int(heard[-1]) + 1) * chunk + margin, first + round(_LONGEST_S * audio.rate_hz))
+    first = max(0, int(loud[0]) * chunk - margin)
+    behind = min(len(level), (int(loud[-1]) + 1) * chunk + margin, first + round(_LONGEST_S * audio.rate_hz))
     return replace(audio, samples=audio.samples[first:behind])
 
 
 def _with_most_emotions(clips: Clips, attribute: str) -> str:
-    """Give the value of an attribute, such as a speaker, whose clips show the most emotions."""
+    """Return the value of an attribute, such as a speaker, whose clips have the most emotions."""
     emotions: dict[str, set[str]] = {}
     for clip in clips:
         emotions.setdefault(str(getattr(clip, attribute)), set()).add(clip.emotion)

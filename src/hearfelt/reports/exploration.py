@@ -1,4 +1,4 @@
-"""The page about a corpus: what is in it, how its emotions sound, and why its voices leak."""
+"""The report of a corpus: its clips, how its emotions sound, and how far its speakers leak."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -23,39 +24,56 @@ from hearfelt.reports.examples import Example, choose_examples
 from hearfelt.reports.figures.canvas import save_figure
 from hearfelt.reports.figures.corpora import clip_map, count_plot, histogram, spreads
 from hearfelt.reports.figures.sounds import mel_spectrogram, pitch_track, sound_sheet, spectrogram, waveform
-from hearfelt.reports.speaker_leakage import FEWEST_CLIPS, Leak, leak_of, map_of, standardized
+from hearfelt.reports.formatting import many
+from hearfelt.reports.pages import picture, player, table, write_page
+from hearfelt.reports.speaker_leakage import FEWEST_CLIPS, SpeakerLeakage, measure_leakage, standardized, tsne_map
 
-__all__ = ["MOST_ON_MAP", "Exploration", "MapOfClips", "charts_of", "explore", "save_plots", "sheets_of", "steps_of"]
+__all__ = [
+    "MOST_ON_MAP",
+    "ClipMap",
+    "Exploration",
+    "charts_of",
+    "explore",
+    "save_plots",
+    "sheets_of",
+    "steps_of",
+    "write_exploration",
+]
 
-MOST_ON_MAP: Final = 3_000  # clips; more take minutes to lay out and hide each other
+MOST_ON_MAP: Final = 3_000  # clips; more take minutes to compute and hide each other
 
 
 @dataclass(frozen=True, eq=False)
-class MapOfClips:
-    """Clips laid out by their 162 features.
+class ClipMap:
+    """Clips on a plane by their 162 features.
 
     Attributes:
         clips: those on the map.
-        places: ``(clips, 2)``.
-        leak: what nearest neighbours tell; None where fewer than two speakers are known.
+        places: coordinates ``(clips, 2)``.
+        leak: of the speakers among nearest neighbours; None where fewer than two speakers are known.
     """
 
     clips: Clips
     places: NDArray[np.float64]
-    leak: Leak | None
+    leak: SpeakerLeakage | None
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the clips are a random sample of all clips."""
+        return len(self.clips) == MOST_ON_MAP
 
 
 @dataclass(frozen=True, eq=False)
 class Exploration:
-    """What there is to see and hear in a corpus.
+    """The data behind the report of a corpus.
 
     Attributes:
         found: the folder and the form it was read as.
-        check: what the check found.
-        clips: all clips that can be read.
-        facts: of each clip, by its sound.
+        check: the result of the check.
+        clips: all readable clips.
+        facts: statistics of each clip, by its sound.
         examples: a clip for each emotion.
-        chart: the map; None where there are too few clips.
+        map: None where there are too few clips.
     """
 
     found: FolderReading
@@ -63,28 +81,28 @@ class Exploration:
     clips: Clips
     facts: Mapping[Path | Excerpt, FileStatistics]
     examples: tuple[Example, ...]
-    chart: MapOfClips | None
+    map: ClipMap | None
 
     @property
     def longest_s(self) -> float:
         """Length of the longest example, the time axis of all."""
         return max((example.audio.duration_s for example in self.examples), default=1.0)
 
-    def measured(self, clips: Clips, what: str) -> list[float]:
-        """Give ``duration_s`` or ``rms_db`` of each clip; loudness only of those in which something is heard."""
+    def values(self, clips: Clips, what: str) -> list[float]:
+        """Return ``duration_s`` or ``rms_db`` of each clip; loudness only of clips that are not silent."""
         facts = (self.facts[clip.sound] for clip in clips)
         return [float(getattr(fact, what)) for fact in facts if what == "duration_s" or not fact.is_silent]
 
 
 def steps_of(found: FolderReading) -> int:
-    """Tell how many steps :func:`explore` reports: each file heard, and each clip that is put on the map."""
+    """Return how many steps :func:`explore` reports: each file that is checked, and each clip on the map."""
     return len(found.names) + min(len(found.reading.clips), MOST_ON_MAP)
 
 
 def explore(
     found: FolderReading, *, processes: int | None = None, progress: Callable[[int], None] | None = None
 ) -> Exploration:
-    """Listen to a corpus and gather all that its page shows.
+    """Collect the data of a corpus for its report.
 
     Args:
         found: the folder as read by :func:`hearfelt.corpora.catalog.read_folder`.
@@ -94,19 +112,12 @@ def explore(
     Raises:
         ExtraMissingError: if scikit-learn isn't installed.
     """
-    require("sklearn.manifold", "plots")  # said before a minute of listening, not after
+    require("sklearn.manifold", "plots")  # before a minute of work, not after it
     check = check_folder(found, progress=progress)
     facts = measure_files(clip.sound for clip in found.reading.clips)
     clips = Clips(clip for clip in found.reading.clips if not facts[clip.sound].error)
     examples = choose_examples(clips, facts)
-    return Exploration(
-        found=found,
-        check=check,
-        clips=clips,
-        facts=facts,
-        examples=examples,
-        chart=_map(clips, facts, processes, progress),
-    )
+    return Exploration(found, check, clips, facts, examples, _map(clips, facts, processes, progress))
 
 
 def _map(
@@ -114,8 +125,8 @@ def _map(
     facts: Mapping[Path | Excerpt, FileStatistics],
     processes: int | None,
     progress: Callable[[int], None] | None,
-) -> MapOfClips | None:
-    # A copy is its original's nearest neighbour and would say nothing about voices.
+) -> ClipMap | None:
+    # A copy is its original's nearest neighbour and would say nothing about speakers.
     once = {facts[clip.sound].digest: clip for clip in reversed(clips) if not facts[clip.sound].is_silent}
     mapped = list(reversed(once.values()))
     if len(mapped) > MOST_ON_MAP:
@@ -128,16 +139,16 @@ def _map(
     if not features.any():
         return None
     known = all(clip.speaker_is_known for clip in chosen) and len(chosen.speakers) > 1
-    return MapOfClips(chosen, map_of(features), leak_of(features, chosen) if known else None)
+    return ClipMap(chosen, tsne_map(features), measure_leakage(features, chosen) if known else None)
 
 
-def charts_of(seen: Exploration) -> Iterator[tuple[str, Figure]]:
-    """Draw every plot about the whole corpus, each with the name of its file.
+def charts_of(explored: Exploration) -> Iterator[tuple[str, Figure]]:
+    """Draw every plot of the whole corpus, each with the name of its file.
 
     Yields:
         Names such as ``"clips-by-emotion"``, and figures.
     """
-    clips = seen.clips
+    clips = explored.clips
     yield "clips-by-emotion", count_plot(clips.count("emotion"), title="Clips by emotion")
     yield "clips-by-actor", count_plot(_known_speakers(clips), title="Clips by actor")
     for attribute in ("sex", "channel"):
@@ -149,36 +160,146 @@ def charts_of(seen: Exploration) -> Iterator[tuple[str, Figure]]:
         ("rms_db", "loudness", "level (dB of full scale)"),
     ):
         title = name.capitalize()
-        yield name, histogram(seen.measured(clips, what), label=label, title=f"{title} of all clips")
-        by_emotion = {emotion: seen.measured(clips.where(emotion=emotion), what) for emotion in clips.emotions}
+        yield name, histogram(explored.values(clips, what), label=label, title=f"{title} of all clips")
+        by_emotion = {emotion: explored.values(clips.where(emotion=emotion), what) for emotion in clips.emotions}
         yield f"{name}-by-emotion", spreads(by_emotion, label=label, title=f"{title} by emotion")
-    if seen.chart is not None:
-        mapped = seen.chart.clips
+    if explored.map is not None:
+        mapped = explored.map.clips
         emotions, speakers = [clip.emotion for clip in mapped], [clip.speaker for clip in mapped]
-        yield "map-by-emotion", clip_map(seen.chart.places, emotions, title="Coloured by emotion")
-        yield "map-by-actor", clip_map(seen.chart.places, speakers, title="Coloured by speaker", named=True)
+        yield "map-by-emotion", clip_map(explored.map.places, emotions, title="Coloured by emotion")
+        yield "map-by-actor", clip_map(explored.map.places, speakers, title="Coloured by speaker", named=True)
 
 
-def sheets_of(seen: Exploration) -> Iterator[tuple[Example, Figure]]:
+def sheets_of(explored: Exploration) -> Iterator[tuple[Example, Figure]]:
     """Draw each example's waveform, spectrogram, mel spectrogram and pitch in one figure, on one time axis."""
-    for example in seen.examples:
+    for example in explored.examples:
         colour = look_of(example.clip.emotion).colour
-        yield example, sound_sheet(example.audio, until_s=seen.longest_s, colour=colour)
+        yield example, sound_sheet(example.audio, until_s=explored.longest_s, colour=colour)
 
 
-def save_plots(seen: Exploration, folder: Path) -> list[Path]:
+def write_exploration(explored: Exploration, path: Path) -> Path:
+    """Write the report of a corpus: counts, durations, the sound of each emotion, a map, and the check.
+
+    Args:
+        explored: the corpus.
+        path: where to.
+
+    Returns:
+        ``path``.
+    """
+    clips, form, check = explored.clips, explored.found.form, explored.check
+    title = form.title if form.name != "folder" else explored.found.root.resolve().name
+    size = f"{many(len(clips), 'clip')}, {many(len(clips.speakers), 'speaker')}, {many(len(clips.emotions), 'emotion')}"
+    licence = f" Licence: {form.licence}." if form.name not in ("folder", "toy") else ""
+    found, statements = _found(check), {example.clip.statement for example in explored.examples}
+    return write_page(
+        path,
+        "exploration.html",
+        title,
+        lead=f"{size}.{licence}",
+        numbers=_numbers(explored),
+        charts={name: picture(chart, alt=_alt(clips, name)) for name, chart in charts_of(explored)},
+        counts=_count_table(explored),
+        examples=[_example(example, sheet) for example, sheet in sheets_of(explored)],
+        speakers=len({example.clip.speaker for example in explored.examples}),
+        same_words=len(statements) == 1 and "" not in statements,
+        map=explored.map,
+        fewest_clips=FEWEST_CLIPS,
+        check=check,
+        faults="; ".join(check.faults).capitalize() + ".",
+        found=found,
+        found_counts=table(("finding", "files"), [(name, len(items)) for name, items in found.items()]),
+    )
+
+
+def _numbers(explored: Exploration) -> dict[str, str]:
+    durations = sorted(explored.values(explored.clips, "duration_s"))
+    minutes = sum(durations) / 60
+    rates = sorted({explored.facts[clip.sound].rate_hz for clip in explored.clips})
+    rate = f"{rates[0] / 1_000:g} kHz" if len(rates) == 1 else f"{len(rates)} different"
+    return {
+        "clips": f"{len(explored.clips):,}",
+        "speakers": f"{len(explored.clips.speakers):,}",
+        "emotions": str(len(explored.clips.emotions)),
+        "total length": f"{minutes / 60:.1f} h" if minutes >= 90 else f"{minutes:.1f} min",
+        "median length": f"{durations[len(durations) // 2]:.1f} s" if durations else "–",
+        "sampling rate": rate if rates else "–",
+    }
+
+
+def _alt(clips: Clips, chart: str) -> str:
+    """Describe a chart for screen readers."""
+    if chart == "clips-by-actor":
+        speakers = clips.count("speaker")
+        fewest, most = min(speakers.values(), default=0), max(speakers.values(), default=0)
+        return f"Bars: clips of each of {len(speakers):,} speakers, from {fewest:,} to {most:,}."
+    if chart.startswith("clips-by-"):
+        attribute = chart.removeprefix("clips-by-")
+        counts = ", ".join(f"{value or 'unknown'} {number:,}" for value, number in clips.count(attribute).items())
+        return f"Bars: clips by {attribute}: {counts}."
+    return {
+        "duration": "Histogram of the length of clips.",
+        "duration-by-emotion": "Length of the clips of each emotion.",
+        "loudness": "Histogram of the loudness of clips.",
+        "loudness-by-emotion": "Loudness of the clips of each emotion.",
+        "map-by-emotion": "Map of the clips, each a dot coloured by its emotion.",
+        "map-by-actor": "The same map, each dot coloured by its speaker.",
+    }[chart]
+
+
+def _count_table(explored: Exploration) -> Markup:
+    rows = []
+    for emotion, number in explored.clips.count("emotion").items():
+        own = explored.clips.where(emotion=emotion)
+        rows.append((emotion, number, len(own.speakers), f"{sum(explored.values(own, 'duration_s')) / 60:.1f}"))
+    return table(("emotion", "clips", "speakers", "minutes"), rows)
+
+
+def _example(example: Example, sheet: Figure) -> dict[str, str]:
+    clip = example.clip
+    alt = f"Waveform, spectrogram, mel spectrogram and pitch of one {clip.emotion} clip, {clip.name}."
+    return {
+        "emotion": clip.emotion,
+        "player": player(example.flac(), label=f"{clip.emotion}: {clip.name}"),
+        "sheet": picture(sheet, alt=alt),
+        "about": ", ".join(part for part in (clip.speaker, clip.channel, clip.intensity, clip.name) if part),
+    }
+
+
+def _found(check: CorpusCheck) -> dict[str, list[str]]:
+    """List what the check found, by kind."""
+
+    def with_reasons(reasons: Mapping[str, str]) -> list[str]:
+        return [f"{name}: {reason}" for name, reason in reasons.items()]
+
+    return {
+        "missing": list(check.missing),
+        "the same sound under different names": [" = ".join(group) for group in check.duplicates],
+        "second copies": [f"{copy}: {kept} is used" for copy, kept in check.copies.items()],
+        "contradictions": list(check.contradictions),
+        "not clips of this corpus": with_reasons(check.unrecognized),
+        "unreadable": with_reasons(check.unreadable),
+        "silent": list(check.silent),
+        "clipped": list(check.clipped),
+        "unusual": with_reasons(check.odd),
+        "left out of training": with_reasons(check.unfit),
+        "labels that look misspelt": [f"{label}: probably {meant}" for label, meant in check.mislabelled.items()],
+    }
+
+
+def save_plots(explored: Exploration, folder: Path) -> list[Path]:
     """Write every plot as a PNG file of its own.
 
     Args:
-        seen: the corpus.
+        explored: the corpus.
         folder: where to; made when it isn't there.
 
     Returns:
         The files.
     """
-    files = [save_figure(figure, folder / f"{name}.png") for name, figure in charts_of(seen)]
-    for number, example in enumerate(seen.examples, start=1):
-        emotion, audio, until_s = example.clip.emotion, example.audio, seen.longest_s
+    files = [save_figure(figure, folder / f"{name}.png") for name, figure in charts_of(explored)]
+    for number, example in enumerate(explored.examples, start=1):
+        emotion, audio, until_s = example.clip.emotion, example.audio, explored.longest_s
         colour = look_of(emotion).colour
         # A label of one's own may hold anything; what is no letter or digit stays out of file names.
         kept = "".join(character for character in emotion if character.isalnum() or character in "-_")

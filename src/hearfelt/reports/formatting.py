@@ -1,12 +1,12 @@
-"""How figures are written for people: shares as per cent with one decimal, intervals beside them."""
+"""Formatting of numbers for people: percentages, intervals, counts."""
 
 from __future__ import annotations
 
-__all__ = ["bare", "interval", "many", "percent", "share_words"]
+__all__ = ["bare", "interval", "many", "percent", "share_words", "signed"]
 
 
 def bare(share: float) -> str:
-    """Write a share of 1 as per cent without its sign, for tables whose heading has it.
+    """Format a share of 1 as per cent without the sign, for tables whose heading has it.
 
     Example:
         >>> bare(0.4567)
@@ -16,7 +16,7 @@ def bare(share: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share of 1 as per cent.
+    """Format a share of 1 as per cent.
 
     Example:
         >>> percent(0.4567)
@@ -26,7 +26,7 @@ def percent(share: float) -> str:
 
 
 def interval(ends: tuple[float, float] | None) -> str:
-    """Write the ends of an interval as per cent, without sign; a dash where there is none.
+    """Format an interval of shares as per cent, without the sign; a dash where there is none.
 
     Example:
         >>> interval((0.412, 0.5)), interval(None)
@@ -36,7 +36,7 @@ def interval(ends: tuple[float, float] | None) -> str:
 
 
 def many(count: int, noun: str, plural: str | None = None) -> str:
-    """Write a count with its noun.
+    """Format a count with its noun.
 
     Example:
         >>> many(1, "seed"), many(1440, "clip"), many(2, "copy", "copies")
@@ -46,7 +46,7 @@ def many(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def share_words(share: float) -> str:
-    """Write a probability for people, in whole per cent; it is never called certain.
+    """Format a probability in whole per cent, never as 0 or 100.
 
     Example:
         >>> share_words(0.784), share_words(0.004), share_words(0.999)
@@ -55,3 +55,13 @@ def share_words(share: float) -> str:
     if share < 0.01:
         return "under 1 %"
     return "over 99 %" if share > 0.995 else f"{100 * share:.0f} %"
+
+
+def signed(value: float) -> str:
+    """Format a number with its sign and two decimals.
+
+    Example:
+        >>> signed(-0.5), signed(1.0)
+        ('−0.50', '+1.00')
+    """
+    return f"{value:+.2f}".replace("-", "−")

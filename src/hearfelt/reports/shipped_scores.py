@@ -1,8 +1,7 @@
-"""What the shipped models were measured to be worth, small enough to come with the package.
+"""Scores of the shipped models.
 
-``measured.json`` beside this module holds, for every shipped model, its figures, its confusion matrix and its
-reliability on each protocol. The repository's ``tools/results.py`` writes it from ``results/``, which the package
-does not bring.
+``measured.json`` next to this module has, for every shipped model, its scores, confusion matrix and reliability on
+each protocol. The repository's ``tools/results.py`` writes it from ``results/``, which is not part of the package.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from typing import Any, Final
 
 from hearfelt.evaluation.metrics import Reliability
 
-__all__ = ["FILE", "HONEST", "Ladder", "Measured", "Measurement", "read_measured"]
+__all__ = ["FILE", "HONEST", "Ladder", "Measurement", "ShippedScores", "read_scores"]
 
 FILE: Final = "measured.json"
 HONEST: Final = ("emobox-ravdess", "unheard-ravdess")
-"""Protocols over speakers who were never heard; the first that is there is told about at length."""
+"""Protocols with unseen speakers; the first that a model has is shown in detail."""
 
 
 @dataclass(frozen=True)
@@ -29,26 +28,26 @@ class Measurement:
     Attributes:
         model: its name.
         protocol: the protocol's name.
-        title: half a sentence that says over what it measures.
-        leaky: whether speakers or sounds were on both sides, so that the figures hold for nobody new.
-        very_file: whether the shipped file itself answered; else its recipe, trained anew in every fold.
+        title: what the protocol measures.
+        leaky: whether training and test share speakers or sounds, so that the scores say nothing about new speakers.
+        is_shipped_file: whether the shipped file itself was tested; else its recipe, trained again in every fold.
         uar: mean of the emotions' recalls, 0 to 1.
         uar_ends: ends of its 95 % interval over speakers; None where there is none.
-        accuracy: share of right answers, 0 to 1.
-        calibration_error: how far confidence was from the share of right answers, 0 to 1.
-        clips: how many were answered.
-        speakers: how many people spoke them.
-        seeds: how often everything was trained anew.
+        accuracy: share of correct predictions, 0 to 1.
+        calibration_error: mean difference of confidence and share of correct predictions, 0 to 1.
+        clips: number of test clips.
+        speakers: number of test speakers.
+        seeds: number of trainings with different seeds.
         emotions: names of the rows and columns of ``confusion``.
-        confusion: answers of all seeds, a row for each true emotion.
-        reliability: how often answers of each confidence were right.
+        confusion: predictions of all seeds, a row for each true emotion.
+        reliability: share of correct predictions by confidence.
     """
 
     model: str
     protocol: str
     title: str
     leaky: bool
-    very_file: bool
+    is_shipped_file: bool
     uar: float
     uar_ends: tuple[float, float] | None
     accuracy: float
@@ -61,11 +60,16 @@ class Measurement:
     reliability: tuple[Reliability, ...]
 
     def shares(self) -> tuple[tuple[float, ...], ...]:
-        """Give the confusion matrix as shares of each row, 0 to 1."""
+        """Return the confusion matrix as shares of each row, 0 to 1."""
         return tuple(tuple(count / max(sum(row), 1) for count in row) for row in self.confusion)
 
+    def rows(self) -> list[tuple[str, list[tuple[str, float]]]]:
+        """Return each true label with the share of each predicted label, 0 to 1."""
+        pairs = zip(self.emotions, self.shares(), strict=True)
+        return [(truth, list(zip(self.emotions, row, strict=True))) for truth, row in pairs]
+
     def most_confused(self, most: int) -> list[tuple[str, str, float]]:
-        """Name what is most often taken for something else: truth, answer, and share of the truth's clips."""
+        """List the most frequent mistakes: true label, predicted label, and share of the true label's clips."""
         named = [
             (truth, answer, share)
             for truth, row in zip(self.emotions, self.shares(), strict=True)
@@ -75,7 +79,7 @@ class Measurement:
         return sorted(named, key=lambda one: -one[2])[:most]
 
     def right_between(self, low: float, high: float) -> tuple[int, float]:
-        """Count the answers whose confidence lies between two tenths, and tell which share of them was right."""
+        """Return the number of predictions with a confidence between two tenths, and the share that was correct."""
         bins = [one for one in self.reliability if low < (one.low + one.high) / 2 < high]
         count = sum(one.count for one in bins)
         return count, sum(one.count * one.accuracy for one in bins) / max(count, 1)
@@ -88,7 +92,7 @@ class Ladder:
     Attributes:
         steps: words for each step, the honest one first.
         models: for each model one accuracy a step, 0 to 1, None where it was not measured.
-        guess: accuracy of always giving the commonest answer.
+        guess: accuracy of always predicting the most frequent label.
     """
 
     steps: tuple[str, ...]
@@ -97,31 +101,31 @@ class Ladder:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Everything that is known of the shipped models.
+class ShippedScores:
+    """All measurements of the shipped models.
 
     Attributes:
         measurements: of all models, those without a leak first.
-        ladder: None where no model has climbed it.
+        ladder: None if it was not measured.
     """
 
     measurements: tuple[Measurement, ...]
     ladder: Ladder | None = None
 
     def of(self, model: str) -> tuple[Measurement, ...]:
-        """Give those of one model, the one that stands for it first: over most speakers, without a leak."""
+        """Return those of one model, first the one that represents it: over most speakers, without a leak."""
         rank = {name: place for place, name in enumerate(HONEST)}
         own = [one for one in self.measurements if one.model == model]
         return tuple(sorted(own, key=lambda one: (one.leaky, rank.get(one.protocol, len(rank)))))
 
-    def for_strangers(self, model: str) -> Measurement | None:
-        """Give what an answer about a new voice is believed by: the very file's measurement, else its recipe's."""
+    def for_unseen_speakers(self, model: str) -> Measurement | None:
+        """Return the measurement on unseen speakers: that of the shipped file itself, else that of its recipe."""
         honest = [one for one in self.of(model) if not one.leaky]
-        return next((one for one in honest if one.very_file), honest[0] if honest else None)
+        return next((one for one in honest if one.is_shipped_file), honest[0] if honest else None)
 
 
-def read_measured(text: str | None = None) -> Measured:
-    """Read what comes with the package, or another text in its form."""
+def read_scores(text: str | None = None) -> ShippedScores:
+    """Read the package's scores, or a text in the same form."""
     if text is None:
         text = files("hearfelt.reports").joinpath(FILE).read_text(encoding="utf-8")
     content = json.loads(text)
@@ -129,7 +133,7 @@ def read_measured(text: str | None = None) -> Measured:
     if ladder:
         models = {name: tuple(scores) for name, scores in ladder["models"].items()}
         ladder = Ladder(tuple(ladder["steps"]), models, ladder["guess"])
-    return Measured(tuple(_read(one) for one in content["measurements"]), ladder or None)
+    return ShippedScores(tuple(_read(one) for one in content["measurements"]), ladder or None)
 
 
 def _read(values: Mapping[str, Any]) -> Measurement:

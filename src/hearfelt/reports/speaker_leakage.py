@@ -1,4 +1,4 @@
-"""Who stands beside whom among the clips: the map of a corpus, and why a voice gives the answer away."""
+"""Nearest neighbours among clips: a map of a corpus, and how far speakers leak."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import require
 
-__all__ = ["FEWEST_CLIPS", "Leak", "leak_of", "map_of", "standardized"]
+__all__ = ["FEWEST_CLIPS", "SpeakerLeakage", "measure_leakage", "standardized", "tsne_map"]
 
 FEWEST_CLIPS: Final = 12  # of fewer, a map shows nothing
 _PERPLEXITY: Final = 30.0  # neighbours that count; the authors of t-SNE advise 5 to 50
@@ -23,26 +23,26 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Leak:
-    """What a clip's nearest neighbour tells; shares are 0 to 1.
+class SpeakerLeakage:
+    """Shares of clips whose nearest neighbour has the same speaker or emotion, 0 to 1.
 
     Attributes:
-        same_speaker: how often the nearest clip is by the same speaker.
-        same_speaker_by_chance: how often a clip drawn blindly would be.
+        same_speaker: how often the nearest clip has the same speaker.
+        same_speaker_by_chance: the same for a random clip.
         same_emotion: how often the nearest clip has the same emotion.
-        same_emotion_of_strangers: the same when only other speakers' clips may be nearest.
-        same_emotion_by_chance: how often a clip drawn blindly would have it.
+        same_emotion_of_others: the same among the clips of other speakers.
+        same_emotion_by_chance: how often a random clip has the same emotion.
     """
 
     same_speaker: float
     same_speaker_by_chance: float
     same_emotion: float
-    same_emotion_of_strangers: float
+    same_emotion_of_others: float
     same_emotion_by_chance: float
 
 
 def standardized(features: Floats) -> Floats:
-    """Bring every feature to mean 0 and deviation 1; one that never changes becomes 0.
+    """Scale every feature to mean 0 and standard deviation 1; a constant one becomes 0.
 
     Args:
         features: ``(clips, features)``.
@@ -52,11 +52,11 @@ def standardized(features: Floats) -> Floats:
     return np.asarray(np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9), np.float32)
 
 
-def leak_of(features: Floats, clips: Clips) -> Leak:
-    """Measure how far a voice gives the answer away.
+def measure_leakage(features: Floats, clips: Clips) -> SpeakerLeakage:
+    """Measure how far the speaker reveals the emotion, by nearest neighbours.
 
-    The student project this one grew from had each speaker in training and test alike; there, the nearest clip
-    known is mostly one by the same voice, and with it comes the answer.
+    Where a speaker is in both training and test, the nearest training clip is mostly one of the same voice, and often
+    of the same emotion.
 
     Args:
         features: ``(clips, features)``, standardized.
@@ -65,7 +65,7 @@ def leak_of(features: Floats, clips: Clips) -> Leak:
     speakers = np.unique([clip.speaker for clip in clips], return_inverse=True)[1]
     emotions = np.unique([clip.emotion for clip in clips], return_inverse=True)[1]
     nearest = np.empty(len(clips), dtype=np.intp)
-    strangers = np.empty(len(clips), dtype=np.intp)
+    others = np.empty(len(clips), dtype=np.intp)
     lengths = np.square(features).sum(axis=1)
     for first in range(0, len(clips), _BLOCK):
         block = slice(first, first + _BLOCK)
@@ -74,24 +74,24 @@ def leak_of(features: Floats, clips: Clips) -> Leak:
         distances[rows, first + rows] = np.inf
         nearest[block] = distances.argmin(axis=1)
         distances[speakers[block, None] == speakers] = np.inf
-        strangers[block] = distances.argmin(axis=1)
-    return Leak(
+        others[block] = distances.argmin(axis=1)
+    return SpeakerLeakage(
         same_speaker=float(np.mean(speakers[nearest] == speakers)),
         same_speaker_by_chance=_by_chance([clip.speaker for clip in clips]),
         same_emotion=float(np.mean(emotions[nearest] == emotions)),
-        same_emotion_of_strangers=float(np.mean(emotions[strangers] == emotions)),
+        same_emotion_of_others=float(np.mean(emotions[others] == emotions)),
         same_emotion_by_chance=_by_chance([clip.emotion for clip in clips]),
     )
 
 
-def map_of(features: Floats) -> NDArray[np.float64]:
-    """Lay clips out on a plane so that those alike lie together (t-SNE, van der Maaten and Hinton 2008).
+def tsne_map(features: Floats) -> NDArray[np.float64]:
+    """Map clips to a plane so that similar clips lie close together (t-SNE, van der Maaten and Hinton 2008).
 
     Args:
         features: ``(clips, features)``, standardized; at least :data:`FEWEST_CLIPS` clips, not all alike.
 
     Returns:
-        Places ``(clips, 2)``; only who lies near whom means something.
+        Coordinates ``(clips, 2)``; only neighbourhoods have a meaning.
 
     Raises:
         ExtraMissingError: if scikit-learn isn't installed.
@@ -104,6 +104,6 @@ def map_of(features: Floats) -> NDArray[np.float64]:
 
 
 def _by_chance(labels: Sequence[str]) -> float:
-    """Tell how often another clip drawn blindly has the same label."""
+    """Return how often another random clip has the same label."""
     others = max(1, len(labels) - 1)
     return sum(number * (number - 1) for number in Counter(labels).values()) / (max(1, len(labels)) * others)

@@ -1,4 +1,4 @@
-"""The quiet colours of plots and pages, each with the shade it takes on a dark page."""
+"""The colours of plots and pages, each for light and dark."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ __all__ = [
     "TONES",
     "Tone",
     "contrast",
+    "mark_of",
     "mixed",
     "speaker_colours",
+    "style_variables",
+    "tone_of",
 ]
 
 
 @dataclass(frozen=True)
 class Tone:
-    """One colour and what it becomes in the dark.
+    """A colour for light and dark pages.
 
     Attributes:
         name: what style sheets call it: ``--ink``.
@@ -39,7 +42,7 @@ class Tone:
     dark: str
 
 
-# No two light values may be equal: a drawing's colours are told apart by them when it goes dark.
+# No two light values may be equal: by them an SVG's colours are replaced with variables.
 INK: Final = Tone("ink", "#1d222b", "#e9ecf1")
 MUTED: Final = Tone("muted", "#59616e", "#a7afbc")
 GRID: Final = Tone("grid", "#dfe3e9", "#343b47")
@@ -57,7 +60,7 @@ def _channels(colour: str) -> tuple[int, int, int]:
 
 
 def mixed(colour: str, other: str, share: float) -> str:
-    """Mix two ``#rrggbb`` colours; ``share`` (0–1) is how much of the other comes in.
+    """Mix two ``#rrggbb`` colours; ``share`` is that of the other, 0 to 1.
 
     Example:
         >>> mixed("#000000", "#ffffff", 0.5)
@@ -68,7 +71,7 @@ def mixed(colour: str, other: str, share: float) -> str:
 
 
 def contrast(colour: str, other: str) -> float:
-    """Give the contrast of two ``#rrggbb`` colours, 1 to 21, as WCAG 2.2 defines it.
+    """Return the contrast of two ``#rrggbb`` colours, 1 to 21, as WCAG 2.2 defines it.
 
     Example:
         >>> round(contrast("#000000", "#ffffff"))
@@ -85,7 +88,7 @@ def contrast(colour: str, other: str) -> float:
 
 
 def _for_the_dark(colour: str) -> str:
-    """Lighten a colour, no further than needed to stand out from the dark surface."""
+    """Lighten a colour, no further than needed for contrast with the dark surface."""
     steps = (mixed(colour, "#ffffff", step / 20) for step in range(20))
     return next(lighter for lighter in steps if contrast(lighter, SURFACE.dark) >= _WANTED_CONTRAST)
 
@@ -97,7 +100,42 @@ def _emotion_tones() -> tuple[Tone, ...]:
 
 TONES: Final = (INK, MUTED, GRID, SURFACE, ACCENT, SECOND, THIRD, *_emotion_tones())
 
-# Ten hues that neighbours can be told apart by; with more speakers they come again in other shades.
+
+def tone_of(emotion: str) -> str:
+    """Return the name of an emotion's tone; labels outside the eight share one.
+
+    Example:
+        >>> tone_of("sad"), tone_of("boredom")
+        ('emotion-sad', 'emotion-other')
+    """
+    return f"emotion-{emotion if emotion in EMOTIONS else 'other'}"
+
+
+def mark_of(emotion: str) -> str:
+    """Return the CSS colour of an emotion.
+
+    Example:
+        >>> mark_of("sad")
+        'var(--emotion-sad)'
+    """
+    return f"var(--{tone_of(emotion)})"
+
+
+def style_variables() -> str:
+    """Return CSS that defines each tone as a variable, such as ``--ink``.
+
+    Dark values hold where the reader prefers them, unless ``data-theme`` of the root element says which to take.
+    """
+    light = "".join(f"--{tone.name}:{tone.light};" for tone in (PAGE, *TONES))
+    dark = "".join(f"--{tone.name}:{tone.dark};" for tone in (PAGE, *TONES))
+    return (
+        f":root{{{light}}}\n"
+        f'@media (prefers-color-scheme:dark){{:root:not([data-theme="light"]){{{dark}}}}}\n'
+        f':root[data-theme="dark"]{{{dark}}}\n'
+    )
+
+
+# Ten hues that differ from their neighbours; with more speakers they repeat in other shades.
 _HUES: Final = (
     "#3b6fb6", "#e0862b", "#3f9a72", "#c9493f", "#8066b3",
     "#a3734c", "#d57bb0", "#5f6b7a", "#b5a42c", "#35a3b8",
@@ -105,7 +143,7 @@ _HUES: Final = (
 
 
 def speaker_colours(speakers: int) -> tuple[str, ...]:
-    """Give each of many speakers a colour; after ten the hues return, darker and then lighter.
+    """Return a colour for each of many speakers; after ten, hues repeat darker and then lighter.
 
     Example:
         >>> len(set(speaker_colours(24)))

@@ -1,4 +1,4 @@
-"""The service: every call in one place, and what each request goes through."""
+"""The FastAPI application: routes, middleware, and its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from typing import Final
 
 from fastapi import Depends, FastAPI
 
-from hearfelt.service.auth import Keys, Rates
-from hearfelt.service.info_routes import cards_router, docs_router, health_router
-from hearfelt.service.live import add_live
-from hearfelt.service.metrics import Measures
-from hearfelt.service.middleware import CorsMiddleware, RequestMiddleware, Requests
-from hearfelt.service.model_registry import offered_models
+from hearfelt.service.auth import Access
+from hearfelt.service.live.routes import add_live
+from hearfelt.service.metrics import Metrics
+from hearfelt.service.middleware import CorsMiddleware, RequestMiddleware, RunningRequests
+from hearfelt.service.model_registry import ModelRegistry
 from hearfelt.service.problems import add_problems
-from hearfelt.service.recognition_routes import hearing_router
-from hearfelt.service.schemas import ErrorDocument
+from hearfelt.service.routes.info import docs_router, health_router, models_router
+from hearfelt.service.routes.recognition import recognition_router
+from hearfelt.service.routes.schemas import ErrorDocument
 from hearfelt.service.settings import ServiceSettings
 from hearfelt.service.workers import Workers
 
 __all__ = ["create_app"]
 
-_ABOUT: Final = "Which emotion is heard in a voice, and how sure that is. No sound is kept, on disk or in logs."
+_DESCRIPTION: Final = (
+    "Speech emotion recognition: a label with calibrated confidence for a recording, or segments over time. Sound is"
+    " held in memory only; it is neither stored nor logged."
+)
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
-    """Make the service.
+    """Create the service.
 
-    Its processes start with it and end with it; ``app.state.workers`` are they, ``app.state.requests`` the requests
-    that are being answered.
+    Its worker processes start and end with it. ``app.state`` has ``workers``, ``requests`` (those that are running)
+    and ``models``.
 
     Args:
-        settings: what it offers, and to whom.
+        settings: models, access and limits.
 
     Raises:
-        ModelError: if a model cannot be loaded, or two have one name.
+        ModelError: if a model's file cannot be loaded, or two have one name.
     """
-    offered = offered_models(settings.models)
-    workers, requests = Workers(list(offered.values()), settings=settings.workers), Requests()
-    measures, keys = Measures(workers), Keys(settings.keys)
-    rates = Rates(settings.per_minute, by_key=bool(keys))
+    models = ModelRegistry(settings.models)
+    workers, requests = Workers(list(models.files.values()), settings=settings.workers), RunningRequests()
+    metrics, access = Metrics(workers), Access(settings.keys, settings.per_minute)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,33 +54,26 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app = FastAPI(
         title="hearfelt",
         version=version("hearfelt"),
-        description=_ABOUT,
+        description=_DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
     )
-    app.state.workers, app.state.requests = workers, requests
+    app.state.workers, app.state.requests, app.state.models = workers, requests, models
     add_problems(app)
-    _add_middleware(app, settings, requests, measures)
-    known = [Depends(keys.refuse_stranger), Depends(rates.refuse_hasty)]
-    app.include_router(hearing_router(settings, offered, workers, measures), dependencies=known)
-    app.include_router(cards_router(offered), dependencies=known)
+    _add_middleware(app, settings, requests, metrics)
+    checked = [Depends(access.check_request)]
+    app.include_router(recognition_router(settings, models, workers, metrics), dependencies=checked)
+    app.include_router(models_router(models), dependencies=checked)
     app.include_router(health_router(workers))
-    app.include_router(docs_router(app, measures))
-    add_live(app, settings, allows=keys.allow if keys else None, rates=rates, measures=measures)
+    app.include_router(docs_router(app, metrics))
+    add_live(app, settings, models, access=access, metrics=metrics)
     _describe_problems(app)
     return app
 
 
-def _add_middleware(app: FastAPI, settings: ServiceSettings, requests: Requests, measures: Measures) -> None:
-    """Let each request be counted, and refuse pages from elsewhere, which any browser would let ask."""
-    app.add_middleware(
-        RequestMiddleware,
-        requests=requests,
-        measures=measures,
-        allowed=settings.cors_origins,
-        is_local=not settings.is_open,
-    )
+def _add_middleware(app: FastAPI, settings: ServiceSettings, requests: RunningRequests, metrics: Metrics) -> None:
+    app.add_middleware(RequestMiddleware, settings=settings, requests=requests, metrics=metrics)
     if settings.cors_origins:
         app.add_middleware(
             CorsMiddleware,
@@ -89,7 +84,7 @@ def _add_middleware(app: FastAPI, settings: ServiceSettings, requests: Requests,
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Add what problem documents look like to the description, and take out FastAPI's own errors."""
+    """Add the schema of problem documents to the OpenAPI description, and remove FastAPI's own errors."""
     described = app.openapi
 
     def openapi() -> dict[str, object]:
@@ -101,9 +96,9 @@ def _describe_problems(app: FastAPI) -> None:
         for methods in document["paths"].values():
             for call in methods.values():
                 call["responses"] = {
-                    status: answer
-                    for status, answer in call["responses"].items()
-                    if "HTTPValidationError" not in str(answer)
+                    status: response
+                    for status, response in call["responses"].items()
+                    if "HTTPValidationError" not in str(response)
                 }
         return document
 

@@ -1,4 +1,4 @@
-"""The service's log: one JSON object a line, for what it did and for what went wrong; never what was sent or heard."""
+"""The log of the service: one JSON object a line, without any content of requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOG: Final = logging.getLogger("hearfelt.service")
 
 
 class JsonLines(logging.Formatter):
-    """Writes each record as one JSON object on a line.
+    """Formats each record as one JSON object on a line.
 
     Example:
         >>> record = logging.LogRecord("a", logging.INFO, "", 0, "started", (), None)
@@ -24,7 +24,7 @@ class JsonLines(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record; of others' messages the first line, for asyncio's go on with all that was going on."""
+        """Format a record; of a message only the first line, since asyncio's go on with details of the loop."""
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         event = record.getMessage().strip().partition("\n")[0]
         line: dict[str, object] = {"time": f"{at}Z", "level": record.levelname.lower(), "event": event}
@@ -37,9 +37,9 @@ class JsonLines(logging.Formatter):
 
 
 def log_as_json(file: TextIO) -> None:
-    """Write the log of this whole process to a file as JSON lines: the service's, and warnings of everybody else.
+    """Write the log of this process to a file as JSON lines: the service's own, and warnings of all libraries.
 
-    uvicorn and asyncio tell of their troubles through ``logging``, too; without this each would be many lines.
+    uvicorn and asyncio log tracebacks, too; without this each would be many lines.
     """
     handler = logging.StreamHandler(file)
     handler.setFormatter(JsonLines())

@@ -1,10 +1,9 @@
-"""What every request goes through: its origin is checked, it is counted, and every error becomes a document."""
+"""Middleware for every request: origin check, metrics, and errors as problem documents."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -13,60 +12,57 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hearfelt.service.logs import LOG
-from hearfelt.service.metrics import Measures
-from hearfelt.service.problems import RETRY_AFTER_S, RefusedError, of_error, of_fault, problem
-from hearfelt.service.stream_limits import is_welcome
+from hearfelt.service.metrics import Metrics
+from hearfelt.service.origins import is_allowed_origin
+from hearfelt.service.problems import RETRY_AFTER_S, fault_response, problem
+from hearfelt.service.settings import ServiceSettings
 
-__all__ = ["CorsMiddleware", "RequestMiddleware", "Requests"]
+__all__ = ["CorsMiddleware", "RequestMiddleware", "RunningRequests"]
 
-_ENDING: Final = "the service ends before this could be answered; try again in a moment"
+_ENDING: Final = "the service is shutting down; try again in a moment"
 
 
-class Requests:
-    """The requests that are being answered, so that they can be given up when the service ends."""
+class RunningRequests:
+    """The requests that are running, so that they can be cancelled when the service ends."""
 
     def __init__(self) -> None:
         self.is_over = False
         self.tasks: set[asyncio.Task[object]] = set()
 
-    def give_up(self) -> None:
-        """Answer with 503 whatever is not answered yet, and whatever still comes."""
+    def cancel_all(self) -> None:
+        """Answer every unfinished request, and each new one, with 503."""
         self.is_over = True
         if self.tasks:
-            LOG.warning("requests were given up, because the service ends", extra={"facts": {"count": len(self.tasks)}})
+            LOG.warning("requests cancelled: the service is shutting down", extra={"facts": {"count": len(self.tasks)}})
         for task in self.tasks:
             task.cancel()
 
 
 class RequestMiddleware:
-    """Answers what comes from pages of other origins, what fails, and what takes too long when the service ends.
+    """Refuses pages of other origins, counts requests, and answers unexpected errors and shutdown.
 
     Args:
-        app: what answers all else.
-        requests: those that are being answered.
-        measures: count and log them.
-        allowed: origins of other pages that may ask.
-        is_local: whether the service listens on loopback only.
+        app: the application.
+        settings: which origins are allowed.
+        requests: those that are running.
+        metrics: count and log them.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, requests: Requests, measures: Measures, allowed: Collection[str], is_local: bool
-    ) -> None:
-        self._app, self._requests, self._measures = app, requests, measures
-        self._allowed, self._is_local = allowed, is_local
+    def __init__(self, app: ASGIApp, *, settings: ServiceSettings, requests: RunningRequests, metrics: Metrics) -> None:
+        self._app, self._settings, self._requests, self._metrics = app, settings, requests, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; sockets are another matter."""
+        """Handle an HTTP request; WebSockets pass through."""
         if scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            await self._handle(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.monotonic()
         status = 0
 
-        async def noting(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -74,25 +70,26 @@ class RequestMiddleware:
 
         response: ASGIApp | None = self._refusal(scope)
         if response is None:
-            response = await self._tried(scope, receive, noting)
+            response = await self._run(scope, receive, send_and_note)
         if response is not None and not status:
-            await response(scope, receive, noting)
-        self._measures.note(getattr(scope.get("route"), "path", "other"), scope["method"], status, begun)
+            await response(scope, receive, send_and_note)
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.count_request(route, scope["method"], status, begun)
 
     def _refusal(self, scope: Scope) -> Response | None:
         if self._requests.is_over:
-            return _given_up()
-        headers = Headers(scope=scope)
+            return _shutting_down()
+        headers, settings = Headers(scope=scope), self._settings
         origin, host = headers.get("origin"), headers.get("host", "")
-        if is_welcome(origin, host, allowed=self._allowed, is_local=self._is_local):
+        if is_allowed_origin(origin, host, allowed=settings.cors_origins, is_local=settings.is_local):
             return None
         return _foreign(origin)
 
-    async def _tried(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
-        """Let a request be answered; gives the answer to what was not, if nothing was sent yet."""
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """Run the application; return the response to an error, which is sent if nothing was sent before."""
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("a request is answered in a task")
+            raise RuntimeError("a request is handled in a task")
         self._requests.tasks.add(task)
         try:
             await self._app(scope, receive, send)
@@ -100,20 +97,20 @@ class RequestMiddleware:
             if not self._requests.is_over:
                 raise
             task.uncancel()
-            return _given_up()
-        except Exception as fault:  # it is answered and told of like everything else
-            self._measures.note_fault(fault)
-            return of_fault()
+            return _shutting_down()
+        except Exception as fault:
+            self._metrics.count_fault(fault)
+            return fault_response()
         finally:
             self._requests.tasks.discard(task)
         return None
 
 
 class CorsMiddleware(CORSMiddleware):
-    """Starlette's, which refuses a preflight with a problem document, too."""
+    """Starlette's CORS middleware, which here refuses a preflight with a problem document."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Answer a browser that asks whether a page may ask."""
+        """Answer a preflight request."""
         response = super().preflight_response(request_headers)
         if response.status_code < 400:
             return response
@@ -121,14 +118,14 @@ class CorsMiddleware(CORSMiddleware):
         if not self.is_allowed_origin(origin):
             return _foreign(origin)
         headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
-        wanted = f"methods {', '.join(self.allow_methods)}, headers {', '.join(self.allow_headers)}"
-        return problem(400, f"a page may not ask with this method or these headers; there are {wanted}", headers)
+        allowed = f"methods {', '.join(self.allow_methods)}, headers {', '.join(self.allow_headers)}"
+        return problem(400, f"a page may not use this method or these headers; allowed are {allowed}", headers)
 
 
-def _given_up() -> Response:
+def _shutting_down() -> Response:
     return problem(503, _ENDING, {"Retry-After": str(RETRY_AFTER_S), "Connection": "close"})
 
 
 def _foreign(origin: str | None) -> Response:
-    whose = f"pages of {str(origin)[:100]} may not ask here"
-    return of_error(RefusedError(403, f"{whose}; whoever runs this service can allow their origin"))
+    refused = f"pages of {str(origin)[:100]} may not call this service"
+    return problem(403, f"{refused}; the operator can allow this origin")

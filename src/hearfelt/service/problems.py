@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): what a program reads, and a sentence for a person."""
+"""Errors as problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from starlette.responses import JSONResponse
 from hearfelt.errors import HearfeltError, http_status
 from hearfelt.service.workers import FAULT, BusyError, WorkerFaultError
 
-__all__ = ["RETRY_AFTER_S", "RefusedError", "add_problems", "of_error", "of_fault", "problem"]
+__all__ = ["RETRY_AFTER_S", "RefusedError", "add_problems", "fault_response", "problem"]
 
 RETRY_AFTER_S: Final = 2
 _PLAIN: Final = {
-    404: "there is nothing at this address; /docs lists what there is",
-    405: "this address takes other methods; /docs lists them",
+    404: "no such address; /docs lists all of them",
+    405: "this address has other methods; /docs lists them",
 }
 
 
 class RefusedError(HearfeltError):
-    """A request that is refused before any sound is looked at.
+    """A request that is refused before any sound is decoded.
 
     Args:
-        status: of the answer.
-        sentence: what is wrong, and what would be right.
-        headers: of the answer.
+        status: of the response.
+        message: what is wrong, and what would be right.
+        headers: of the response.
     """
 
-    def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(sentence)
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
         self.status, self.headers = status, headers or {}
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """Make a problem document.
+    """Create a problem document.
 
     Example:
         >>> problem(413, "too much").body
@@ -47,26 +47,21 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
-def of_error(error: HearfeltError) -> JSONResponse:
-    """Make the problem document of an error."""
-    if isinstance(error, RefusedError):
-        return problem(error.status, str(error), error.headers)
-    if isinstance(error, BusyError):
-        return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
-    return of_fault() if isinstance(error, WorkerFaultError) else problem(http_status(error), str(error))
-
-
-def of_fault() -> JSONResponse:
-    """Make the problem document of an error that nobody foresaw; what it is, only the log says."""
+def fault_response() -> JSONResponse:
+    """Create the problem document of an unexpected error; only the log says more."""
     return problem(500, FAULT)
 
 
 def add_problems(app: FastAPI) -> None:
-    """Let every error of a service be a problem document."""
+    """Add exception handlers that turn every error into a problem document."""
 
     @app.exception_handler(HearfeltError)
     async def _known(_: Request, error: HearfeltError) -> JSONResponse:
-        return of_error(error)
+        if isinstance(error, RefusedError):
+            return problem(error.status, str(error), error.headers)
+        if isinstance(error, BusyError):
+            return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
+        return fault_response() if isinstance(error, WorkerFaultError) else problem(http_status(error), str(error))
 
     @app.exception_handler(HTTPException)
     async def _plain(_: Request, error: HTTPException) -> JSONResponse:

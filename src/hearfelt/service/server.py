@@ -1,4 +1,4 @@
-"""The service as a program: it runs until it is told to end, and then finishes what it has begun."""
+"""Run the service: as a program until SIGINT or SIGTERM, or its live part in a thread."""
 
 from __future__ import annotations
 
@@ -6,77 +6,101 @@ import asyncio
 import math
 import socket
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
 from hearfelt.errors import HearfeltError
-from hearfelt.inference.recognizer import Recognizer
 from hearfelt.service.app import create_app
+from hearfelt.service.live.routes import add_live
 from hearfelt.service.logs import log_as_json
+from hearfelt.service.model_registry import ModelRegistry
 from hearfelt.service.settings import ServiceSettings
 
-__all__ = ["serve"]
+__all__ = ["live_server", "serve"]
 
-_LATER_S: Final = 5.0  # for the answers to what was given up; then what is left is cut
+_LATER_S: Final = 5.0  # for the responses to cancelled requests; then connections are closed
+_LIVE_GRACE_S: Final = 5  # for open streams when a live server ends
 
 
-def serve(settings: ServiceSettings, *, told: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; running requests are finished first, for ``grace_s``, and then given up.
+def serve(settings: ServiceSettings, *, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; running requests may finish for ``grace_s`` and are then cancelled.
 
     Args:
-        settings: what is offered, and to whom.
-        told: is given the address as soon as connections are taken.
+        settings: models, address and limits.
+        on_ready: called with the address as soon as connections are accepted.
 
     Raises:
         ModelError: if a model cannot be loaded, or two have one name.
-        HearfeltError: if the address cannot be listened at.
+        HearfeltError: if the address cannot be bound.
     """
-    for model in settings.models:
-        Recognizer.load(model, threads=1)
     app = create_app(settings)
-    listening = _listening(settings)
+    for name in app.state.models.files:
+        app.state.models.card(name)  # a file that cannot be loaded is reported now
+    listening = _listen(settings)
     host, port = listening.getsockname()[:2]
     log_as_json(sys.stderr)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=math.ceil(settings.grace_s + _LATER_S),
-        server_header=False,
-        **settings.streams.for_uvicorn(),
-    )
-    told(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+    grace_s = math.ceil(settings.grace_s + _LATER_S)
+    config = uvicorn.Config(app, timeout_graceful_shutdown=grace_s, **settings.uvicorn_options())
+    on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
     _Server(config, app, grace_s=settings.grace_s).run([listening])
 
 
+@contextmanager
+def live_server(models: Sequence[str]) -> Iterator[str]:
+    """Serve the live page and its WebSocket on a free port of loopback, in a thread, until the block ends.
+
+    Args:
+        models: that are offered, the default first; it is loaded when the live page is first opened.
+
+    Yields:
+        The address of the live page, such as ``"http://127.0.0.1:49152/"``. It accepts connections already.
+    """
+    settings = ServiceSettings(models=tuple(models))
+    app = FastAPI(openapi_url=None)
+    add_live(app, settings, ModelRegistry(models))
+    listening = socket.create_server((settings.host, 0))
+    config = uvicorn.Config(app, timeout_graceful_shutdown=_LIVE_GRACE_S, **settings.uvicorn_options())
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listening],), name="live", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{settings.host}:{listening.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join(2 * _LIVE_GRACE_S)
+        listening.close()
+
+
 class _Server(uvicorn.Server):
-    """uvicorn's, which answers the requests that are not done when it has to end."""
+    """uvicorn's server, which answers unfinished requests with 503 when it has to end."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, *, grace_s: float) -> None:
         super().__init__(config)
         self._app, self._grace_s = app, grace_s
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take nothing new, and let what is running be finished, for a while."""
-        giving_up = asyncio.get_running_loop().call_later(self._grace_s, self._give_up)
+        """Accept nothing new, and let running requests finish for ``grace_s``."""
+        cancelling = asyncio.get_running_loop().call_later(self._grace_s, self._cancel_requests)
         try:
             await super().shutdown(sockets)
         finally:
-            giving_up.cancel()
+            cancelling.cancel()
 
-    def _give_up(self) -> None:
+    def _cancel_requests(self) -> None:
         self._app.state.workers.end()
-        self._app.state.requests.give_up()
+        self._app.state.requests.cancel_all()
 
 
-def _listening(settings: ServiceSettings) -> socket.socket:
+def _listen(settings: ServiceSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        place = f"{settings.host}:{settings.port}"
-        raise HearfeltError(f"{place}: nothing can listen there ({reason}); choose another --port or --host") from error
+        address = f"{settings.host}:{settings.port}"
+        raise HearfeltError(f"{address}: cannot listen there ({reason}); choose another --port or --host") from error

@@ -1,14 +1,40 @@
-"""What a service offers, and to whom: every limit in one place."""
+"""Settings of a service: models, address, access, and every limit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from hearfelt.service.stream_limits import is_loopback
-from hearfelt.service.stream_settings import StreamSettings
+from hearfelt.service.origins import is_loopback
 from hearfelt.service.workers import WorkerSettings
 
-__all__ = ["ServiceSettings"]
+__all__ = ["ServiceSettings", "StreamSettings"]
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """Limits on live streams.
+
+    Attributes:
+        most: streams at once; one more is refused as busy. Two cores follow ten in real time.
+        longest_s: of sound in one stream, and of time that it may stay open.
+        message_bytes: the largest message a client may send.
+        opening_s: how long the first message may take.
+        idle_s: how long a client may send nothing, or not receive what it is sent.
+        ping_s: how often a ping keeps the connection open. Its answer may come late, behind sound that waits.
+        threads: streams that are computed at the same time; the others wait their turn.
+        frame_ancestors: pages that may embed the live page, as in Content-Security-Policy; by default those of
+            this computer, such as ``hearfelt app``.
+    """
+
+    most: int = 10
+    longest_s: float = 3600.0
+    message_bytes: int = 1_000_000
+    opening_s: float = 10.0
+    idle_s: float = 30.0
+    ping_s: float = 20.0
+    threads: int = 2
+    frame_ancestors: tuple[str, ...] = ("'self'", "http://localhost:*", "http://127.0.0.1:*")
 
 
 @dataclass(frozen=True)
@@ -17,19 +43,21 @@ class ServiceSettings:
 
     Attributes:
         models: names or files that are offered, the default first.
-        host: the address it listens at; loopback unless told otherwise.
+        host: the address it listens at.
         port: the port; 0 for any that is free.
-        keys: whoever sends none of these is turned away; empty for everybody.
-        cors_origins: pages from elsewhere that may use it, such as ``"https://example.org"``.
+        keys: API keys that are accepted; empty to accept everybody.
+        cors_origins: other origins whose pages may call it, such as ``"https://example.org"``.
         body_bytes: the largest body.
         held_bytes: of all bodies that are being received or answered at the same time.
-        arriving_s: how long a body may take to come, so that slow senders don't fill that room.
-        files: how many sounds one request may bring.
+        arriving_s: how long a body may take to arrive, so that slow clients don't fill that room.
+        files: sounds in one request.
         longest_s: seconds of sound in one file.
-        explain_s: seconds of sound in one file that is to be explained, which costs many times its answer.
-        per_minute: requests that one key, or one address where there are no keys, may make in a minute; 0 for any.
-        grace_s: how long running requests get when the service ends.
-        workers: limits on the processes that decode and answer.
+        explain_s: seconds of sound in one file that is explained, which costs many times its prediction.
+        per_minute: requests per minute of one key, or of one address where there are no keys; 0 for no limit.
+        grace_s: how long running requests may take when the service ends.
+        connections: open at once; above this, requests are refused with 503.
+        keep_alive_s: how long a connection may stay open between two requests.
+        workers: limits on the processes that decode and predict.
         streams: limits on live streams.
     """
 
@@ -46,10 +74,29 @@ class ServiceSettings:
     explain_s: float = 30.0
     per_minute: int = 0
     grace_s: float = 30.0
+    connections: int = 1_000
+    keep_alive_s: int = 10
     workers: WorkerSettings = field(default_factory=WorkerSettings)
     streams: StreamSettings = field(default_factory=StreamSettings)
 
     @property
-    def is_open(self) -> bool:
-        """Whether others than this computer reach it."""
-        return not is_loopback(self.host)
+    def is_local(self) -> bool:
+        """Whether the service can be reached from this computer only."""
+        return is_loopback(self.host)
+
+    def uvicorn_options(self) -> dict[str, Any]:
+        """Return the options of ``uvicorn.Config`` that put these limits into effect."""
+        return {
+            "http": "h11",
+            "ws": "websockets-sansio",
+            "limit_concurrency": self.connections,
+            "timeout_keep_alive": self.keep_alive_s,
+            "ws_max_size": self.streams.message_bytes,
+            "ws_ping_interval": self.streams.ping_s,
+            "ws_ping_timeout": None,
+            "ws_per_message_deflate": False,  # sound does not get smaller, and each stream would need memory for it
+            "proxy_headers": False,  # anybody could claim another address there, and so evade the rate limit
+            "server_header": False,
+            "access_log": False,
+            "log_config": None,
+        }

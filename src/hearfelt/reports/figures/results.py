@@ -1,4 +1,4 @@
-"""Plots of results: confusion matrix, bars for each class, learning curves, folds, reliability."""
+"""Plots of results: confusion matrix, scores of each class, learning curves, folds, reliability."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from hearfelt.evaluation.metrics import Reliability
 from hearfelt.reports.figures.canvas import (
     SMALL_PT,
     colours_of,
@@ -34,24 +35,24 @@ _NAMES: Final = {"uar": "UAR", "accuracy": "accuracy", "macro_f1": "macro-F1"}
 
 
 def confusion_matrix(matrix: ArrayLike, labels: Sequence[str], *, title: str = "") -> Figure:
-    """Show what each emotion was taken for: a row for each truth, its shares adding up to 100 %.
+    """Draw a confusion matrix: a row for each true label, its shares adding up to 100 %.
 
     Args:
-        matrix: ``(classes, classes)`` counts, truth in rows and answers in columns.
+        matrix: ``(classes, classes)`` counts, true labels in rows and predicted ones in columns.
         labels: names of the classes, in the matrix's order.
-        title: stands above.
+        title: above the plot.
 
     Raises:
         ValueError: if the matrix isn't square with a row for each label.
 
     Example:
         >>> confusion_matrix([[8, 2], [1, 9]], ["calm", "sad"]).axes[0].get_ylabel()
-        'what was meant'
+        'true label'
     """
     counts = np.asarray(matrix, dtype=np.float64)
     classes = len(labels)
     if counts.shape != (classes, classes):
-        raise ValueError(f"a matrix of shape {counts.shape} for {classes} labels; ({classes}, {classes}) is wanted")
+        raise ValueError(f"a matrix of shape {counts.shape} for {classes} labels; ({classes}, {classes}) is needed")
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     side = 1.9 + 0.56 * classes
@@ -68,14 +69,14 @@ def confusion_matrix(matrix: ArrayLike, labels: Sequence[str], *, title: str = "
     counted = [f"{name}  ({round(total):,})" for name, total in zip(names, totals[:, 0], strict=True)]
     axes.set_yticks(range(classes), counted)
     axes.tick_params(labelcolor=INK.light)
-    axes.set_xlabel("what was answered (% of the row)")
-    axes.set_ylabel("what was meant")
+    axes.set_xlabel("predicted label (% of the row)")
+    axes.set_ylabel("true label")
     headline(axes, title)
     return figure
 
 
 def cell_strength(share: float) -> float:
-    """Tell how opaque the accent is in a cell, 0 to 0.48: ink stays readable on it, on a dark page too.
+    """Return how opaque the accent is in a cell, 0 to 0.48, so that ink stays readable, on a dark page too.
 
     Example:
         >>> cell_strength(0.0), cell_strength(1.0)
@@ -96,12 +97,12 @@ def _cell(axes: Axes, row: int, column: int, share: float) -> None:
 
 
 def per_class_bars(labels: Sequence[str], metrics: Mapping[str, ArrayLike], *, title: str = "") -> Figure:
-    """Compare classes by one metric or several, as bars from 0 to 100 %.
+    """Draw one metric or several of each class, as bars from 0 to 100 %.
 
     Args:
         labels: names of the classes.
         metrics: for each metric's name one value a class, 0 to 1. A single metric takes the emotions' colours.
-        title: stands above.
+        title: above the plot.
 
     Raises:
         ValueError: if a metric has another number of values than there are labels.
@@ -113,7 +114,7 @@ def per_class_bars(labels: Sequence[str], metrics: Mapping[str, ArrayLike], *, t
     series = {name: np.asarray(values, dtype=np.float64) for name, values in metrics.items()}
     for name, values in series.items():
         if values.shape != (len(labels),):
-            raise ValueError(f"{name}: {values.size} values for {len(labels)} labels; one for each is wanted")
+            raise ValueError(f"{name}: {values.size} values for {len(labels)} labels; one for each is needed")
     figure = new_figure(6, 1.1 + len(labels) * (0.22 + 0.17 * len(series)))
     axes = quiet(figure.add_subplot(), grid="x")
     thickness = 0.78 / max(1, len(series))
@@ -137,14 +138,14 @@ def per_class_bars(labels: Sequence[str], metrics: Mapping[str, ArrayLike], *, t
 
 
 def learning_curves(rows: Iterable[Mapping[str, Any]], *, chosen: int | None = None, title: str = "") -> Figure:
-    """Show how training went: loss on the left, accuracy and UAR on the right, the chosen epoch marked.
+    """Draw learning curves: loss on the left, accuracy and UAR on the right, the chosen epoch marked.
 
     Args:
         rows: one mapping an epoch with ``epoch`` and any of ``train_loss``, ``validation_loss``,
             ``train_accuracy``, ``validation_accuracy``, ``validation_uar``. Where rows have ``fold`` and ``seed``,
             each run is a thin line and their mean a thick one.
-        chosen: the epoch that was kept; by default the best ``validation_uar`` of a single run.
-        title: stands above.
+        chosen: the epoch that was chosen; by default the best ``validation_uar`` of a single run.
+        title: above the plot.
 
     Example:
         >>> rows = [{"epoch": e, "train_loss": 2 / e, "validation_loss": 2.1 / e} for e in (1, 2, 3)]
@@ -172,7 +173,7 @@ def learning_curves(rows: Iterable[Mapping[str, Any]], *, chosen: int | None = N
         axes.axvline(chosen, color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
     if chosen is not None:
         right.annotate(
-            f"kept: epoch {chosen}", (chosen, 0), (4, 4), textcoords="offset points", color=MUTED.light,
+            f"chosen: epoch {chosen}", (chosen, 0), (4, 4), textcoords="offset points", color=MUTED.light,
             fontsize=SMALL_PT - 1, va="bottom",
         )  # fmt: skip
     return figure
@@ -212,12 +213,12 @@ def _curves(
 
 
 def fold_bars(runs: Iterable[Mapping[str, Any]], *, metric: str = "uar", title: str = "") -> Figure:
-    """Show how much the score depends on who is tested: a bar for each fold, a dot for each seed.
+    """Draw the score of each fold as a bar, and of each seed as a dot.
 
     Args:
         runs: as in ``summary.json``: mappings with ``fold``, ``seed`` and the metric, 0 to 1.
         metric: ``"uar"``, ``"accuracy"`` or ``"macro_f1"``.
-        title: stands above.
+        title: above the plot.
 
     Example:
         >>> runs = [{"fold": f, "seed": 0, "uar": 0.5 + f / 50} for f in (1, 2, 3)]
@@ -249,51 +250,39 @@ def fold_bars(runs: Iterable[Mapping[str, Any]], *, metric: str = "uar", title: 
     return figure
 
 
-def reliability_diagram(confidences: ArrayLike, correct: ArrayLike, *, bins: int = 15, title: str = "") -> Figure:
-    """Show whether "80 % sure" is right 80 times in 100: what was said against what came true.
+def reliability_diagram(bins: Sequence[Reliability], *, title: str = "") -> Figure:
+    """Draw how often predictions of each confidence were correct.
 
     Args:
-        confidences: ``(n,)`` probability of each answer, 0 to 1.
-        correct: ``(n,)`` whether the answer was right.
-        bins: of equal width, from 0 to 1 (Guo et al. 2017 use 15).
-        title: stands above.
-
-    Raises:
-        ValueError: if the two differ in length, or ``bins`` is under 1.
+        bins: from :func:`hearfelt.evaluation.metrics.reliability` (Guo et al. 2017 use 15).
+        title: above the plot.
 
     Example:
-        >>> len(reliability_diagram([0.9, 0.8, 0.3], [True, True, False]).axes)
+        >>> from hearfelt.evaluation.metrics import reliability
+        >>> len(reliability_diagram(reliability([0.9, 0.8, 0.3], [True, True, False])).axes)
         2
     """
-    said = np.asarray(confidences, dtype=np.float64)
-    true = np.asarray(correct, dtype=np.float64)
-    if said.shape != true.shape or said.ndim != 1:
-        raise ValueError(f"confidences of shape {said.shape} and answers of shape {true.shape}; both are (n,)")
-    if bins < 1:
-        raise ValueError(f"{bins} bins; at least 1 is wanted")
-    place = np.minimum((said * bins).astype(int), bins - 1)
-    counts = np.bincount(place, minlength=bins)
-    filled = counts > 0
-    middle = (np.bincount(place, said, bins)[filled] / counts[filled]) if filled.any() else np.zeros(0)
-    came_true = (np.bincount(place, true, bins)[filled] / counts[filled]) if filled.any() else np.zeros(0)
+    filled = [one for one in bins if one.count]
+    middles, widths = [(one.low + one.high) / 2 for one in bins], [0.9 * (one.high - one.low) for one in bins]
     figure = new_figure(4.6, 4.9)
     upper, lower = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
     quiet(upper, grid="both")
-    upper.plot((0, 1), (0, 1), color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), label="as sure as right")
-    upper.bar((np.arange(bins)[filled] + 0.5) / bins, came_true, width=0.9 / bins, color=ACCENT.light, alpha=0.28)
+    upper.plot((0, 1), (0, 1), color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), label="perfect calibration")
+    heights = [one.accuracy if one.count else 0.0 for one in bins]
+    upper.bar(middles, heights, width=widths, color=ACCENT.light, alpha=0.28)
     upper.plot(
-        middle, came_true, color=ACCENT.light, marker="o", markersize=5, linewidth=1.6, clip_on=False,
-        markeredgecolor=SURFACE.light, label="hearfelt",
+        [one.confidence for one in filled], [one.accuracy for one in filled], color=ACCENT.light, marker="o",
+        markersize=5, linewidth=1.6, clip_on=False, markeredgecolor=SURFACE.light, label="hearfelt",
     )  # fmt: skip
     upper.set_xlim(0, 1)
     upper.set_ylim(0, 1)
-    upper.set_ylabel("how often it was right")
+    upper.set_ylabel("share of correct predictions")
     _legend(upper, columns=1)
     quiet(lower)
-    lower.bar((np.arange(bins) + 0.5) / bins, counts, width=0.9 / bins, color=THIRD.light)
+    lower.bar(middles, [one.count for one in bins], width=widths, color=THIRD.light)
     lower.set_ylabel("clips")
     lower.yaxis.set_major_locator(MaxNLocator(2, integer=True))
-    lower.set_xlabel("how sure it said it was")
+    lower.set_xlabel("confidence")
     for axes in (upper, lower):
         percent_axis(axes.xaxis)
     percent_axis(upper.yaxis)

@@ -1,8 +1,8 @@
-"""The picture of a timeline: what a long sound looks like, and what was heard when, for seconds and for hours."""
+"""Plots of timelines: waveform, ribbon of emotions and confidence, for seconds and for hours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,10 +19,10 @@ from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, new_figure, perce
 from hearfelt.reports.theme import GRID, INK, MUTED, SURFACE, contrast, mixed
 from hearfelt.results.clock import time_words
 
-__all__ = ["COLUMNS", "draw_outline", "draw_ribbon", "draw_time_axis", "draw_timeline", "peak_of"]
+__all__ = ["COLUMNS", "draw_outline", "draw_ribbon", "draw_time_axis", "draw_timeline", "peak_of", "ribbon_rows"]
 
 COLUMNS: Final = 1_600
-"""How many stretches of an outline this picture has room for."""
+"""Columns of an outline that this plot has room for."""
 
 _WIDTH: Final = 12.0  # inches
 _LANE: Final = 2.75  # inches for each side
@@ -46,14 +46,14 @@ def draw_timeline(
 ) -> Figure:
     """Draw waveform, ribbon of emotions and confidence over one time axis, a lane for each side.
 
-    Where nobody speaks there is a gap in ribbon and confidence, and the wave stays grey. Unsure segments are pale and
-    hatched. The legend holds the emotions that occur, and no other.
+    Without speech, ribbon and confidence have a gap and the waveform is grey. Unsure segments are pale and hatched.
+    The legend has the emotions that occur.
 
     Args:
         timelines: one, or one for each side.
         outlines: that of each timeline's sound.
-        title: stands above.
-        sides: what each lane is called, such as left and right.
+        title: above the plot.
+        sides: name of each lane, such as left and right.
 
     Example:
         >>> silent = Outline(np.zeros(2, np.float32), np.zeros(2, np.float32), 1.0, 2.0)
@@ -82,19 +82,44 @@ def draw_timeline(
     return figure
 
 
+def ribbon_rows(rows: Mapping[str, Timeline], until_s: float, *, title: str = "") -> Figure:
+    """Draw timelines as ribbons below each other, such as the true emotions and those of several methods.
+
+    Args:
+        rows: timelines by the name of the row, the first on top.
+        until_s: end of the time axis.
+        title: above the plot.
+
+    Example:
+        >>> empty = Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy")
+        >>> [axes.get_ylabel() for axes in ribbon_rows({"truth": empty, "model": empty}, 2.0).axes]
+        ['truth', 'model']
+    """
+    figure = new_figure(10.0, _FRAME + 0.5 * len(rows))
+    axes = np.atleast_1d(figure.subplots(len(rows), 1, sharex=True))
+    for one, (name, timeline) in zip(axes, rows.items(), strict=True):
+        draw_ribbon(one, timeline, until_s, width=8.0)
+        one.set_ylabel(plain(name), rotation=0, ha="right", va="center")
+    draw_time_axis(axes[-1], until_s)
+    _legend(figure, list(rows.values()))
+    if title:
+        figure.suptitle(plain(title, longest=60), x=0.012, ha="left", color=INK.light, fontsize=TEXT_PT, weight="bold")
+    return figure
+
+
 def peak_of(outline: Outline) -> float:
-    """Give how far a wave swings that is drawn at its full height."""
+    """Return the amplitude that is drawn at full height."""
     return max([_SOFTEST_PEAK, *(float(np.abs(end).max(initial=0)) for end in (outline.lowest, outline.highest))])
 
 
 def draw_outline(axes: Axes, timeline: Timeline, outline: Outline, peak: float) -> None:
-    """Draw a waveform into axes that stand among others, in the colours of what is heard.
+    """Draw a waveform into given axes, in the colours of its segments.
 
     Args:
         axes: where to draw.
         timeline: of the sound.
         outline: of the sound.
-        peak: what fills the height.
+        peak: the amplitude at full height.
     """
     quiet(axes)
     columns = len(outline.lowest)
@@ -119,13 +144,13 @@ _SILENT: Final = mixed(MUTED.light, SURFACE.light, 0.55)
 
 
 def draw_ribbon(axes: Axes, timeline: Timeline, until_s: float, *, width: float = 0.9 * _WIDTH) -> None:
-    """Draw what is heard when as a ribbon, into axes that stand among others.
+    """Draw segments as a ribbon into given axes.
 
     Args:
         axes: where to draw.
         timeline: of the sound.
         until_s: end of the time axis.
-        width: of the axes in inches, about: how much room there is for words.
+        width: of the axes in inches, about, for the room that labels have.
     """
     quiet(axes)
     axes.axhline(0.5, color=GRID.light, linewidth=1.2, zorder=0)
@@ -162,7 +187,7 @@ def draw_ribbon(axes: Axes, timeline: Timeline, until_s: float, *, width: float 
 
 
 def _runs(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
-    """Join what follows without a gap and looks the same, so that a word stands once in its stretch."""
+    """Join equal segments without a gap, so that their label is written once."""
     runs: list[tuple[Segment, Segment]] = []
     for segment in segments:
         if runs and _is_same(runs[-1][1], segment):
@@ -210,7 +235,7 @@ def _draw_confidence(axes: Axes, timeline: Timeline) -> None:
 
 
 def _draw_mean_confidence(axes: Axes, timeline: Timeline) -> None:
-    """Draw the mean in equal stretches, each segment as heavy as it is long; a stretch without speech is a gap."""
+    """Draw the mean confidence in equal bins, weighted by length; a bin without speech is a gap."""
     edges = np.linspace(0, max(timeline.duration_s, timeline.segments[-1].end_s), _DENSE + 1)
     spoken, sure = np.zeros(_DENSE), np.zeros(_DENSE)
     for segment in timeline.segments:
@@ -226,7 +251,7 @@ def _draw_mean_confidence(axes: Axes, timeline: Timeline) -> None:
 
 
 def draw_time_axis(axes: Axes, until_s: float, *, most_ticks: int = _MOST_TICKS) -> None:
-    """Label a time axis in steps that people count in."""
+    """Label a time axis in round steps."""
     step_s = next((step for step in _STEPS_S if until_s / step <= most_ticks), _STEPS_S[-1])
     axes.set_xlim(0, until_s)
     axes.xaxis.set_major_locator(MultipleLocator(step_s))
@@ -235,7 +260,7 @@ def draw_time_axis(axes: Axes, until_s: float, *, most_ticks: int = _MOST_TICKS)
 
 
 def _legend(figure: Figure, timelines: Sequence[Timeline]) -> int:
-    """Say what the colours mean; gives how many letters' width that takes at the right."""
+    """Draw the legend; returns its width in letters."""
     segments = [segment for one in timelines for segment in one.segments]
     handles = [
         Patch(facecolor=look_of(label).colour, label=plain(label))

@@ -1,59 +1,60 @@
-// The live page: one button, the microphone, the service's socket, and what is said of it.
+// The live page: one button, the microphone, the stream, and its results.
 
-import { Conversation } from "./conversation.js";
-import { Looks } from "./looks.js";
+import { StreamConnection } from "./connection.js";
+import { LiveWaveform } from "./live_waveform.js";
 import { Microphone, MicrophoneError, askForMicrophone } from "./microphone.js";
 import { PROBLEMS } from "./problems.js";
-import { Wave, clock } from "./wave.js";
+import { Theme } from "./theme.js";
+import { clock, element } from "./waveform.js";
 
-const SILENT_AFTER_S = 1.2; // the present is told every 0.5 s while somebody speaks
+const SILENT_AFTER_S = 1.2; // interim results come every 0.5 s during speech
 const id = (name) => document.getElementById(name);
 const main = document.querySelector("main");
 const isEmbedded = document.documentElement.hasAttribute("data-embed");
 
 class Page {
-  constructor(looks) {
-    this.looks = looks;
-    this.wave = new Wave(id("wave"), looks);
-    this.rest = [id("said").textContent, id("sure").textContent];
+  constructor(theme) {
+    this.theme = theme;
+    this.waveform = new LiveWaveform(id("waveform"), theme);
+    this.initial = [id("headline").textContent, id("detail").textContent];
     id("start").addEventListener("click", () => (this.isRunning ? this.stop() : this.start()));
     id("record").addEventListener("click", () => window.parent.postMessage({ type: "hearfelt:record" }, "*"));
     id("key-form").addEventListener("submit", (event) => {
       event.preventDefault();
       if (!this.isRunning && !id("start").disabled) this.start();
     });
-    window.addEventListener("pagehide", () => this.letGo());
+    window.addEventListener("pagehide", () => this.release());
     this.drawLegend();
-    id("key-form").hidden = !looks.needsKey;
+    id("key-form").hidden = !theme.needsKey;
     id("start").disabled = false;
   }
 
-  // ---- what is going on
+  // ---- running
 
   async start() {
-    this.begin();
-    this.say("asking", "", "May this page hear you?", "Your browser asks for the microphone. Please allow it.");
+    this.reset();
+    this.show("asking", "", "Microphone permission", "Your browser asks for the microphone. Please allow it.");
     const run = (this.run = {}); // a later start or stop makes this one old
     try {
       const stream = await askForMicrophone();
       if (this.run !== run) return stream.getTracks().forEach((track) => track.stop());
-      this.microphone = new Microphone(stream, (block) => this.hear(block), () => this.fail("gone"));
-      this.conversation = new Conversation({ key: id("key").value, onEvent: (event) => this.show(event) });
-      await this.conversation.open(this.microphone.rate, (problem, detail) => this.run === run && this.fail(problem, detail));
+      this.microphone = new Microphone(stream, (block) => this.onBlock(block), () => this.fail("disconnected"));
+      this.connection = new StreamConnection({ key: id("key").value, onEvent: (event) => this.onEvent(event) });
+      await this.connection.open(this.microphone.rate, (problem, detail) => this.run === run && this.fail(problem, detail));
       if (this.run !== run) return undefined;
       await this.microphone.start();
-      if (this.run === run) this.quiet();
+      if (this.run === run) this.showSilence();
     } catch (error) {
-      if (this.run === run) this.fail(error instanceof MicrophoneError ? error.kind : error.problem || "broken", error.detail);
+      if (this.run === run) this.fail(error instanceof MicrophoneError ? error.kind : "unsupported");
     }
     return undefined;
   }
 
-  begin() {
+  reset() {
     this.isRunning = true;
-    this.microphone = this.conversation = this.last = null;
-    this.nowAt_s = -Infinity;
-    this.wave.clear();
+    this.microphone = this.connection = this.last = null;
+    this.interimAt_s = -Infinity;
+    this.waveform.clear();
     main.removeAttribute("data-sound");
     id("segments").replaceChildren();
     id("nothing").hidden = false;
@@ -64,25 +65,25 @@ class Page {
   }
 
   async stop() {
-    const { microphone, conversation } = this;
-    this.ended();
+    const { microphone, connection } = this;
+    this.setStopped();
     id("start").disabled = true;
-    this.say("stopping", "", "One moment", "The last words are still being heard.");
-    if (microphone) await microphone.stop(); // gives its last block on the way
-    if (conversation) await conversation.end();
+    this.show("stopping", "", "One moment", "The last words are being processed.");
+    if (microphone) await microphone.stop(); // delivers its last block
+    if (connection) await connection.end();
     id("start").disabled = false;
     id("start").focus({ preventScroll: true });
-    this.wave.showWhole();
+    this.waveform.showWhole();
     this.showEnd();
   }
 
-  /** End everything at once, and say why and what to do. */
+  /** Stop everything, and show the problem and what helps. */
   fail(kind, detail) {
-    this.ended();
-    this.letGo();
-    this.wave.showWhole();
+    this.setStopped();
+    this.release();
+    this.waveform.showWhole();
     const problem = PROBLEMS[kind];
-    this.say("problem", problem.emoji, problem.title, detail ? `${detail[0].toUpperCase()}${detail.slice(1)}.` : problem.advice);
+    this.show("problem", problem.emoji, problem.title, detail ? `${detail[0].toUpperCase()}${detail.slice(1)}.` : problem.advice);
     id("start").textContent = "Try again";
     id("record").hidden = !isEmbedded;
     if (kind === "key") {
@@ -91,150 +92,138 @@ class Page {
     }
   }
 
-  ended() {
+  setStopped() {
     this.isRunning = false;
     this.run = null;
     main.removeAttribute("data-running");
     id("start").textContent = "Start again";
   }
 
-  letGo() {
+  release() {
     this.microphone?.stop();
-    this.conversation?.leave();
-    this.microphone = this.conversation = null;
+    this.connection?.close();
+    this.microphone = this.connection = null;
   }
 
-  // ---- what is heard
+  // ---- sound and events
 
-  hear({ sound, peaks }) {
-    if (!this.conversation) return; // the last block of what has failed
-    this.conversation.send(sound);
-    this.wave.add(peaks);
+  onBlock({ sound, peaks }) {
+    if (!this.connection) return; // the last block after a failure
+    this.connection.send(sound);
+    this.waveform.add(peaks);
     main.setAttribute("data-sound", "");
-    id("time").textContent = clock(this.wave.heard_s);
-    if (this.isRunning && this.wave.heard_s - this.nowAt_s > SILENT_AFTER_S) this.quiet();
+    id("time").textContent = clock(this.waveform.sound_s);
+    if (this.isRunning && this.waveform.sound_s - this.interimAt_s > SILENT_AFTER_S) this.showSilence();
   }
 
-  show(event) {
+  onEvent(event) {
     if (event.type === "now") {
-      this.nowAt_s = event.end_s;
-      this.wave.addNow(event);
-      if (this.isRunning) this.answer(event, "heard", this.looks.sure(event));
+      this.interimAt_s = event.end_s;
+      this.waveform.addInterim(event);
+      if (this.isRunning) this.showPrediction(event, "speech", this.theme.confidence(event));
       return;
     }
     this.last = event;
-    this.wave.addSegment(event);
-    this.list(event);
+    this.waveform.addSegment(event);
+    this.addToList(event);
   }
 
-  answer(event, state, how) {
+  // ---- what the page shows
+
+  showPrediction(event, state, detail) {
     const name = event.unsure ? `${event.emotion}?` : event.emotion;
-    this.say(state, this.looks.emoji(event.emotion), name, how);
-    this.drawShares(event.probabilities);
+    this.show(state, this.theme.emoji(event.emotion), name, detail);
+    this.showProbabilities(event.probabilities);
   }
 
-  /** Nobody speaks just now. */
-  quiet() {
+  /** Show the last segment while nobody speaks. */
+  showSilence() {
     if (this.last) {
-      this.answer(this.last, "past", `${this.looks.sure(this.last)} · heard at ${between(this.last)}`);
+      this.showPrediction(this.last, "earlier", `${this.theme.confidence(this.last)} · at ${between(this.last)}`);
     } else {
-      this.say("quiet", "", "Listening", "Nobody is speaking yet.");
+      this.show("silence", "", "Listening", "No speech yet.");
     }
   }
 
   showEnd() {
-    const many = id("segments").children.length;
-    if (this.wave.heard_s === 0) {
-      this.say("rest", "", ...this.rest); // stopped before it began
+    const count = id("segments").children.length;
+    if (this.waveform.sound_s === 0) {
+      this.show("rest", "", ...this.initial); // stopped before any sound
       id("start").textContent = "Start listening";
       return;
     }
-    if (many === 0) {
-      this.say("stopped", "", "No speech was heard", "Is this the right microphone? Come closer, or speak a little louder.");
+    if (count === 0) {
+      this.show("stopped", "", "No speech was found", "Is this the right microphone? Move closer, or speak a little louder.");
       return;
     }
-    this.drawShares(this.last.probabilities);
-    if (many === 1) this.quiet();
-    else this.say("stopped", "", `${many} segments`, `In ${clock(this.wave.heard_s)} of listening. They are listed below.`);
+    this.showProbabilities(this.last.probabilities);
+    if (count === 1) this.showSilence();
+    else this.show("stopped", "", `${count} segments`, `In ${clock(this.waveform.sound_s)} of sound. They are listed below.`);
   }
 
-  // ---- what stands on the page
-
-  say(state, emoji, said, sure) {
-    if (id("said").textContent !== said || main.dataset.state !== state) {
-      id("announced").textContent = `${said}. ${sure}`; // read aloud when it changes, not every half second
+  show(state, emoji, headline, detail) {
+    if (id("headline").textContent !== headline || main.dataset.state !== state) {
+      id("announced").textContent = `${headline}. ${detail}`; // read aloud when it changes, not every half second
     }
     main.dataset.state = state;
     id("emoji").textContent = emoji;
-    id("said").textContent = said;
-    id("sure").textContent = sure;
+    id("headline").textContent = headline;
+    id("detail").textContent = detail;
   }
 
-  list(segment) {
-    const row = document.createElement("li");
-    row.style.setProperty("--mark", this.looks.colour(segment.emotion, document.body));
-    const time = between(segment);
-    const what = labelled("what", this.looks.emoji(segment.emotion), segment.emotion);
-    row.append(spanned("time", time), what, spanned("how", this.looks.sure(segment)));
+  addToList(segment) {
+    const row = element("li", {}, span("time", between(segment)), this.named(segment.emotion), span("how", this.theme.confidence(segment)));
+    row.style.setProperty("--mark", `var(${this.theme.mark(segment.emotion)})`);
     id("segments").append(row);
     id("nothing").hidden = true;
   }
 
   drawLegend() {
-    for (const emotion of this.looks.emotions) {
-      const entry = document.createElement("li");
-      entry.style.setProperty("--mark", this.looks.colour(emotion.name, document.body));
-      entry.dataset.emotion = emotion.name;
-      const share = document.createElement("span");
-      share.className = "share";
-      share.append(document.createElement("span"));
-      entry.append(labelled("what", emotion.emoji, emotion.name), share);
+    for (const { name, mark } of this.theme.emotions) {
+      const share = element("span", { className: "share" }, element("span"));
+      const entry = element("li", {}, this.named(name), share);
+      entry.style.setProperty("--mark", `var(${mark})`);
+      entry.dataset.emotion = name;
       id("legend").append(entry);
     }
   }
 
-  drawShares(probabilities) {
+  showProbabilities(probabilities) {
     for (const entry of id("legend").children) {
       entry.style.setProperty("--share", String(probabilities[entry.dataset.emotion] ?? 0));
     }
   }
+
+  /** An emotion's emoji and name; only the name is read aloud. */
+  named(emotion) {
+    const sign = element("span", { className: "sign", textContent: this.theme.emoji(emotion), ariaHidden: "true" });
+    return element("span", { className: "what" }, sign, ` ${emotion}`);
+  }
 }
 
-/** Tell the page around how high this one is, so that the frame needs no scrolling of its own. */
-function tellHeight() {
+/** Send the height of this page to the page around it, so that the frame needs no scroll bar. */
+function sendHeight() {
   const height = Math.ceil(document.body.getBoundingClientRect().height);
   window.parent.postMessage({ type: "hearfelt:height", height }, "*");
 }
 
-if (isEmbedded) new ResizeObserver(tellHeight).observe(document.body);
+if (isEmbedded) new ResizeObserver(sendHeight).observe(document.body);
 
 function between({ start_s, end_s }) {
   const [from, to] = [clock(Math.round(start_s)), clock(Math.round(end_s))];
   return from === to ? from : `${from}–${to}`;
 }
 
-function spanned(name, text) {
-  const part = document.createElement("span");
-  part.className = name;
-  part.textContent = text;
-  return part;
+function span(className, textContent) {
+  return element("span", { className, textContent });
 }
 
-/** An emotion's sign and name; only the name is read aloud. */
-function labelled(name, emoji, text) {
-  const sign = spanned("sign", emoji);
-  sign.setAttribute("aria-hidden", "true");
-  const part = spanned(name, "");
-  part.append(sign, ` ${text}`);
-  return part;
-}
-
-Looks.fetched().then(
-  (looks) => new Page(looks),
+Theme.fetch().then(
+  (theme) => new Page(theme),
   () => {
     main.dataset.state = "problem";
-    id("said").textContent = PROBLEMS.unreachable.title;
-    id("sure").textContent = PROBLEMS.unreachable.advice;
+    id("headline").textContent = PROBLEMS.unreachable.title;
+    id("detail").textContent = PROBLEMS.unreachable.advice;
     id("start").textContent = "Try again";
     id("start").disabled = false;
     id("start").addEventListener("click", () => location.reload());

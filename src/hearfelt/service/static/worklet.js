@@ -1,4 +1,4 @@
-// Turns the microphone's sound into blocks of 0.1 s: whole numbers of 16 bits, and two peaks to draw.
+// Converts the microphone's sound to blocks of 0.1 s: 16-bit samples, and two peaks to draw.
 
 class Capture extends AudioWorkletProcessor {
   constructor() {

@@ -1,0 +1,102 @@
+"""The player: a waveform, segments over time, a spectrogram, and a cursor over all of them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from hearfelt.emotions import look_of
+from hearfelt.inference.timeline.segments import Segment, Timeline
+from hearfelt.page.preview import SHORT_S, Playable
+from hearfelt.page.session import LoadedSound
+from hearfelt.page.style import read_static
+from hearfelt.page.texts import prediction_text
+from hearfelt.reports.theme import tone_of
+from hearfelt.results.clock import time_words
+
+__all__ = ["player_assets", "player_data", "put_player"]
+
+
+def put_player(sound: LoadedSound, timelines: Mapping[str, Timeline]) -> None:
+    """Show the player of a sound.
+
+    Args:
+        sound: the sound.
+        timelines: by model, one ribbon each; the first colours the waveform.
+    """
+    css, js = player_assets()
+    component = st.components.v2.component("hearfelt_player", html='<div class="wave"></div>', css=css, js=js)
+    component(key="player", data=player_data(sound.key, sound.file.name, sound.playable, timelines))
+
+
+def player_assets() -> tuple[str, str]:
+    """Return style sheet and script of the player, each with the parts it shares with the live page."""
+    css, js = (
+        read_static(f"waveform.{kind}", package="hearfelt.reports") + read_static(f"player.{kind}")
+        for kind in ("css", "js")
+    )
+    return css, js
+
+
+def player_data(key: str, name: str, playable: Playable, timelines: Mapping[str, Timeline]) -> dict[str, Any]:
+    """Return what the player's script draws and plays, ready for JSON.
+
+    Args:
+        key: identifies the sound.
+        name: of the sound.
+        playable: its outline and copy.
+        timelines: by model.
+    """
+    outline, levels = playable.outline, playable.levels
+    several = len(timelines) > 1
+    return {
+        "key": key,
+        "name": name,
+        "label": f"Waveform of {name}, {_length(outline.duration_s)}",
+        "duration_s": outline.duration_s,
+        "low": np.round(outline.lowest.astype(float), 4).tolist(),
+        "high": np.round(outline.highest.astype(float), 4).tolist(),
+        "levels": levels
+        if levels is None
+        else {"bands": levels.shape[0], "frames": levels.shape[1], "values": _base64(levels.tobytes())},
+        "ribbons": [
+            {
+                "title": model if several else "",
+                "label": f"Segments found by {model}" if several else "Segments",
+                "segments": [_segment(one, outline.duration_s) for one in timeline.segments],
+            }
+            for model, timeline in timelines.items()
+        ],
+        "copy": _base64(playable.copy),
+        "kind": playable.kind,
+    }
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.1f} seconds" if seconds <= SHORT_S else f"{time_words(seconds)} long"
+
+
+def _times(one: Segment, whole_s: float) -> str:
+    if whole_s <= SHORT_S:
+        return f"{one.start_s:.1f} to {one.end_s:.1f} s"
+    return f"{time_words(one.start_s, until_s=whole_s)} to {time_words(one.end_s, until_s=whole_s)}"
+
+
+def _segment(one: Segment, whole_s: float) -> dict[str, object]:
+    return {
+        "start_s": one.start_s,
+        "end_s": one.end_s,
+        "emotion": one.emotion,
+        "emoji": look_of(one.emotion).emoji,
+        "mark": f"--{tone_of(one.emotion)}",
+        "unsure": one.unsure,
+        "text": f"{_times(one, whole_s)}: {prediction_text(one.prediction)}",
+    }
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

@@ -1,0 +1,42 @@
+// Announces new results to screen readers, and scrolls to a result that is about another sound.
+
+const RESULT = ".hf-notice, h1";
+const EXPLANATION = ".st-key-hf-reasons h2";
+const PATIENCE_MS = 2000; // Streamlit removes old widgets late
+
+export default function ({ parentElement, data }) {
+  const status = parentElement.querySelector("[role=status]");
+  const before = status.announced;
+  status.announced = data;
+  const isOther = before !== undefined && before.about !== data.about;
+  const news = data.sentences.filter((one) => !before?.sentences.includes(one));
+  if (isOther || news.length) status.textContent = (news.length ? news : data.sentences).join(" ");
+  if (!isOther) {
+    if (before && data.explained && data.explained !== before.explained) showExplanation();
+    return;
+  }
+
+  const stage = document.querySelector(".st-key-hf-stage");
+  const { top } = stage.getBoundingClientRect();
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (top < 0 || top > innerHeight / 2) stage.scrollIntoView({ behavior: isCalm ? "instant" : "smooth" });
+
+  if (document.activeElement.matches(RESULT)) document.activeElement.blur(); // it is about an earlier sound
+  keepFocus(() => stage.querySelector(RESULT), performance.now() + PATIENCE_MS);
+}
+
+/** Scroll to an explanation that was asked for: the button that did is gone. */
+function showExplanation() {
+  keepFocus(() => document.querySelector(EXPLANATION), performance.now() + PATIENCE_MS, { block: "nearest" });
+}
+
+/** Focus a place whenever the focus is lost, because what had it, such as an input that starts empty again, is gone. */
+function keepFocus(find, until, scroll) {
+  const place = find();
+  if (place && document.activeElement === document.body) {
+    place.tabIndex = -1;
+    place.focus({ preventScroll: true });
+    if (scroll) place.scrollIntoView(scroll);
+  }
+  if (performance.now() < until) setTimeout(() => keepFocus(find, until, scroll), 100);
+}

@@ -1,0 +1,237 @@
+"""The Listen view: inputs, decoding, and the results of one sound or several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Final
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from hearfelt.audio.warnings import texts_of
+from hearfelt.errors import AudioError
+from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
+from hearfelt.page.downloads import as_csv, as_json_lines
+from hearfelt.page.preview import SHORT_S, read_playable
+from hearfelt.page.recognition import predict, recognizer_of
+from hearfelt.page.session import LoadedSound, ReceivedFile, Visit, current_visit, example_names, example_sound
+from hearfelt.page.settings import PageSettings
+from hearfelt.page.style import fragment, read_static
+from hearfelt.page.texts import prediction_text
+from hearfelt.page.views.result import explanations_asked_for, show_results
+from hearfelt.results.clock import time_words
+
+__all__ = ["show"]
+
+_NO_OTHER: Final = "no other"
+_GREETING: Final = (
+    '<div class="hf-greeting"><h1>Speech emotion recognition</h1><p>Upload a recording, record your voice, or try a'
+    " synthetic voice. You see which emotion was recognized when, with its confidence and an explanation.</p></div>"
+)
+_STATUS: Final = '<p role="status"></p>'  # stays, because screen readers announce changes in a region they know
+
+
+def show(settings: PageSettings) -> None:
+    """Show the view.
+
+    Args:
+        settings: limits on the size and the length of a sound.
+    """
+    visit = current_visit()
+    announcements = st.container(key="hf-announcements")
+    stage = st.container(key="hf-stage")
+    with st.container(key="hf-inputs"):
+        _put_inputs(visit, settings)
+    with stage:
+        with st.container(key="hf-arriving"):  # so that what follows keeps its place, and is not drawn again
+            _decode_waiting(visit, settings)
+            for message in visit.refused:
+                st.html(fragment("result", "notice", message, title="This file can't be used"))
+        if visit.sounds:
+            _show_sounds(visit, announcements)
+        else:
+            st.html(_GREETING)
+            _announce(visit, announcements, [] if visit.refused or not visit.round else ["All sounds were removed."])
+            recognizer_of(DEFAULT_MODEL)  # so that it is ready for the first sound
+
+
+def _put_inputs(visit: Visit, settings: PageSettings) -> None:
+    """Show the inputs. What is received waits in the visit, and every input starts empty again."""
+    if visit.sounds or visit.waiting:
+        st.html("<h2>Another sound</h2>")
+    files, voice = st.columns(2, gap="large")
+    uploaded, recorded, picked = (f"{kind}-{visit.round}" for kind in ("files", "voice", "example"))
+    files.file_uploader(
+        "Upload recordings",
+        accept_multiple_files=True,
+        max_upload_size=settings.upload_mb,
+        key=uploaded,
+        on_change=lambda: _receive_files(visit, uploaded),
+        help=None,
+    )
+    voice.audio_input("Record your voice", key=recorded, on_change=lambda: _receive_recording(visit, recorded))
+    st.pills("Or try a synthetic voice", example_names(), key=picked, on_change=lambda: _receive_example(visit, picked))
+    limits = f"up to {settings.upload_mb} MB and {time_words(settings.longest_s)} (h:mm:ss)"
+    privacy = "Sounds are held in memory only, never written to disk, and removed when you close this page."
+    st.html(fragment("result", "small_print", f"Any audio or video file of {limits}. {privacy}"))
+
+
+def _receive_files(visit: Visit, key: str) -> None:
+    visit.receive(*(ReceivedFile(file.name, file.getvalue()) for file in st.session_state[key] or ()))
+
+
+def _receive_recording(visit: Visit, key: str) -> None:
+    if (file := st.session_state[key]) is not None:
+        recordings = sum(sound.file.name.startswith("recording") for sound in visit.sounds.values())
+        visit.receive(ReceivedFile(f"recording {recordings + 1}" if recordings else "recording", file.getvalue()))
+
+
+def _receive_example(visit: Visit, key: str) -> None:
+    if name := st.session_state[key]:
+        visit.receive(example_sound(name))
+
+
+def _decode_waiting(visit: Visit, settings: PageSettings) -> None:
+    """Decode received files; errors are shown, and the other files go on."""
+    known = len(visit.sounds)
+    while visit.waiting:
+        file = visit.waiting[0]
+        with st.spinner(f"Reading {file.name} …"):
+            try:
+                visit.keep(_decode(file, settings))
+            except AudioError as error:
+                visit.refused.append(str(error))
+        del visit.waiting[0]
+    if len(visit.sounds) > known:
+        visit.chosen = list(visit.sounds)[known]
+
+
+def _decode(file: ReceivedFile, settings: PageSettings) -> LoadedSound:
+    size = math.ceil(10 * len(file.data) / 2**20) / 10  # in MB as Streamlit counts them, rounded up
+    if size > settings.upload_mb:
+        raise AudioError(f"{file.name}: {size:.1f} MB; this page accepts files of up to {settings.upload_mb} MB")
+    status = st.empty()
+
+    def progress(seconds: float, of_s: float) -> None:
+        if of_s > SHORT_S:
+            status.progress(min(1.0, seconds / of_s), f"{time_words(seconds)} of {time_words(of_s)} read")
+        elif seconds > SHORT_S:
+            status.caption(f"{time_words(seconds)} read")
+
+    playable = read_playable(file.data, file.name, longest_s=settings.longest_s, progress=progress)
+    status.empty()
+    return LoadedSound(file, playable)
+
+
+def _announce(
+    visit: Visit, place: DeltaGenerator, results: Sequence[str], explained: Mapping[str, str] | None = None
+) -> None:
+    """Announce errors, results and explanations to screen readers, at the same place of the page in every run.
+
+    When the results are about another sound, or an explanation was asked for, it is scrolled into view, and gets the
+    focus if nothing else has it.
+
+    Args:
+        visit: with the errors.
+        place: where the status region lies.
+        results: sentences.
+        explained: explanations that were asked for, by model.
+    """
+    found = explained or {}
+    sentences = [*(f"{message}." for message in visit.refused), *results, *found.values()]
+    data = {"sentences": sentences, "about": f"{visit.round} {visit.chosen}", "explained": " ".join(found)}
+    with place:
+        component = st.components.v2.component(
+            "hearfelt_announcements", html=_STATUS, js=read_static("announcements.js"), isolate_styles=False
+        )
+        component(key="announcements", data=data)
+
+
+def _show_sounds(visit: Visit, announcements: DeltaGenerator) -> None:
+    heading, place, choices = st.container(), st.container(), st.container(key="hf-choices")
+    with heading:
+        sound = _chosen(visit)
+    with choices:
+        models = _chosen_models(visit)
+    with place:
+        predictions = [_predict(model, sound) for model in models]
+        sentences = [f"{sound.file.name}, {one.model}: {prediction_text(one)}." for one in predictions]
+        warnings = dict.fromkeys(texts_of(one.other_warnings) for one in predictions)
+        sentences += [f"{warning}." for warning in warnings if warning]
+        _announce(visit, announcements, sentences, explained=explanations_asked_for(sound, models))
+        show_results(sound, models)
+    if len(visit.sounds) > 1:
+        with st.container(key="hf-others"):
+            _show_overview(visit, models)
+
+
+def _predict(model: str, sound: LoadedSound) -> Prediction:
+    status = st.empty()
+
+    def progress(share: float) -> None:
+        done, whole = time_words(share * sound.duration_s), time_words(sound.duration_s)
+        status.progress(share, f"{model}: {done} of {whole}")
+
+    if sound.duration_s > SHORT_S:
+        prediction = predict(model, sound, progress).prediction
+    else:
+        with st.spinner(f"Processing {time_words(sound.duration_s)} of sound …"):
+            prediction = predict(model, sound).prediction
+    status.empty()
+    return prediction
+
+
+def _chosen(visit: Visit) -> LoadedSound:
+    """Show the title of the sound, and let the visitor choose another of several."""
+    if len(visit.sounds) > 1:
+        keys = list(visit.sounds)
+        widget = f"sounds-{visit.round}"
+        st.pills(
+            "Sounds",
+            keys,
+            default=visit.chosen,
+            format_func=lambda key: visit.sounds[key].file.name,
+            label_visibility="collapsed",
+            required=True,
+            key=widget,
+        )
+        visit.chosen = st.session_state[widget] or visit.chosen
+    sound = visit.sounds[visit.chosen]
+    length = f"{sound.duration_s:.1f} s" if sound.duration_s < 60 else time_words(sound.duration_s)
+    st.html(fragment("result", "title", sound.file.name, length, sound.file.note))
+    return sound
+
+
+def _chosen_models(visit: Visit) -> list[str]:
+    names = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
+    first, second, last = st.columns([1, 1, 1], gap="large", vertical_alignment="bottom")
+    model = first.selectbox("Model", names, key="hf-model")
+    others = [_NO_OTHER, *(name for name in names if name != model)]
+    other = second.selectbox("Compare with", others, key=f"hf-other-{model}")
+    last.button("Start over", on_click=visit.clear, type="tertiary", help="Removes all sounds of this visit.")
+    return [model] if other == _NO_OTHER else [model, other]
+
+
+def _show_overview(visit: Visit, models: Sequence[str]) -> None:
+    model = models[0]
+    st.html(f"<h2>All sounds{f', with {model}' if len(models) > 1 else ''}</h2>")
+    place = st.empty()
+    sounds = list(visit.sounds.values())
+    for sound in sounds:
+        if model not in sound.results:
+            place.html(_overview(sounds, model))
+            predict(model, sound)
+    place.html(_overview(sounds, model))
+    pairs = [(sound, sound.results[model]) for sound in sounds]
+    download = partial(st.download_button, on_click="ignore")
+    with st.container(horizontal=True):
+        download("All as CSV", lambda: as_csv(pairs), "answers.csv", "text/csv")
+        download("All as JSON lines", lambda: as_json_lines(pairs), "answers.jsonl", "application/jsonl")
+
+
+def _overview(sounds: Sequence[LoadedSound], model: str) -> str:
+    rows = [(sound.file.name, sound.results[model].prediction if model in sound.results else None) for sound in sounds]
+    return fragment("result", "overview", rows)

@@ -1,0 +1,146 @@
+"""The Model view: scores, calibration, limits and the card of each shipped model."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import streamlit as st
+
+from hearfelt.corpora.catalog import CORPORA
+from hearfelt.inference.card import ModelCard
+from hearfelt.inference.prediction import SURE_WORDS
+from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
+from hearfelt.page.recognition import analysed_part
+from hearfelt.page.settings import PageSettings
+from hearfelt.page.style import fragment, put_drawing, read_static
+from hearfelt.page.texts import confidence_range
+from hearfelt.reports.formatting import bare, many
+from hearfelt.reports.shipped_scores import Ladder, Measurement, ShippedScores, read_scores
+
+__all__ = ["show"]
+
+_NOT_FOR: Final = (
+    "It must not be used to judge people: not for hiring, teaching, policing, border control, insurance, medicine or"
+    " lie detection. In the European Union, inferring emotions at work and in education is prohibited with few"
+    " exceptions (Regulation (EU) 2024/1689, Article 5(1)(f)).",
+    "It was measured on clean recordings of one person at a time. Noise, rooms, phones and several voices make it"
+    " worse.",
+    "Every clip gets one of its labels, also where none of them fits.",
+)
+
+
+def show(settings: PageSettings) -> None:
+    """Show the view.
+
+    Args:
+        settings: of the page; this view needs none of them.
+    """
+    st.html(f"<style>{read_static('model.css')}</style>")
+    st.title("Model and scores", anchor=False)
+    names = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
+    name = st.segmented_control("Model", names, default=names[0], required=True, key="model-shown") or names[0]
+    card, known = _card_of(name), read_scores()
+    own = known.of(name)
+    st.markdown(f"**{card.name}**: {card.description}")
+    with st.container(key="hf-model"):
+        if own:
+            _show_scores(own[0], _is_shipped_file(own))
+        st.header("Limits", anchor=False)
+        st.html(fragment("model", "limits", [*dict.fromkeys([*card.limits, *_NOT_FOR])]))
+        if len(own) > 1 or known.ladder:
+            _show_leaks(own, known)
+        _show_card(card, model_path(name).stat().st_size)
+
+
+@st.cache_resource(show_spinner=False)
+def _card_of(name: str) -> ModelCard:
+    """Read a shipped model's card; it contains nothing of a visitor."""
+    return Recognizer.load(name, threads=1).card
+
+
+def _is_shipped_file(own: tuple[Measurement, ...]) -> Measurement | None:
+    """Find where the shipped file itself was measured without a leak."""
+    return next((one for one in own if one.is_shipped_file and not one.leaky), None)
+
+
+def _show_scores(one: Measurement, is_shipped_file: Measurement | None) -> None:
+    st.html(fragment("model", "score", one, is_shipped_file))
+    st.header("Confusion matrix", anchor=False)
+    st.html(fragment("model", "confusion", one))
+    st.header("Calibration", anchor=False)
+    words = []
+    for least, word in SURE_WORDS:
+        low, high = confidence_range(least)
+        words.append((word, low, high, *one.right_between(low, high)))
+    st.html(fragment("model", "calibration", one, is_shipped_file, words))
+    with st.expander("Reliability diagram"):
+        _put_reliability(one)
+        st.html(fragment("model", "diagram_text"))
+
+
+def _put_reliability(one: Measurement) -> None:
+    from hearfelt.reports.figures.results import reliability_diagram
+    from hearfelt.reports.pages import picture
+
+    shown = [bin for bin in one.reliability if bin.count]
+    points = ", ".join(f"confidence {100 * bin.confidence:.0f} %, {100 * bin.accuracy:.0f} % correct" for bin in shown)
+    put_drawing(picture(reliability_diagram(one.reliability), alt=f"Reliability diagram: {points}"), key="reliability")
+
+
+def _show_leaks(own: tuple[Measurement, ...], known: ShippedScores) -> None:
+    if own:
+        has_leaks = any(one.leaky for one in own)
+        st.header("Leaky scores" if has_leaks else "All measurements", anchor=False)
+        st.html(fragment("model", "measurements", own))
+    if known.ladder:
+        _show_ladder(known.ladder)
+
+
+def _show_ladder(ladder: Ladder) -> None:
+    from hearfelt.reports.figures.ladder import leak_ladder
+    from hearfelt.reports.pages import picture
+
+    st.header("The effect of each leak", anchor=False)
+    steps = ["honest", *(f"+ leak {number}" for number in range(1, len(ladder.steps)))]
+    ends = {name: [score for score in scores if score is not None] for name, scores in ladder.models.items()}
+    words = "; ".join(f"{name} from {bare(one[0])} % to {bare(one[-1])} %" for name, one in ends.items() if one)
+    figure = leak_ladder(steps, ladder.models, guess=ladder.guess)
+    put_drawing(picture(figure, alt=f"Leak ladder: {words}"), key="ladder")
+    st.html(fragment("model", "ladder_text", ladder.steps))
+
+
+def _show_card(card: ModelCard, size_bytes: int) -> None:
+    st.header("Model card", anchor=False)
+    st.html(fragment("model", "facts", _facts(card, size_bytes)))
+    st.download_button(
+        "Download the whole card",
+        json.dumps(json.loads(card.to_json()), indent=1, ensure_ascii=False),
+        f"{card.name}-card.json",
+        "application/json",
+        on_click="ignore",
+    )
+
+
+def _facts(card: ModelCard, size_bytes: int) -> list[tuple[str, str]]:
+    corpora = (
+        f"{_title(name)} ({one.get('clips', 0):,} clips, {one.get('licence')})" for name, one in card.corpora.items()
+    )
+    part = analysed_part(card)
+    input_kind = "sound" if card.input == "sound" else "162 features of the sound"
+    input_kind += f", {part}" if part else ""
+    rows = [
+        ("labels", ", ".join(card.labels)),
+        ("input", input_kind + (f", windows of {card.window_s:g} s" if card.window_s else "")),
+        ("training speakers", many(len(card.training_speakers), "speaker")),
+        ("unsure", f"below {card.unsure_below * 100:.0f} % confidence"),
+        ("size", f"{size_bytes / 1e6:.1f} MB" + (f", {card.parameters:,} parameters" if card.parameters else "")),
+        ("version", f"hearfelt {card.version}"),
+        ("training corpora", "\n".join(corpora)),
+        ("licence of the weights", card.licence or "unknown"),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+
+def _title(corpus: str) -> str:
+    return CORPORA[corpus].title if corpus in CORPORA else corpus

@@ -1,0 +1,68 @@
+"""HTML from Jinja2 templates, with every text escaped."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from hearfelt.emotions import look_of
+from hearfelt.inference.prediction import NO_SPEECH_WORDS
+from hearfelt.reports import formatting
+from hearfelt.reports.theme import mark_of
+
+__all__ = ["render", "render_macro"]
+
+
+def render(package: str, template: str, **values: object) -> str:
+    """Render a template.
+
+    Every value is escaped, unless it is ``markupsafe.Markup``.
+
+    Args:
+        package: whose folder ``templates`` has the template, such as ``"hearfelt.reports"``. A template may include
+            those of ``hearfelt.reports``, too.
+        template: name of the file.
+        values: what the template shows.
+
+    Returns:
+        HTML.
+    """
+    return _environment(package).get_template(template).render(values)
+
+
+def render_macro(package: str, template: str, macro: str, /, *arguments: object, **named: object) -> Markup:
+    """Render one macro of a template, as :func:`render` does a whole one.
+
+    Example:
+        >>> render_macro("hearfelt.reports", "blocks.html", "bullets", ["a < b"])
+        Markup('<ul><li>a &lt; b</li></ul>\n')
+    """
+    markup: Markup = getattr(_environment(package).get_template(template).module, macro)(*arguments, **named)
+    return markup
+
+
+@cache
+def _environment(package: str) -> Environment:
+    loaders = [PackageLoader(one) for one in dict.fromkeys((package, "hearfelt.reports"))]
+    environment = Environment(
+        loader=ChoiceLoader(loaders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {
+        "percent": formatting.percent,
+        "bare": formatting.bare,
+        "interval": formatting.interval,
+        "many": formatting.many,
+        "share_words": formatting.share_words,
+        "signed": formatting.signed,
+        "mark": mark_of,
+        "emoji": lambda emotion: look_of(emotion).emoji,
+    }
+    environment.globals["no_speech_words"] = NO_SPEECH_WORDS
+    return environment

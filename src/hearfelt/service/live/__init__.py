@@ -1,0 +1,1 @@
+"""Live microphone streams: the WebSocket, its protocol, and the live page."""
