@@ -59,7 +59,7 @@ def draw_answer(
     if why is None:
         figure = demo_picture(read_audio(sound), prediction, title=name, note=note)
     elif isinstance(why, Explanation):
-        figure = contribution_bars(why, title=f"{name}: what spoke for {why.emotion}, and against it")
+        figure = contribution_bars(why, title=f"{name}: evidence for {why.emotion} and against it")
     else:
         figure = occlusion_sheet(read_audio(sound), why, title=name)
     save_figure(figure, path)

@@ -1,1 +1,1 @@
-"""Plots and pages that a person reads."""
+"""Plots and reports."""

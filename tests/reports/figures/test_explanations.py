@@ -32,7 +32,7 @@ def test_what_speaks_against_has_another_colour() -> None:
 
 def test_the_plot_says_where_the_log_odds_start_and_end() -> None:
     assert contribution_bars(an_explanation(SHARES)).axes[0].get_xlabel() == (
-        "log-odds of angry: −2.00 before listening, +0.50 for this clip"
+        "log-odds of angry: −2.00 on average, +0.50 for this clip"
     )
 
 
@@ -85,7 +85,7 @@ def test_bands_are_as_long_as_their_effects_and_against_has_another_colour() -> 
 def test_the_picture_says_that_it_is_occlusion_and_no_cause() -> None:
     svg = figure_svg(occlusion_sheet(AUDIO, an_occlusion([0.1] * 5, [0.2] * 8), title="a$b.wav"))
     assert "not a cause" in svg
-    assert "a$b.wav: angry, 60 % sure" in svg
+    assert "a$b.wav: angry, 60 %" in svg
 
 
 @pytest.mark.parametrize("effect", [0.0, 1e-9, 30.0, -30.0])

@@ -62,7 +62,7 @@ def test_the_pitch_line_of_a_200_hz_tone_lies_at_200_hz() -> None:
 
 def test_a_sound_without_pitch_says_so() -> None:
     texts = pitch_track(Audio(np.zeros(8_000, np.float32), 8_000)).axes[0].texts
-    assert [text.get_text() for text in texts] == ["no voice with a pitch"]
+    assert [text.get_text() for text in texts] == ["no pitch found"]
 
 
 def test_the_picture_of_an_answer_ranks_all_emotions_and_says_how_sure_it_is() -> None:

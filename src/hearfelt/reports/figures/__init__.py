@@ -1,1 +1,1 @@
-"""Every plot of hearfelt, each written once: corpora, sounds, results, and the canvas they stand on."""
+"""Every plot, each written once: corpora, sounds, predictions, timelines, results."""

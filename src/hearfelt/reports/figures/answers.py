@@ -1,4 +1,4 @@
-"""Pictures of an answer: how sure it is, all emotions ranked, and beside them the sound with what is heard when."""
+"""Pictures of a prediction: all emotions ranked, next to the sound and its segments."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def answer_picture(
     levels: NDArray[np.uint8] | None = None,
     note: str = "",
 ) -> Figure:
-    """Draw an answer, and the sound with what is heard when, from little enough to draw hours of it.
+    """Draw a prediction, and the sound with its segments; the length of the sound costs nothing.
 
     Args:
-        prediction: the answer for the whole sound.
-        timeline: what is heard when; its source stands above.
+        prediction: for the whole sound.
+        timeline: the segments; its source is the title.
         outline: of the sound.
-        levels: ``(bands, frames)``, 0 for what is not heard and 255 for the loudest, low tones first.
-        note: stands below, small: where the sound comes from.
+        levels: ``(bands, frames)``, 0 for silence and 255 for the loudest, low frequencies first.
+        note: small text below, such as the origin of the sound.
 
     Example:
         >>> silent = Outline(np.zeros(2, np.float32), np.zeros(2, np.float32), 1.0, 2.0)
@@ -53,11 +53,11 @@ def answer_picture(
         >>> figure.axes[0].get_title(loc="left")
         'a.wav'
     """
-    figure, left, right = answer_halves(" ".join([f"Answered by the model {prediction.model}.", note]).strip())
+    figure, left, right = answer_halves(" ".join([f"Model: {prediction.model}.", note]).strip())
     heights = (1.0, 0.2) if levels is None else (1.0, 0.2, 1.2)
     rows: NDArray[np.object_] = np.atleast_1d(left.subplots(len(heights), 1, sharex=True, height_ratios=heights))
     draw_outline(rows[0], timeline, outline, peak_of(outline))
-    rows[0].set_ylabel("wave")
+    rows[0].set_ylabel("waveform")
     draw_ribbon(rows[1], timeline, outline.duration_s, width=_RIBBON)
     if levels is not None:
         _draw_levels(rows[2], levels, outline.duration_s)
@@ -69,7 +69,7 @@ def answer_picture(
 
 
 def answer_halves(note: str) -> tuple[Figure, SubFigure, SubFigure]:
-    """Make the figure of an answer, a half for the sound and one for what is heard; a note stands below, small."""
+    """Create a figure with one half for the sound and one for the prediction, and a small note below."""
     figure = new_figure(*_SIZE)
     halves: NDArray[np.object_] = np.asarray(figure.subfigures(1, 2, width_ratios=(_LEFT, 1), wspace=0.03))
     for part in halves:
@@ -80,19 +80,19 @@ def answer_halves(note: str) -> tuple[Figure, SubFigure, SubFigure]:
 
 
 def draw_answer(part: SubFigure, prediction: Prediction) -> None:
-    """Draw an answer in the words of the page, and below it all emotions ranked."""
-    answer, bars = part.subplots(2, 1, height_ratios=(1, 3.1))
-    quiet(answer).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
+    """Draw a prediction in words, and below it all emotions ranked."""
+    text, bars = part.subplots(2, 1, height_ratios=(1, 3.1))
+    quiet(text).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     colour = GRID.light if prediction.has_no_speech else look_of(prediction.emotion).colour
-    answer.add_patch(Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0))
-    perhaps, little = ("perhaps ", ": too little to rely on") if prediction.unsure else ("", "")
-    said = perhaps + plain(prediction.emotion)
-    sure = f"{prediction.in_words}, {share_words(prediction.confidence)}{little}"
+    text.add_patch(Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0))
+    perhaps, little = ("perhaps ", ": too low to rely on") if prediction.unsure else ("", "")
+    emotion = perhaps + plain(prediction.emotion)
+    confidence = f"{prediction.in_words}, {share_words(prediction.confidence)}{little}"
     if prediction.has_no_speech:
-        said, sure = NO_SPEECH_WORDS, f"{plain(prediction.emotion)}? {share_words(prediction.confidence)}"
-    large_pt = _LARGE_PT * min(1.0, _LARGE_LETTERS / len(said))
-    answer.text(0.055, 0.62, said, fontsize=large_pt, weight="bold", color=INK.light, va="center")
-    answer.text(0.055, 0.14, sure[0].upper() + sure[1:], fontsize=TEXT_PT + 1, color=MUTED.light, va="center")
+        emotion, confidence = NO_SPEECH_WORDS, f"{plain(prediction.emotion)}? {share_words(prediction.confidence)}"
+    large_pt = _LARGE_PT * min(1.0, _LARGE_LETTERS / len(emotion))
+    text.text(0.055, 0.62, emotion, fontsize=large_pt, weight="bold", color=INK.light, va="center")
+    text.text(0.055, 0.14, confidence[0].upper() + confidence[1:], fontsize=TEXT_PT + 1, color=MUTED.light, va="center")
     _draw_ranking(bars, prediction)
 
 
@@ -103,7 +103,7 @@ def _draw_levels(axes: Axes, levels: NDArray[np.uint8], duration_s: float) -> No
         extent=(0, duration_s, 0, len(levels)), vmin=0, vmax=255,
     )  # fmt: skip
     axes.set_yticks([])
-    axes.set_ylabel("tones, low to high")
+    axes.set_ylabel("frequency, low to high")
 
 
 def _draw_ranking(axes: Axes, prediction: Prediction) -> None:

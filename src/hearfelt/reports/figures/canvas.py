@@ -1,7 +1,7 @@
-"""The canvas of every plot: its size, type and lines, and the ways a finished figure leaves the program.
+"""Size, type and lines of every plot, and its formats: PNG, SVG, PDF.
 
-Nothing here goes through pyplot or changes matplotlib's settings for anybody else; a figure is a value,
-drawn with Agg, and goes away when nobody holds it any more.
+Nothing here uses pyplot or changes matplotlib's global settings; a figure is a value, drawn with Agg, and is freed when
+it is no longer referenced.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ _SAVING: Final = threading.RLock()
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure with a constrained layout, ready for Agg.
+    """Create an empty figure with a constrained layout, ready for Agg.
 
     Args:
-        width: in inches; a page shows 100 CSS pixels for each, where it has them.
+        width: in inches; a page shows 100 CSS pixels for each where there is room.
         height: in inches.
     """
     layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)  # inches
@@ -74,12 +74,12 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def quiet(axes: Axes, *, grid: str = "", frame: bool = False) -> Axes:
-    """Take the noise out of axes: no box, small muted ticks, a hairline grid where wanted.
+    """Style axes: no box, small muted ticks, an optional hairline grid.
 
     Args:
-        axes: what to calm.
+        axes: the axes.
         grid: ``"x"``, ``"y"``, ``"both"`` or nothing.
-        frame: whether a hairline box stays.
+        frame: whether to keep a hairline box.
     """
     for side in axes.spines.values():
         side.set_visible(frame)
@@ -96,7 +96,7 @@ def quiet(axes: Axes, *, grid: str = "", frame: bool = False) -> Axes:
 
 
 def headline(axes: Axes, title: str) -> None:
-    """Put a title at the left above axes and their legend, where reading starts; nothing for an empty one."""
+    """Add a title at the left above axes and their legend; nothing for an empty one."""
     if title:
         longest = int(axes.figure.canvas.figure.get_figwidth() * _TITLE_PER_INCH)  # axes.figure may be a part
         axes.set_title(
@@ -110,7 +110,7 @@ def headline(axes: Axes, title: str) -> None:
 
 
 def plain(label: str, *, longest: int = _LONGEST_LABEL) -> str:
-    """Make any text safe to draw: one line, no formula, not endless.
+    """Make any text safe to draw: one line, no formula, limited length.
 
     matplotlib reads text between dollar signs as a formula and fails on a broken one; file and folder names
     may hold anything.
@@ -125,7 +125,7 @@ def plain(label: str, *, longest: int = _LONGEST_LABEL) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share of 1 as whole per cent, as plots and pages show it.
+    """Format a share of 1 as whole per cent.
 
     Example:
         >>> percent(0.456)
@@ -140,23 +140,23 @@ def percent_axis(axis: Axis) -> None:
 
 
 def colours_of(labels: Iterable[str]) -> list[str]:
-    """Give each label's colour from the one palette of emotions."""
+    """Return each label's colour."""
     return [look_of(label).colour for label in labels]
 
 
 def save_figure(figure: Figure, path: Path | str, *, note: str = "") -> Path:
-    """Write a figure as PNG, SVG or PDF; the file appears when it is whole.
+    """Write a figure as PNG, SVG or PDF; the file appears when it is complete.
 
     Args:
-        figure: what to write.
-        path: its ending decides the form.
-        note: plain ASCII that stands, as it is, in a PNG's bytes, so that a reader can tell what it was drawn from.
+        figure: the figure.
+        path: its suffix decides the format.
+        note: plain ASCII that is stored in a PNG as it is, to say what data it was drawn from.
 
     Returns:
         ``path``.
 
     Raises:
-        ValueError: if the ending is none of ``.png``, ``.svg`` and ``.pdf``.
+        ValueError: if the suffix is none of ``.png``, ``.svg`` and ``.pdf``.
     """
     path = Path(path)
     suffix = path.suffix.casefold()
@@ -168,16 +168,16 @@ def save_figure(figure: Figure, path: Path | str, *, note: str = "") -> Path:
 
 
 def figure_png(figure: Figure, *, dpi: int = 150) -> bytes:
-    """Give a figure as the bytes of a PNG file, on the light surface."""
+    """Return a figure as a PNG file, on the light surface."""
     return _written(figure, "png", dpi=dpi)
 
 
 def figure_svg(figure: Figure) -> str:
-    """Give a figure as SVG to stand inside a page, with the page's type and colours.
+    """Return a figure as SVG for a page, with the page's type and colours.
 
     Every colour of :data:`hearfelt.reports.theme.TONES` becomes a variable of the page's style sheet, so that the
-    drawing goes dark when the page does, and text stays text.
-    Ids inside begin with a name made of the drawing, so that two drawings on one page cannot meet.
+    drawing follows the page's theme, and text stays text.
+    Ids begin with a hash of the drawing, so that those of two drawings on one page differ.
     """
     text = _written(figure, "svg", dpi=120).decode()
     name = "plot" + hashlib.sha256(text.encode()).hexdigest()[:10]
@@ -202,7 +202,7 @@ def _families() -> tuple[str, ...]:
 def _settings() -> Iterator[None]:
     text_as_text = mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "hearfelt"})
     with _SAVING, text_as_text, warnings.catch_warnings():
-        # A label in a script that no installed font has shows boxes; that is no reason to stop.
+        # A label in a script that no installed font has shows boxes instead of letters.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
         yield

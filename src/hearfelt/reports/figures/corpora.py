@@ -1,4 +1,4 @@
-"""Plots of a corpus: how many clips of what, how values spread, and the map of all clips."""
+"""Plots of a corpus: counts, distributions, and a map of all clips."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from hearfelt.reports.theme import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD, s
 __all__ = ["clip_map", "count_plot", "histogram", "spreads"]
 
 _MOST_BARS = 100  # more would be too thin to see; the rest is added up in one bar
-_MOST_LYING = 12  # bars that lie, each beside its name; more of them stand
+_MOST_HORIZONTAL = 12  # bars; more of them are vertical
 _BETWEEN_NAMES = 0.05  # of the map's width
 _MOST_IN_LEGEND = 16
 _MOST_NAMES = 40  # names among the dots of a map
 
 
 def count_plot(counts: Mapping[str, int], *, title: str = "", colours: Sequence[str] | None = None) -> Figure:
-    """Count clips by label: one bar each, its number at its end; more than 12 labels stand upright.
+    """Draw the number of clips of each label as bars; with more than 12 labels they are vertical.
 
     Args:
         counts: how many clips each label has, in the order shown; beyond 100 labels the rest is one bar.
-        title: stands above.
+        title: above the plot.
         colours: ``#rrggbb`` of each bar; by default emotions have their own and other labels one colour.
 
     Example:
@@ -46,17 +46,17 @@ def count_plot(counts: Mapping[str, int], *, title: str = "", colours: Sequence[
     ]
     filled += [THIRD.light] * (len(items) - len(filled))
     names, numbers = [plain(label) for label, _ in items], [number for _, number in items]
-    if len(items) <= _MOST_LYING:
+    if len(items) <= _MOST_HORIZONTAL:
         figure = new_figure(5.2, 0.8 + 0.3 * max(2, len(items)))
-        _lying_bars(quiet(figure.add_subplot()), names, numbers, filled)
+        _horizontal_bars(quiet(figure.add_subplot()), names, numbers, filled)
     else:
         figure = new_figure(9, 2.6)
-        _standing_bars(quiet(figure.add_subplot(), grid="y"), names, numbers, filled)
+        _vertical_bars(quiet(figure.add_subplot(), grid="y"), names, numbers, filled)
     headline(figure.axes[0], title)
     return figure
 
 
-def _lying_bars(axes: Axes, names: Sequence[str], numbers: Sequence[int], colours: Sequence[str]) -> None:
+def _horizontal_bars(axes: Axes, names: Sequence[str], numbers: Sequence[int], colours: Sequence[str]) -> None:
     places = range(len(names))
     axes.barh(places, numbers, height=0.74, color=colours)
     reach = max([*numbers, 1])
@@ -72,7 +72,7 @@ def _lying_bars(axes: Axes, names: Sequence[str], numbers: Sequence[int], colour
     axes.set_xticks([])
 
 
-def _standing_bars(axes: Axes, names: Sequence[str], numbers: Sequence[int], colours: Sequence[str]) -> None:
+def _vertical_bars(axes: Axes, names: Sequence[str], numbers: Sequence[int], colours: Sequence[str]) -> None:
     places = range(len(names))
     axes.bar(places, numbers, width=0.76, color=colours)
     many = len(names) > 30
@@ -90,12 +90,12 @@ def _standing_bars(axes: Axes, names: Sequence[str], numbers: Sequence[int], col
 
 
 def histogram(values: ArrayLike, *, label: str, title: str = "", bins: int = 40) -> Figure:
-    """Show how a measured value spreads over the clips, its median marked.
+    """Draw a histogram of a value over the clips, its median marked.
 
     Args:
         values: ``(n,)`` finite numbers.
         label: what is measured, with its unit.
-        title: stands above.
+        title: above the plot.
         bins: of equal width.
 
     Example:
@@ -124,12 +124,12 @@ def histogram(values: ArrayLike, *, label: str, title: str = "", bins: int = 40)
 
 
 def spreads(values: Mapping[str, ArrayLike], *, label: str, title: str = "") -> Figure:
-    """Compare how a measured value spreads in each group: median, middle half, and all but the outermost tenth.
+    """Compare the distributions of a value: median, middle half, and nine tenths of each group.
 
     Args:
         values: of each group one finite number a clip; a group without any is left out.
         label: what is measured, with its unit.
-        title: stands above.
+        title: above the plot.
 
     Example:
         >>> spreads({"calm": [3.0, 3.5, 4.0], "sad": [4.0]}, label="duration (s)").axes[0].get_xlabel()
@@ -166,9 +166,9 @@ def clip_map(
         points: ``(n, 2)`` places; only distances mean something, so axes have no numbers.
         groups: of each clip the emotion, or the speaker.
         colours: ``#rrggbb`` of each group; by default emotions have their own, others one of many.
-        title: stands above.
+        title: above the plot.
         named: write each group's name among its dots (up to 40 groups) in place of a legend; of many
-            groups, colours alone cannot be told apart.
+            groups, colours alone cannot be distinguished.
 
     Raises:
         ValueError: if there isn't a group for each point.
@@ -179,7 +179,7 @@ def clip_map(
     """
     places = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     if len(places) != len(groups):
-        raise ValueError(f"{len(places)} points and {len(groups)} groups; one group for each point is wanted")
+        raise ValueError(f"{len(places)} points and {len(groups)} groups; give one group for each point")
     names = in_order(groups)
     if colours is None:
         known = any(name in EMOTIONS for name in names)
@@ -212,7 +212,7 @@ def clip_map(
 
 
 def _name_groups(axes: Axes, places: NDArray[np.float64], member: NDArray[np.str_], names: Sequence[str]) -> None:
-    """Write each name where its dots are densest, and not onto another name."""
+    """Write each name where its dots are densest, without overlap."""
     extent = np.maximum(np.ptp(places, axis=0), 1e-9) if len(places) else np.ones(2)
     taken: list[NDArray[np.float64]] = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Plots of reasons: what each feature group contributed to an answer, and what occlusion changes in one."""
+"""Plots of explanations: contributions of feature groups, and effects of occlusion."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from hearfelt.audio.reader import Audio
 from hearfelt.emotions import look_of
 from hearfelt.inference.explain.occlusion import WHAT_IT_SAYS, Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
+from hearfelt.reports.explanations import LITTLE
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent, plain, quiet
 from hearfelt.reports.figures.sounds import draw_wave
+from hearfelt.reports.formatting import signed
 from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, SECOND
 
 __all__ = ["contribution_bars", "occlusion_sheet"]
 
 _LEAST_REACH: Final = 1e-6  # log-odds; where nothing contributes, bars keep their length of nothing
 _ROOM: Final = 0.18  # of the bars' width
-_LITTLE: Final = 0.1  # log-odds; an effect of less must not look like much
-_HOW_TO_READ: Final = "Above 0 the part spoke for the answer, below 0 against it."
+_HOW_TO_READ: Final = "Above 0 the part is evidence for the emotion, below 0 against it."
 
 
 def contribution_bars(explanation: Explanation, *, title: str = "") -> Figure:
-    """Show what spoke for an answer, to the right, and against it, to the left; the strongest group comes first.
+    """Draw the evidence of each feature group for the emotion, to the right, and against it, to the left.
 
     Args:
         explanation: from ``Recognizer.explain``.
-        title: stands above; by default what is explained.
+        title: above the plot; by default the emotion.
 
     Example:
         >>> from hearfelt.inference.prediction import Prediction
@@ -48,7 +49,7 @@ def contribution_bars(explanation: Explanation, *, title: str = "") -> Figure:
     reach = max([*map(abs, values), _LEAST_REACH])
     for place, value in zip(places, values, strict=True):
         axes.annotate(
-            _signed(value), (value, place), (-5 if value < 0 else 5, 0), textcoords="offset points", va="center",
+            signed(value), (value, place), (-5 if value < 0 else 5, 0), textcoords="offset points", va="center",
             ha="right" if value < 0 else "left", color=MUTED.light, fontsize=SMALL_PT,
         )  # fmt: skip
     axes.set_yticks(places, [GROUPS_IN_WORDS.get(name, ("", plain(name)))[1] for name, _ in shares])
@@ -60,21 +61,21 @@ def contribution_bars(explanation: Explanation, *, title: str = "") -> Figure:
     axes.set_xlim(left - (room if min([*values, 0]) < 0 else 0), right + room)
     emotion = explanation.emotion
     axes.set_xlabel(
-        f"log-odds of {plain(emotion)}: {_signed(explanation.base_log_odds)} before listening, "
-        f"{_signed(explanation.log_odds)} for this clip",
+        f"log-odds of {plain(emotion)}: {signed(explanation.base_log_odds)} on average, "
+        f"{signed(explanation.log_odds)} for this clip",
         loc="left",
     )
-    headline(axes, title or f"What spoke for {emotion}, and against it")
+    headline(axes, title or f"Evidence for {emotion} and against it")
     return figure
 
 
 def occlusion_sheet(audio: Audio, occlusion: Occlusion, *, title: str = "") -> Figure:
-    """Show under the waveform what taking a stretch of it away changes, and beside it the same of bands of frequencies.
+    """Draw the effect of occlusion over time, below the waveform, and over frequency.
 
     Args:
         audio: the sound.
         occlusion: from ``Recognizer.explain``.
-        title: stands above; by default the sound's name.
+        title: above the plot; by default the sound's name.
 
     Example:
         >>> from hearfelt.inference.prediction import Prediction
@@ -91,8 +92,8 @@ def occlusion_sheet(audio: Audio, occlusion: Occlusion, *, title: str = "") -> F
     wave, curve = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))
     draw_wave(wave, audio, None, look_of(occlusion.emotion).colour)
     wave.set_xlabel("")
-    sure = f"{plain(occlusion.emotion)}, {percent(occlusion.prediction.confidence)} sure"
-    headline(wave, f"{title or audio.name}: {sure}")
+    words = f"{plain(occlusion.emotion)}, {percent(occlusion.prediction.confidence)}"
+    headline(wave, f"{title or audio.name}: {words}")
     _draw_curve(curve, audio, occlusion)
     left.align_ylabels()
     _draw_bands(right.subplots(), occlusion)
@@ -111,11 +112,11 @@ def _draw_curve(axes: Axes, audio: Audio, occlusion: Occlusion) -> None:
     axes.fill_between(fine_s, np.minimum(fine, 0), color=SECOND.light, alpha=0.45, linewidth=0)
     axes.plot(times_s, effects, color=INK.light, linewidth=1.4)
     axes.axhline(0, color=GRID.light, linewidth=1.2, zorder=0)
-    lowest, highest = min(float(effects.min()), -_LITTLE), max(float(effects.max()), _LITTLE)
+    lowest, highest = min(float(effects.min()), -LITTLE), max(float(effects.max()), LITTLE)
     room = 0.08 * (highest - lowest)
     axes.set_ylim(lowest - room, highest + room)
     axes.set_xlim(0, audio.duration_s)
-    axes.set_xlabel(f"time (s); {occlusion.window_s:.2g} s taken away at a time")
+    axes.set_xlabel(f"time (s); {occlusion.window_s:.2g} s occluded at a time")
     axes.set_ylabel("log-odds lost")
 
 
@@ -126,19 +127,15 @@ def _draw_bands(axes: Axes, occlusion: Occlusion) -> None:
     axes.axvline(0, color=GRID.light, linewidth=1.2, zorder=0)
     for place, value in zip(places, values, strict=True):
         axes.annotate(
-            _signed(value), (value, place), (-5 if value < 0 else 5, 0), textcoords="offset points", va="center",
+            signed(value), (value, place), (-5 if value < 0 else 5, 0), textcoords="offset points", va="center",
             ha="right" if value < 0 else "left", color=MUTED.light, fontsize=SMALL_PT,
         )  # fmt: skip
     names = [f"{low / 1000:.1f} to {high / 1000:.1f} kHz" for low, high in occlusion.bands_hz]
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", labelcolor=INK.light)
     axes.set_xticks([])
-    reach = max([*map(abs, values), _LITTLE])
-    left, right = min([*values, -0.05 * reach]), max([*values, _LITTLE])
+    reach = max([*map(abs, values), LITTLE])
+    left, right = min([*values, -0.05 * reach]), max([*values, LITTLE])
     room = 0.3 * (right - left)
     axes.set_xlim(left - (room if min(values) < 0 else 0), right + room)
     axes.set_xlabel("log-odds lost without the band", loc="left")
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")

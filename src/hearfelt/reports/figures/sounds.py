@@ -1,4 +1,4 @@
-"""Plots of one sound: waveform, spectrogram, mel spectrogram, pitch, and the picture of an answer."""
+"""Plots of one sound: waveform, spectrogram, mel spectrogram, pitch."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _MEL_TICKS_HZ: Final = (500, 1_000, 2_000, 4_000, 8_000)
 
 
 def waveform(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
-    """Draw how the sound swings over time.
+    """Draw a waveform.
 
     Args:
         audio: the sound.
-        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
+        until_s: end of the time axis, the same for sounds that are compared; by default the sound's own.
         colour: ``#rrggbb`` of the wave.
-        title: stands above.
+        title: above the plot.
 
     Example:
         >>> waveform(Audio(np.zeros(8_000, np.float32), 8_000)).axes[0].get_xlabel()
@@ -52,12 +52,12 @@ def waveform(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT
 
 
 def spectrogram(audio: Audio, *, until_s: float | None = None, title: str = "") -> Figure:
-    """Draw which frequencies there are over time, 0 to 8 kHz.
+    """Draw a spectrogram, 0 to 8 kHz.
 
     Args:
         audio: the sound.
-        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
-        title: stands above.
+        until_s: end of the time axis, the same for sounds that are compared; by default the sound's own.
+        title: above the plot.
     """
     figure, axes = _single(3.0, title)
     _draw_spectrogram(axes, audio, until_s)
@@ -65,12 +65,12 @@ def spectrogram(audio: Audio, *, until_s: float | None = None, title: str = "") 
 
 
 def mel_spectrogram(audio: Audio, *, until_s: float | None = None, title: str = "") -> Figure:
-    """Draw the same in mel bands, as the ear divides frequencies.
+    """Draw a mel spectrogram.
 
     Args:
         audio: the sound.
-        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
-        title: stands above.
+        until_s: end of the time axis, the same for sounds that are compared; by default the sound's own.
+        title: above the plot.
     """
     figure, axes = _single(3.0, title)
     _draw_mel(axes, audio, until_s)
@@ -78,13 +78,13 @@ def mel_spectrogram(audio: Audio, *, until_s: float | None = None, title: str = 
 
 
 def pitch_track(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
-    """Draw how high the voice is over time; gaps are pauses and sounds without a pitch.
+    """Draw the pitch of a voice; gaps are pauses and sounds without a pitch.
 
     Args:
         audio: the sound.
-        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
+        until_s: end of the time axis, the same for sounds that are compared; by default the sound's own.
         colour: ``#rrggbb`` of the line.
-        title: stands above.
+        title: above the plot.
     """
     figure, axes = _single(2.4, title)
     _draw_pitch(axes, audio, until_s, colour)
@@ -96,9 +96,9 @@ def sound_sheet(audio: Audio, *, until_s: float | None = None, colour: str = ACC
 
     Args:
         audio: the sound.
-        until_s: end of the time axis, one for sounds to be compared; by default the sound's own.
+        until_s: end of the time axis, the same for sounds that are compared; by default the sound's own.
         colour: ``#rrggbb`` of wave and pitch.
-        title: stands above.
+        title: above the plot.
 
     Example:
         >>> len(sound_sheet(Audio(np.zeros(8_000, np.float32), 8_000)).axes)
@@ -118,13 +118,13 @@ def sound_sheet(audio: Audio, *, until_s: float | None = None, colour: str = ACC
 
 
 def demo_picture(audio: Audio, prediction: Prediction, *, title: str = "", note: str = "") -> Figure:
-    """Draw a sound and what was heard in it: waveform, spectrogram, and all emotions ranked.
+    """Draw a sound and its prediction: waveform, spectrogram, and all emotions ranked.
 
     Args:
         audio: the sound.
         prediction: the answer for it.
-        title: stands above; by default the sound's name.
-        note: stands below, small: where the sound comes from.
+        title: above the plot; by default the sound's name.
+        note: small text below, such as the origin of the sound.
     """
     figure, left, right = answer_halves(note)
     wave, lines = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.35))
@@ -167,7 +167,7 @@ def draw_wave(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> N
     axes.set_ylim(-1.08 * peak, 1.08 * peak)
     axes.set_yticks([0], [""])
     axes.set_ylabel("wave")
-    # Every wave fills its height, or soft voices would be lines; how loud it is stands beside it.
+    # Every waveform fills its height, or quiet voices would be lines; its peak is written next to it.
     axes.annotate(
         f"peak {round(audio.peak_db)} dB".replace("-", "−"), (1, 1), (0, 1), xycoords="axes fraction",
         textcoords="offset points", ha="right", va="bottom", color=MUTED.light, fontsize=SMALL_PT - 1,
@@ -210,20 +210,20 @@ def _draw_mel(axes: Axes, audio: Audio, until_s: float | None) -> None:
 
 def _draw_pitch(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> None:
     quiet(axes, grid="y")
-    heard = pitch_of(audio.samples, audio.rate_hz)
-    line = np.where(heard.is_voiced, heard.frequency_hz, np.nan)  # matplotlib leaves a gap at NaN
+    found = pitch_of(audio.samples, audio.rate_hz)
+    line = np.where(found.is_voiced, found.frequency_hz, np.nan)  # matplotlib leaves a gap at NaN
     with np.errstate(invalid="ignore"):
         leaps = np.abs(np.diff(np.log2(line), prepend=np.nan)) > _LEAP_OCTAVES
     axes.set_yscale("log")
-    axes.plot(heard.times_s, np.where(leaps, np.nan, line), color=colour, linewidth=2.4, solid_capstyle="round")
+    axes.plot(found.times_s, np.where(leaps, np.nan, line), color=colour, linewidth=2.4, solid_capstyle="round")
     axes.set_ylim(LOWEST_HZ, HIGHEST_HZ * 0.8)
     axes.yaxis.set_major_locator(FixedLocator([100, 200, 400]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     axes.set_ylabel("pitch (Hz)")
-    if not heard.is_voiced.any():
+    if not found.is_voiced.any():
         axes.text(
-            0.5, 0.5, "no voice with a pitch", transform=axes.transAxes, ha="center", va="center",
+            0.5, 0.5, "no pitch found", transform=axes.transAxes, ha="center", va="center",
             color=MUTED.light, fontsize=SMALL_PT,
         )  # fmt: skip
     _time_axis(axes, audio, until_s)

@@ -28,14 +28,14 @@ _WIDTH: Final = 12.0  # inches
 _LANE: Final = 2.75  # inches for each side
 _FRAME: Final = 1.15  # inches for title, legend and time axis
 _HEIGHTS: Final = (1.3, 0.34, 0.72)  # of waveform, ribbon, confidence
-_SOFTEST_PEAK: Final = 1e-3  # what is softer is drawn as soft, not magnified until noise looks like a voice
+_SOFTEST_PEAK: Final = 1e-3  # softer sounds are not magnified until noise looks like a voice
 _TOUCHING_S: Final = 1e-6  # what is closer is no gap
 _STEPS_S: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800)
 _MOST_TICKS: Final = 13
 _TITLE_PER_INCH: Final = 9.0  # characters of a title
 _LEGEND_PER_INCH: Final = 12.5  # characters of the legend
 _LETTER: Final = 0.083  # inches, about: what one letter of a label in the ribbon takes
-_PALE: Final = 0.62  # how much of the surface comes into the colour of an unsure segment
+_PALE: Final = 0.62  # share of the surface colour in an unsure segment
 _HATCH: Final = "//////"
 _HATCHABLE: Final = 0.09  # inches; in less, strokes would be noise
 _DENSE: Final = 300  # segments; with more, confidence is drawn as its mean in as many stretches
@@ -68,11 +68,11 @@ def draw_timeline(
     until_s = max([*(one.duration_s for one in timelines), *(one.duration_s for one in outlines)])
     peak = max(map(peak_of, outlines))
     for lane, (timeline, outline) in enumerate(zip(timelines, outlines, strict=True)):
-        wave, ribbon, sureness = rows[3 * lane : 3 * lane + 3]
+        wave, ribbon, confidence = rows[3 * lane : 3 * lane + 3]
         draw_outline(wave, timeline, outline, peak)
         wave.set_ylabel(plain(sides[lane]) if sides else "waveform")
         draw_ribbon(ribbon, timeline, until_s)
-        _draw_confidence(sureness, timeline)
+        _draw_confidence(confidence, timeline)
     draw_time_axis(rows[-1], until_s)
     figure.align_ylabels()
     letters = _legend(figure, timelines)
@@ -128,7 +128,7 @@ def draw_outline(axes: Axes, timeline: Timeline, outline: Outline, peak: float) 
     least = peak / 120  # a hairline where the sound is silent
     lows, highs = np.minimum(outline.lowest, -least), np.maximum(outline.highest, least)
     corners = np.stack([lefts, lows, lefts, highs, rights, highs, rights, lows], axis=1).reshape(-1, 4, 2)
-    # a stretch takes the colour of the moment that its middle lies in; in a gap it stays grey
+    # a column has the colour of the segment at its middle; without speech it is grey
     colours = np.full(columns, _SILENT, dtype=object)
     for segment in timeline.segments:
         first, end = np.searchsorted((lefts + rights) / 2, [segment.start_s, segment.end_s])
@@ -237,14 +237,14 @@ def _draw_confidence(axes: Axes, timeline: Timeline) -> None:
 def _draw_mean_confidence(axes: Axes, timeline: Timeline) -> None:
     """Draw the mean confidence in equal bins, weighted by length; a bin without speech is a gap."""
     edges = np.linspace(0, max(timeline.duration_s, timeline.segments[-1].end_s), _DENSE + 1)
-    spoken, sure = np.zeros(_DENSE), np.zeros(_DENSE)
+    spoken, weighted = np.zeros(_DENSE), np.zeros(_DENSE)
     for segment in timeline.segments:
         first, last = np.searchsorted(edges, [segment.start_s, segment.end_s])
         for place in range(max(0, first - 1), min(_DENSE, last)):
             shared = max(0.0, min(segment.end_s, edges[place + 1]) - max(segment.start_s, edges[place]))
             spoken[place] += shared
-            sure[place] += shared * segment.confidence
-    levels = np.where(spoken > 0, sure / np.maximum(spoken, 1e-9), np.nan)
+            weighted[place] += shared * segment.confidence
+    levels = np.where(spoken > 0, weighted / np.maximum(spoken, 1e-9), np.nan)
     levels = np.append(levels, levels[-1])  # a step begins at each edge but the last
     axes.fill_between(edges, levels, step="post", color=GRID.light, linewidth=0, alpha=0.7)
     axes.step(edges, levels, where="post", color=INK.light, linewidth=0.9)
