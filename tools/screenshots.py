@@ -108,7 +108,7 @@ def long_recording(page: Page) -> None:
 def long_reading(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page.locator("input[type=file]").first.set_input_files(conversation(Path(folder)))
-        page.get_by_text(re.compile("hearfelt listens: [1-9]")).wait_for(timeout=10 * TIMEOUT_MS)
+        page.get_by_text(re.compile("hearfelt: [1-9]")).wait_for(timeout=10 * TIMEOUT_MS)
 
 
 def not_recorded(page: Page) -> None:
@@ -124,19 +124,19 @@ def choose(page: Page, label: str, option: str) -> None:
 
 def compared(page: Page) -> None:
     example("even")(page)
-    choose(page, "Compared with", "tiny")
+    choose(page, "Compare with", "tiny")
 
 
 def by_classic(page: Page) -> None:
     example("high")(page)
-    choose(page, "Who answers", "classic")
+    choose(page, "^Model", "classic")
 
 
 def heard(page: Page) -> None:
     frame = page.frame_locator(".hf-live")
     frame.locator("#start").click()
     frame.locator("#segments li:nth-child(2)").wait_for()
-    frame.locator('main[data-state="heard"]').wait_for()
+    frame.locator('main[data-state="speech"]').wait_for()
     page.wait_for_timeout(600)
 
 
@@ -154,9 +154,9 @@ def away(page: Page) -> None:
 
 
 def diagram(page: Page) -> None:
-    page.get_by_text("The same as a diagram").click()
+    page.get_by_text("Reliability diagram").click()
     wait_until_idle(page)
-    page.locator(".hf-drawing").first.evaluate("element => element.scrollIntoView({block: 'center'})")
+    page.locator(".hf-drawn").first.evaluate("element => element.scrollIntoView({block: 'center'})")
 
 
 States = dict[str, tuple[Look, Callable[[Page], None]]]

@@ -22,6 +22,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from hearfelt.audio.reader import audio_files, read_audio, resample
+from hearfelt.service.settings import ServiceSettings, StreamSettings
 
 HERE = Path(__file__).parents[1]
 server = runpy.run_path(str(HERE / "tests" / "service" / "live_server.py"))
@@ -87,7 +88,7 @@ def until(page: Page, state: str) -> None:
 def heard(page: Page, segments: int) -> None:
     start(page)
     page.wait_for_selector(f"#segments li:nth-child({segments})")
-    until(page, "heard")
+    until(page, "speech")
     page.wait_for_timeout(900)
 
 
@@ -104,7 +105,7 @@ def problem(page: Page) -> None:
 
 def quiet(page: Page) -> None:
     start(page)
-    until(page, "quiet")
+    until(page, "silence")
     page.wait_for_timeout(2_500)
 
 
@@ -116,7 +117,7 @@ def asking(page: Page) -> None:
 def unsure(page: Page) -> None:
     start(page)
     page.wait_for_selector("#segments li:nth-child(2)")
-    page.wait_for_selector('main[data-state="heard"] #said:text("?")')
+    page.wait_for_selector('main[data-state="speech"] #headline:text("?")')
 
 
 States = list[tuple[str, Look, Callable[[Page], None]]]
@@ -139,7 +140,7 @@ USUAL: States = [
 
 
 def usual(browser: Browser, out: Path) -> None:
-    with server["running"](server["Settings"](models=("hearfelt",))) as service:
+    with server["running"](ServiceSettings(models=("hearfelt",))) as service:
         photographer = Photographer(browser, service.page, out)
         for name, look, do in USUAL:
             with photographer.page(name, look) as page:
@@ -148,7 +149,7 @@ def usual(browser: Browser, out: Path) -> None:
 
 def troubled(browser: Browser, out: Path) -> None:
     """Take screenshots of a service that is unreachable, lost, busy, or needs a key."""
-    with server["running"](server["Settings"](models=("hearfelt",))) as service:
+    with server["running"](ServiceSettings(models=("hearfelt",))) as service:
         gone = Photographer(browser, service.page, out).page("unreachable", Look())
         lost = Photographer(browser, service.page, out).page("lost", Look())
         first, second = gone.__enter__(), lost.__enter__()
@@ -157,14 +158,14 @@ def troubled(browser: Browser, out: Path) -> None:
     problem(first)
     lost.__exit__(None, None, None)
     gone.__exit__(None, None, None)
-    none = server["StreamSettings"](most=0)
+    none = StreamSettings(most=0)
     with (
-        server["running"](server["Settings"](models=("hearfelt",), streams=none)) as service,
+        server["running"](ServiceSettings(models=("hearfelt",), streams=none)) as service,
         Photographer(browser, service.page, out).page("busy", Look()) as page,
     ):
         problem(page)
     with (
-        server["running"](server["Settings"](models=("hearfelt",)), allows=lambda key: False) as service,
+        server["running"](ServiceSettings(models=("hearfelt",), keys=("unknown to the page",))) as service,
         Photographer(browser, service.page, out).page("key", Look()) as page,
     ):
         problem(page)
@@ -172,7 +173,7 @@ def troubled(browser: Browser, out: Path) -> None:
 
 def unsettled(browser: Browser, out: Path) -> None:
     with (
-        server["running"](server["Settings"](models=("tiny",))) as service,
+        server["running"](ServiceSettings(models=("tiny",))) as service,
         Photographer(browser, service.page, out).page("unsure", Look()) as page,
     ):
         unsure(page)
@@ -180,7 +181,7 @@ def unsettled(browser: Browser, out: Path) -> None:
 
 def silent(browser: Browser, out: Path) -> None:
     with (
-        server["running"](server["Settings"](models=("hearfelt",))) as service,
+        server["running"](ServiceSettings(models=("hearfelt",))) as service,
         Photographer(browser, service.page, out).page("listening", Look()) as page,
     ):
         quiet(page)

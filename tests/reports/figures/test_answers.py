@@ -53,9 +53,7 @@ def test_what_is_heard_when_lies_in_a_ribbon_over_the_time_of_the_sound() -> Non
 
 
 def test_the_model_is_named_and_where_the_sound_is_from() -> None:
-    assert (
-        answer_picture(SURE, HEARD, SWING, note="Synthetic.").get_supxlabel() == "Model: toy. Synthetic."
-    )
+    assert answer_picture(SURE, HEARD, SWING, note="Synthetic.").get_supxlabel() == "Model: toy. Synthetic."
 
 
 @pytest.mark.parametrize("levels", [None, LEVELS])
