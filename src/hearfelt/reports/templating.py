@@ -36,8 +36,8 @@ def render_macro(package: str, template: str, macro: str, /, *arguments: object,
     """Render one macro of a template, as :func:`render` does a whole one.
 
     Example:
-        >>> render_macro("hearfelt.reports", "blocks.html", "bullets", ["a < b"])
-        Markup('<ul><li>a &lt; b</li></ul>\n')
+        >>> render_macro("hearfelt.reports", "blocks.html", "bullets", ["a < b"]).strip()
+        Markup('<ul><li>a &lt; b</li></ul>')
     """
     markup: Markup = getattr(_environment(package).get_template(template).module, macro)(*arguments, **named)
     return markup

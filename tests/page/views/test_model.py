@@ -107,7 +107,7 @@ WORDS = [(word, *confidence_range(least), *ONE.right_between(*confidence_range(l
 
 
 def read(markup: str) -> ElementTree.Element:
-    return ElementTree.fromstring(f"<div>{markup.replace('<br>', '<br/>')}</div>")
+    return ElementTree.fromstring(f"<div>{str(markup).replace('<br>', '<br/>')}</div>")
 
 
 def text_of(element: ElementTree.Element) -> str:

@@ -24,7 +24,7 @@ LEVELS = np.full((80, 100), 128, np.uint8)
     [
         (SURE, ["sad", "Very sure, over 99 %"]),
         (GUESS, ["sad", "A guess, 40 %"]),
-        (UNSURE, ["perhaps sad", "Unsure, 30 %: too little to rely on"]),
+        (UNSURE, ["perhaps sad", "Unsure, 30 %: too low to rely on"]),
     ],
 )
 def test_the_answer_is_said_in_the_words_of_the_page(prediction: Prediction, words: list[str]) -> None:

@@ -55,7 +55,7 @@ def test_a_rare_mistake_is_not_shown_as_none() -> None:
 
 
 def test_a_matrix_that_does_not_fit_its_labels_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(2, 2\) for 3 labels; \(3, 3\) is wanted"):
+    with pytest.raises(ValueError, match=r"\(2, 2\) for 3 labels; \(3, 3\) is needed"):
         confusion_matrix([[1, 0], [0, 1]], ["calm", "sad", "angry"])
 
 
@@ -90,8 +90,8 @@ def epochs(count: int, **more: object) -> list[dict[str, object]]:
 
 def test_the_epoch_with_the_best_validation_uar_is_marked() -> None:
     figure = learning_curves(epochs(8))
-    assert words(figure, 1) == ["kept: epoch 4"]
-    assert words(learning_curves(epochs(8), chosen=2), 1) == ["kept: epoch 2"]
+    assert words(figure, 1) == ["chosen: epoch 4"]
+    assert words(learning_curves(epochs(8), chosen=2), 1) == ["chosen: epoch 2"]
 
 
 def test_missing_columns_are_left_out() -> None:

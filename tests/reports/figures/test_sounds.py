@@ -77,9 +77,9 @@ def test_the_picture_of_an_answer_ranks_all_emotions_and_says_how_sure_it_is() -
     assert figure_png(figure, dpi=50)
 
 
-def test_an_unsure_answer_is_called_too_little_to_rely_on() -> None:
+def test_an_unsure_answer_is_called_too_low_to_rely_on() -> None:
     unsure = Prediction("calm", 0.2, {"calm": 0.2, "sad": 0.8}, True, 1.0, "classic")
-    assert "too little" in demo_picture(a_tone(), unsure).axes[-2].texts[1].get_text()
+    assert "too low" in demo_picture(a_tone(), unsure).axes[-2].texts[1].get_text()
 
 
 def test_the_sheet_takes_the_colour_it_is_given() -> None:
