@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,7 +22,9 @@ def write_noise(path: Path, *, rate_hz: int = 48_000, channels: int = 1, like: s
     path.parent.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(zlib.crc32((like or f"{path.parent.name}/{path.stem}").encode()))
     samples = generator.integers(-8_000, 8_000, (round(SHORT_S * rate_hz), 1), dtype=np.int16)
-    soundfile.write(path, np.repeat(samples, channels, axis=1), rate_hz)
+    held = io.BytesIO()  # soundfile flushes files to the disk, which takes seconds for thousands
+    soundfile.write(held, np.repeat(samples, channels, axis=1), rate_hz, format=path.suffix[1:])
+    path.write_bytes(held.getvalue())
     return path
 
 
