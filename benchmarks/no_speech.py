@@ -200,7 +200,7 @@ def cost_of_check(speech: dict[str, list[Path]], count: int) -> float | None:
         if len(samples) < CLIP or speech_codes(samples[:CLIP], RATE_HZ):
             continue
         predicting += fastest(recognizer.logits, samples[:CLIP], RATE_HZ)
-        checking += fastest(lambda clip: SpeechCheck().hear(clip), samples[:CLIP])
+        checking += fastest(lambda clip: SpeechCheck().add(clip), samples[:CLIP])
         timed += 1
     return checking / predicting if timed else None
 

@@ -41,7 +41,7 @@ def speech_codes(sound: Sound, rate_hz: int | None = None, limits: Limits = LIMI
     check = SpeechCheck(limits)
     with open_audio(sound, rate_hz) as reader:
         for block in blocks_of(reader, WINDOW_S):
-            check.hear(block)
+            check.add(block)
     return {warning.code for warning in check.warnings()}
 
 

@@ -110,7 +110,7 @@ def first_now(model: str) -> float:
             for start in range(0, len(sound), BLOCK // 10):
                 if any(isinstance(one, InterimResult) for one in stream.feed(sound[start : start + BLOCK // 10])):
                     break
-            waits.append(stream.heard_s - 1 - silence / RATE_HZ - begins_s)
+            waits.append(stream.duration_s - 1 - silence / RATE_HZ - begins_s)
     return max(waits)
 
 

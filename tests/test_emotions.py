@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hearfelt.emotions import EMOTIONS, emotion_called, in_order, look_of
+from hearfelt.emotions import EMOTIONS, in_order, look_of, standard_label
 
 
 def test_the_eight_stand_in_their_fixed_order() -> None:
@@ -22,7 +22,7 @@ def test_looks_are_all_different_and_colours_are_rgb() -> None:
     [("ANG", "angry"), ("fear", "fearful"), ("Pleasant Surprise", "surprised"), ("ps", "surprised"), ("Joy ", "happy")],
 )
 def test_spellings_of_other_corpora_become_ours(spelling: str, label: str) -> None:
-    assert emotion_called(spelling) == label
+    assert standard_label(spelling) == label
 
 
 def test_no_spelling_means_two_emotions() -> None:

@@ -1,4 +1,4 @@
-"""The emotions hearfelt names: their order, how other corpora spell them, how each looks."""
+"""The emotions: labels, their order, spellings in other corpora, emoji and colours."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["EMOTIONS", "Emotion", "emotion_called", "in_order", "look_of"]
+__all__ = ["EMOTIONS", "Emotion", "in_order", "look_of", "standard_label"]
 
 
 @dataclass(frozen=True)
 class Emotion:
-    """One emotion and how it looks wherever it is shown.
+    """One emotion, with its emoji and colour.
 
     Attributes:
-        name: the label, as in files and answers.
-        emoji: one character that stands for it.
-        colour: ``#rrggbb``, from one palette that colour-blind eyes can tell apart (Okabe and Ito 2008,
-            with Tol's indigo for the eighth).
-        spellings: what other corpora call it.
+        name: the label, as in files and predictions.
+        emoji: one character.
+        colour: ``#rrggbb``, from a palette for colour-blind readers (Okabe and Ito 2008, with Tol's indigo as the
+            eighth).
+        spellings: its names in other corpora, lower case.
     """
 
     name: str
@@ -41,22 +41,24 @@ _EMOTIONS: Final = (
 EMOTIONS: Final[tuple[str, ...]] = tuple(emotion.name for emotion in _EMOTIONS)
 
 _BY_NAME: Final = {emotion.name: emotion for emotion in _EMOTIONS}
-_CALLED: Final = {spelling: emotion.name for emotion in _EMOTIONS for spelling in (emotion.name, *emotion.spellings)}
+_BY_SPELLING: Final = {
+    spelling: emotion.name for emotion in _EMOTIONS for spelling in (emotion.name, *emotion.spellings)
+}
 
 
-def emotion_called(spelling: str) -> str:
-    """Turn a corpus's spelling into hearfelt's label; a label that hearfelt lacks keeps its own name.
+def standard_label(spelling: str) -> str:
+    """Turn a corpus's spelling into hearfelt's label; an unknown label is kept, in lower case.
 
     Example:
-        >>> emotion_called(" Anger"), emotion_called("Boredom")
+        >>> standard_label(" Anger"), standard_label("Boredom")
         ('angry', 'boredom')
     """
     name = spelling.strip().casefold().replace(" ", "_")
-    return _CALLED.get(name, name)
+    return _BY_SPELLING.get(name, name)
 
 
 def look_of(name: str) -> Emotion:
-    """Give emoji and colour of a label; labels outside the eight share one neutral look.
+    """Give the emotion of a label, with emoji and colour; labels outside the eight share one neutral style.
 
     Example:
         >>> look_of("happy").emoji, look_of("boredom").colour
@@ -66,11 +68,11 @@ def look_of(name: str) -> Emotion:
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort labels as they stand everywhere: the eight in their order, then others by name, each once.
+    """Sort labels in the order used everywhere: the eight first, then others by name, each once.
 
     Example:
         >>> in_order(["boredom", "sad", "neutral", "sad"])
         ('neutral', 'sad', 'boredom')
     """
-    rank = {name: place for place, name in enumerate(EMOTIONS)}
+    rank = {name: index for index, name in enumerate(EMOTIONS)}
     return tuple(sorted(set(names), key=lambda name: (rank.get(name, len(rank)), name)))

@@ -1,4 +1,4 @@
-"""What can go wrong, as few classes as a caller can tell apart, and what each means at every edge."""
+"""The errors that hearfelt raises, with their exit codes and HTTP statuses."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ __all__ = [
 
 
 class HearfeltError(Exception):
-    """Anything that hearfelt refuses, with one sentence that says what would be right."""
+    """Base of all errors of hearfelt; the message says what is wrong and how to mend it."""
 
 
 class AudioError(HearfeltError, ValueError):
-    """A sound that cannot be read, or in which nothing can be heard."""
+    """A sound that cannot be read, is too short or silent."""
 
 
 class AudioNotFoundError(AudioError, FileNotFoundError):
-    """A sound file that is not there."""
+    """A sound file that does not exist."""
 
 
 class CorpusError(HearfeltError, ValueError):
-    """A corpus, a table of recordings, or a split, from which no honest answer can come."""
+    """A corpus, a table of recordings or a split that cannot be used."""
 
 
 class DownloadError(HearfeltError, OSError):
-    """A download that did not arrive whole; running it again goes on where it stopped."""
+    """A download that is incomplete; running the command again resumes it."""
 
 
 class RecipeError(HearfeltError, ValueError):
@@ -51,12 +51,11 @@ class ModelError(HearfeltError, ValueError):
 
 
 class ExtraMissingError(HearfeltError, ImportError):
-    """An optional package that is not installed; the message names the extra that brings it."""
+    """An optional package that is not installed; the message names the extra to install."""
 
 
-# The one table that turns errors into a program's exit code, and into the status of a service's answer. 2 is the
-# shell's own code for wrong usage.
-_MEANINGS: Final[dict[type[HearfeltError], tuple[int, int]]] = {
+# The exit code of a command and the HTTP status of a response. 2 is the shell's own code for wrong usage.
+_CODES: Final[dict[type[HearfeltError], tuple[int, int]]] = {
     AudioNotFoundError: (3, 422),
     AudioError: (3, 422),
     CorpusError: (4, 422),
@@ -67,11 +66,11 @@ _MEANINGS: Final[dict[type[HearfeltError], tuple[int, int]]] = {
     HearfeltError: (1, 422),
 }
 
-EXIT_CODES: Final[dict[type[HearfeltError], int]] = {kind: code for kind, (code, _) in _MEANINGS.items()}
+EXIT_CODES: Final[dict[type[HearfeltError], int]] = {kind: code for kind, (code, _) in _CODES.items()}
 
 
 def exit_code(error: HearfeltError) -> int:
-    """Tell which exit code a command ends with after this error.
+    """Give the exit code of a command that ends with this error.
 
     Example:
         >>> exit_code(AudioError("clip.wav: empty"))
@@ -81,17 +80,17 @@ def exit_code(error: HearfeltError) -> int:
 
 
 def http_status(error: HearfeltError) -> int:
-    """Tell with which status a service answers after this error.
+    """Give the HTTP status of a response with this error.
 
     Example:
         >>> http_status(AudioError("clip.wav: empty"))
         422
     """
-    return next(status for kind, (_, status) in _MEANINGS.items() if isinstance(error, kind))
+    return next(status for kind, (_, status) in _CODES.items() if isinstance(error, kind))
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Import an optional package, or say which extra brings it.
+    """Import an optional package, or name the extra to install.
 
     Args:
         module: dotted name, such as ``"sklearn.manifold"``.

@@ -81,7 +81,7 @@ def table_of(*warnings: SoundWarning) -> list[str]:
 
 def test_where_nobody_speaks_that_is_said_before_the_emotion() -> None:
     (line,) = table_of(SoundWarning("no_speech", "no speech was found"))
-    assert line == "a.wav  no speech heard  fearful? 90%"
+    assert line == "a.wav  no speech found  fearful? 90%"
 
 
 def test_what_is_odd_stands_on_one_line_below_the_answer() -> None:

@@ -16,7 +16,7 @@ from hearfelt.finetuning.base_features import describe, load_base
 from hearfelt.finetuning.head import fit_heads
 from hearfelt.finetuning.teach import Taught, teach
 from hearfelt.finetuning.training_set import Lesson, gather
-from hearfelt.inference.doctor import examined
+from hearfelt.inference.doctor import check_model
 from hearfelt.inference.recognizer import Recognizer
 
 OwnFolder = Callable[..., Path]
@@ -65,7 +65,7 @@ def test_it_learns_what_the_base_does_not_know(taught: Taught) -> None:
 
 
 def test_the_doctor_finds_it_well(taught: Taught) -> None:
-    health = examined(taught.path)
+    health = check_model(taught.path)
     assert health.is_well
     assert health.difference == pytest.approx(0, abs=1e-6)
 

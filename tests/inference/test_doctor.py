@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hearfelt.emotions import EMOTIONS
-from hearfelt.inference.doctor import TOLERANCE, examined, installation
+from hearfelt.inference.doctor import TOLERANCE, check_model, installation
 
 
 def test_an_extra_lists_its_packages_and_which_are_there() -> None:
@@ -26,7 +26,7 @@ def test_a_known_answer_for_no_clip_of_ours_is_a_fault(
     path.write_bytes(
         make_sound_model({"known_answer": {"example": name, "probabilities": dict.fromkeys(EMOTIONS, 0.125)}})
     )
-    health = examined(path)
+    health = check_model(path)
     assert not health.is_well
     assert health.file_bytes == path.stat().st_size
     assert health.difference is None
@@ -36,7 +36,7 @@ def test_the_largest_difference_is_named(make_sound_model: Callable[..., bytes],
     path = tmp_path / "m.onnx"
     wrong = {**dict.fromkeys(EMOTIONS, 0.0), "disgust": 1.0}
     path.write_bytes(make_sound_model({"known_answer": {"example": "synthetic-even.flac", "probabilities": wrong}}))
-    health = examined(path)
+    health = check_model(path)
     assert health.difference is not None
     assert health.difference > TOLERANCE
     assert "instead of" in health.said

@@ -23,7 +23,7 @@ def voice(path: Path) -> np.ndarray:
 def codes(*blocks: np.ndarray) -> list[str]:
     check = SpeechCheck()
     for block in blocks:
-        check.hear(block.astype(np.float32))
+        check.add(block.astype(np.float32))
     return [warning.code for warning in check.warnings()]
 
 

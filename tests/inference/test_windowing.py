@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hearfelt.audio.reader import AudioReader, open_audio, read_audio, resample
 from hearfelt.errors import AudioError
-from hearfelt.inference.windowing import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
+from hearfelt.inference.windowing import LONG_S, RATE_HZ, BlockOutput, blocks_of, centred, frame_powers, pooled
 
 
 def noise(seconds: float, rate_hz: int = RATE_HZ, seed: int = 0) -> np.ndarray:
@@ -76,21 +76,21 @@ def test_the_power_of_a_sine_is_half_its_squared_height_whatever_its_offset() ->
 
 def test_each_block_weighs_as_much_as_there_is_sound_in_it() -> None:
     loud, half = np.full(100, 1.0), np.repeat([1.0, 9e-5], 50)  # 40 dB are a factor of 1e-4 in power
-    answers = [Answered(np.array([3.0, 0.0]), loud), Answered(np.array([0.0, 9.0]), half)]
+    answers = [BlockOutput(np.array([3.0, 0.0]), loud), BlockOutput(np.array([0.0, 9.0]), half)]
     np.testing.assert_allclose(pooled(answers), [2.0, 3.0])
 
 
 def test_how_loud_everything_is_together_does_not_matter() -> None:
     powers = [np.full(10, 1.0), np.full(10, 2e-4), np.full(10, 5e-5)]
     for gain in (1e-6, 1.0, 1e6):
-        answers = [Answered(np.array([float(place)]), gain * power) for place, power in enumerate(powers)]
+        answers = [BlockOutput(np.array([float(place)]), gain * power) for place, power in enumerate(powers)]
         np.testing.assert_allclose(pooled(answers), [0.5])
 
 
 def test_one_block_is_answered_by_its_own_output_and_silence_everywhere_counts_alike() -> None:
     output = np.array([0.1, 0.2])
-    assert pooled([Answered(output, np.zeros(5))]) is output
-    np.testing.assert_allclose(pooled([Answered(output * k, np.zeros(5)) for k in (1, 3)]), output * 2)
+    assert pooled([BlockOutput(output, np.zeros(5))]) is output
+    np.testing.assert_allclose(pooled([BlockOutput(output * k, np.zeros(5)) for k in (1, 3)]), output * 2)
 
 
 @pytest.mark.parametrize("seconds", [20, 90])

@@ -86,4 +86,4 @@ def test_a_leaky_measurement_is_never_used_for_calibration() -> None:
 def test_a_sound_without_speech_has_no_calibration() -> None:
     tone = replace(answer(0.98), warnings=(SoundWarning("no_speech", "no speech was found"),))
     assert "unseen speakers" not in calibration_text(tone, ONE)
-    assert prediction_text(tone) == "no speech heard, sad? 98 %"
+    assert prediction_text(tone) == "no speech found, sad? 98 %"

@@ -39,11 +39,11 @@ def _doctor(
 
     The exit code is 6 if a model does not load, or answers otherwise by more than 0.02.
     """
-    from hearfelt.inference.doctor import examined, installation
+    from hearfelt.inference.doctor import check_model, installation
     from hearfelt.inference.recognizer import shipped_models
 
     found = installation()
-    health = [examined(model) for model in models or shipped_models()]
+    health = [check_model(model) for model in models or shipped_models()]
     if format == "json":
         from hearfelt.cli.output import print_json
 

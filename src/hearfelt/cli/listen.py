@@ -76,8 +76,8 @@ def _listen(
         stream = recognizer.stream(rate_hz)
         with _until_stopped(blocks) as heard:
             for block in heard:
-                screen.show(stream.feed(block), block, stream.heard_s)
-        screen.show(stream.finish(), None, stream.heard_s)
+                screen.show(stream.feed(block), block, stream.duration_s)
+        screen.show(stream.finish(), None, stream.duration_s)
         if reader is not None:
             screen.warn(reader.warnings)
 

@@ -25,7 +25,7 @@ from hearfelt.corpora.base import CorpusFormat, Reading
 from hearfelt.corpora.clips import Clip, unknown_speaker
 from hearfelt.corpora.label_folders import label_level
 from hearfelt.corpora.tables import Row, columns_of, is_table, read_table, written_columns
-from hearfelt.emotions import EMOTIONS, emotion_called
+from hearfelt.emotions import EMOTIONS, standard_label
 from hearfelt.errors import CorpusError, ExtraMissingError
 
 __all__ = ["FOLDER", "folder_at", "has_layout", "suggested_label", "table_in"]
@@ -51,7 +51,7 @@ def suggested_label(label: str) -> str:
     words = [word for word in re.split(r"[^a-z]+", label.casefold()) if word]
     if label in EMOTIONS or any(map(_denies, words)):
         return ""
-    named = {called for word in words if (called := emotion_called(word)) in EMOTIONS}
+    named = {called for word in words if (called := standard_label(word)) in EMOTIONS}
     if named:
         return named.pop() if len(named) == 1 else ""  # happy_or_sad is neither
     return _close_to(label)
@@ -68,7 +68,7 @@ def _denies(word: str) -> bool:
         return True
     inner = [word.removeprefix(prefix) for prefix in _DENYING_PREFIXES if word.startswith(prefix)]
     inner += [word.removesuffix(suffix) for suffix in _DENYING_SUFFIXES if word.endswith(suffix)]
-    return any(emotion_called(one) in EMOTIONS or _close_to(one) for one in inner)
+    return any(standard_label(one) in EMOTIONS or _close_to(one) for one in inner)
 
 
 def table_in(root: Path) -> Path | None:
@@ -121,7 +121,7 @@ def _parse(root: Path, names: Sequence[str]) -> Reading:
 
 def _by_folders(root: Path, names: Sequence[str]) -> Reading:
     above = [folders for name in names if (folders := PurePosixPath(name).parts[:-1])]
-    known = [[folder for folder in folders if emotion_called(folder) in EMOTIONS] for folders in above]
+    known = [[folder for folder in folders if standard_label(folder) in EMOTIONS] for folders in above]
     if all(len(found) == 1 for found in known):  # plain, also where some lie deeper than others
         return _labelled(root, names, {folders: found[0] for folders, found in zip(above, known, strict=True)})
     level = label_level(root, above)
@@ -149,7 +149,7 @@ def _labelled(root: Path, names: Sequence[str], labels: Mapping[tuple[str, ...],
         if label is None:
             unrecognized[name] = "in no folder that names its emotion"
         else:
-            clips.append(Clip("folder", root, name, unknown_speaker("folder"), emotion_called(label)))
+            clips.append(Clip("folder", root, name, unknown_speaker("folder"), standard_label(label)))
     return Reading(tuple(clips), unrecognized=unrecognized)
 
 
@@ -199,7 +199,7 @@ def _clip_of(row: Row, root: Path) -> Clip:
         root=root,
         name=f"{name}{time_fragment(start_s, end_s)}",
         speaker=_speaker_of(row),
-        emotion=emotion_called(row["emotion"]),
+        emotion=standard_label(row["emotion"]),
         sex=_SEXES.get(row["sex"].casefold(), ""),
         language=row["language"].casefold(),
         extra={column: value for column, value in row.fields.items() if value and column not in known},

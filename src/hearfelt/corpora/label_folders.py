@@ -13,7 +13,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final
 
-from hearfelt.emotions import EMOTIONS, emotion_called
+from hearfelt.emotions import EMOTIONS, standard_label
 from hearfelt.errors import CorpusError
 
 __all__ = ["LabelLevel", "label_level"]
@@ -68,7 +68,7 @@ class LabelLevel:
     @property
     def labels(self) -> frozenset[str]:
         """What the names are as labels."""
-        return frozenset(map(emotion_called, self.names))
+        return frozenset(map(standard_label, self.names))
 
 
 def label_level(root: Path, paths: Sequence[Sequence[str]]) -> LabelLevel:
@@ -140,7 +140,7 @@ def _share_known(level: LabelLevel) -> float:
 
 
 def _is_label(word: str) -> bool:
-    return emotion_called(word) in EMOTIONS or _OTHER_LABEL.fullmatch(word) is not None
+    return standard_label(word) in EMOTIONS or _OTHER_LABEL.fullmatch(word) is not None
 
 
 def _repeats(lower: LabelLevel, upper: LabelLevel, paths: Sequence[Sequence[str]]) -> bool:

@@ -1,1 +1,1 @@
-"""Numbers computed from sound with numpy alone."""
+"""Acoustic features, computed with numpy alone."""

@@ -37,7 +37,7 @@ def frame_chroma(magnitudes: NDArray[np.float32], rate_hz: int) -> NDArray[np.fl
     """Sum the magnitudes of each frame into the twelve notes; the strongest note of a frame is 1.
 
     Args:
-        magnitudes: ``(frames, bins)``; the magnitude and not the power, as the seed gave it to librosa.
+        magnitudes: ``(frames, bins)``; the magnitude and not the power, as the student project gave it to librosa.
         rate_hz: sampling rate of the sound.
 
     Returns:
@@ -110,7 +110,7 @@ def _peaks(magnitudes: NDArray[np.float32], rate_hz: int) -> tuple[NDArray[np.fl
 
 @lru_cache(maxsize=4)
 def _peak_bins(rate_hz: int) -> tuple[int, int]:
-    """Tell the first bin in which a peak is looked for, and the first after it in which none is."""
+    """Give the range of bins in which peaks are searched: the first, and the first after the last."""
     frequencies = np.fft.rfftfreq(FRAME, 1.0 / rate_hz)
     highest = min(_PEAKS_TO_HZ, rate_hz / 2)
     inside = np.flatnonzero((frequencies >= _PEAKS_FROM_HZ) & (frequencies < highest))

@@ -1,7 +1,7 @@
 """The 162 classic features of a clip: chroma, MFCC, zero-crossing rate, mel spectrum and loudness.
 
-They are the student project's features, each averaged over the clip: the same numbers as its calls of
-librosa 0.11, from one shared spectrogram. There is no time in them, by definition.
+These are the features of the student project that hearfelt began as, each averaged over the clip: the same numbers as
+librosa 0.11 gives, from one shared spectrogram.
 
 Only a part of a clip is measured: 2.5 s from 0.6 s on, because RAVDESS clips begin and end with silence.
 A clip shorter than 1.6 s would leave less than a second, or nothing: there the start slides back until
@@ -73,7 +73,7 @@ class Window:
     Attributes:
         offset_s: where it begins, if enough of the clip is left after it.
         duration_s: how long it is at most.
-        least_s: what has to be left; a shorter clip is measured from further ahead.
+        least_s: least length; in a shorter clip the part begins earlier.
     """
 
     offset_s: float
@@ -82,7 +82,7 @@ class Window:
 
     @property
     def end_s(self) -> float:
-        """Up to where a clip matters that is long enough."""
+        """End of the part, in a clip that is long enough."""
         return self.offset_s + self.duration_s
 
     def cut(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
@@ -100,9 +100,9 @@ class Window:
         return samples[start : start + int(self.duration_s * rate_hz)]
 
     def head(self, parts: Iterable[Samples], rate_hz: int) -> Samples:
-        """Keep of a sound that goes by, part after part, as much as :meth:`cut` needs to give the same."""
+        """Keep the beginning of a sound that comes in parts, as much as :meth:`cut` needs."""
         kept, wanted = [np.zeros(0, np.float32)], int(self.end_s * rate_hz) + 1
-        for part in parts:  # to the end, because a fault may come late
+        for part in parts:  # read to the end, because an error may come late
             if wanted > 0:
                 kept.append(part[:wanted])
                 wanted -= len(part)

@@ -1,4 +1,4 @@
-"""What plots and pages draw of a sound: spectrogram, mel spectrogram and pitch, by numpy alone.
+"""Spectrogram, mel spectrogram and pitch for plots and pages, with numpy alone.
 
 Nothing here is a feature of a model; see :mod:`hearfelt.features.classic` for those.
 """
@@ -109,7 +109,7 @@ def spectrogram(samples: Samples, rate_hz: int, *, frames: int = 600) -> Levels:
 
 
 def mel_spectrogram(samples: Samples, rate_hz: int, *, frames: int = 600, bands: int = 80) -> Levels:
-    """Measure the same in mel bands, which are as wide as the ear hears them.
+    """Measure the same in mel bands, which follow the resolution of human hearing.
 
     Args:
         samples: ``(n,)`` one channel.
@@ -132,7 +132,7 @@ def mel_spectrogram(samples: Samples, rate_hz: int, *, frames: int = 600, bands:
 
 
 def pitch(samples: Samples, rate_hz: int) -> Pitch:
-    """Follow the pitch of a voice with YIN (de Cheveigné and Kawahara 2002).
+    """Track the pitch of a voice with YIN (de Cheveigné and Kawahara 2002).
 
     The sound is compared with itself, later by every period a voice can have; the first period after which it
     differs little is the pitch. A median over five frames takes out single octave errors.
@@ -147,10 +147,10 @@ def pitch(samples: Samples, rate_hz: int) -> Pitch:
         200
     """
     weights = np.hanning(_DULL + 2)[1:-1]
-    heard = resample(samples, rate_hz, PITCH_RATE_HZ).astype(np.float64)
-    heard = np.convolve(heard, weights / weights.sum(), mode="same") if len(heard) > _DULL else heard
+    sound = resample(samples, rate_hz, PITCH_RATE_HZ).astype(np.float64)
+    sound = np.convolve(sound, weights / weights.sum(), mode="same") if len(sound) > _DULL else sound
     half = (_SPAN + _LONGEST_LAG) // 2
-    spans = sliding_window_view(np.pad(heard, half), _SPAN + _LONGEST_LAG)[::_PITCH_HOP]  # (frames, samples)
+    spans = sliding_window_view(np.pad(sound, half), _SPAN + _LONGEST_LAG)[::_PITCH_HOP]  # (frames, samples)
     frequency_hz = np.zeros(len(spans))
     depth = np.ones(len(spans))
     level = np.zeros(len(spans))
@@ -166,12 +166,12 @@ def pitch(samples: Samples, rate_hz: int) -> Pitch:
 
 
 def _power(samples: Samples, rate_hz: int, most: int) -> tuple[NDArray[np.float64], int, NDArray[np.float64]]:
-    """Give the power ``(bins, frames)``, the rate it is drawn at, and the frames' times."""
+    """Compute the power ``(bins, frames)``, the rate it is drawn at, and the frames' times."""
     shown_hz = min(rate_hz, RATE_HZ)
-    heard = resample(samples, rate_hz, shown_hz)
-    hop = max(WINDOW // 16, -(-len(heard) // most))  # 64 samples, 3 ms, or as many as spread the frames evenly
+    sound = resample(samples, rate_hz, shown_hz)
+    hop = max(WINDOW // 16, -(-len(sound) // most))  # 64 samples, 3 ms, or as many as spread the frames evenly
     window = np.hanning(WINDOW + 1)[:-1]
-    spans = sliding_window_view(np.pad(heard, WINDOW // 2), WINDOW)[::hop]  # (frames, samples)
+    spans = sliding_window_view(np.pad(sound, WINDOW // 2), WINDOW)[::hop]  # (frames, samples)
     # Between -1 and 1 a sine swings half its energy to each side of 0 Hz.
     spectrum = np.fft.rfft(spans * window, FFT) * (2 / window.sum())  # (frames, samples) -> (frames, bins)
     return np.square(np.abs(spectrum)).T, shown_hz, np.arange(len(spans)) * hop / shown_hz

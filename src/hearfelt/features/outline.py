@@ -1,4 +1,4 @@
-"""The outline of a sound of any length, taken while it is read: what a waveform's picture needs, and no more."""
+"""The outline of a sound of any length for drawing its waveform, computed while it is read."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Outline:
 
 
 def outline(parts: Iterable[Samples], rate_hz: int, *, columns: int = 1_600) -> Outline:
-    """Take the outline of a sound while it goes by; memory does not grow with its length.
+    """Compute the outline of a sound part by part; memory does not grow with its length.
 
-    Nobody has to know the length beforehand: whenever there are twice as many stretches as wanted, two become one.
+    The length need not be known beforehand: whenever there are twice as many stretches as wanted, two become one.
 
     Args:
         parts: the samples, ``(n,)`` each, one channel.
@@ -51,9 +51,9 @@ def outline(parts: Iterable[Samples], rate_hz: int, *, columns: int = 1_600) -> 
     columns = max(_LEAST_COLUMNS, columns)
     low, high = np.zeros(0, np.float32), np.zeros(0, np.float32)
     rest = np.zeros(0, np.float32)
-    size, heard = 1, 0
+    size, length = 1, 0
     for part in parts:
-        heard += len(part)
+        length += len(part)
         rest = np.concatenate([rest, part])
         while stretches := min(len(rest) // size, 2 * columns - len(low)):
             blocks, rest = rest[: stretches * size].reshape(-1, size), rest[stretches * size :]  # (stretches, size)
@@ -63,4 +63,4 @@ def outline(parts: Iterable[Samples], rate_hz: int, *, columns: int = 1_600) -> 
                 low, high = low.reshape(-1, 2).min(axis=1), high.reshape(-1, 2).max(axis=1)
     if len(rest):
         low, high = np.append(low, rest.min()), np.append(high, rest.max())
-    return Outline(low, high, size / rate_hz, heard / rate_hz)
+    return Outline(low, high, size / rate_hz, length / rate_hz)

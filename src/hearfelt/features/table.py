@@ -1,4 +1,4 @@
-"""Features of many clips: measured once and remembered, and written as a table."""
+"""Features of many clips: measured once, cached, and written as a table."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ TABLE_COLUMNS: Final = ("clip", "speaker", "emotion", *FEATURE_NAMES)
 _FACTS: Final = len(TABLE_COLUMNS) - len(FEATURE_NAMES)
 SILENT_RMS: Final = 1e-4  # -80 dB: three steps of 16-bit sound
 
-_VERSION: Final = 1  # of what is remembered; raised when a feature changes
+_VERSION: Final = 1  # of the cached values; raised when a feature changes
 _KEPT_AT_ONCE: Final = 512  # sounds after which the cache is written: no more is lost by a Ctrl-C
 _SUFFIXES: Final = (".csv", ".parquet")
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What was measured of each clip.
+    """The features of each clip.
 
     Attributes:
         features: ``(clips, 162)`` in the order of the clips; zeros for a clip that failed.
-        errors: why a clip failed, by its place.
+        errors: why a clip failed, by its index.
     """
 
     features: NDArray[np.float32]
@@ -46,7 +46,7 @@ class Measured:
 
     @property
     def silent(self) -> tuple[int, ...]:
-        """Places of the clips in whose measured part nothing is heard; their features are finite all the same."""
+        """Indices of the clips whose measured part is silent; their features are finite all the same."""
         quiet = np.flatnonzero(self.features[:, GROUPS["rms"].start] < SILENT_RMS)
         return tuple(int(place) for place in quiet if int(place) not in self.errors)
 
@@ -61,15 +61,15 @@ def measure(
 ) -> Measured:
     """Measure the 162 features of each clip, going on where a clip cannot be read.
 
-    Features are remembered by the content of the file and by the augmentation: a changed file is measured
-    anew, a renamed one is not.
+    Features are cached by the content of the file and by the augmentation: a changed file is measured
+    again, a renamed one is not.
 
     Args:
         clips: which clips; one may come several times, and is read once if it does so in a row.
         augmentations: one for each clip, or ``None`` for the clip as it is; by default no clip is changed.
         processes: how many work at most; by default one for each core.
         cache: where features are kept; the user's cache by default.
-        progress: called with the number of clips just measured, those remembered included.
+        progress: called with the number of clips just measured, cached ones included.
 
     Raises:
         HearfeltError: if there are not as many augmentations as clips.
@@ -78,16 +78,16 @@ def measure(
     if len(changes) != len(clips):
         raise HearfeltError(f"{len(changes)} augmentations for {len(clips)} clips; one for each clip is needed")
     cache = default_cache() if cache is None else cache
-    tell = progress or (lambda _: None)
+    report = progress or (lambda _: None)
     keys = _keys([clip.sound for clip in clips], changes) if cache.path else [""] * len(clips)
     features = np.zeros((len(clips), len(FEATURE_NAMES)), dtype=np.float32)
     kept = cache.get_many(key for key in keys if key)
     known = [place for place, key in enumerate(keys) if len(kept.get(key, b"")) == features[:1].nbytes]
     for place in known:
         features[place] = np.frombuffer(kept[keys[place]], dtype="<f4")
-    tell(len(known))
-    remembered = set(known)
-    unknown = [place for place in range(len(clips)) if place not in remembered]
+    report(len(known))
+    cached = set(known)
+    unknown = [place for place in range(len(clips)) if place not in cached]
     batches = [list(batch) for _, batch in groupby(unknown, key=lambda place: clips[place].sound)]
     tasks = [Task(clips[batch[0]].sound, tuple(changes[place] for place in batch)) for batch in batches]
     errors: dict[int, AudioError] = {}
@@ -102,7 +102,7 @@ def measure(
             if len(fresh) >= _KEPT_AT_ONCE:
                 cache.put_many(fresh)
                 fresh.clear()
-            tell(len(batch))
+            report(len(batch))
     finally:
         cache.put_many(fresh)
     return Measured(features, errors)
@@ -140,7 +140,7 @@ def _keys(sounds: Sequence[Path | Excerpt], changes: Sequence[Augmentation | Non
 
 
 def refuse_other_tables(path: Path) -> None:
-    """Raise an error unless :func:`write_features` can write such a file; ask before measuring for minutes.
+    """Raise an error unless :func:`write_features` can write such a file; call it before measuring for minutes.
 
     Raises:
         HearfeltError: if the path ends neither in ``.csv`` nor in ``.parquet``.

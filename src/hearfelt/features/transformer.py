@@ -20,7 +20,7 @@ __all__ = ["ClassicFeatures"]
 
 
 class ClassicFeatures:
-    """Turn sounds into their 162 classic features; there is nothing to learn.
+    """Turn sounds into their 162 classic features; there is nothing to fit.
 
     It follows scikit-learn's conventions without needing scikit-learn, so it can be cloned, searched over and
     put at the front of a ``Pipeline``. Nothing is kept in a cache.
@@ -75,7 +75,7 @@ class ClassicFeatures:
         return np.array(FEATURE_NAMES, dtype=object)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Tell the parameters, as ``clone`` and searches ask for them."""
+        """Give the parameters, for ``clone`` and searches."""
         return {"processes": self.processes}
 
     def set_params(self, **parameters: Any) -> Self:
@@ -94,7 +94,7 @@ class ClassicFeatures:
         return True
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn 1.6 and later ask a step: this one needs no fitting, and its input is no matrix."""
+        """Tags for scikit-learn 1.6 and later: no fitting is needed, and the input is no matrix."""
         utils = require("sklearn.utils", "train")
         return utils.Tags(
             estimator_type=None,

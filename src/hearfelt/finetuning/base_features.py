@@ -20,7 +20,7 @@ from hearfelt.finetuning.graph import DESCRIBED, with_description
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.recognizer import Recognizer, model_path
 from hearfelt.inference.session import Session
-from hearfelt.inference.windowing import Answered, blocks_of, frame_powers, pooled
+from hearfelt.inference.windowing import BlockOutput, blocks_of, frame_powers, pooled
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
 
 __all__ = ["Base", "Described", "describe", "load_base"]
@@ -107,7 +107,7 @@ def describe(
         try:
             with open_audio(clip.sound) as reader:
                 blocks = [
-                    Answered(session.run(DESCRIBED, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
+                    BlockOutput(session.run(DESCRIBED, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
                     for block in blocks_of(reader, base.card.window_s)
                 ]
                 refuse_faults(reader)

@@ -14,7 +14,7 @@ from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.corpora.file_statistics import FileStatistics, measure_files
 from hearfelt.corpora.folder import table_in
 from hearfelt.corpora.tables import read_table
-from hearfelt.emotions import emotion_called
+from hearfelt.emotions import standard_label
 from hearfelt.errors import CorpusError
 from hearfelt.runtime.files import path_given
 
@@ -161,7 +161,7 @@ def _check_folders(folder: Path, clips: Clips) -> None:
     spelled: dict[str, str] = {}
     for clip in clips:
         parts = PurePosixPath(clip.name).parts[:-1]
-        name = next((part for part in parts if emotion_called(part) == clip.emotion), parts[0])
+        name = next((part for part in parts if standard_label(part) == clip.emotion), parts[0])
         if not clip.emotion.strip("_"):
             raise CorpusError(f"{folder / name}: this folder's name says nothing; a label is wanted as its name")
         if spelled.setdefault(clip.emotion, name) != name:

@@ -1,4 +1,4 @@
-"""The card that a model file carries inside: what it answers, what it heard, how sure it may be."""
+"""The model card inside a model file: labels, training data, calibration, licence, scores."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BACKGROUND_KEY: Final = "hearfelt.background"
 
 INPUTS: Final = ("classic-162", "sound")
 FORMAT: Final = 1  # of the card; a file of a later format is refused with a sentence
-SHORTEST_WINDOW_S: Final = 1.0  # less than that is no stretch of speech to judge by
+SHORTEST_WINDOW_S: Final = 1.0  # less is too short to recognize an emotion
 _ROUNDED: Final = 0.01  # how far rounded probabilities may be from adding up to 1
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model file says of itself.
+    """The model card: what a model file says about itself.
 
     Attributes:
         name: such as ``"classic"``.
@@ -34,20 +34,19 @@ class ModelCard:
         labels: the emotions in the order of the network's outputs.
         input: ``"classic-162"`` for the 162 features, ``"sound"`` for samples at 16 kHz.
         temperature: logits are divided by it before the softmax (Guo et al. 2017); chosen on validation clips.
-        unsure_below: an answer with less confidence is called unsure; chosen on validation clips.
+        unsure_below: a prediction with less confidence is unsure; chosen on validation clips.
         corpora: for each training corpus ``clips``, ``fingerprint`` and ``licence``.
-        training_speakers: everybody whose voice the file was trained or tuned on, such as ``"ravdess/07"``.
+        training_speakers: all speakers that the file was trained or tuned on, such as ``"ravdess/07"``.
         licence: of the weights.
         description: a few sentences for people.
         recipe: the whole recipe it was trained with.
         scores: for each protocol its figures, as shares of 1.
-        limits: what it cannot do, a sentence each.
-        window_s: longest stretch that the network takes at once; a longer clip is answered in equal blocks of at most
-            this. 0 means the whole clip, however long.
-        parameters: how many numbers were learned; 0 in a file if nobody counted, and a ``Recognizer`` then counts those
-            that the file stores.
-        known_answer: ``{"example": name of a bundled clip, "probabilities": {label: p}}``, by which ``hearfelt
-            doctor`` sees whether the file still answers as it did; empty if there is none.
+        limits: what the model cannot do, a sentence each.
+        window_s: longest input of the network, in seconds; a longer clip is divided into equal blocks of at most this.
+            0 means the whole clip, however long.
+        parameters: number of learned numbers; if it is 0 in the file, a ``Recognizer`` counts them.
+        known_answer: ``{"example": name of a bundled clip, "probabilities": {label: p}}``, with which
+            ``hearfelt doctor`` checks the file; empty if there is none.
     """
 
     name: str
@@ -96,7 +95,7 @@ class ModelCard:
             raise ModelError(f"card of {self.name}: known answer adds up to {sum(numbers):.3f}; 1 is wanted")
 
     def to_json(self) -> str:
-        """Write the card as the JSON text that goes into the file."""
+        """Write the card as JSON text, as it is stored in the file."""
         return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, allow_nan=False)
 
     @classmethod
@@ -104,7 +103,7 @@ class ModelCard:
         """Read a card and check it.
 
         Raises:
-            ModelError: if the text is no card, lacks something, or says something impossible.
+            ModelError: if the text is no card, lacks a key, or has an impossible value.
 
         Example:
             >>> card = ModelCard("mine", "1.0", ("calm", "sad"), "sound", temperature=1.5)
@@ -119,7 +118,7 @@ class ModelCard:
             raise ModelError("the model's card is no JSON object; the file is damaged")
         if values.pop("format", None) != FORMAT:
             raise ModelError(f"the model's card has a format this hearfelt does not know; it reads format {FORMAT}")
-        if "heard_speakers" in values:  # what the files that ship call them
+        if "heard_speakers" in values:  # its name in the shipped files
             values.setdefault("training_speakers", values.pop("heard_speakers"))
         known = {one.name: one for one in fields(cls)}
         if missing := [name for name in ("name", "version", "labels", "input") if name not in values]:
@@ -132,7 +131,7 @@ class ModelCard:
 
 
 def _as_kind(kind: Any, value: Any) -> Any:
-    """Check a JSON value against a field's annotation, and turn lists into tuples."""
+    """Check a JSON value against a field's annotation; lists become tuples."""
     if kind == "str":
         if not isinstance(value, str):
             raise TypeError(f"{value!r} is no text")

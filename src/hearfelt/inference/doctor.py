@@ -1,4 +1,4 @@
-"""Whether an installation is well: what it stands on, and whether its model files still answer as they did."""
+"""Check an installation: versions, extras, and whether each model file gives the known answer of its card."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Final
 from hearfelt.errors import HearfeltError, ModelError
 from hearfelt.inference.recognizer import Recognizer, model_path
 
-__all__ = ["NO_KNOWN_ANSWER", "TOLERANCE", "Health", "Installation", "examined", "installation"]
+__all__ = ["NO_KNOWN_ANSWER", "TOLERANCE", "Health", "Installation", "check_model", "installation"]
 
 TOLERANCE: Final = 0.02  # of a probability; processors that compute in 8 bits differ by less
 NO_KNOWN_ANSWER: Final = "loads; no known answer in its card"
@@ -23,12 +23,12 @@ _NOT_AN_EXTRA: Final = "test"  # all the others together, and what the tests nee
 
 @dataclass(frozen=True)
 class Health:
-    """What became of one model.
+    """The result of checking one model.
 
     Attributes:
         model: its name or path.
-        is_well: whether it loads and answers as its card says.
-        said: what was found, in words.
+        is_well: whether it loads and gives the known answer.
+        said: the result in words.
         file_bytes: size of the file; None if there is none.
         difference: largest difference of a probability from the known answer; None if there is no such answer.
     """
@@ -42,13 +42,13 @@ class Health:
 
 @dataclass(frozen=True)
 class Installation:
-    """What hearfelt stands on here.
+    """Versions, system and extras of this installation.
 
     Attributes:
         versions: of hearfelt, Python, and the packages and libraries that recognizing needs.
         system: operating system and processor.
-        providers: what ONNX Runtime could compute with; hearfelt uses the processor.
-        cores: how many this process may use.
+        providers: execution providers of ONNX Runtime; hearfelt uses the CPU.
+        cores: number that this process may use.
         extras: for each extra its packages and their versions; None where one is not installed.
     """
 
@@ -85,14 +85,14 @@ def installation() -> Installation:
     return Installation(versions, system, tuple(onnxruntime.get_available_providers()), _cores(), _extras())
 
 
-def examined(model: str | Path) -> Health:
-    """Load a model and compare its answer for the clip that its card names with the answer that its card gives.
+def check_model(model: str | Path) -> Health:
+    """Load a model and compare its prediction for the clip that its card names with the known answer there.
 
     Args:
         model: name of a shipped model, or a path.
 
     Example:
-        >>> examined("no-such-model").is_well
+        >>> check_model("no-such-model").is_well
         False
     """
     name, size = str(model), None

@@ -1,8 +1,8 @@
-"""What a model file asks for, found out from its bytes before anything is done with them.
+"""Check an ONNX file by its bytes before it is loaded: standard operators only, no external data.
 
-ONNX Runtime runs what a file says. Some things a file can say are no business of a model that hears voices: operators
-from outside the standard, which may be anything; weights in other files, whose names the file chooses; tensors that
-nothing uses. All of them are seen here, in the bytes, without the package ``onnx``, before a session is made.
+ONNX Runtime runs what a file says. A speech model needs no operators from outside the standard, which may be anything;
+no weights in other files, whose names the file chooses; and no tensors that nothing uses. All of these are found here,
+in the bytes, without the package ``onnx``, before a session is made.
 
 The format is Protocol Buffers: a message is a row of fields, each a number (shifted left by three, with the kind of
 value in the low bits) and a value (https://protobuf.dev/programming-guides/encoding). The numbers are those of
@@ -45,7 +45,7 @@ _LEARNABLE: Final = frozenset({1, 2, 3, 10, 11, 16})
 
 @dataclass
 class GraphFacts:
-    """What a model file says of itself in its bytes.
+    """What was found in a model file.
 
     Attributes:
         ir_version: version of the format.
@@ -75,10 +75,10 @@ def check_graph(model: bytes | memoryview, name: str) -> GraphFacts:
 
     Args:
         model: the whole file; large tensors in it are stepped over and not touched.
-        name: what messages call the file.
+        name: used in messages.
 
     Returns:
-        What the file asks for.
+        What was found.
 
     Raises:
         ModelError: if the bytes are no ONNX model or were cut short; if an operator is none of the standard's, or is
@@ -104,7 +104,7 @@ def check_graph(model: bytes | memoryview, name: str) -> GraphFacts:
 
 
 class _Walker:
-    """Walks through the messages of one file, each looked into as deep as needed and no deeper."""
+    """Reads the messages of one file, each only as deep as needed."""
 
     def __init__(self, data: memoryview, name: str) -> None:
         self._data = data.cast("B")
@@ -200,7 +200,7 @@ class _Walker:
                 self._tensor(self._part(value))
 
     def _tensor(self, span: tuple[int, int]) -> tuple[str, int]:
-        """Look into a tensor; gives its name, and how many numbers of a kind that is learned are in it."""
+        """Read a tensor; give its name, and how many learned numbers are in it."""
         tensor, kind = "", 0
         lengths: list[int] = []
         for number, value in self._fields(*span):
@@ -216,7 +216,7 @@ class _Walker:
         return tensor, prod(lengths) if kind in _LEARNABLE else 0
 
     def _fields(self, place: int, end: int) -> Iterator[tuple[int, int | tuple[int, int]]]:
-        """Give each field's number and value: a whole number, or where its bytes begin and end."""
+        """Give each field's number and value: a whole number, or the start and end of its bytes."""
         while place < end:
             self._spend()
             key, place = self._varint(place, end)
@@ -238,7 +238,7 @@ class _Walker:
             yield number, value
 
     def _spend(self) -> None:
-        """Count one part more, and give up on a file of endlessly many."""
+        """Count one more field, and give up on a file with too many."""
         self._left -= 1
         if self._left < 0:
             raise self._damaged(f"more than {MOST_FIELDS:,} parts")
@@ -256,7 +256,7 @@ class _Walker:
         raise self._damaged("a number without an end")
 
     def _packed(self, span: tuple[int, int]) -> list[int]:
-        """Read whole numbers that stand one behind the other."""
+        """Read packed whole numbers."""
         place, end = span
         numbers: list[int] = []
         while place < end:

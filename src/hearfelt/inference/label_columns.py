@@ -1,4 +1,4 @@
-"""What the columns of a model's labels are called, in every table: labels of one's own may be called anything."""
+"""Names of the columns for a model's labels, the same in every table; a user's labels may have any name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["label_columns"]
 
-# The other columns of all tables, so that a label is called the same in each.
+# The other columns of all tables, so that a label has the same column in each.
 _TAKEN: Final = frozenset(
     "source channel start_s end_s emotion confidence unsure model duration_s warnings error".split()  # noqa: SIM905
 )

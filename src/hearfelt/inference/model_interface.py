@@ -1,4 +1,4 @@
-"""Whether a model file is what its card says: its inputs, its outputs, and a first short answer."""
+"""Check that a model file fits its card: its inputs, its outputs, and a first short run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["EMBEDDING", "FEATURES", "LOGITS", "SOUND_INPUT", "check_features_fit
 SOUND_INPUT, LOGITS, EMBEDDING = "samples", "logits", "embedding"
 FEATURES: Final = 162  # of a model that takes features; their module is only loaded for such a model
 
-_PROBE: Final = RATE_HZ // 10  # samples, 0.1 s: the shortest that is ever asked
+_PROBE: Final = RATE_HZ // 10  # samples, 0.1 s: the shortest sound that is recognized
 
 
 def check_features_fit(session: Session, card: ModelCard, name: str) -> str:
@@ -27,7 +27,7 @@ def check_features_fit(session: Session, card: ModelCard, name: str) -> str:
         Name of the output that holds its logits.
 
     Raises:
-        ModelError: if it takes or gives something else than its card promises.
+        ModelError: if inputs or outputs differ from its card.
     """
     inputs, outputs = session.inputs, session.outputs
     if len(inputs) != 1 or not outputs:
@@ -44,7 +44,7 @@ def check_sound_fit(session: Session, card: ModelCard, name: str) -> None:
     """Check a model that takes sound.
 
     Raises:
-        ModelError: if it takes or gives something else than its card promises.
+        ModelError: if inputs or outputs differ from its card.
     """
     inputs, outputs = session.inputs, session.outputs
     if list(inputs) != [SOUND_INPUT]:

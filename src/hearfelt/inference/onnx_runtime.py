@@ -1,8 +1,8 @@
-"""ONNX Runtime, which tells its maker nothing of what is done here.
+"""Import ONNX Runtime with its telemetry switched off.
 
-Since 1.29 it sends Microsoft what kinds of models are loaded on what kind of machine, and keeps a queue of it in the
-user's folder, unless a variable is set while it is imported. So it is imported here and nowhere else. Who has set
-``ORT_DISABLE_TELEMETRY`` has decided, also to 0.
+Since 1.29 it sends Microsoft what kinds of models are loaded on what kind of machine, and keeps a queue of that in the
+user's folder, unless a variable is set while it is imported. So it is imported here and nowhere else. A value of
+``ORT_DISABLE_TELEMETRY`` that the user has set is kept, also 0.
 """
 
 from __future__ import annotations
@@ -22,4 +22,4 @@ else:
         import onnxruntime
     finally:
         del os.environ[_SWITCH]  # importing hearfelt changes nothing in the process
-    onnxruntime.disable_telemetry_events()  # where somebody else imported it before
+    onnxruntime.disable_telemetry_events()  # in case it was imported elsewhere before

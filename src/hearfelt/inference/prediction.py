@@ -1,4 +1,4 @@
-"""A prediction: which emotion is heard, and how sure that is."""
+"""A prediction: the emotion, its probability and warnings."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from hearfelt.audio.warnings import SoundWarning
 __all__ = ["NO_SPEECH_WORDS", "SURE_WORDS", "UNSURE_WORD", "Prediction"]
 
 SURE_WORDS: Final = ((0.9, "very sure"), (0.7, "fairly sure"), (0.5, "not very sure"), (0.0, "a guess"))
-"""Confidence for people: from which probability on each word is said, the highest first. Calibration aims at
-"fairly sure" being right in 7 to 9 of 10 cases; how often it is was measured for each model. Below 0.5 the other
-emotions together are more probable."""
+"""Confidence in words: the least probability for each, highest first. Calibration aims at "fairly sure" being right in
+7 to 9 of 10 cases; how often it is was measured for each model. Below 0.5 the other emotions together are more
+probable."""
 
 UNSURE_WORD: Final = "unsure"
-"""What is said instead wherever the model itself is unsure: below its card's own threshold."""
+"""Used instead where the confidence is below the threshold of the model's card."""
 
-NO_SPEECH_WORDS: Final = "no speech heard"
-"""What people are told before the emotion where there is no speech to judge."""
+NO_SPEECH_WORDS: Final = "no speech found"
+"""Shown before the emotion where there is no speech."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one sound.
+    """The result for one sound.
 
     Attributes:
-        emotion: the most probable label, also when the answer is unsure.
+        emotion: the most probable label, also if the prediction is unsure.
         confidence: its probability, 0 to 1, calibrated.
         probabilities: for each of the model's labels, in its order; they add up to 1.
         unsure: whether the confidence is below the card's threshold, or no speech was found.
-        duration_s: how long the sound is.
-        model: name of the model that answered.
-        warnings: what is odd about the sound; empty for a clean recording of speech.
+        duration_s: length of the sound, in seconds.
+        model: name of the model.
+        warnings: problems found in the sound; empty for a clean recording of speech.
 
     Example:
         >>> Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "classic").ranked()
@@ -52,19 +52,19 @@ class Prediction:
 
     @property
     def in_words(self) -> str:
-        """How sure the answer is, for people: one of :data:`SURE_WORDS`, or ``"unsure"``."""
+        """The confidence in words: one of :data:`SURE_WORDS`, or ``"unsure"``."""
         if self.unsure:
             return UNSURE_WORD
         return next((word for least, word in SURE_WORDS if self.confidence >= least), SURE_WORDS[-1][1])
 
     @property
     def has_no_speech(self) -> bool:
-        """Whether no speech was found in the sound, so that the emotion says nothing about anybody."""
+        """Whether no speech was found in the sound; the emotion then means nothing."""
         return any(warning.code == "no_speech" for warning in self.warnings)
 
     @property
     def other_warnings(self) -> tuple[SoundWarning, ...]:
-        """What is odd about the sound, apart from :attr:`has_no_speech`, which edges for people say first."""
+        """The warnings apart from :attr:`has_no_speech`, which is shown first."""
         return tuple(warning for warning in self.warnings if warning.code != "no_speech")
 
     def ranked(self) -> list[tuple[str, float]]:

@@ -22,7 +22,7 @@ from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.session import Session
 from hearfelt.inference.shipped import DEFAULT_MODEL, model_path, shipped_models
 from hearfelt.inference.speech_check import SpeechCheck
-from hearfelt.inference.windowing import LONG_S, RATE_HZ, Answered, blocks_of, centred, frame_powers, pooled
+from hearfelt.inference.windowing import LONG_S, RATE_HZ, BlockOutput, blocks_of, centred, frame_powers, pooled
 from hearfelt.runtime.files import path_given
 
 if TYPE_CHECKING:
@@ -248,13 +248,13 @@ class Recognizer:
         """
         from hearfelt.inference.timeline.stream import Stream
 
-        return Stream(self.segmenter(with_now=True), rate_hz)
+        return Stream(self.segmenter(with_interim=True), rate_hz)
 
-    def segmenter(self, *, with_now: bool = False) -> Segmenter:
+    def segmenter(self, *, with_interim: bool = False) -> Segmenter:
         """Give a fresh machine that follows one sound at 16 kHz with this model; what timelines and streams are."""
         from hearfelt.inference.timeline.segmenter import Segmenter
 
-        return Segmenter(self.window_classifier(), with_now=with_now)
+        return Segmenter(self.window_classifier(), with_interim=with_interim)
 
     def window_classifier(self) -> WindowClassifier:
         """Give what a segmenter needs of this model."""
@@ -282,7 +282,7 @@ class Recognizer:
         with open_audio(sound, rate_hz) as reader:
             blocks = blocks_of(reader, self.card.window_s)
             answers = [
-                Answered(self._session.run(output, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
+                BlockOutput(self._session.run(output, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
                 for block in (blocks if check is None else check.through(blocks))
             ]
             return pooled(answers), _SoundFacts.of(reader)
@@ -296,7 +296,7 @@ class Recognizer:
             head = SEED_WINDOW.head(reader.parts(), reader.rate_hz)
             refuse_silence(reader)
             if check is not None:
-                check.hear(resample(centred(head), reader.rate_hz, RATE_HZ))
+                check.add(resample(centred(head), reader.rate_hz, RATE_HZ))
             return classic_features(head, reader.rate_hz), _SoundFacts.of(reader)
 
     def _shapley(self, sound: Sound, rate_hz: int | None) -> Explanation:

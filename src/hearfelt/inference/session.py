@@ -1,4 +1,4 @@
-"""One model file in ONNX Runtime: looked through before it is loaded, and what goes wrong told in one sentence."""
+"""One model file in ONNX Runtime: checked before it is loaded, with one-sentence errors."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class Session:
 
     Args:
         model: the bytes of an ONNX file, or its path. By its path a file is never in memory as bytes.
-        name: what messages call it.
+        name: used in messages.
         threads: threads for one answer; by default ONNX Runtime decides.
 
     Attributes:
-        metadata: texts that the file carries.
-        inputs: shape of each input by name; a length that varies is a text.
+        metadata: texts in the file, by key.
+        inputs: type and shape of each input, by name; a variable length is a text.
         outputs: the same of the outputs.
-        numbers: how many learned numbers are stored in it.
+        numbers: how many learned numbers are stored in the file.
 
     Raises:
-        ModelError: if it is no model, cannot be read, asks for more than standard operators, or does not fit together.
+        ModelError: if it is no model, cannot be read, needs more than standard operators, or is inconsistent.
     """
 
     def __init__(self, model: bytes | Path, *, name: str = "model", threads: int | None = None) -> None:
@@ -58,10 +58,10 @@ class Session:
             raise ModelError(f"{name}: this is no model that can be loaded ({asked}: {_reason(error)})") from error
 
     def run(self, output: str, samples: npt.NDArray[np.float32]) -> Floats:
-        """Give one output for the only input.
+        """Compute one output for the only input.
 
         Raises:
-            ModelError: if the network cannot take it, or its answer is not finite.
+            ModelError: if the network fails on it, or the output is not finite.
         """
         try:
             (given,) = self._session.run([output], {next(iter(self.inputs)): np.ascontiguousarray(samples)})
@@ -69,7 +69,7 @@ class Session:
             raise ModelError(f"{self._name}: it fails on an input of {samples.shape} ({_reason(error)})") from error
         values: Floats = np.asarray(given, np.float64)
         if not np.isfinite(values).all():
-            raise ModelError(f"{self._name}: its answer is not finite; the file is damaged, or not fit for this sound")
+            raise ModelError(f"{self._name}: its output is not finite; the file is damaged, or not fit for this sound")
         return values
 
 
@@ -94,7 +94,7 @@ def _refuse_too_large(size: int, name: str) -> None:
 
 def _options(threads: int | None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is told by the error, not on standard error
+    options.log_severity_level = 4  # errors are raised, not printed
     options.add_session_config_entry("session.load_model_format", "ONNX")  # whatever the bytes pretend to be
     # Weights of 8 bits become float32 once, at loading. Otherwise ONNX Runtime computes products in 8 bits, and its
     # kernels for that differ by processor and number of threads: probabilities of one clip differ by 0.002 and more.

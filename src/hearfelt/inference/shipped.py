@@ -1,4 +1,4 @@
-"""The models that come with the package, and where the file of a model lies."""
+"""The models that ship with the package, and the path of a model's file."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DEFAULT_MODEL: Final = "hearfelt"
 
 
 def shipped_models() -> tuple[str, ...]:
-    """Name the models that come with the package, sorted."""
+    """List the models that ship with the package, sorted by name."""
     weights = resources.files("hearfelt.weights")
     return tuple(sorted(item.name[:-5] for item in weights.iterdir() if item.name.endswith(".onnx")))
 
 
 def model_path(model: str | Path) -> Path:
-    """Find the file of a shipped model's name or of a path.
+    """Find the file of a model, given the name of a shipped one or a path.
 
     Raises:
         ModelError: if there is neither.
@@ -35,4 +35,4 @@ def model_path(model: str | Path) -> Path:
     names = ", ".join(shipped_models())
     looks_like_path = isinstance(model, Path) or os.sep in model or model.endswith(".onnx")
     what = "there is no such model file" if looks_like_path else "there is no model of this name"
-    raise ModelError(f"{model}: {what}; the package brings {names}, and a path to an .onnx file is fine too")
+    raise ModelError(f"{model}: {what}; the shipped models are {names}; the path of an .onnx file works too")

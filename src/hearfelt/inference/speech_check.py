@@ -1,8 +1,8 @@
-"""Whether anybody speaks in a sound: asked once for each answer, at the loudest places first, to cost next to nothing.
+"""Find out whether there is speech in a sound, at its loudest parts first, to cost next to nothing.
 
-Two things make speech. A voice-activity network (Silero VAD) has to notice it; and the spectrum has to change from one
+Speech has to meet two criteria. A voice-activity network (Silero VAD) detects it; and the spectrum changes from one
 tenth of a second to the next, as syllables make it change at 2 to 8 Hz (Houtgast and Steeneken 1985; Scheirer and
-Slaney 1997 tell speech from music by it). The network alone takes hums and dial tones for vowels that never end.
+Slaney 1997 tell speech from music by it). The network alone mistakes hums and dial tones for endless vowels.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["LIMITS", "LITTLE_SHARE", "Limits", "SpeechCheck", "prepare", "speech
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_CHUNKS: Final = 3  # 0.1 s; with fewer voiced chunks nobody speaks
-ENOUGH_CHUNKS: Final = 5  # 0.16 s; with fewer it is little, and with as many no more is looked at
-LITTLE_SHARE: Final = 0.2  # of the sound; with speech in less of it, the answer is mostly about something else
+LEAST_CHUNKS: Final = 3  # 0.1 s; with fewer voiced chunks there is no speech
+ENOUGH_CHUNKS: Final = 5  # 0.16 s; with fewer it is little speech; with as many no more is checked
+LITTLE_SHARE: Final = 0.2  # of the sound; with speech in less of it, the prediction is mostly about something else
 
-_STRETCH: Final = 5 * RATE_HZ  # what is asked at once
+_STRETCH: Final = 5 * RATE_HZ  # checked at once
 _SECOND: Final = RATE_HZ // CHUNK  # chunks
 _FRAME: Final = RATE_HZ // 10  # samples; whole cycles of mains hum, 50 Hz and 60 Hz
 _EDGES_HZ: Final = (50, 100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320, 2700, 3150, 3700,
@@ -40,13 +40,13 @@ _EDGES: Final = np.array(_EDGES_HZ) * _FRAME // RATE_HZ
 _SHORT_LESS: Final = 0.1  # probability
 _LOUD: Final = 0.3  # the loudest chunk is brought to this, -10 dB of full scale; the network misses quiet voices
 _MOST_GAIN: Final = 300.0  # 50 dB
-_SILENT_CHUNKS: Final = 8  # the network hears 0.26 s of silence first, or it misses words that begin at once ...
-_TAIL: Final = 4 * CHUNK  # ... and 0.13 s after a short sound, since it notices a voice late
+_SILENT_CHUNKS: Final = 8  # the network gets 0.26 s of silence first, or it misses words that begin at once ...
+_TAIL: Final = 4 * CHUNK  # ... and 0.13 s after a short sound, since it detects a voice late
 
 
 @dataclass(frozen=True)
 class Limits:
-    """From where on a chunk of 32 ms is voiced.
+    """When a chunk of 32 ms is voiced.
 
     Attributes:
         voiced_at: the network's probability, at least; in a sound of less than 1 s 0.1 less, since it was trained on
@@ -64,8 +64,8 @@ RAVDESS actors 06, 13, 17 and 22 had no part in it."""
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What was found in one stretch: how long it is, its loudest chunk's power, and how many chunks are voiced."""
+class _Stretch:
+    """The result for one stretch: its length, the power of its loudest chunk, and the number of voiced chunks."""
 
     duration_s: float
     power: float
@@ -73,45 +73,45 @@ class _Asked:
 
 
 class SpeechCheck:
-    """Asks whether anybody speaks in a sound, stretch after stretch of up to 5 s; memory does not grow with the sound.
+    """Detects speech in a sound, stretch after stretch of up to 5 s; memory does not grow with the sound.
 
-    In each stretch the loudest second is asked first, only until enough speech was found in it. The rest of the stretch
-    is asked only as long as there was not enough anywhere before. A pause, 40 dB below the loudest, is not asked.
+    In each stretch the loudest second is checked first, only until enough speech was found in it. The rest of the
+    stretch is checked only if there was not enough anywhere before. A pause, 40 dB below the loudest, is not checked.
 
     Args:
-        limits: from where on a chunk is voiced.
+        limits: when a chunk is voiced.
 
     Example:
         >>> check = SpeechCheck()
-        >>> check.hear(np.sin(np.arange(16_000) / 20).astype(np.float32))
+        >>> check.add(np.sin(np.arange(16_000) / 20).astype(np.float32))
         >>> [warning.code for warning in check.warnings()]
         ['no_speech']
     """
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         self._limits = limits
-        self._asked: list[_Asked] = []
+        self._stretches: list[_Stretch] = []
         self._loudest = 0.0
 
-    def hear(self, block: Samples) -> None:
-        """Take the next block: ``(n,)`` at 16 kHz."""
+    def add(self, block: Samples) -> None:
+        """Add the next block: ``(n,)`` at 16 kHz."""
         for part in np.array_split(block, math.ceil(len(block) / _STRETCH)):
             chunks = _chunks(part)
             powers = np.einsum("cs,cs->c", chunks, chunks) / CHUNK  # (chunks,)
             power = float(powers.max())
             self._loudest = max(self._loudest, power)
             voiced = 0 if self._is_pause(power) else self._voiced(chunks, powers, is_short=len(part) < RATE_HZ)
-            self._asked.append(_Asked(len(part) / RATE_HZ, power, voiced))
+            self._stretches.append(_Stretch(len(part) / RATE_HZ, power, voiced))
 
     def through(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """Give blocks as they come, and take each of them."""
+        """Pass blocks on, and add each of them."""
         for block in blocks:
-            self.hear(block)
+            self.add(block)
             yield block
 
     def warnings(self) -> tuple[SoundWarning, ...]:
-        """Say what was found: ``no_speech``, ``little_speech``, or nothing to warn of."""
-        counted = [one for one in self._asked if not self._is_pause(one.power)]
+        """Give the warnings: ``no_speech``, ``little_speech``, or none."""
+        counted = [one for one in self._stretches if not self._is_pause(one.power)]
         duration_s = sum(one.duration_s for one in counted)
         if all(one.voiced < LEAST_CHUNKS for one in counted):
             return speech_warnings(0.0, duration_s)
@@ -129,7 +129,7 @@ class SpeechCheck:
         first = _loudest_second(powers)
         second = chunks[first : first + _SECOND] * np.float32(gain)
         voiced = self._count(second, least)
-        if voiced >= ENOUGH_CHUNKS or sum(one.voiced for one in self._asked) >= ENOUGH_CHUNKS:
+        if voiced >= ENOUGH_CHUNKS or sum(one.voiced for one in self._stretches) >= ENOUGH_CHUNKS:
             return voiced
         return max(voiced, self._count(chunks * np.float32(gain), least))
 
@@ -148,7 +148,7 @@ class SpeechCheck:
 
 
 def speech_warnings(speech_s: float, duration_s: float) -> tuple[SoundWarning, ...]:
-    """Say whether there is no speech or little.
+    """Warn if there is no speech, or little.
 
     Args:
         speech_s: seconds of speech.
@@ -208,7 +208,7 @@ def _steady(chunks: Samples, limit: float) -> npt.NDArray[np.bool_]:
 
 
 def _spectral_changes(frames: Samples) -> Floats:
-    """Tell how much the amplitudes of the critical bands change from frame to frame: 0 not at all, 1 altogether."""
+    """Measure how much the amplitudes of the critical bands change from frame to frame: 0 not at all, 1 completely."""
     powers = np.abs(np.fft.rfft(frames * _WINDOW, axis=1)) ** 2
     bands = np.sqrt(np.add.reduceat(powers, _EDGES, axis=1)[:, :-1])
     changes: Floats = np.abs(np.diff(bands, axis=0)).sum(axis=1) / (bands[1:] + bands[:-1]).sum(axis=1).clip(1e-9)
@@ -216,7 +216,7 @@ def _spectral_changes(frames: Samples) -> Floats:
 
 
 def prepare() -> None:
-    """Load the voice-activity network now, and not with the first sound, which may have little memory."""
+    """Load the voice-activity network now, because the first sound may have to do with little memory."""
     _rested_detector()
 
 

@@ -1,4 +1,4 @@
-"""A sound of any length as the blocks that a network takes one by one, and one answer made of theirs."""
+"""Divide sound of any length into blocks for a network, and average the outputs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy.typing as npt
 
 from hearfelt.audio.reader import BLOCK, SHORTEST_S, AudioReader, Samples, refuse_silence, resample
 
-__all__ = ["RATE_HZ", "Answered", "blocks_of", "centred", "frame_powers", "pooled", "resampled"]
+__all__ = ["RATE_HZ", "BlockOutput", "blocks_of", "centred", "frame_powers", "pooled", "resampled"]
 
 Floats = npt.NDArray[np.float64]
 
-RATE_HZ: Final = 16_000  # what every model that takes sound is given
+RATE_HZ: Final = 16_000  # of every model that takes sound
 FRAME: Final = RATE_HZ // 50  # 320 samples, 20 ms
 QUIETER_DB: Final = 40.0  # a frame further than this below the clip's loudest is a pause
 LONG_S: Final = 60.0  # a longer sound is resampled while it is read, and never held as a whole
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
-    """What a network gave for one block, and how loud the block is.
+class BlockOutput:
+    """The network's output for one block, and how loud the block is.
 
     Attributes:
         output: ``(classes,)`` logits, or ``(d,)`` an embedding.
@@ -36,7 +36,7 @@ class Answered:
 
 
 def blocks_of(reader: AudioReader, window_s: float) -> Iterator[Samples]:
-    """Read a sound to its end, at 16 kHz, in equal blocks that are as long as they may be.
+    """Read a sound to its end, at 16 kHz, in equal blocks as long as ``window_s`` allows.
 
     A sound of more than 60 s is decoded and resampled part by part: memory does not grow with its length, and the
     blocks are the same as if it had been read whole.
@@ -83,27 +83,27 @@ def frame_powers(block: Samples) -> Floats:
     return powers
 
 
-def pooled(answers: Sequence[Answered]) -> Floats:
-    """Make one answer of the blocks': their mean, each as heavy as there is sound in it.
+def pooled(outputs: Sequence[BlockOutput]) -> Floats:
+    """Average the outputs of blocks, each weighted by how much sound is in it.
 
     A block weighs as many seconds as it has frames of 20 ms within 40 dB of the loudest frame of the whole clip. A
     block without any, a pause, is not counted.
 
     Example:
         >>> loud, pause = np.full(50, 1.0), np.full(50, 1e-9)
-        >>> pooled([Answered(np.array([2.0]), loud), Answered(np.array([8.0]), pause)]).tolist()
+        >>> pooled([BlockOutput(np.array([2.0]), loud), BlockOutput(np.array([8.0]), pause)]).tolist()
         [2.0]
     """
-    if len(answers) == 1:
-        return answers[0].output
-    least = max(float(one.powers.max()) for one in answers) * 10 ** (-QUIETER_DB / 10)
-    weights = np.array([np.count_nonzero(one.powers >= least) for one in answers]) * (FRAME / RATE_HZ)  # seconds
-    mean: Floats = np.average(np.stack([one.output for one in answers]), axis=0, weights=weights)
+    if len(outputs) == 1:
+        return outputs[0].output
+    least = max(float(one.powers.max()) for one in outputs) * 10 ** (-QUIETER_DB / 10)
+    weights = np.array([np.count_nonzero(one.powers >= least) for one in outputs]) * (FRAME / RATE_HZ)  # seconds
+    mean: Floats = np.average(np.stack([one.output for one in outputs]), axis=0, weights=weights)
     return mean
 
 
 def centred(samples: Samples) -> Samples:
-    """Take the offset away, as the mean of the first 2¹⁸ samples tells it.
+    """Subtract the offset, the mean of the first 2¹⁸ samples.
 
     Resampled with an offset, a sound would begin and end with a click.
 
@@ -129,7 +129,7 @@ def _centred_parts(parts: Iterator[Samples]) -> Iterator[Samples]:
 
 
 def _block_length(frames: int, rate_hz: int, window_s: float) -> int:
-    if not frames and window_s:  # nobody knows how long it is: then every block is as long as it may be
+    if not frames and window_s:  # unknown length: then every block has the longest length
         return round(window_s * RATE_HZ)
     samples = max(1, math.ceil(frames * RATE_HZ / rate_hz))
     blocks = math.ceil(samples / round(window_s * RATE_HZ)) if window_s else 1
@@ -141,7 +141,7 @@ def resampled(reader: AudioReader, *, is_centred: bool = True) -> Iterator[Sampl
 
     Args:
         reader: an open sound.
-        is_centred: whether its offset is left out; a stream, whose offset nobody knows beforehand, cannot do that.
+        is_centred: whether the offset is subtracted; in a stream it is not known beforehand.
 
     Yields:
         ``(n,)`` float32, one after another; together sample for sample what resampling the whole gives.

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.timeline.segmenter import (
     CONTEXT_S,
+    INTERIM_EVERY_S,
+    INTERIM_WINDOW_S,
     LONGEST_S,
     LOOK_AHEAD_S,
-    NOW_EVERY_S,
-    NOW_WINDOW_S,
     WINDOW_S,
     Segmenter,
 )
@@ -45,7 +45,7 @@ def segments_of(told: Events) -> list[Segment]:
 
 @pytest.fixture(scope="module")
 def told(recognizer: Recognizer, talk: np.ndarray) -> Events:
-    return followed(recognizer.segmenter(with_now=True), talk)
+    return followed(recognizer.segmenter(with_interim=True), talk)
 
 
 @settings(max_examples=12, deadline=None)
@@ -53,7 +53,7 @@ def told(recognizer: Recognizer, talk: np.ndarray) -> Events:
 def test_any_blocks_give_the_same_events(
     recognizer: Recognizer, talk: np.ndarray, told: Events, sizes: list[int], offset: int
 ) -> None:
-    segmenter = recognizer.segmenter(with_now=True)
+    segmenter = recognizer.segmenter(with_interim=True)
     start, given_out = 0, []
     for size in [offset, *sizes]:
         given_out += segmenter.feed(talk[start : start + size])
@@ -95,7 +95,7 @@ def test_a_segment_hangs_on_nothing_that_is_heard_two_seconds_after_it(
 def test_a_sound_without_speech_has_no_segments(recognizer: Recognizer, kind: str) -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, 4 * RATE_HZ).astype(np.float32)
     sound = {"silence": noise * 0, "noise": noise, "nothing": noise[:0]}[kind]
-    assert followed(recognizer.segmenter(with_now=True), sound) == []
+    assert followed(recognizer.segmenter(with_interim=True), sound) == []
 
 
 def test_windows_are_short_and_reach_over_no_pause(recognizer: Recognizer, talk: np.ndarray) -> None:
@@ -104,9 +104,9 @@ def test_windows_are_short_and_reach_over_no_pause(recognizer: Recognizer, talk:
 
     def answer(window: np.ndarray) -> np.ndarray:
         windows.append(window.copy())
-        return window_classifier.answer(window)
+        return window_classifier.log_probabilities(window)
 
-    segments = segments_of(followed(Segmenter(replace(window_classifier, answer=answer)), talk))
+    segments = segments_of(followed(Segmenter(replace(window_classifier, log_probabilities=answer)), talk))
     stretches = [[segments[0].start_s, segments[0].end_s]]
     for before, one in pairwise(segments):
         if one.start_s == before.end_s:
@@ -134,17 +134,17 @@ def window_place(sound: np.ndarray, window: np.ndarray) -> tuple[float, float]:
 def test_the_present_is_told_twice_a_second_while_somebody_speaks(told: Events) -> None:
     nows = [one for one in told if isinstance(one, InterimResult)]
     for one in nows:
-        assert 0.25 <= one.end_s - one.start_s <= NOW_WINDOW_S
+        assert 0.25 <= one.end_s - one.start_s <= INTERIM_WINDOW_S
         assert sum(one.prediction.probabilities.values()) == pytest.approx(1)
     inside = [one.end_s for one in nows if 6.5 <= one.end_s <= 8.0]  # within the third sentence
     assert inside == [6.5, 7.0, 7.5, 8.0]
-    assert all(one.end_s % NOW_EVERY_S == 0 for one in nows if one.end_s in inside)
+    assert all(one.end_s % INTERIM_EVERY_S == 0 for one in nows if one.end_s in inside)
 
 
 def test_the_present_is_first_told_within_a_second_and_a_half(recognizer: Recognizer, talk: np.ndarray) -> None:
     for begins_s in (0.5, 3.44, 9.94):
         for delay in range(0, 8_000, 1_700):  # wherever on the grid of half a second the sentence begins
-            segmenter = recognizer.segmenter(with_now=True)
+            segmenter = recognizer.segmenter(with_interim=True)
             before = np.random.default_rng(1).normal(0, 1e-4, RATE_HZ + delay).astype(np.float32)
             start = round((begins_s - 0.3) * RATE_HZ)
             heard = np.concatenate([before, talk[start : start + round(1.8 * RATE_HZ)]])
@@ -153,7 +153,9 @@ def test_the_present_is_first_told_within_a_second_and_a_half(recognizer: Recogn
 
 def test_a_monologue_is_divided_so_that_it_is_told_in_time(recognizer: Recognizer, talk: np.ndarray) -> None:
     sentence = talk[round(5.6 * RATE_HZ) : round(8.2 * RATE_HZ)]
-    window_classifier = replace(recognizer.window_classifier(), answer=lambda window: np.log(np.linspace(0.2, 0.05, 8)))
+    window_classifier = replace(
+        recognizer.window_classifier(), log_probabilities=lambda window: np.log(np.linspace(0.2, 0.05, 8))
+    )
     segments = segments_of(followed(Segmenter(window_classifier), np.tile(sentence, 20)))
     assert max(one.duration_s for one in segments) <= LONGEST_S
     assert any(after.start_s == before.end_s for before, after in pairwise(segments))

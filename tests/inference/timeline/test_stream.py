@@ -59,10 +59,10 @@ def test_events_come_while_the_sound_goes_on(recognizer: Recognizer, talk: np.nd
     stream = recognizer.stream(RATE)
     for start in range(0, len(talk), 1_600):
         for one in stream.feed(talk[start : start + 1_600]):
-            assert one.end_s <= stream.heard_s
+            assert one.end_s <= stream.duration_s
             if isinstance(one, InterimResult):
-                assert one.end_s >= stream.heard_s - 0.5
-    assert stream.heard_s == pytest.approx(len(talk) / RATE)
+                assert one.end_s >= stream.duration_s - 0.5
+    assert stream.duration_s == pytest.approx(len(talk) / RATE)
 
 
 def test_ten_streams_at_once_do_not_disturb_each_other(recognizer: Recognizer, talk: np.ndarray) -> None:
@@ -96,7 +96,7 @@ def test_a_block_that_is_no_sound_gets_a_sentence_and_is_not_taken(
     with pytest.raises(AudioError, match=message) as caught:
         stream.feed(block)
     assert "\n" not in str(caught.value)
-    assert stream.heard_s == 4 / RATE
+    assert stream.duration_s == 4 / RATE
     stream.feed(np.zeros(4, np.float32))
 
 

@@ -23,12 +23,12 @@ SHORTEST, PAUSE = SHORTEST_SPEECH // CHUNK, MIN_PAUSE // CHUNK  # chunks
 
 def probabilities(samples: np.ndarray) -> list[float]:
     activity = VoiceActivity()
-    return [activity.hear(samples[start : start + CHUNK]) for start in range(0, len(samples) - CHUNK + 1, CHUNK)]
+    return [activity.probability(samples[start : start + CHUNK]) for start in range(0, len(samples) - CHUNK + 1, CHUNK)]
 
 
 def stretches(given: list[float]) -> list[Speech]:
     finder = SpeechFinder()
-    ended = [speech for one in given if (speech := finder.hear(one)) is not None]
+    ended = [speech for one in given if (speech := finder.update(one)) is not None]
     rest = finder.finish()
     return ended if rest is None else [*ended, rest]
 
@@ -65,8 +65,8 @@ def test_two_sounds_heard_at_once_do_not_disturb_each_other(talk: np.ndarray) ->
     one, other = VoiceActivity(), VoiceActivity()
     together = []
     for start in range(0, 3 * RATE_HZ - CHUNK + 1, CHUNK):
-        together.append(one.hear(talk[start : start + CHUNK]))
-        other.hear(talk[5 * RATE_HZ + start : 5 * RATE_HZ + start + CHUNK])
+        together.append(one.probability(talk[start : start + CHUNK]))
+        other.probability(talk[5 * RATE_HZ + start : 5 * RATE_HZ + start + CHUNK])
     assert together == alone
 
 

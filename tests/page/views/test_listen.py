@@ -119,7 +119,7 @@ TONE = replace(SAD, unsure=True, warnings=(SoundWarning("no_speech", "no speech 
 @pytest.mark.parametrize("shown", [("answer", TONE), ("overview", [("tone.wav", TONE)])], ids=["answer", "table"])
 def test_without_speech_that_is_said_before_the_emotion(shown: tuple[str, object]) -> None:
     markup = fragment("result", *shown)
-    assert markup.index("no speech heard") < markup.index("sad? 75 %")
+    assert markup.index("no speech found") < markup.index("sad? 75 %")
     assert "fairly sure" not in markup
     assert "perhaps" not in markup
 

@@ -1,1 +1,1 @@
-"""Why a model answers as it does."""
+"""Explanations of predictions: Shapley values and occlusion."""

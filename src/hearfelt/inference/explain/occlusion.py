@@ -1,8 +1,7 @@
-"""What changes in an answer when a part of the sound is taken away: a stretch of time, or a band of frequencies.
+"""Explain a prediction by occlusion: what changes without a stretch of time, or a band of frequencies.
 
-This is occlusion (Zeiler and Fergus 2014), and it says what the model's answer depends on, for this sound. It is no
-cause of anything in the speaker, and no part of the answer: effects do not add up, since what one part says another
-may say too.
+Occlusion (Zeiler and Fergus 2014) shows what the prediction depends on, for this sound. It is no cause of anything in
+the speaker, and effects do not add up, since several parts may carry the same information.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from hearfelt.audio.reader import Samples
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.windowing import RATE_HZ, Answered, frame_powers, pooled
+from hearfelt.inference.windowing import RATE_HZ, BlockOutput, frame_powers, pooled
 
 __all__ = ["BANDS_HZ", "WHAT_IT_SAYS", "Occlusion", "Runs", "occluded", "windows"]
 
@@ -29,7 +28,7 @@ WHAT_IT_SAYS: Final = "what changes when a part is taken away, not a cause"
 HOP_S: Final = 0.1
 WINDOW_HOPS: Final = 2.5  # 0.25 s at the usual hop: a long syllable
 MOST_WINDOWS: Final = 60
-FADE: Final = RATE_HZ // 100  # 160 samples, 10 ms: what begins suddenly would be heard as a click
+FADE: Final = RATE_HZ // 100  # 160 samples, 10 ms: a sudden edge would be a click
 _BANDS: Final = 8
 _HIGHEST_HZ: Final = RATE_HZ / 2
 _EDGE_HZ: Final = 25.0  # to either side of an edge a band fades; steeper would ring
@@ -44,20 +43,20 @@ def _mel_bands() -> tuple[Band, ...]:
 
 
 BANDS_HZ: Final = _mel_bands()
-"""Eight bands from 0 to 8 kHz, equally wide for the ear."""
+"""Eight bands from 0 to 8 kHz, equally wide on the mel scale."""
 
 
 @dataclass(frozen=True)
 class Occlusion:
-    """What the answer for one sound depends on, found by taking parts away.
+    """What the prediction for one sound depends on, measured by removing parts of it.
 
     Attributes:
-        prediction: the answer.
-        log_odds: ``log(p / (1 - p))`` of the answer's calibrated probability.
-        window_s: how long a stretch was taken away at a time.
+        prediction: the prediction.
+        log_odds: ``log(p / (1 - p))`` of its calibrated probability.
+        window_s: length of a removed stretch, in seconds.
         times_s: middle of each stretch.
-        time_effects: log-odds lost without that stretch; above 0 it spoke for the answer, below 0 against it.
-        bands_hz: lowest and highest frequency of each band that was taken away.
+        time_effects: log-odds lost without that stretch; above 0 it spoke for the emotion, below 0 against it.
+        bands_hz: lowest and highest frequency of each removed band.
         band_effects: log-odds lost without that band.
 
     Example:
@@ -77,21 +76,21 @@ class Occlusion:
 
     @property
     def emotion(self) -> str:
-        """The emotion whose log-odds are looked at."""
+        """The emotion that the log-odds are of."""
         return self.prediction.emotion
 
     @property
     def strongest_time(self) -> int:
-        """Which stretch changes most, for or against."""
+        """Index of the stretch with the largest effect, for or against."""
         return int(np.argmax(np.abs(self.time_effects)))
 
     @property
     def strongest_band(self) -> int:
-        """Which band changes most, for or against."""
+        """Index of the band with the largest effect, for or against."""
         return int(np.argmax(np.abs(self.band_effects)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it but the prediction as plain lists and numbers, ready for JSON."""
+        """Give everything but the prediction as lists and numbers for JSON."""
         return {
             "method": "occlusion",
             "says": WHAT_IT_SAYS,
@@ -106,7 +105,7 @@ class Occlusion:
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """The network's outputs for a sound as it is and with each part taken away.
+    """The network's logits for a sound as it is and with each part removed.
 
     Attributes:
         whole: ``(classes,)`` logits.
@@ -120,7 +119,7 @@ class Runs:
 
 
 def windows(duration_s: float) -> tuple[tuple[float, ...], float]:
-    """Choose which stretches to take away: every 0.1 s one of 0.25 s, or as far apart as 60 reach over a long sound.
+    """Choose the stretches to remove: one of 0.25 s every 0.1 s; over a long sound 60 longer ones.
 
     Returns:
         The middle of each stretch, and how long each is; at most a quarter of the sound.
@@ -148,29 +147,29 @@ def occluded(blocks: Iterable[Samples], run: Callable[[Samples], Floats], durati
         duration_s: of all blocks together.
     """
     times_s, window_s = windows(duration_s)
-    whole: list[Answered] = []
-    by_time: list[list[Answered]] = [[] for _ in times_s]
-    by_band: list[list[Answered]] = [[] for _ in BANDS_HZ]
+    whole: list[BlockOutput] = []
+    by_time: list[list[BlockOutput]] = [[] for _ in times_s]
+    by_band: list[list[BlockOutput]] = [[] for _ in BANDS_HZ]
     begun = 0
 
-    def answered(block: Samples) -> Answered:
-        return Answered(run(block), frame_powers(block))
+    def output_of(block: Samples) -> BlockOutput:
+        return BlockOutput(run(block), frame_powers(block))
 
     for block in blocks:
-        whole.append(answered(block))
+        whole.append(output_of(block))
         for place, middle_s in enumerate(times_s):
             first = round((middle_s - window_s / 2) * RATE_HZ) - begun
             end = round((middle_s + window_s / 2) * RATE_HZ) - begun
             touched = first - FADE < len(block) and end + FADE > 0
-            by_time[place].append(answered(without_time(block, first, end)) if touched else whole[-1])
+            by_time[place].append(output_of(without_time(block, first, end)) if touched else whole[-1])
         for place, band in enumerate(BANDS_HZ):
-            by_band[place].append(answered(without_band(block, band)))
+            by_band[place].append(output_of(without_band(block, band)))
         begun += len(block)
     return Runs(pooled(whole), np.stack([pooled(one) for one in by_time]), np.stack([pooled(one) for one in by_band]))
 
 
 def without_time(block: Samples, first: int, end: int) -> Samples:
-    """Take a stretch out of a block: silence there, fades of 10 ms on both sides, everything else as it was.
+    """Replace a stretch of a block by silence, with fades of 10 ms on both sides.
 
     Args:
         block: ``(n,)``.
@@ -191,7 +190,7 @@ def without_time(block: Samples, first: int, end: int) -> Samples:
 
 
 def without_band(block: Samples, band: Band) -> Samples:
-    """Take a band of frequencies out of a block; what is outside keeps its level and its place in time.
+    """Remove a band of frequencies from a block; everything else keeps its level and timing.
 
     Args:
         block: ``(n,)`` at 16 kHz.

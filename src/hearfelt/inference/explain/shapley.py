@@ -1,4 +1,4 @@
-"""Why a model on the 162 features answered as it did: exact Shapley values of the five feature groups."""
+"""Explain a prediction from the 162 features: exact Shapley values of the five feature groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["GROUPS_IN_WORDS", "Explanation", "shapley_values"]
 
 Floats = npt.NDArray[np.float64]
 
-# What each of the five feature groups hears, for people who never met its name: in a sentence, and in a chart.
+# What each of the five feature groups measures, in plain words: in a sentence, and in a chart.
 GROUPS_IN_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "chroma": ("the notes in it", "which notes sound (chroma)"),
     "mfcc": ("the timbre of the voice", "timbre of the voice (MFCC)"),
@@ -30,12 +30,12 @@ GROUPS_IN_WORDS: Final[Mapping[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True)
 class Explanation:
-    """How much each feature group spoke for or against the answer.
+    """How much each feature group spoke for or against the predicted emotion.
 
     Attributes:
-        prediction: the answer that is explained.
-        log_odds: ``log(p / (1 - p))`` of the answer's calibrated probability.
-        base_log_odds: the mean of the same over the background clips, what the model says when it knows nothing.
+        prediction: the prediction that is explained.
+        log_odds: ``log(p / (1 - p))`` of its calibrated probability.
+        base_log_odds: the mean of the same over the background clips, before any feature is known.
         contributions: for each feature group its share of the change; they add up to ``log_odds - base_log_odds``.
     """
 
@@ -46,11 +46,11 @@ class Explanation:
 
     @property
     def emotion(self) -> str:
-        """The emotion whose log-odds are explained."""
+        """The emotion that the log-odds are of."""
         return self.prediction.emotion
 
     def to_dict(self) -> dict[str, Any]:
-        """Give all of it but the prediction as plain numbers, ready for JSON."""
+        """Give everything but the prediction as numbers for JSON."""
         return {
             "method": "shapley",
             "log_odds": self.log_odds,

@@ -1,4 +1,4 @@
-"""Timelines as a pandas table whose index is audformat's: file, start, end."""
+"""Timelines as a pandas table with audformat's index: file, start, end."""
 
 from __future__ import annotations
 

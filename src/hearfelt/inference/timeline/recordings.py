@@ -1,4 +1,4 @@
-"""A whole sound on its way through the machine that follows it."""
+"""Segments and timelines of whole recordings."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def segments_of(reader: AudioReader, segmenter: Segmenter, progress: Progress | 
 
     Args:
         reader: an open sound.
-        segmenter: the machine, fresh.
-        progress: is called with the seconds that were heard so far.
+        segmenter: a new one.
+        progress: is called with the seconds read so far.
 
     Yields:
         Segments in their order.
@@ -34,7 +34,7 @@ def segments_of(reader: AudioReader, segmenter: Segmenter, progress: Progress | 
     Raises:
         AudioError: if the sound cannot be read to its end, or is shorter than 0.1 s.
     """
-    for part in resampled(reader, is_centred=False):  # as a stream hears it
+    for part in resampled(reader, is_centred=False):  # as in a stream
         yield from (one for one in segmenter.feed(part) if isinstance(one, Segment))
         if progress is not None:
             progress(reader.samples_read / reader.rate_hz)
@@ -49,7 +49,7 @@ def timelines_of(
     is_separate: bool = False,
     progress: Progress | None = None,
 ) -> list[Timeline]:
-    """Follow a sound to its end, all channels mixed, or one channel after another.
+    """Make the timelines of a sound: one of all channels mixed, or one for each channel.
 
     Returns:
         One timeline, or one for each channel.
@@ -69,6 +69,6 @@ def timelines_of(
             duration_s = reader.samples_read / reader.rate_hz
             card = recognizer.card
             timeline = Timeline(reader.name, channel, duration_s, segments, card.labels, card.name, reader.warnings)
-            said = speech_warnings(timeline.speech_s, duration_s)
-            timelines.append(replace(timeline, warnings=(*timeline.warnings, *said)))
+            about_speech = speech_warnings(timeline.speech_s, duration_s)
+            timelines.append(replace(timeline, warnings=(*timeline.warnings, *about_speech)))
     return timelines

@@ -1,4 +1,4 @@
-"""The one machine behind timelines and streams: sound at 16 kHz goes in, block by block, and segments come out."""
+"""Divide 16 kHz sound into segments of one emotion, block by block; timelines and streams both use this."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from hearfelt.inference.timeline.smoothing import Smoother
 from hearfelt.inference.timeline.voice_activity import CHUNK, Speech, SpeechFinder, VoiceActivity
 from hearfelt.inference.windowing import RATE_HZ
 
-__all__ = ["LOOK_AHEAD_S", "NOW_EVERY_S", "NOW_WINDOW_S", "STEP_S", "WINDOW_S", "Segmenter", "WindowClassifier"]
+__all__ = ["INTERIM_EVERY_S", "INTERIM_WINDOW_S", "LOOK_AHEAD_S", "STEP_S", "WINDOW_S", "Segmenter", "WindowClassifier"]
 
 Floats = npt.NDArray[np.float64]
 
 LOOK_AHEAD_S: Final = 2.0
-"""What is said of time t depends on no sound after t + 2 s (and at most one chunk of 32 ms more, see Segmenter)."""
+"""The emotion at time t depends on no sound after t + 2 s (and at most one chunk of 32 ms more, see Segmenter)."""
 
-WINDOW_S: Final = 4.0  # the longest that is judged at once; a clip of acted speech is about as long
+WINDOW_S: Final = 4.0  # the longest window that is classified; a clip of acted speech is about as long
 HOP_S: Final = 2.0  # between the ends of two windows; every second costs two thirds more and brings next to nothing
 STEP_S: Final = 0.5  # what is smoothed; within speech, emotions change on this grid
-CONTEXT_S: Final = 0.2  # of the pause on either side is judged as well: the networks learned from whole clips
+CONTEXT_S: Final = 0.2  # of the pause on either side goes into a window: the networks were trained on whole clips
 LONGEST_S: Final = 30.0  # a longer segment is divided, so that a monologue does not keep a stream waiting
-NOW_EVERY_S: Final = 0.5
-NOW_WINDOW_S: Final = 2.0
-NOW_SHORTEST_S: Final = 0.25
+INTERIM_EVERY_S: Final = 0.5
+INTERIM_WINDOW_S: Final = 2.0
+INTERIM_SHORTEST_S: Final = 0.25
 
 _LOOK_AHEAD, _WINDOW, _HOP = (round(one * RATE_HZ) for one in (LOOK_AHEAD_S, WINDOW_S, HOP_S))
 _STEP, _CONTEXT, _LONGEST = (round(one * RATE_HZ) for one in (STEP_S, CONTEXT_S, LONGEST_S))
-_NOW_EVERY, _NOW_WINDOW, _NOW_SHORTEST = (round(one * RATE_HZ) for one in (NOW_EVERY_S, NOW_WINDOW_S, NOW_SHORTEST_S))
+_INTERIM_EVERY, _INTERIM_WINDOW, _INTERIM_SHORTEST = (
+    round(one * RATE_HZ) for one in (INTERIM_EVERY_S, INTERIM_WINDOW_S, INTERIM_SHORTEST_S)
+)
 _KEPT: Final = _WINDOW + RATE_HZ  # 5 s: a window ends at most a pause before the present
 
 
@@ -44,148 +46,150 @@ class WindowClassifier:
 
     Attributes:
         labels: how many there are.
-        answer: gives the log-probabilities ``(labels,)`` of a window of samples ``(n,)`` at 16 kHz.
-        predict: makes a prediction of probabilities ``(labels,)`` and a duration in seconds.
-        smoother: makes what smooths one stretch of speech.
+        log_probabilities: gives the log-probabilities ``(labels,)`` of a window of samples ``(n,)`` at 16 kHz.
+        predict: makes a prediction from probabilities ``(labels,)`` and a duration in seconds.
+        smoother: makes a smoother for one stretch of speech.
     """
 
     labels: int
-    answer: Callable[[Samples], Floats]
+    log_probabilities: Callable[[Samples], Floats]
     predict: Callable[[Floats, float], Prediction]
     smoother: Callable[[int], Smoother] = Smoother
 
 
 class Segmenter:
-    """Follows one sound.
+    """Divides one sound into segments.
 
-    Everything lies on the grid of the sound's own samples, so that the blocks in which it comes make no difference:
+    All times lie on the grid of the sound's own samples, so the result does not depend on the size of the blocks:
 
-    1. A voice-activity model says for each chunk of 32 ms how probable speech is; stretches of speech are made of that.
-    2. A stretch is judged in windows: when 2 s of it were heard, every 2 s after that, and when it has ended; always
-       what is known of it, up to the last 4 s. A stretch of up to 4 s is so judged as a whole in the end. No window
-       reaches over a pause.
-    3. Each step of 0.5 s gets its share of every window over it, and is settled by a hidden Markov model 2 s after it
-       began, or when the stretch has ended. Each stretch begins anew: after a pause somebody else may speak.
-    4. Steps with the same most probable label are a segment.
+    1. A voice-activity model gives the probability of speech for each chunk of 32 ms; these make stretches of speech.
+    2. A stretch is classified in windows: when 2 s of it are known, every 2 s after that, and when it has ended. A
+       window is what is known of the stretch, at most its last 4 s, so a stretch of up to 4 s is classified as a whole
+       in the end. No window extends over a pause.
+    3. Each step of 0.5 s takes the mean over the windows that cover it, and is settled by a hidden Markov model 2 s
+       after it began, or when the stretch has ended. Each stretch starts afresh: after a pause somebody else may speak.
+    4. Successive steps with the same most probable label are one segment.
 
-    What is said of the time t so depends on sound before t + 2 s, and whether there is speech at t on less. All of it
-    is done at the end of a chunk, which is why an event may come 32 ms later.
+    So the emotion at time t depends on sound before t + 2 s, and whether there is speech at t on less. All of this
+    happens at the end of a chunk, so a result may come 32 ms later.
 
     Args:
-        judge: the model.
-        with_now: whether the present is told as well, every 0.5 s, from the last 2 s by themselves.
+        window_classifier: the model.
+        with_interim: whether to give an interim result every 0.5 s as well, for the last 2 s alone.
     """
 
-    def __init__(self, window_classifier: WindowClassifier, *, with_now: bool = False) -> None:
-        self._window_classifier, self._with_now = window_classifier, with_now
+    def __init__(self, window_classifier: WindowClassifier, *, with_interim: bool = False) -> None:
+        self._window_classifier, self._with_interim = window_classifier, with_interim
         self._voice, self._finder = VoiceActivity(), SpeechFinder()
         self._rest: Samples = np.zeros(0, np.float32)  # less than a chunk
         self._recent = _Recent()
         self._free_from = 0  # where the stretch before ended
-        self._followed: _Followed | None = None
+        self._stretch: _Stretch | None = None
 
     def feed(self, samples: Samples) -> list[Segment | InterimResult]:
         """Take the next samples, as many as there are: ``(n,)`` float32 at 16 kHz."""
         given = np.concatenate([self._rest, samples])
         whole = len(given) - len(given) % CHUNK
-        told: list[Segment | InterimResult] = []
+        results: list[Segment | InterimResult] = []
         for start in range(0, whole, CHUNK):
-            told += self._hear(given[start : start + CHUNK], self._recent.heard + CHUNK)
+            results += self._take(given[start : start + CHUNK], self._recent.length + CHUNK)
         self._rest = given[whole:].copy()
-        return told
+        return results
 
     def finish(self) -> list[Segment | InterimResult]:
-        """Say that the sound has ended."""
-        told: list[Segment | InterimResult] = []
-        length = self._recent.heard + len(self._rest)
+        """End the sound, and give what was still open."""
+        results: list[Segment | InterimResult] = []
+        length = self._recent.length + len(self._rest)
         if len(self._rest):
-            told += self._hear(np.pad(self._rest, (0, CHUNK - len(self._rest))), length)
+            results += self._take(np.pad(self._rest, (0, CHUNK - len(self._rest))), length)
             self._rest = self._rest[:0]
         ended = self._finder.finish()
-        return told if ended is None else [*told, *self._ended(ended, length)]
+        return results if ended is None else [*results, *self._end_stretch(ended, length)]
 
-    def _hear(self, chunk: Samples, present: int) -> list[Segment | InterimResult]:
-        """Take a whole chunk; the sound has ``present`` samples then, which is less if the chunk was filled up."""
-        before = self._recent.heard
+    def _take(self, chunk: Samples, present: int) -> list[Segment | InterimResult]:
+        """Take a whole chunk; the sound then has ``present`` samples, fewer if the chunk was padded."""
+        before = self._recent.length
         self._recent.add(chunk)
-        ended = self._finder.hear(self._voice.hear(chunk))
+        ended = self._finder.update(self._voice.probability(chunk))
         if ended is not None:
-            return [*self._ended(ended, present)]
+            return [*self._end_stretch(ended, present)]
         speech = self._finder.speech
         if speech is None or not speech.is_certain:
             return []
-        if self._followed is None:
-            self._followed = self._begun(speech)
-        told: list[Segment | InterimResult] = [*self._follow(self._followed, speech, present)]
-        if self._with_now and present // _NOW_EVERY > before // _NOW_EVERY:
-            told += self._tell_now(self._followed, speech, present - present % _NOW_EVERY)
-        return told
+        if self._stretch is None:
+            self._stretch = self._new_stretch(speech)
+        results: list[Segment | InterimResult] = [*self._advance(self._stretch, speech, present)]
+        if self._with_interim and present // _INTERIM_EVERY > before // _INTERIM_EVERY:
+            results += self._interim(self._stretch, speech, present - present % _INTERIM_EVERY)
+        return results
 
-    def _begun(self, speech: Speech) -> _Followed:
-        return _Followed(max(self._free_from, speech.start - _CONTEXT), speech.start, self._window_classifier)
+    def _new_stretch(self, speech: Speech) -> _Stretch:
+        return _Stretch(max(self._free_from, speech.start - _CONTEXT), speech.start, self._window_classifier)
 
-    def _follow(self, followed: _Followed, speech: Speech, present: int) -> list[Segment]:
-        """Judge the windows that are due, and settle the steps whose look-ahead is over."""
-        told: list[Segment] = []
-        while followed.next_window <= present:
-            told += self._settled(followed, followed.next_window - 1)
-            self._judge_until(followed, speech, followed.next_window)
-            followed.next_window += _HOP
-        return told + self._settled(followed, present)
+    def _advance(self, stretch: _Stretch, speech: Speech, present: int) -> list[Segment]:
+        """Classify the windows that are due, and settle the steps whose look-ahead is over."""
+        results: list[Segment] = []
+        while stretch.next_window <= present:
+            results += self._settle(stretch, stretch.next_window - 1)
+            self._classify_until(stretch, speech, stretch.next_window)
+            stretch.next_window += _HOP
+        return results + self._settle(stretch, present)
 
-    def _settled(self, followed: _Followed, until: int) -> list[Segment]:
-        told: list[Segment] = []
-        while followed.next_step + _LOOK_AHEAD <= until:
-            told += followed.settle(followed.next_step + _STEP)
-        return told
+    def _settle(self, stretch: _Stretch, until: int) -> list[Segment]:
+        results: list[Segment] = []
+        while stretch.next_step + _LOOK_AHEAD <= until:
+            results += stretch.settle(stretch.next_step + _STEP)
+        return results
 
-    def _ended(self, speech: Speech, present: int) -> list[Segment]:
-        followed, self._followed = self._followed, None
+    def _end_stretch(self, speech: Speech, present: int) -> list[Segment]:
+        stretch, self._stretch = self._stretch, None
         end = min(speech.end, present)
-        told: list[Segment] = []
+        results: list[Segment] = []
         if speech.is_certain:
-            followed = followed or self._begun(speech)
-            self._judge_until(followed, speech, present)
-            while followed.next_step < end:
-                told += followed.settle(min(followed.next_step + _STEP, end))
-            told += followed.close()
+            stretch = stretch or self._new_stretch(speech)
+            self._classify_until(stretch, speech, present)
+            while stretch.next_step < end:
+                results += stretch.settle(min(stretch.next_step + _STEP, end))
+            results += stretch.close()
         self._free_from = end
-        return told
+        return results
 
-    def _judge_until(self, followed: _Followed, speech: Speech, present: int) -> None:
+    def _classify_until(self, stretch: _Stretch, speech: Speech, present: int) -> None:
         end = min(present, speech.end + _CONTEXT)
-        if end <= followed.judged_until:
+        if end <= stretch.classified_until:
             return
-        start = max(followed.from_, end - _WINDOW)
-        followed.judged_until = end
-        first = (start - followed.next_step) // _STEP
-        last = -((followed.next_step - min(end, speech.end)) // _STEP)  # rounded up
+        start = max(stretch.from_, end - _WINDOW)
+        stretch.classified_until = end
+        first = (start - stretch.next_step) // _STEP
+        last = -((stretch.next_step - min(end, speech.end)) // _STEP)  # rounded up
         if last > 0:
-            followed.smoother.see(self._window_classifier.answer(self._recent.between(start, end)), range(first, last))
+            stretch.smoother.see(
+                self._window_classifier.log_probabilities(self._recent.between(start, end)), range(first, last)
+            )
 
-    def _tell_now(self, followed: _Followed, speech: Speech, present: int) -> list[InterimResult]:
+    def _interim(self, stretch: _Stretch, speech: Speech, present: int) -> list[InterimResult]:
         end = min(present, speech.end + _CONTEXT)
-        start = max(followed.from_, end - _NOW_WINDOW)
-        if end - start < _NOW_SHORTEST:
+        start = max(stretch.from_, end - _INTERIM_WINDOW)
+        if end - start < _INTERIM_SHORTEST:
             return []
-        probabilities = np.exp(self._window_classifier.answer(self._recent.between(start, end)))
+        probabilities = np.exp(self._window_classifier.log_probabilities(self._recent.between(start, end)))
         prediction = self._window_classifier.predict(probabilities, (end - start) / RATE_HZ)
         return [InterimResult(start / RATE_HZ, end / RATE_HZ, prediction)]
 
 
-class _Followed:
-    """Where one stretch of speech stands.
+class _Stretch:
+    """The state of one stretch of speech.
 
     Attributes:
-        from_: the first sample that is judged.
-        smoother: what settles its steps.
+        from_: the first sample that is classified.
+        smoother: settles its steps.
         next_window: where the next window is due to end. Before the look-ahead is over nothing need be settled.
-        judged_until: where the last one ended.
-        next_step: where the first step begins that is not settled.
+        classified_until: where the last one ended.
+        next_step: where the first step that is not settled begins.
     """
 
     def __init__(self, from_: int, start: int, window_classifier: WindowClassifier) -> None:
-        self.from_, self.next_step, self.judged_until = from_, start, start
+        self.from_, self.next_step, self.classified_until = from_, start, start
         self.next_window = start + _LOOK_AHEAD
         self.smoother = window_classifier.smoother(window_classifier.labels)
         self._window_classifier = window_classifier
@@ -194,20 +198,20 @@ class _Followed:
         self._sum = np.zeros(window_classifier.labels)
 
     def settle(self, end: int) -> list[Segment]:
-        """Settle the next step, which ends here; gives the segment that is over with it, if one is."""
+        """Settle the next step, which ends here; give the segment that ends with it, if any."""
         probabilities = self.smoother.settle()
         label = int(np.argmax(probabilities))
-        told: list[Segment] = []
+        results: list[Segment] = []
         if label != self._label or end - self._start > _LONGEST:
-            told = self.close()
+            results = self.close()
             self._label, self._start = label, self.next_step
             self._sum = np.zeros_like(self._sum)
         self._sum += probabilities * (end - self.next_step)
         self.next_step = end
-        return told
+        return results
 
     def close(self) -> list[Segment]:
-        """Give the segment that goes on, if there is one."""
+        """Give the open segment, if there is one."""
         if self._label is None:
             return []
         start_s, end_s = self._start / RATE_HZ, self.next_step / RATE_HZ
@@ -215,14 +219,14 @@ class _Followed:
 
 
 class _Recent:
-    """The last seconds of the sound, by their place in the whole.
+    """The last seconds of the sound, by their position in the whole.
 
     Attributes:
-        heard: how many samples have gone by.
+        length: samples of the sound so far.
     """
 
     def __init__(self) -> None:
-        self.heard = 0
+        self.length = 0
         self._held: Samples = np.zeros(4 * _KEPT, np.float32)
         self._end = 0
 
@@ -233,9 +237,9 @@ class _Recent:
             self._end = _KEPT
         self._held[self._end : self._end + len(chunk)] = chunk
         self._end += len(chunk)
-        self.heard += len(chunk)
+        self.length += len(chunk)
 
     def between(self, start: int, end: int) -> Samples:
-        """Give samples by their place; ``start`` at most 5 s ago."""
-        offset = self._end - self.heard
+        """Give samples by their position; ``start`` at most 5 s ago."""
+        offset = self._end - self.length
         return self._held[start + offset : end + offset]

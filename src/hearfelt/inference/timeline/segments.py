@@ -1,4 +1,4 @@
-"""What is heard when: segments of a recording, the present of a stream, and the timeline of a whole sound."""
+"""Segments of a recording, interim results of a stream, and the timeline of a whole sound."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["InterimResult", "Segment", "Timeline"]
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of speech in which one emotion is the most probable; final, it will not change any more.
+    """A stretch of speech with one emotion; final.
 
     Attributes:
-        start_s: where it begins, in seconds from the beginning of the sound.
-        end_s: where it ends.
-        prediction: the answer for it; its probabilities are the mean over the stretch.
+        start_s: start, in seconds from the beginning of the sound.
+        end_s: end.
+        prediction: its probabilities are the mean over the stretch.
 
     Example:
         >>> Segment(1.0, 3.5, Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.5, "classic")).emotion
@@ -58,12 +58,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class InterimResult:
-    """What is heard in a stream just now: a first answer, from at most its last 2 s, that nothing after it changes.
+    """A first result for the present of a stream, from at most its last 2 s; later sound does not change it.
 
     Attributes:
-        start_s: where the window begins, in seconds from the beginning of the stream.
-        end_s: where it ends, the present.
-        prediction: the answer for the window, by itself.
+        start_s: start of the window, in seconds from the beginning of the stream.
+        end_s: end of the window, the present.
+        prediction: for the window by itself.
     """
 
     start_s: float
@@ -73,16 +73,16 @@ class InterimResult:
 
 @dataclass(frozen=True)
 class Timeline:
-    """All segments of one sound, or of one of its channels; what lies between them is no speech.
+    """All segments of one sound, or of one of its channels; between them there is no speech.
 
     Attributes:
-        source: what the sound is called, such as its path.
-        channel: which channel it is, counted from 0; None if all were mixed.
-        duration_s: how long the sound is.
-        segments: in their order; they don't overlap. Empty where nobody speaks.
+        source: name of the sound, such as its path.
+        channel: number of the channel, counted from 0; None if all were mixed.
+        duration_s: length of the sound, in seconds.
+        segments: by time, without overlap; empty if nobody speaks.
         labels: the model's emotions, in its order.
-        model: name of the model that answered.
-        warnings: what is odd about the sound; empty for a clean recording.
+        model: name of the model.
+        warnings: problems found in the sound; empty for a clean recording.
 
     Example:
         >>> Timeline("call.wav", None, 12.0, (), ("calm", "sad"), "classic").speech_s
@@ -99,7 +99,7 @@ class Timeline:
 
     @property
     def speech_s(self) -> float:
-        """How many seconds of speech there are."""
+        """Seconds of speech."""
         return float(sum(segment.duration_s for segment in self.segments))
 
     def to_frame(self) -> Any:

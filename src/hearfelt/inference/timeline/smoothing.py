@@ -1,4 +1,4 @@
-"""A small hidden Markov model over a model's labels, so that a timeline does not flicker."""
+"""Smoothing over time: a small hidden Markov model over the labels, so that a timeline does not flicker."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ __all__ = ["SMOOTHING", "Smoother", "Smoothing"]
 
 Floats = npt.NDArray[np.float64]
 
-_LEAST: Final = -20.0  # log-probabilities below it are taken for it: one window alone must not rule a label out
+_LEAST: Final = -20.0  # lower log-probabilities are raised to it: one window alone must not rule a label out
 
 
 @dataclass(frozen=True)
 class Smoothing:
-    """The two numbers of the model.
+    """The two parameters of the hidden Markov model.
 
     Attributes:
         stay: how many times as probable it is that the next step has the label of this one as that it has any certain
             other; 1 for no memory at all.
         weight: what a step's evidence, the mean log-probability of the windows over it, is multiplied by. Neighbouring
-            steps are judged by the same windows, so what these say comes up several times; a weight below 1 makes up
-            for that.
+            steps share windows, so the same evidence counts several times; a weight below 1 makes up for that.
 
     Raises:
         ModelError: if ``stay`` is below 1, or ``weight`` not above 0.
@@ -44,21 +43,21 @@ class Smoothing:
 
 SMOOTHING: Final = Smoothing(stay=3.0, weight=0.7)
 """Chosen by ``tools/choose_smoothing.py`` on recordings made of RAVDESS actors 01, 04, 10, 11, 12, 14, 20 and 21,
-answered by models that had not heard them; actors 06, 13, 17 and 22, on whom timelines are measured, had no part in it.
+with models that were not trained on them; actors 06, 13, 17 and 22, on whom timelines are measured, had no part in it.
 
 Windows of up to 4 s that overlap do much of the smoothing before; more memory than this makes answers worse."""
 
 
 class Smoother:
-    """Smooths the labels of one stretch of speech, step after step, with what is known at the moment.
+    """Smooths the labels of one stretch of speech, step after step, with what is known so far.
 
     A step is settled once and for all: its probabilities come from everything before it (the forward pass) and from
-    the evidence that has come so far for itself and for the steps after it (the backward pass). How far that reaches
-    ahead is up to who calls :meth:`settle`.
+    the evidence that has come so far for itself and for the steps after it (the backward pass). The caller
+    of :meth:`settle` decides how far that reaches ahead.
 
     Args:
-        labels: how many there are.
-        smoothing: the model's numbers.
+        labels: number of labels.
+        smoothing: the parameters.
 
     Example:
         >>> smoother = Smoother(2, Smoothing(stay=9.0, weight=1.0))
@@ -71,16 +70,16 @@ class Smoother:
         self._leave = 1 / (smoothing.stay + labels - 1)
         self._stay = smoothing.stay * self._leave - self._leave
         self._weight = smoothing.weight
-        self._before = np.full(labels, 1 / labels)  # what the past says of the first step that is not settled
+        self._before = np.full(labels, 1 / labels)  # prior of the first step that is not settled
         self._evidence: list[Floats] = []  # of the steps that are not settled: sums over windows
         self._windows: list[int] = []
 
     def see(self, log_probabilities: Floats, steps: range) -> None:
-        """Take what a window says of the steps that it covers.
+        """Add the evidence of a window to the steps that it covers.
 
         Args:
             log_probabilities: ``(labels,)``.
-            steps: counted from the first that is not settled; such as lie before it are passed over.
+            steps: counted from the first that is not settled; earlier ones are ignored.
         """
         while len(self._evidence) < steps.stop:
             self._evidence.append(np.zeros_like(self._before))
@@ -112,6 +111,6 @@ class Smoother:
         return likelihood
 
     def _moved(self, probabilities: Floats) -> Floats:
-        """Go one step on; the matrix is symmetric, so that going back is the same."""
+        """Apply the transition matrix; it is symmetric, so the backward pass is the same."""
         moved: Floats = self._stay * probabilities + self._leave * probabilities.sum()
         return moved

@@ -1,4 +1,4 @@
-"""A stream: sound as it comes, in blocks of any size, at any rate; what is heard comes out while it goes on."""
+"""A live stream: feed blocks of any size at any rate, and get segments and interim results."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ class Stream:
     """One live sound; :meth:`hearfelt.inference.recognizer.Recognizer.stream` makes it.
 
     Args:
-        segmenter: the machine that hears.
+        segmenter: divides the sound into segments.
         rate_hz: samples in a second.
 
     Attributes:
-        heard_s: seconds that have been fed.
+        rate_hz: samples in a second.
+        duration_s: seconds of sound fed so far.
     """
 
     def __init__(self, segmenter: Segmenter, rate_hz: int) -> None:
@@ -39,24 +40,24 @@ class Stream:
         )
 
     @property
-    def heard_s(self) -> float:
-        """Seconds of sound that have been fed."""
+    def duration_s(self) -> float:
+        """Seconds of sound fed so far."""
         return self._fed / self.rate_hz
 
     def feed(self, samples: npt.NDArray[np.generic]) -> list[Segment | InterimResult]:
-        """Take the next block.
+        """Add the next block of sound.
 
         Args:
-            samples: ``(n,)`` int16, int32, float32 or float64, one channel; n may be anything, also 0.
+            samples: ``(n,)`` int16, int32, float32 or float64, one channel; any n, also 0.
 
         Returns:
-            What has become known with it, in order.
+            Segments that are now final, and interim results, in order.
 
         Raises:
-            AudioError: if the stream is over, or these are no samples; then nothing of the block was taken.
+            AudioError: if the stream was finished, or these are no samples; then nothing of the block was used.
         """
         if self._is_over:
-            raise AudioError("stream: it was finished; begin a new one for what comes now")
+            raise AudioError("stream: it was finished; begin a new one")
         block = _checked(samples, self._fed)
         self._fed += len(block)
         if self._resampler is not None:
@@ -64,18 +65,18 @@ class Stream:
         return self._segmenter.feed(block)
 
     def finish(self) -> list[Segment | InterimResult]:
-        """Say that the sound has ended.
+        """End the stream.
 
         Returns:
-            What was still open; nothing if it was finished before.
+            The segments that were still open; nothing if it was finished before.
         """
         if self._is_over:
             return []
         self._is_over = True
-        told: list[Segment | InterimResult] = []
+        results: list[Segment | InterimResult] = []
         if self._resampler is not None:
-            told += self._segmenter.feed(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-        return told + self._segmenter.finish()
+            results += self._segmenter.feed(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+        return results + self._segmenter.finish()
 
 
 def _checked(samples: npt.NDArray[np.generic], before: int) -> Samples:

@@ -1,4 +1,4 @@
-"""Where somebody speaks: a voice-activity model, and what makes stretches of speech out of its answers."""
+"""Voice activity detection: the probability of speech for each 32 ms, and the stretches of speech these make."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["CHUNK", "MIN_PAUSE", "Speech", "SpeechFinder", "VoiceActivity", "new
 
 CHUNK: Final = 512  # samples, 32 ms: what the voice-activity model takes at a time
 
-# On recordings made of RAVDESS actors 01, 04, 10, 11, 12, 14, 20 and 21 these miss least speech, with the false alarms
-# counted as much. The network's own advice is 0.5 and 0.35; it loses whispers and trembling beginnings.
+# On recordings made of RAVDESS actors 01, 04, 10, 11, 12, 14, 20 and 21 these give the fewest misses and false alarms
+# together. The network's own default is 0.5 and 0.35; that loses whispers and hesitant beginnings.
 BEGINS_AT: Final = 0.3  # speech begins at this probability ...
 GOES_ON_AT: Final = 0.15  # ... and goes on while it is at least this
-PAD_BEFORE: Final = 3 * CHUNK  # 96 ms: voices begin with breath and consonants, which the network notices late
-PAD_AFTER: Final = 0 * CHUNK  # it lets go late enough by itself
+PAD_BEFORE: Final = 3 * CHUNK  # 96 ms: voices begin with breath and consonants, which the network detects late
+PAD_AFTER: Final = 0 * CHUNK  # the network stays above the threshold long enough by itself
 SHORTEST_SPEECH: Final = 8 * CHUNK  # 0.26 s; less is a click, a cough, a door
 MIN_PAUSE: Final = 12 * CHUNK  # 0.38 s; shorter ones are breath and stop consonants within a sentence
 
@@ -35,11 +35,11 @@ _OFFSET_MOVES: Final = CHUNK / RATE_HZ / 2  # a microphone's offset is known wit
 
 
 class VoiceActivity:
-    """How probable it is that somebody speaks, chunk after chunk; one object for each sound.
+    """The probability of speech, chunk after chunk; one object for each sound.
 
-    Silero VAD hears less in quiet recordings: made 50 dB quieter, nine tenths of a conversation are missed. So every
-    chunk is made louder by what the loudest and the quietest chunk of late call for, never by anything after it, and
-    a microphone's offset is left out.
+    Silero VAD misses quiet speech: made 50 dB quieter, nine tenths of a conversation are lost. So every chunk is
+    amplified according to the loudest and the quietest of the recent chunks, never by anything after it, and a
+    microphone's offset is removed.
     """
 
     def __init__(self) -> None:
@@ -47,8 +47,8 @@ class VoiceActivity:
         self._loud, self._quiet = 0.0, 1.0
         self._offset: float | None = None
 
-    def hear(self, chunk: Samples) -> float:
-        """Take the next chunk.
+    def probability(self, chunk: Samples) -> float:
+        """Give the probability of speech in the next chunk.
 
         Args:
             chunk: ``(512,)`` float32 at 16 kHz.
@@ -72,7 +72,7 @@ class Speech:
     Attributes:
         start: its first sample.
         end: the first one after it, as far as is known.
-        is_certain: whether there was enough speech to believe it.
+        is_certain: whether it is long enough to count as speech, 0.26 s.
     """
 
     start: int
@@ -81,41 +81,41 @@ class Speech:
 
 
 class SpeechFinder:
-    """Makes stretches of speech out of probabilities, chunk after chunk.
+    """Makes stretches of speech from probabilities, chunk after chunk.
 
     Attributes:
-        speech: the stretch that goes on just now, or None.
+        speech: the current stretch, or None.
     """
 
     def __init__(self) -> None:
         self.speech: Speech | None = None
-        self._heard = 0
+        self._length = 0
         self._before = 0  # end of the stretch before
         self._voiced_until, self._voiced = 0, 0
 
-    def hear(self, probability: float) -> Speech | None:
+    def update(self, probability: float) -> Speech | None:
         """Take the next chunk's probability.
 
         Returns:
             A stretch of speech that has just ended, because a pause after it was long enough.
         """
-        begin, self._heard = self._heard, self._heard + CHUNK
+        begin, self._length = self._length, self._length + CHUNK
         if self.speech is None:
             if probability < BEGINS_AT:
                 return None
             self._voiced = 0
-            self.speech = Speech(max(self._before, begin - PAD_BEFORE), self._heard, False)
+            self.speech = Speech(max(self._before, begin - PAD_BEFORE), self._length, False)
         goes_on = probability >= GOES_ON_AT and self._voiced_until == begin
         if probability >= BEGINS_AT or goes_on:
-            self._voiced_until, self._voiced = self._heard, self._voiced + CHUNK
-        end = min(self._heard, self._voiced_until + PAD_AFTER)
+            self._voiced_until, self._voiced = self._length, self._voiced + CHUNK
+        end = min(self._length, self._voiced_until + PAD_AFTER)
         self.speech = Speech(self.speech.start, end, self._voiced >= SHORTEST_SPEECH)
-        if self._heard - self._voiced_until < MIN_PAUSE:
+        if self._length - self._voiced_until < MIN_PAUSE:
             return None
         return self.finish()
 
     def finish(self) -> Speech | None:
-        """End the stretch that goes on, if there is one."""
+        """End the current stretch, if there is one."""
         ended, self.speech = self.speech, None
         if ended is not None:
             self._before = ended.end
@@ -123,7 +123,7 @@ class SpeechFinder:
 
 
 def new_detector() -> Any:
-    """Give a voice-activity network that has heard nothing; its ``process_array`` takes ``(512,)`` at 16 kHz."""
+    """Make a voice-activity network in its initial state; its ``process_array`` takes ``(512,)`` at 16 kHz."""
     return copy.copy(_detector())  # its state is replaced and never changed, so a copy is a new stream
 
 

@@ -78,7 +78,7 @@ class StreamSession:
     @property
     def sound_s(self) -> float:
         """Seconds of sound that were processed."""
-        return self._stream.heard_s if self._stream is not None else 0.0
+        return self._stream.duration_s if self._stream is not None else 0.0
 
     async def run(self) -> None:
         """Run until the client ends or disconnects, or an error is sent to it.
@@ -170,7 +170,7 @@ class StreamSession:
     async def _feed(self, stream: Stream, sound: SampleBytes) -> None:
         """Process all sound that has arrived, and send what it gives."""
         while sound.buffered_s:
-            if stream.heard_s >= self._settings.longest_s:
+            if stream.duration_s >= self._settings.longest_s:
                 raise self._too_long()
             block = sound.take(max(1, round(_MOST_BLOCK_S * stream.rate_hz)))
             await self._send_events(await self._loop.run_in_executor(self._threads, stream.feed, block))
