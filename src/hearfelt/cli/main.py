@@ -12,22 +12,24 @@ from typing import Annotated, Final, NoReturn, cast
 
 import typer
 
-from hearfelt.cli import (
+from hearfelt.cli.commands import (
+    app as app_command,
+)
+from hearfelt.cli.commands import (
     batch,
     card,
     corpora,
     demo,
     doctor,
-    exploring,
+    evaluate,
+    explore,
     features,
     listen,
     recognize,
-    results,
-    serving,
-    showing,
+    serve,
     teach,
     timeline,
-    training,
+    train,
 )
 from hearfelt.cli.options import examples
 from hearfelt.errors import HearfeltError, exit_code
@@ -51,9 +53,9 @@ _INTERRUPTED: Final = 130
 # The commands in the order in which the help shows them, under the heading they stand under there.
 _GROUPS: Final = {
     "Recognize": (recognize, timeline, listen, batch, card, demo, doctor),
-    "In the browser, and over the network": (showing, serving),
-    "Corpora": (corpora, exploring, features),
-    "Train and measure": (training, teach, results),
+    "In the browser, and over the network": (app_command, serve),
+    "Corpora": (corpora, explore, features),
+    "Train and measure": (train, teach, evaluate),
 }
 
 _EPILOG: Final = (

@@ -1,0 +1,157 @@
+"""``hearfelt recognize``: which emotion is heard in files and folders."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hearfelt.cli.display.pictures import draw_answer, picture_path
+from hearfelt.cli.display.predictions import Answer, printing
+from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, sound_of
+from hearfelt.cli.options import FormatOption, ModelOption, RawOption, TrackOption, examples
+from hearfelt.errors import AudioError, exit_code
+
+if TYPE_CHECKING:
+    from hearfelt.audio.reader import Sound
+    from hearfelt.inference.recognizer import Recognizer
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command ``recognize``."""
+    app.command(
+        "recognize",
+        epilog=examples(
+            "hearfelt recognize clip.wav other.mp3",
+            "hearfelt recognize clip.wav --why                    # what it depends on",
+            "hearfelt recognize clip.wav --plot clip.png          # as a picture",
+            "hearfelt recognize clip.wav --why --plot why.png     # the reasons, drawn",
+            "hearfelt recognize folder/ --format csv > answers.csv",
+            "hearfelt recognize clip.wav --model my.onnx",
+            "curl https://example.org/clip.mp3 | hearfelt recognize -",
+            "hearfelt recognize line.pcm --raw alaw:8000:1        # as telephones store it",
+        ),
+    )(_recognize)
+
+
+def _recognize(
+    context: typer.Context,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="Sound files, folders of them, or - for standard input."),
+    ] = None,
+    model: ModelOption = None,
+    format: FormatOption = "table",
+    why: Annotated[
+        bool, typer.Option("--why", "--explain", help="Show what in the sound the answer depends on.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one clip and its answer."),
+    ] = None,
+    raw: RawOption = None,
+    track: TrackOption = None,
+) -> None:
+    """Tell which emotion is heard in sound files, and how sure that is.
+
+    Reads WAV, FLAC, OGG, Opus, MP3 and AIFF; with the extra "formats" also M4A, AAC, WebM, WMA,
+    AC-3, AMR and the sound of a video. A folder means every sound file below it, sorted by path.
+    A file that cannot be answered is named, the others go on, and the exit code is 3. Without a
+    path, hearfelt asks for one. No sound leaves this computer.
+
+    What is odd about a sound, such as a file that was cut short, is said below its answer, and
+    stands in the column or list "warnings" of CSV and JSON; docs/warnings.md lists the codes.
+
+    With --why a model that takes sound is asked again and again, each time with a stretch of
+    time or a band of frequencies taken away (occlusion: what changes, not a cause); a model on
+    162 features gives exact Shapley values. JSON has all numbers, CSV one value for each band
+    or group, and the stretch that changes most.
+    """
+    reading = parse_reading(raw, track)
+    sources = _sources(paths or [_asked()], is_raw=raw is not None)
+    if plot is not None and len(sources) != 1:
+        raise typer.BadParameter(f"{len(sources)} sound files; a picture shows one", param_hint="--plot")
+    from hearfelt.inference.recognizer import Recognizer
+
+    recognizer, first_error = Recognizer.load(model), None
+    with printing(format, recognizer, sources, why=why) as show:
+        for source in sources:
+            with ExitStack() as stack:
+                try:
+                    sound = stack.enter_context(sound_of(source, reading, is_read_again=plot is not None))
+                    answer = _answered(recognizer, source, sound, why=why)
+                except AudioError as error:
+                    if context.obj:  # --debug
+                        traceback.print_exception(error)
+                    answer = Answer(source, error=error)
+                show(answer)
+                first_error = first_error or answer.error
+                if plot is not None and answer.prediction is not None:
+                    draw_answer(answer.prediction, sound, plot, why=answer.explanation)
+    if first_error is not None:
+        raise typer.Exit(exit_code(first_error))
+
+
+def _asked() -> str:
+    """Ask for a path, as long as there is somebody to answer."""
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("give at least one sound file or folder", param_hint="PATH")
+    while True:
+        print("Path of a sound file or folder: ", end="", file=sys.stderr, flush=True)
+        try:
+            path = input().strip().strip("'\"")  # a file dropped on a terminal may come in quotes
+        except EOFError:
+            raise typer.BadParameter("give at least one sound file or folder", param_hint="PATH") from None
+        if path:
+            return path
+
+
+def _sources(paths: list[str], *, is_raw: bool) -> list[str]:
+    """List what is to be answered: files as given, folders as the sound files below them."""
+    from hearfelt.audio.reader import audio_files
+    from hearfelt.runtime.files import path_given
+
+    check_standard_input(paths)
+    sources: list[str] = []
+    for path in paths:
+        folder = path_given(path)
+        is_folder = path != STANDARD_INPUT and _is_folder(folder)
+        if is_folder and is_raw:
+            raise typer.BadParameter(f"{path} is a folder; raw samples are read from files and -", param_hint="--raw")
+        try:
+            found = [_as_typed(file) for file in audio_files(folder)] if is_folder else []
+        except AudioError:
+            found = []
+        sources.extend(found or [path])  # a folder that gives nothing stays: its error is told in its turn
+    return sources
+
+
+def _as_typed(file: Path) -> str:
+    """Write a file from a listing so that it is not read as one in the home folder: a folder may be called ``~``."""
+    return f"./{file}" if file.parts[0] == "~" else str(file)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # not to be looked at: the reader says why, in its turn
+        return False
+
+
+def _answered(recognizer: Recognizer, source: str, sound: Sound, *, why: bool) -> Answer:
+    from hearfelt.audio.reader import audio_files
+    from hearfelt.runtime.files import path_given
+
+    folder = path_given(source)
+    if source != STANDARD_INPUT and _is_folder(folder) and not audio_files(folder):
+        raise AudioError(f"{source}: no sound in this folder; WAV, FLAC, OGG, Opus, MP3 or AIFF is wanted")
+    if why:
+        explanation = recognizer.explain(sound)
+        return Answer(source, explanation.prediction, explanation)
+    return Answer(source, recognizer.recognize(sound))

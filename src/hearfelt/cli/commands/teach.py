@@ -1,0 +1,230 @@
+"""``hearfelt teach``: a finished model learns labels of one's own, in seconds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hearfelt.cli.options import TableOrJsonOption, examples, expanded, progress
+
+if TYPE_CHECKING:
+    from hearfelt.finetuning.teach import Taught
+    from hearfelt.finetuning.training_set import Lesson
+
+__all__ = ["add_to"]
+
+_NAMED = 10  # files named of each kind that is left out
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command ``teach``."""
+    app.command(
+        "teach",
+        epilog=examples(
+            "hearfelt teach mine/ --out mine.onnx    # a folder for each label",
+            "hearfelt teach mine/ --out mine.onnx --speakers who.csv",
+            "hearfelt teach mine/ --out mine.onnx --speaker-pattern '(anna|ben)_'",
+            "hearfelt recognize clip.wav --model mine.onnx",
+        ),
+    )(_teach)
+
+
+def _teach(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", callback=expanded, help="A folder for each label, or a table with path, emotion, speaker."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.onnx", callback=expanded, help="The new model file.")
+    ],
+    base: Annotated[
+        str, typer.Option("--base", "-b", metavar="NAME|FILE", help="A model that takes sound, to build on.")
+    ] = "hearfelt",
+    speakers: Annotated[
+        Path | None,
+        typer.Option(
+            "--speakers", metavar="FILE.csv", callback=expanded, help="Who speaks: a table with path, speaker."
+        ),
+    ] = None,
+    speaker_pattern: Annotated[
+        str | None,
+        typer.Option("--speaker-pattern", metavar="REGEX", help="Finds who speaks in each clip's path below DIR."),
+    ] = None,
+    read_as: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Read DIR as this corpus; folder goes by folders' names, folder:2 by those on level 2.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE.html", callback=expanded, help="Also write the scores as a page."),
+    ] = None,
+    format: TableOrJsonOption = "table",
+) -> None:
+    """Teach a finished model labels of your own.
+
+    DIR holds a folder for each label with ten clips or more. What the base has learned stays
+    as it is; a linear head on top of it is new, so this takes seconds, needs no torch, and the
+    result is one file that works wherever a model works.
+
+    The scores come from clips that were not learned from, and of speakers that were not heard,
+    as far as you say who speaks. Without that they are by clip, and flatter.
+    """
+    from hearfelt.finetuning.teach import teach
+    from hearfelt.finetuning.training_set import gather
+
+    if report is not None:
+        _need_reports()
+    with progress("reading clips", None) as done:
+        lesson = gather(folder, corpus=read_as, speakers=speakers, speaker_pattern=speaker_pattern, progress=done)
+    for remark in lesson.remarks:
+        print(remark, file=sys.stderr)
+    taught = teach(lesson, out, base=base, bars=progress)
+    _tell_left_out(taught.lesson)
+    for warning in taught.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if format == "json":
+        from hearfelt.cli.display.output import print_json
+
+        print_json(_as_json(taught))
+    else:
+        _print_table(taught)
+    if report is not None:
+        _write_report(taught, report)
+
+
+def _need_reports() -> None:
+    from hearfelt.errors import require
+
+    require("matplotlib", "plots")
+
+
+def _write_report(taught: Taught, path: Path) -> None:
+    from hearfelt.reports.teaching import write_teaching_report
+
+    curve = [(point.share, point.clips, point.uar) for point in taught.scored.curve]
+    write_teaching_report(path, taught.card, taught.evaluation, curve, warnings=taught.warnings)
+    print(f"{path}", file=sys.stderr)
+
+
+def _tell_left_out(lesson: Lesson) -> None:
+    from hearfelt.cli.display.output import printable
+
+    for reason, files in lesson.left_out.items():
+        print(f"left out: {_many(len(files), 'file')}, {reason}", file=sys.stderr)
+        for file in files[:_NAMED]:
+            print(f"  {printable(file)}", file=sys.stderr)
+        if len(files) > _NAMED:
+            print(f"  … and {len(files) - _NAMED:,} more", file=sys.stderr)
+
+
+def _as_json(taught: Taught) -> dict[str, Any]:
+    from hearfelt.evaluation.metrics import per_class
+
+    evaluation, card = taught.evaluation, taught.card
+    figures = per_class(evaluation.confusion, evaluation.emotions)
+    speakers = len(taught.lesson.clips.speakers) if taught.lesson.speakers_are_known else None
+    return {
+        "model": str(taught.path),
+        "base": card.recipe["base"],
+        "labels": list(card.labels),
+        "clips": len(taught.lesson.clips),
+        "speakers": speakers,
+        "scored_by": taught.grouping.by,
+        "folds": len(evaluation.runs),
+        **taught.figures,
+        "per_label": {
+            one.emotion: {"clips": one.support, "recall": one.recall, "precision": one.precision} for one in figures
+        },
+        "confusion": evaluation.confusion.tolist(),
+        "learning_curve": [
+            {"share": point.share, "clips": point.clips, "uar": point.uar} for point in taught.scored.curve
+        ],
+        "unsure_below": card.unsure_below,
+        "temperature": card.temperature,
+        "left_out": {reason: list(files) for reason, files in taught.lesson.left_out.items()},
+        "warnings": list(taught.warnings),
+    }
+
+
+def _print_table(taught: Taught) -> None:
+    from rich.markup import escape
+
+    from hearfelt.cli.display.output import console, megabytes, printable
+
+    card, clips, figures = taught.card, taught.lesson.clips, taught.figures
+    screen = console()
+    size = megabytes(taught.path.stat().st_size)
+    screen.print(f"[bold]{escape(printable(str(taught.path)))}[/bold]  [dim]{size}[/dim]", soft_wrap=True)
+    known = taught.lesson.speakers_are_known
+    who = _many(len(clips.speakers), "speaker") if known else "unknown speakers"
+    screen.print(f"taught by   {_many(len(clips), 'clip')} of {who}, {len(card.labels)} labels", soft_wrap=True)
+    screen.print(
+        f"by {taught.grouping.by:8} UAR {figures['uar']:.1%}{_between(taught)}, accuracy {figures['accuracy']:.1%}"
+        f" [dim](by chance: UAR {1 / len(card.labels):.1%})[/dim]",
+        soft_wrap=True,
+    )
+    points = [f"{point.uar:.1%} from {point.clips:,}" for point in taught.scored.curve]
+    screen.print(f"learning    UAR {', '.join(points)} clips{_rising(taught)}", soft_wrap=True)
+    _print_confusion(taught)
+    screen.print(f"Try it:  hearfelt recognize clip.wav --model {escape(str(taught.path))}", soft_wrap=True)
+
+
+def _between(taught: Taught) -> str:
+    """Say how far the score would move with other speakers."""
+    from hearfelt.evaluation.metrics import bootstrap_by_speaker
+
+    intervals = bootstrap_by_speaker(taught.evaluation.confusions) if taught.grouping.by == "speaker" else None
+    if intervals is None:
+        return ""
+    low, high = intervals["uar"]
+    return f" [dim](95 %: {low:.1%} to {high:.1%})[/dim]"
+
+
+def _rising(taught: Taught) -> str:
+    """Say whether more clips would probably help."""
+    *_, before, last = taught.scored.curve
+    return "; still rising, so more clips should help" if last.uar - before.uar >= 0.01 else ""
+
+
+def _print_confusion(taught: Taught) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
+    from rich.markup import escape
+    from rich.table import Table
+
+    from hearfelt.cli.display.output import console, printable
+    from hearfelt.emotions import look_of
+    from hearfelt.evaluation.metrics import per_class
+
+    evaluation = taught.evaluation
+    table = Table(title="What was answered (columns) for what (rows)", title_justify="left", box=SIMPLE_HEAD)
+    names = [printable(label) for label in evaluation.emotions]
+    # Where the terminal is too narrow for the names above the columns, each row gets a number, and columns those.
+    needed = sum(3 + max(4, cell_len(name)) for name in [max(names, key=cell_len), *names, "recall"]) + 2
+    is_narrow = needed > console().width
+    table.add_column("label", no_wrap=True)
+    for number, name in enumerate(names, 1):
+        table.add_column(str(number) if is_narrow else escape(name), justify="right", no_wrap=True)
+    table.add_column("recall", justify="right", no_wrap=True)
+    figures = per_class(evaluation.confusion, evaluation.emotions)
+    for place, (one, counts) in enumerate(zip(figures, evaluation.confusion.tolist(), strict=True)):
+        cells = [
+            f"[bold]{count}[/bold]" if column == place else str(count or "·") for column, count in enumerate(counts)
+        ]
+        before = f"{place + 1:>{len(str(len(names)))}} " if is_narrow else ""
+        name = f"{before}[{look_of(one.emotion).colour}]{escape(names[place])}[/]"
+        table.add_row(name, *cells, f"{one.recall:.1%}")
+    console().print(table)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

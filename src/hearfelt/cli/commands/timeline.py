@@ -1,0 +1,266 @@
+"""``hearfelt timeline``: which emotion is heard when, in recordings of any length."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from shutil import copyfileobj
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal, cast
+
+import typer
+
+from hearfelt.cli.display.pictures import picture_path
+from hearfelt.cli.display.progress import sound_bar
+from hearfelt.cli.inputs import STANDARD_INPUT, Reading, check_standard_input, parse_reading, sound_of
+from hearfelt.cli.options import ModelOption, RawOption, TrackOption, examples, expanded
+from hearfelt.errors import AudioError, exit_code, require
+
+if TYPE_CHECKING:
+    from hearfelt.audio.reader import Sound
+    from hearfelt.cli.display.timelines import TimelineScreen
+    from hearfelt.inference.recognizer import Recognizer
+    from hearfelt.results.formats import Format
+    from hearfelt.results.writer import Gathering, Writing
+
+__all__ = ["add_to"]
+
+TimelineFormat = Literal["table", "json", "jsonl", "csv", "parquet", "textgrid", "vtt", "audacity", "elan"]
+
+_EPILOG: Final = examples(
+    "hearfelt timeline call.wav                           # a table and a ribbon",
+    "hearfelt timeline call.wav --plot call.png           # as a picture",
+    "hearfelt timeline call.wav --channels separate       # each side by itself",
+    "hearfelt timeline call.wav --out call.TextGrid       # for Praat; .eaf for ELAN",
+    "hearfelt timeline day1.wav day2.wav --out days.csv   # a row for each segment",
+    "hearfelt timeline *.wav --format vtt --out captions  # a file for each sound",
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command ``timeline``."""
+    app.command("timeline", epilog=_EPILOG)(_timeline)
+
+
+def _timeline(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Sound files, or - for standard input.")],
+    channels: Annotated[
+        Literal["mix", "separate"],
+        typer.Option(
+            "--channels", metavar="mix|separate", help="Hear all channels mixed, or each side of a call by itself."
+        ),
+    ] = "mix",
+    format: Annotated[
+        TimelineFormat,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="table|json|jsonl|csv|parquet|textgrid|vtt|audacity|elan",
+            help="What to write; with --out the ending of its name decides.",
+        ),
+    ] = "table",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", callback=expanded, help="Where to write, instead of printing."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one sound and what is heard."),
+    ] = None,
+    model: ModelOption = None,
+    raw: RawOption = None,
+    track: TrackOption = None,
+) -> None:
+    """Tell when which emotion is heard in recordings, however long.
+
+    Finds speech, and tells for each segment from when to when it lasts, which
+    emotion is heard, and how sure that is. Where nobody speaks there is a gap.
+    Segments are written as soon as they are final. Ctrl-C ends the file properly
+    at what was heard by then.
+
+    JSON is one object a line; CSV and Parquet have a row for each segment.
+    TextGrid (Praat), WebVTT, Audacity labels and ELAN describe one sound; for
+    several, --out names a folder.
+    """
+    if plot is not None and len(files) != 1:
+        raise typer.BadParameter(f"{len(files)} sound files; a picture shows one", param_hint="--plot")
+    reading, form = parse_reading(raw, track), _form(format, out)
+    check_standard_input(files)
+    targets = _targets(files, form, out)
+    _keep_what_is_read([*(path for path, _ in targets), plot], files, model)
+    from hearfelt.inference.recognizer import Recognizer
+
+    recognizer = Recognizer.load(model)
+    errors: list[AudioError] = []
+    is_separate = channels == "separate"
+    for path, sources in targets:
+        with _view(recognizer, form, path, many=len(files) > 1) as view, _summary(form, path) as told:
+            for source in sources:
+                opened = _opened(source, reading, is_separate=is_separate, is_drawn=plot is not None)
+                with _telling(errors), opened as sound:
+                    _follow(recognizer, sound, source, view, is_separate=is_separate, told=told)
+                    if plot is not None:
+                        _draw(told[-1], sound, plot)
+    if errors:
+        raise typer.Exit(exit_code(errors[0]))
+
+
+def _form(format: str, out: Path | None) -> Format | None:
+    """Find the format to write; None for the table at a terminal."""
+    if format == "table" and out is None:
+        return None
+    from hearfelt.results.formats import format_called, format_of
+
+    form = format_of(out) if format == "table" and out is not None else format_called(format)
+    if form.name == "parquet":
+        if out is None:
+            raise typer.BadParameter("Parquet is no text; give --out FILE.parquet", param_hint="--format")
+        require("pyarrow", "parquet")
+    return form
+
+
+def _targets(files: list[str], form: Format | None, out: Path | None) -> list[tuple[Path | None, list[str]]]:
+    """Tell which sounds go into which file, before anything slow begins."""
+    if form is None or not form.is_of_one_sound or (len(files) == 1 and not (out is not None and out.is_dir())):
+        return [(out, files)]
+    if out is None:
+        raise typer.BadParameter(
+            f"{len(files)} sound files, and {form.name} describes one; give --out FOLDER", param_hint="--format"
+        )
+    if out.exists() and not out.is_dir():
+        raise typer.BadParameter(f"{out}: this is a file; {len(files)} sounds want a folder", param_hint="--out")
+    paths = [
+        out / ((Path(source).stem if source != STANDARD_INPUT else "standard-input") + form.suffix) for source in files
+    ]
+    if twice := next((path for path in paths if paths.count(path) > 1), None):
+        raise typer.BadParameter(f"two sounds would be written to {twice}; give them one by one", param_hint="--out")
+    return [(path, [source]) for path, source in zip(paths, files, strict=True)]
+
+
+def _keep_what_is_read(paths: list[Path | None], files: list[str], model: str | None) -> None:
+    """Refuse to write over a sound or the model, before anything is written."""
+    from hearfelt.results.writer import refuse_to_write_over
+
+    for path in paths:
+        if path is not None:
+            refuse_to_write_over(path, files)
+            refuse_to_write_over(path, [model] if model else [], what="model")
+
+
+def _view(
+    recognizer: Recognizer, form: Format | None, path: Path | None, *, many: bool
+) -> AbstractContextManager[Writing | TimelineScreen]:
+    """Make what shows or writes the segments of some sounds."""
+    if form is not None:
+        from hearfelt.results.writer import Writing
+
+        return Writing(form, recognizer.labels, path)
+    from hearfelt.cli.display.output import console
+    from hearfelt.cli.display.timelines import TimelineScreen
+
+    unsure_below = recognizer.card.unsure_below
+    return TimelineScreen(console(), recognizer.labels, unsure_below=unsure_below, names_sounds=many)
+
+
+@contextmanager
+def _telling(errors: list[AudioError]) -> Iterator[None]:
+    """Say which sound cannot be heard, or not to its end, and go on with the next."""
+    try:
+        yield
+    except AudioError as error:
+        from hearfelt.cli.display.output import printable
+
+        print(f"hearfelt: {printable(str(error))}", file=sys.stderr, flush=True)
+        errors.append(error)
+
+
+@contextmanager
+def _opened(source: str, reading: Reading, *, is_separate: bool, is_drawn: bool) -> Iterator[Sound]:
+    """Give the sound that a word on the command line stands for.
+
+    Channels are read side by side, each by itself, which a pipe and what is saved of it in memory cannot give.
+    """
+    if source != STANDARD_INPUT or not is_separate:
+        with sound_of(source, reading, is_read_again=is_drawn) as sound:
+            yield sound
+        return
+    with sound_of(source, Reading(), is_read_again=True) as piped, NamedTemporaryFile(prefix="hearfelt-") as file:
+        copyfileobj(cast(BinaryIO, piped), file)
+        file.flush()
+        yield reading.of(file.name)
+
+
+@contextmanager
+def _summary(form: Format | None, path: Path | None) -> Iterator[list[Gathering]]:
+    """Say at the end what was written and what is odd about the sounds, also if Ctrl-C was the end."""
+    told: list[Gathering] = []
+    try:
+        yield told
+    finally:
+        if path is not None and told:
+            from hearfelt.results.clock import time_words
+
+            timelines = [one for gathering in told for one in gathering.timelines()]
+            segments, speech_s = sum(len(one.segments) for one in timelines), sum(one.speech_s for one in timelines)
+            heard_s = sum(gathering.reached_s for gathering in told)
+            what = f"{segments:,} segments" if segments != 1 else "1 segment"
+            typer.echo(f"{path}: {what}, {time_words(speech_s)} of speech in {time_words(heard_s)}")
+        if form is not None:
+            _tell_warnings(told)
+
+
+def _tell_warnings(told: list[Gathering]) -> None:
+    """Say what is odd about sounds whose segments go into a file or a pipe; the screen says it by itself."""
+    from hearfelt.audio.warnings import texts_of
+    from hearfelt.cli.display.output import printable
+    from hearfelt.results.following import called
+
+    for gathering in told:
+        if said := texts_of(gathering.all_warnings()):
+            print(f"hearfelt: {printable(called(gathering.source))}: {said}", file=sys.stderr, flush=True)
+
+
+def _follow(
+    recognizer: Recognizer,
+    sound: Sound,
+    source: str,
+    view: Writing | TimelineScreen,
+    *,
+    is_separate: bool,
+    told: list[Gathering],
+) -> None:
+    """Hear one sound to its end and hand on each segment."""
+    from hearfelt.results.following import followed
+
+    with (
+        sound_bar(source) as bar,
+        followed(recognizer, sound, source=source, is_separate=is_separate, progress=bar.reached) as heard,
+    ):
+        bar.expect(heard.gathering.promised_s)
+        told.append(heard.gathering)
+        view.begin(heard.gathering)
+        for segment in heard.segments:
+            view.add(segment)
+
+
+def _draw(gathering: Gathering, sound: Sound, plot: Path) -> None:
+    """Draw a sound that was heard; its outline is taken in a second reading, in memory that does not grow."""
+    require("matplotlib", "plots")
+    from hearfelt.audio.reader import open_audio
+    from hearfelt.features.outline import outline
+    from hearfelt.reports.figures.canvas import save_figure
+    from hearfelt.reports.figures.timeline import COLUMNS, draw_timeline
+    from hearfelt.results.following import called
+    from hearfelt.results.segment_rows import side_name
+
+    outlines = []
+    for channel in gathering.channels:
+        with open_audio(sound, name=called(gathering.source), channel=channel) as reader:
+            outlines.append(outline(reader.parts(), reader.rate_hz, columns=COLUMNS))
+    sides = [side_name(channel, len(gathering.channels)) for channel in gathering.channels]
+    figure = draw_timeline(
+        gathering.timelines(), outlines, title=Path(called(gathering.source)).name, sides=sides if any(sides) else ()
+    )
+    save_figure(figure, plot)

@@ -1,0 +1,202 @@
+"""``hearfelt train`` and ``hearfelt tune``: a model from recordings, and better settings for its recipe."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hearfelt.cli.cluster import executor_on
+from hearfelt.cli.options import (
+    CorpusOption,
+    DeviceOption,
+    DropOption,
+    EncoderOption,
+    JobsOption,
+    OutOption,
+    RayOption,
+    examples,
+    expanded,
+    parse_corpora,
+    parse_encoders,
+    parse_names,
+    progress,
+    remark,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hearfelt.training.loop import EpochRow
+    from hearfelt.training.single import Trained
+    from hearfelt.training.trainer import Taught
+
+__all__ = ["add_to"]
+
+RecipeArgument = Annotated[
+    Path, typer.Argument(metavar="RECIPE", callback=expanded, help="A TOML file, such as recipes/classic.toml.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same weights.")]
+AwayOption = Annotated[
+    list[str],
+    typer.Option(
+        "--without-speakers",
+        metavar="SPEAKER",
+        help="Never let the model hear this speaker, such as ravdess/06. A list with commas is fine.",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands ``train`` and ``tune``."""
+    app.command(
+        "train",
+        epilog=examples(
+            "hearfelt train recipes/classic.toml -c ravdess=~/ravdess -o runs/classic",
+            "hearfelt train recipes/svm.toml -c folder=~/mine -o runs/mine",
+            "hearfelt train recipes/svm.toml -c ravdess=~/ravdess -o runs/7 --drop calm",
+        ),
+    )(_train)
+    app.command(
+        "tune",
+        epilog=examples(
+            "hearfelt tune recipes/svm.toml -c ravdess=~/ravdess -o better.toml",
+            "hearfelt tune recipes/classic.toml -c ravdess=~/ravdess -o better.toml --ray auto",
+        ),
+    )(_tune)
+
+
+def _train(
+    recipe: RecipeArgument,
+    corpus: CorpusOption,
+    out: OutOption,
+    drop: DropOption = [],  # noqa: B006 - typer reads it and hands out a new list
+    without_speakers: AwayOption = [],  # noqa: B006
+    seed: SeedOption = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
+    jobs: JobsOption = None,
+    track: Annotated[
+        str | None, typer.Option("--track", metavar="tensorboard|mlflow", help="Also log each epoch there.")
+    ] = None,
+    encoder: EncoderOption = [],  # noqa: B006
+    device: DeviceOption = "auto",
+) -> None:
+    """Train a model on recordings and write it as one file.
+
+    Some speakers are held out: the best epoch, the temperature and the
+    threshold of "unsure" are chosen on them. Nobody is tested on here;
+    hearfelt evaluate does that, on speakers never heard. A training that was
+    stopped goes on with --resume, to the very same model.
+    """
+    _need_torch()
+    from hearfelt.corpora.catalog import read_corpora
+    from hearfelt.training.recipe import read_recipe
+    from hearfelt.training.single import train
+    from hearfelt.training.sound_training_set import EarFiles
+
+    chosen = read_recipe(recipe)
+    clips = read_corpora(parse_corpora(corpus), remark=remark)
+    who: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
+    how: dict[str, Any] = {"seed": seed, "resume": resume, "jobs": jobs, "tracker": track}
+    how |= {"ears": EarFiles(**parse_encoders(encoder)), "device": device}
+    trained = train(chosen, clips, out, **who, **how, on_epoch=_live(chosen.fit.epochs), bars=progress)
+    _tell(trained)
+
+
+def _tune(
+    recipe: RecipeArgument,
+    corpus: CorpusOption,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.toml", callback=expanded, help="Gets the better recipe.")
+    ],
+    trials: Annotated[int, typer.Option("--trials", min=1, help="How many settings to try.")] = 20,
+    drop: DropOption = [],  # noqa: B006
+    without_speakers: AwayOption = [],  # noqa: B006
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    ray: RayOption = None,
+) -> None:
+    """Search better settings for a recipe, judged on validation speakers alone.
+
+    The study is kept beside the new recipe, so that the same command goes on
+    with it. Name the speakers you will test on in --without-speakers: what
+    chose the settings cannot judge them. With --ray the trials are tasks of a
+    cluster, a few at a time, and the same ones as without.
+    """
+    _need_torch()
+    from hearfelt.corpora.catalog import read_corpora
+    from hearfelt.training.recipe import read_recipe
+    from hearfelt.training.tuning import tune
+
+    chosen = read_recipe(recipe)
+    clips = read_corpora(parse_corpora(corpus), remark=remark)
+    how: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
+    how |= {"trials": trials, "seed": seed, "jobs": jobs if ray is None else None, "bars": progress}
+    with executor_on(ray, jobs) as executor:
+        how |= {} if executor is None else {"executor": executor}
+        tuned = tune(chosen, clips, out, **how)
+    print(f"{out}")
+    print(f"validation UAR {tuned.best:.1%}, the best of {tuned.trials} trials ({tuned.start:.1%} as given)")
+    print(f"Train it:  hearfelt train {out} {' '.join(f'--corpus {one}' for one in corpus)} --out runs/{out.stem}")
+
+
+def _need_torch() -> None:
+    from hearfelt.errors import require
+
+    require("torch", "train")
+
+
+def _live(epochs: int) -> Callable[[EpochRow], None]:
+    """Show each epoch as it comes, where somebody looks."""
+    best = [0.0]
+
+    def show(row: EpochRow) -> None:
+        best[0] = max(best[0], row.validation_uar)
+        if sys.stderr.isatty():
+            print(
+                f"epoch {row.epoch:3} of {epochs}  loss {row.train_loss:.3f}  validation loss {row.validation_loss:.3f}"
+                f" UAR {row.validation_uar:.1%}  best {best[0]:.1%}  {row.seconds:.1f} s",
+                file=sys.stderr,
+            )
+
+    return show
+
+
+def _tell(trained: Trained) -> None:
+    """Say what came of a training, and what to do with it."""
+    from hearfelt.cli.display.output import console
+
+    taught = trained.taught
+    for reason, count in trained.admitted.left_out.items():
+        print(f"left out: {count:,} clips {reason}", file=sys.stderr)
+    others = ", ".join(trained.validation[:4]) + (", …" if len(trained.validation) > 4 else "")
+    epoch = "" if taught.epoch is None else f"  epoch {taught.epoch}"
+    out = console()
+    out.print(f"[bold]{taught.model}[/bold]{epoch}", soft_wrap=True)
+    out.print(f"heard      {len(trained.admitted.clips):,} clips, {len(trained.learned)} speakers to learn from")
+    out.print(f"chosen on  {others}: UAR {taught.validation['uar']:.1%}", soft_wrap=True)
+    out.print("[dim]That figure flatters: it was chosen on. hearfelt evaluate measures on strangers.[/dim]")
+    if curves := _draw_curves(taught):
+        out.print(f"curves     {curves}", soft_wrap=True)
+    out.print(f"Try it:    hearfelt recognize clip.wav --model {taught.model}", soft_wrap=True)
+
+
+def _draw_curves(taught: Taught) -> Path | None:
+    """Draw the learning curves beside the model, where there are any and matplotlib is installed."""
+    from hearfelt.errors import ExtraMissingError, require
+    from hearfelt.training.loop import read_curves
+
+    rows = read_curves(taught.folder)
+    try:
+        require("matplotlib", "plots")
+    except ExtraMissingError:
+        return None
+    if not rows:
+        return None
+    from hearfelt.reports.figures.canvas import save_figure
+    from hearfelt.reports.figures.results import learning_curves
+
+    save_figure(learning_curves(rows, chosen=taught.epoch), taught.folder / "curves.png")
+    return taught.folder / "curves.png"

@@ -1,0 +1,154 @@
+"""What ``hearfelt evaluate`` and ``hearfelt protocols`` print for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hearfelt.evaluation.metrics import lowest_class, per_class
+from hearfelt.evaluation.protocols import DEFAULT_FOLDS, PROTOCOLS
+from hearfelt.evaluation.results import PREDICTIONS, SUMMARY
+from hearfelt.evaluation.segment_tables import RECORDINGS_TABLE
+from hearfelt.reports.formatting import bare, interval, many, percent
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hearfelt.evaluation.results import Results
+    from hearfelt.evaluation.segment_results import TimedResults
+
+__all__ = ["print_results", "print_timed_results", "protocol_rows"]
+
+_METRICS = (("uar", "UAR"), ("accuracy", "accuracy"), ("macro_f1", "macro-F1"))
+
+
+def protocol_rows(*, described: bool) -> list[dict[str, object]]:
+    """Make one row for each protocol.
+
+    Args:
+        described: with everything that is too long for a table.
+
+    Example:
+        >>> [row["name"] for row in protocol_rows(described=True) if row["leaky"]]
+        ['seed-ravdess', 'ladder-clips', 'ladder-copies', 'ladder-epoch']
+    """
+    if not described:
+        return [
+            {
+                "name": protocol.name,
+                "what": protocol.title,
+                "folds": str(len(protocol.fold_names) or f"{DEFAULT_FOLDS} or --folds"),
+            }
+            for protocol in PROTOCOLS.values()
+        ]
+    return [
+        {
+            "name": protocol.name,
+            "title": protocol.title,
+            "folds": len(protocol.fold_names) or None,
+            "divides": protocol.by,
+            "leaky": protocol.leaky,
+            "needs_model": protocol.needs_model,
+            "description": protocol.description,
+        }
+        for protocol in PROTOCOLS.values()
+    ]
+
+
+def print_results(results: Results, report: str) -> None:
+    """Print an evaluation: folds and seeds, the figures, what is missing, and where the files are.
+
+    Args:
+        results: as written.
+        report: where the page is, or why there is none.
+    """
+    from rich.markup import escape
+
+    from hearfelt.cli.display.output import console, printable
+
+    screen = console()
+    screen.print(f"\n[bold]{escape(printable(results.name))}[/] on [bold]{results.protocol}[/]")
+    if results.leak:
+        screen.print(f"[bold yellow]leaky[/] [yellow]{escape(results.leak)}[/]")
+    if len(results.summary["runs"]) > 1:
+        screen.print(_runs(results))
+    for line in _lines(results):
+        screen.print(escape(printable(line)))
+    screen.print(f"\n[dim]figures[/]  {escape(printable(str(results.folder / 'summary.json')))}", soft_wrap=True)
+    screen.print(f"[dim]answers[/]  {escape(printable(str(results.folder / 'predictions.csv')))}", soft_wrap=True)
+    screen.print(f"[dim]page[/]     {escape(printable(report))}", soft_wrap=True)
+
+
+def print_timed_results(results: TimedResults) -> None:
+    """Print an evaluation over time: the timeline's figures above those of the naive way, and where the files are.
+
+    Args:
+        results: as written.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    from hearfelt.cli.display.output import console, printable
+    from hearfelt.reports.segment_scores import COLUMNS, method_rows
+
+    summary, screen = results.summary, console()
+    screen.print(f"\n[bold]{escape(printable(results.name))}[/] on [bold]{results.protocol}[/]")
+    made = f"{many(summary['recordings'], 'recording')}, {summary['duration_s'] / 60:.1f} min"
+    screen.print(f"{made}, {summary['speech_s'] / 60:.1f} min of them speech")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("%")
+    for way in ("timeline", "naive windows", "naive, where\nspeech was found"):
+        table.add_column(way, justify="right")
+    for row in zip(COLUMNS, *(figures for _, *figures in method_rows(summary)), strict=True):
+        table.add_row(*row)
+    screen.print(table)
+    lower = summary["lower_than_naive"]
+    if lower is not None:
+        screen.print(f"error rate {percent(abs(lower))} {'lower' if lower >= 0 else 'higher'} than the naive way's")
+    for reason, count in summary["left_out"].items():
+        screen.print(escape(printable(f"left out: {many(count, 'clip')} {reason}")))
+    for what, name in (("figures", SUMMARY), ("answers", PREDICTIONS), ("truth", RECORDINGS_TABLE)):
+        screen.print(f"[dim]{what:<9}[/]{escape(printable(str(results.folder / name)))}", soft_wrap=True)
+
+
+def _runs(results: Results) -> Table:
+    """Show the UAR of each fold and seed, and of all folds together."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    summary = results.summary
+    scores = {(run["fold"], run["seed"]): run["uar"] for run in summary["runs"]}
+    table = Table(title="UAR %", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("fold")
+    for seed in summary["seeds"]:
+        table.add_column(f"seed {seed}", justify="right")
+    folds = sorted({fold for fold, _ in scores})
+    for fold in folds if len(folds) > 1 else ():
+        table.add_row(str(fold), *(bare(scores[fold, seed]) for seed in summary["seeds"]))
+    if len(folds) > 1:
+        table.add_section()
+    table.add_row("all", *(bare(summary["pooled"][str(seed)]["uar"]) for seed in summary["seeds"]), style="bold")
+    return table
+
+
+def _lines(results: Results) -> Iterator[str]:
+    """Say the figures, how far they would move with other speakers, and which clips are in none of them."""
+    summary, evaluation = results.summary, results.evaluation
+    seeds = f", mean of {many(len(summary['seeds']), 'seed')}" if len(summary["seeds"]) > 1 else ""
+    for metric, name in _METRICS:
+        ends = results.interval(metric)
+        between = f"  95 % over speakers {interval(ends)}" if ends else ""
+        yield f"{name:<9} {percent(results.figure(metric)):>7}{seeds}{between}"
+    worst = lowest_class(per_class(evaluation.confusion, evaluation.emotions))
+    yield f"lowest recall: {worst.emotion}, {percent(worst.recall)}; calibration error {percent(summary['ece'])}"
+    unknown = sorted({row.speaker for row in evaluation.rows if row.speaker.endswith("/unknown")})
+    if unknown:
+        yield (
+            f"nobody wrote down who speaks in {', '.join(speaker.partition('/')[0] for speaker in unknown)}: whether"
+            " the model has heard these voices cannot be told"
+        )
+    for reason, count in summary.get("left_out", {}).items():
+        yield f"left out: {many(count, 'clip')} {reason}"
+    for one in summary.get("unanswered", ()):
+        yield f"not answered: {one['clip']} ({one['reason']})"

@@ -1,0 +1,120 @@
+"""How answers look at a terminal: a line for each clip.
+
+This module imports rich at its top; it is imported only when a table is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from hearfelt.audio.warnings import SoundWarning, texts_of
+from hearfelt.cli.display.output import printable
+from hearfelt.emotions import look_of
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction
+
+__all__ = ["AnswerTable", "bar", "print_warnings"]
+
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_BAR_WIDTHS: Final = {100: 20, 72: 12, 56: 8}  # console columns -> cells of the confidence bar
+_LEAST_NAME: Final = 8  # cells; with less a file name says nothing
+_WIDEST_NAME: Final = 60
+_UNTIL_RUNNER_UP: Final = 64  # a narrower console does without the runner-up
+
+
+def bar(share: float, width: int) -> str:
+    """Draw a share from 0 to 1 as a bar, exact to an eighth of a character.
+
+    Example:
+        >>> bar(0.5, 4), bar(1, 4), bar(0.53125, 4)
+        ('██  ', '████', '██▏ ')
+    """
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def print_warnings(console: Console, warnings: Iterable[SoundWarning]) -> None:
+    """Print on one quiet line what is odd about a sound; nothing for a clean one."""
+    if said := texts_of(warnings):
+        console.print(Text(f"  {said}", "dim"), soft_wrap=True)
+
+
+class AnswerTable:
+    """Lines of one width, each printed as soon as its answer is there.
+
+    At a narrow terminal the runner-up goes first, then the bar; long names lose their beginning. Where no terminal
+    looks, nothing is cut.
+
+    Args:
+        console: where to print.
+        sources: everything that will be answered; decides how wide the names' column is.
+        labels: what the model may answer; decides how wide the emotions' column is.
+    """
+
+    def __init__(self, console: Console, sources: Sequence[str], labels: Sequence[str]) -> None:
+        width = console.width if console.is_terminal else 200
+        longest = max((cell_len(printable(source)) for source in sources), default=0)
+        self._console = console
+        self._label = max(cell_len(label) for label in labels)
+        self._bar = next((cells for columns, cells in _BAR_WIDTHS.items() if width >= columns), 0)
+        self._has_runner_up = width >= _UNTIL_RUNNER_UP
+        # emoji, label with "?", bar, per cent; then the runner-up's label and per cent; two cells before each column
+        taken = 2 + 3 + self._label + 1 + 2 + (self._bar + 1 if self._bar else 0) + 4
+        taken += 2 + self._label + 5 if self._has_runner_up else 0
+        self._name = max(_LEAST_NAME, min(longest, _WIDEST_NAME, width - taken)) if console.is_terminal else longest
+
+    def header(self) -> None:
+        """Print what the columns are."""
+        confidence = "confidence" if self._bar else ""
+        line = _padded("clip", self._name) + "  " + _padded("emotion", 4 + self._label) + "  "
+        line += _padded(confidence, self._bar + 5 if self._bar else 4)
+        self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
+
+    def row(self, source: str, prediction: Prediction) -> None:
+        """Print one answer, and below it what is odd about the sound.
+
+        A question mark behind the emotion says that the model is unsure. Where nobody speaks that is said first.
+        """
+        line = Text(_padded(_shortened(printable(source), self._name), self._name) + "  ")
+        if prediction.has_no_speech:
+            line.append(NO_SPEECH_WORDS, "bold")
+            line.append(f"  {prediction.emotion}? {prediction.confidence:.0%}", "dim")
+        else:
+            self._add_answer(line, prediction)
+        self._print(line)
+        print_warnings(self._console, prediction.other_warnings)
+
+    def _add_answer(self, line: Text, prediction: Prediction) -> None:
+        look = look_of(prediction.emotion)
+        label = prediction.emotion + ("?" if prediction.unsure else "")
+        line.append(_padded(look.emoji, 3))
+        # Words keep the terminal's own colour: on some background every other one is hard to read.
+        line.append(_padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
+        if self._bar:
+            line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
+        line.append(f"{prediction.confidence:>4.0%}")
+        if self._has_runner_up and len(prediction.probabilities) > 1:
+            label, share = prediction.ranked()[1]
+            line.append(f"  {_padded(label, self._label)} {share:>4.0%}", "dim")
+
+    def _print(self, line: Text) -> None:
+        line.rstrip()
+        self._console.print(line, no_wrap=True, overflow="ignore", crop=self._console.is_terminal)
+
+
+def _padded(text: str, width: int) -> str:
+    return set_cell_size(text, width) if cell_len(text) < width else text
+
+
+def _shortened(text: str, width: int) -> str:
+    # The end of a path tells files apart, so the beginning goes.
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
+        text = text[1:]
+    return "…" + text

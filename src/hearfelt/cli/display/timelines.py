@@ -1,0 +1,252 @@
+"""How timelines look at a terminal: a line for each segment, and a ribbon of colours for the whole.
+
+This module imports rich at its top; it is imported only when a table is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Self
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from hearfelt.cli.display.output import printable
+from hearfelt.cli.display.prediction_table import bar, print_warnings
+from hearfelt.emotions import in_order, look_of
+from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.timeline.segments import Timeline
+from hearfelt.results.clock import time_words
+from hearfelt.results.segment_rows import Heard, side_name
+from hearfelt.results.writer import Gathering
+
+__all__ = ["SegmentTable", "TimelineScreen", "cells_of", "legend", "letters_of", "ribbon", "ribbon_cell"]
+
+_BAR_WIDTHS: Final = {90: 20, 68: 12, 56: 8}  # console columns -> cells of the confidence bar
+_UNTIL_RUNNER_UP: Final = 64  # a narrower console does without the runner-up
+_WIDE: Final = 100  # cells of a ribbon where no terminal says how wide it is
+_SIDE: Final = 12  # cells for a side's name
+_LEAST_SPOKEN: Final = 0.1  # of a cell's time; with less speech it is a gap
+
+Cell = tuple[str, bool] | None
+"""What one cell of a ribbon shows: an emotion and whether it is unsure, or no speech."""
+
+
+class SegmentTable:
+    """Lines of one width, each printed as soon as its segment is final.
+
+    At a narrow terminal the runner-up goes first, then the bar.
+
+    Args:
+        console: where to print.
+        labels: what the model may answer.
+        has_sides: whether a column says whose side it is.
+        until_s: how long the sound is; decides whether hours are shown.
+    """
+
+    def __init__(self, console: Console, labels: Sequence[str], *, has_sides: bool = False, until_s: float = 0) -> None:
+        width = console.width if console.is_terminal else 200
+        self._console, self._until_s = console, until_s
+        self._side = _SIDE if has_sides else 0
+        self._label = max(cell_len(printable(label)) for label in labels)
+        self._time = len(time_words(0, step_s=0.1, until_s=until_s)) + 1
+        self._bar = next((cells for columns, cells in _BAR_WIDTHS.items() if width - self._side >= columns), 0)
+        self._has_runner_up = width - self._side >= _UNTIL_RUNNER_UP
+
+    def header(self) -> None:
+        """Print what the columns are."""
+        line = f"{'from':>{self._time}}  {'to':>{self._time}}  " + f"{'side':<{self._side}}"[: self._side]
+        line += _padded("emotion", 4 + self._label) + "  "
+        line += _padded("confidence" if self._bar else "", self._bar + 5 if self._bar else 4)
+        self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
+
+    def row(self, heard: Heard) -> None:
+        """Print one moment; a question mark behind the emotion says that the model is unsure."""
+        times = (heard.segment.start_s, heard.segment.end_s)
+        words = [f"{time_words(time_s, step_s=0.1, until_s=self._until_s):>{self._time}}" for time_s in times]
+        line = Text("  ".join(words) + "  ", "dim")
+        line = Text.assemble(line, _padded(heard.side, self._side) if self._side else "")
+        line.append_text(self.answer(heard.segment.prediction))
+        self._print(line)
+
+    def answer(self, prediction: Prediction) -> Text:
+        """Make the part of a line that says what is heard."""
+        look, name = look_of(prediction.emotion), printable(prediction.emotion)
+        line = Text(_padded(look.emoji, 3))
+        # Words keep the terminal's own colour: on some background every other one is hard to read.
+        shown = name + ("?" if prediction.unsure else "")
+        line.append(_padded(shown, self._label + 1) + "  ", "" if prediction.unsure else "bold")
+        if self._bar:
+            line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
+        line.append(f"{prediction.confidence:>4.0%}")
+        if self._has_runner_up and len(prediction.probabilities) > 1:
+            second, share = prediction.ranked()[1]
+            line.append(f"  {_padded(printable(second), self._label)} {share:>4.0%}", "dim")
+        return line
+
+    def _print(self, line: Text) -> None:
+        line.rstrip()
+        self._console.print(line, no_wrap=True, overflow="ignore", crop=self._console.is_terminal)
+
+
+class TimelineScreen:
+    """Shows timelines at a terminal as they grow; use it in a ``with`` statement.
+
+    Args:
+        console: where to print.
+        labels: what the model may answer.
+        unsure_below: confidence below which an answer is called unsure.
+        names_sounds: whether each sound's name stands above its segments.
+    """
+
+    def __init__(
+        self, console: Console, labels: Sequence[str], *, unsure_below: float, names_sounds: bool = False
+    ) -> None:
+        self._console, self._labels = console, labels
+        self._unsure_below, self._names_sounds = unsure_below, names_sounds
+        self._sound: Gathering | None = None
+        self._table: SegmentTable | None = None
+
+    def begin(self, sound: Gathering) -> None:
+        """Say which sound the next segments are of."""
+        self._end()
+        self._sound = sound
+        if self._names_sounds:
+            self._console.print(Text(printable(sound.source), "bold"), soft_wrap=True)
+
+    def add(self, heard: Heard) -> None:
+        """Print a segment."""
+        if self._table is None:
+            until_s = self._sound.promised_s if self._sound is not None else 0.0
+            self._table = SegmentTable(self._console, self._labels, has_sides=bool(heard.side), until_s=until_s)
+            self._table.header()
+        self._table.row(heard)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if kind is None or issubclass(kind, KeyboardInterrupt):
+            self._end()
+
+    def _end(self) -> None:
+        """Draw the ribbon of the sound that is over."""
+        sound, table = self._sound, self._table
+        self._sound = self._table = None
+        if sound is None:
+            return
+        if table is None:
+            self._console.print(f"no speech was found in {time_words(sound.reached_s, step_s=0.1)}")
+            print_warnings(self._console, sound.all_warnings())
+            return
+        timelines = sound.timelines()
+        self._console.print()
+        self._console.print(ribbon(timelines, self._console), no_wrap=True, overflow="ignore", crop=False)
+        if any(segment.unsure for one in timelines for segment in one.segments):
+            self._console.print(f"? unsure: confidence under {self._unsure_below:.0%}", style="dim")
+        print_warnings(self._console, sound.all_warnings())
+        if self._names_sounds:
+            self._console.print()
+
+
+def ribbon(timelines: Sequence[Timeline], console: Console) -> Text:
+    """Draw whole timelines as ribbons of one width, with times below and what the colours mean.
+
+    Where the output has no colours, each emotion is a letter of its name.
+
+    Args:
+        timelines: of one sound, a side each.
+        console: decides width and colours.
+    """
+    names = [side_name(one.channel, len(timelines)) for one in timelines]
+    indent = max(map(len, names)) + 2 if any(names) else 0
+    width = max(10, min(console.width if console.is_terminal else _WIDE, 2 * _WIDE) - indent)
+    until_s = max(one.duration_s for one in timelines)
+    rows = [cells_of(one, width, until_s) for one in timelines]
+    letters = letters_of(cell[0] for row in rows for cell in row if cell is not None)
+    drawn = Text()
+    for name, row in zip(names, rows, strict=True):
+        drawn.append(f"{name:<{indent}}")
+        for cell in row:
+            drawn.append_text(ribbon_cell(cell, letters, has_colours=console.color_system is not None))
+        drawn.append("\n")
+    drawn.append(" " * indent + _times(until_s, width) + "\n", "dim")
+    return drawn.append_text(legend(rows, letters, has_colours=console.color_system is not None))
+
+
+def cells_of(timeline: Timeline, width: int, until_s: float) -> list[Cell]:
+    """Tell what each cell of a ribbon shows: the emotion that takes most of its time.
+
+    Args:
+        timeline: what was heard.
+        width: cells.
+        until_s: the time at the ribbon's end.
+    """
+    shares: list[dict[tuple[str, bool], float]] = [{} for _ in range(width)]
+    cell_s = max(until_s, 1e-9) / width
+    for segment in timeline.segments:
+        shown = (segment.emotion, segment.unsure)
+        for place in range(max(0, int(segment.start_s / cell_s)), min(width, int(segment.end_s / cell_s) + 1)):
+            shared_s = min(segment.end_s, (place + 1) * cell_s) - max(segment.start_s, place * cell_s)
+            shares[place][shown] = shares[place].get(shown, 0.0) + max(0.0, shared_s)
+    return [
+        max(heard, key=lambda shown: heard[shown]) if sum(heard.values()) >= _LEAST_SPOKEN * cell_s else None
+        for heard in shares
+    ]
+
+
+def ribbon_cell(cell: Cell, letters: Mapping[str, str], *, has_colours: bool) -> Text:
+    """Draw one cell: a full block in the emotion's colour, a pale one where it is unsure, a dot in a gap."""
+    if cell is None:
+        return Text("·", "dim")
+    emotion, unsure = cell
+    if not has_colours:
+        return Text(letters[emotion].lower() if unsure else letters[emotion])
+    return Text("▒" if unsure else "█", look_of(emotion).colour)
+
+
+def letters_of(emotions: Iterable[str]) -> dict[str, str]:
+    """Give each emotion a capital letter of its own, the first of its name that is free.
+
+    Example:
+        >>> letters_of(["sad", "surprised", "neutral"])
+        {'neutral': 'N', 'sad': 'S', 'surprised': 'U'}
+    """
+    letters: dict[str, str] = {}
+    for emotion in in_order(emotions):
+        wanted = [letter for letter in emotion.upper() if letter.isalpha() and letter.isascii()]
+        taken = set(letters.values())
+        letters[emotion] = next((one for one in [*wanted, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"] if one not in taken), "?")
+    return letters
+
+
+def legend(rows: Iterable[Sequence[Cell]], letters: Mapping[str, str], *, has_colours: bool) -> Text:
+    """Say what the colours or letters mean; only what occurs."""
+    shown = {cell for row in rows for cell in row if cell is not None}
+    line = Text()
+    for emotion in in_order(emotion for emotion, _ in shown):
+        line.append_text(ribbon_cell((emotion, False), letters, has_colours=has_colours))
+        line.append(f" {printable(emotion)}  ")
+    if any(unsure for _, unsure in shown):
+        line.append("▒ unsure  " if has_colours else "small letters: unsure  ", "dim")
+    line.append("· no speech", "dim")
+    return line
+
+
+def _times(until_s: float, width: int) -> str:
+    """Write times below a ribbon: its beginning, its end, and quarters where there is room."""
+    step_s = 0.1 if until_s < 10 else 1.0
+    line = [" "] * width
+    for quarter in (0, 4, 2, 1, 3):
+        words = time_words(until_s * quarter / 4, step_s=step_s, until_s=until_s)
+        middle = round(width * quarter / 4)
+        start = 0 if quarter == 0 else width - len(words) if quarter == 4 else middle - len(words) // 2
+        around = line[max(0, start - 2) : start + len(words) + 2]
+        if start >= 0 and not "".join(around).strip():
+            line[start : start + len(words)] = words
+    return "".join(line).rstrip()
+
+
+def _padded(text: str, width: int) -> str:
+    return set_cell_size(text, width) if cell_len(text) < width else text

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from hearfelt.audio.warnings import SoundWarning
+from hearfelt.cli.display.prediction_table import AnswerTable, bar
+from hearfelt.emotions import EMOTIONS
+from hearfelt.inference.prediction import Prediction
+
+
+def prediction(emotion: str = "fearful", confidence: float = 0.9, *, unsure: bool = False) -> Prediction:
+    rest = (1 - confidence) / 7
+    probabilities = {label: confidence if label == emotion else rest for label in EMOTIONS}
+    return Prediction(emotion, confidence, probabilities, unsure, 2.0, "tiny")
+
+
+def drawn(width: int, source: str, *, terminal: bool = True, unsure: bool = False) -> list[str]:
+    file = io.StringIO()
+    console = Console(file=file, width=width, force_terminal=terminal, color_system=None, highlight=False)
+    table = AnswerTable(console, [source, "b.wav"], EMOTIONS)
+    table.header()
+    table.row(source, prediction(unsure=unsure))
+    table.row("b.wav", prediction("calm", 1.0))
+    return file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", range(32, 140, 4))
+@pytest.mark.parametrize("source", ["a.wav", "folder/" * 30 + "the-end.wav", "声" * 60 + ".wav"])
+def test_no_line_is_wider_than_the_terminal(width: int, source: str) -> None:
+    lines = drawn(width, source)
+    assert max(cell_len(line) for line in lines) <= width
+    assert "90%" in lines[1]
+    assert "fearful" in lines[1]
+
+
+def test_columns_stand_below_each_other() -> None:
+    header, first, second = drawn(80, "声声.wav")
+    for title, part in (("emotion", "😌"), ("runner-up", "neutral")):
+        assert cell_len(header[: header.index(title)]) == cell_len(second[: second.index(part)])
+    assert cell_len(first[: first.index("😨")]) == cell_len(second[: second.index("😌")])
+
+
+def test_the_end_of_a_long_name_stays() -> None:
+    assert drawn(80, "folder/" * 30 + "the-end.wav")[1].startswith("…")
+    assert "/the-end.wav  " in drawn(80, "folder/" * 30 + "the-end.wav")[1]
+
+
+def test_a_pipe_cuts_nothing() -> None:
+    source = "folder/" * 30 + "the-end.wav"
+    assert source in drawn(80, source, terminal=False)[1]
+
+
+def test_an_unsure_answer_has_a_question_mark() -> None:
+    assert "fearful?" in drawn(80, "a.wav", unsure=True)[1]
+    assert "?" not in drawn(80, "a.wav")[1]
+
+
+def test_the_runner_up_is_the_second_most_probable() -> None:
+    file = io.StringIO()
+    table = AnswerTable(Console(file=file, width=80, force_terminal=True, color_system=None), ["a"], EMOTIONS)
+    table.row("a", Prediction("sad", 0.6, {"calm": 0.15, "sad": 0.6, "happy": 0.25}, False, 1.0, "tiny"))
+    assert file.getvalue().rstrip().endswith("happy      25%")
+
+
+@pytest.mark.parametrize(("share", "cells"), [(0.0, 0), (1.0, 10), (0.5, 5), (2.0, 10), (-1.0, 0)])
+def test_a_bar_is_as_long_as_its_share(share: float, cells: int) -> None:
+    assert bar(share, 10) == ("█" * cells).ljust(10)
+
+
+def table_of(*warnings: SoundWarning) -> list[str]:
+    file = io.StringIO()
+    table = AnswerTable(Console(file=file, width=80), ["a.wav"], EMOTIONS)
+    table.row("a.wav", replace(prediction(unsure=True), warnings=warnings))
+    return file.getvalue().splitlines()
+
+
+def test_where_nobody_speaks_that_is_said_before_the_emotion() -> None:
+    (line,) = table_of(SoundWarning("no_speech", "no speech was found"))
+    assert line == "a.wav  no speech found  fearful? 90%"
+
+
+def test_what_is_odd_stands_on_one_line_below_the_answer() -> None:
+    warnings = (SoundWarning("cut_short", "1.00 s of 2.00 s are there"), SoundWarning("little_speech", "little speech"))
+    answer, below = table_of(*warnings)
+    assert "fearful?" in answer
+    assert below == "  1.00 s of 2.00 s are there; little speech"
+    assert table_of(SoundWarning("no_speech", "nobody"), warnings[0])[1:] == ["  1.00 s of 2.00 s are there"]
+    assert len(table_of()) == 1
