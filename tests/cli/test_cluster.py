@@ -50,4 +50,4 @@ def test_without_ray_a_sentence_names_the_extra(command: str, recipe: Path, toy:
 def test_a_finished_model_has_nothing_to_spread(hearfelt: Run, toy: Path) -> None:
     wrong = hearfelt("evaluate", "-m", "svm", "-p", "by-speaker", "-c", f"toy={toy}", "-o", "out", "--ray", "auto")
     assert wrong.returncode == 2
-    assert "is not trained, so there is nothing to spread" in " ".join(wrong.stderr.replace("│", " ").split())
+    assert "is not trained, so --ray has nothing to do" in " ".join(wrong.stderr.replace("│", " ").split())

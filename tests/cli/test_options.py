@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import io
-import sys
 from pathlib import Path
 
 import pytest
 
-from hearfelt.cli.options import examples, expanded, parse_corpora, parse_names, progress
+from hearfelt.cli.options import examples, expanded, parse_corpora, parse_names
 from hearfelt.errors import CorpusError
 
 
@@ -47,25 +45,3 @@ def test_home_is_put_into_paths() -> None:
 
 def test_brackets_in_an_example_stay() -> None:
     assert r"hearfelt\[plots]" in examples("pip install 'hearfelt[plots]'")
-
-
-def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("working", 3) as done:
-        done(3)
-    assert capsys.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("unit", ["items", "bytes"])
-def test_progress_is_a_bar_at_a_terminal(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stdout", Terminal())
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    with progress("working", 3_000_000, unit=unit) as done:  # type: ignore[arg-type]
-        done(3_000_000)
-    assert "working" in screen.getvalue()
-    assert ("3.0/3.0 MB" if unit == "bytes" else "3000000/3000000") in screen.getvalue()

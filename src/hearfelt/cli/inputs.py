@@ -1,4 +1,4 @@
-"""What stands on the command line for a sound: a path, ``-`` for standard input, ``--raw`` and ``--track``."""
+"""Sounds on the command line: a path, ``-`` for standard input, ``--raw`` and ``--track``."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 __all__ = ["STANDARD_INPUT", "Reading", "check_standard_input", "parse_raw", "parse_reading", "sound_of"]
 
 STANDARD_INPUT: Final = "-"
-_CALLED: Final = "standard input"
+_STDIN_NAME: Final = "standard input"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How sounds are to be read.
+    """How to read the sounds.
 
     Attributes:
-        raw: how raw samples are stored, if the sounds are such.
-        track: which audio track is heard; None for the file's own choice.
+        raw: format of the samples, if the files have no header.
+        track: the audio track; None for the file's default.
     """
 
     raw: RawFormat | None = None
     track: int | None = None
 
     def of(self, source: str | Path | BinaryIO) -> Sound:
-        """Give what a recognizer hears of a path or an open file."""
+        """Give the sound of a path or an open file."""
         from hearfelt.audio.decoders.raw import RawSound
         from hearfelt.audio.reader import AudioTrack
 
@@ -44,10 +44,10 @@ class Reading:
 
 
 def parse_reading(raw: str | None, track: int | None) -> Reading:
-    """Read what ``--raw`` and ``--track`` were given.
+    """Parse ``--raw`` and ``--track``.
 
     Raises:
-        typer.BadParameter: with what would be right.
+        typer.BadParameter: if the value is wrong.
 
     Example:
         >>> parse_reading(None, 1)
@@ -59,10 +59,10 @@ def parse_reading(raw: str | None, track: int | None) -> Reading:
 
 
 def parse_raw(value: str | None) -> RawFormat | None:
-    """Read what ``--raw`` was given.
+    """Parse ``--raw``.
 
     Raises:
-        typer.BadParameter: with what would be right.
+        typer.BadParameter: if the value is wrong.
 
     Example:
         >>> parse_raw("s16le:8000")
@@ -80,31 +80,31 @@ def parse_raw(value: str | None) -> RawFormat | None:
 
 
 def check_standard_input(paths: Sequence[str]) -> None:
-    """Check that standard input is asked for once at most, and that something is piped into it.
+    """Check that standard input is given at most once, and that something is piped into it.
 
     Raises:
         typer.BadParameter: if not.
     """
-    asked = paths.count(STANDARD_INPUT)
-    if asked > 1:
-        raise typer.BadParameter(f"- was given {asked} times; standard input can be read once", param_hint="PATH")
-    if asked and (getattr(sys.stdin, "buffer", None) is None or sys.stdin.isatty()):
+    count = paths.count(STANDARD_INPUT)
+    if count > 1:
+        raise typer.BadParameter(f"- was given {count} times; standard input can be read once", param_hint="PATH")
+    if count and (getattr(sys.stdin, "buffer", None) is None or sys.stdin.isatty()):
         raise typer.BadParameter(
-            "- stands for standard input, into which nothing is piped; write: some-program | hearfelt …",
+            "- is standard input, and nothing is piped into it; write: some-program | hearfelt …",
             param_hint="PATH",
         )
 
 
 @contextmanager
 def sound_of(source: str, reading: Reading, *, is_read_again: bool = False) -> Iterator[Sound]:
-    """Give the sound that a word on the command line stands for.
+    """Open the sound of a command-line argument.
 
-    Raw samples from a pipe are read as they come; anything else from a pipe is saved aside first, since most formats
-    cannot be read in one go.
+    Raw samples from a pipe are read as they come; anything else from a pipe is saved to a temporary file first, since
+    most formats cannot be read sequentially.
 
     Args:
         source: a path, or ``-`` for standard input.
-        reading: how it is to be read.
+        reading: how to read it.
         is_read_again: whether the sound will be read more than once.
 
     Raises:
@@ -117,5 +117,5 @@ def sound_of(source: str, reading: Reading, *, is_read_again: bool = False) -> I
     elif reading.raw is not None and not is_read_again:
         yield reading.of(sys.stdin.buffer)
     else:
-        with saved(sys.stdin.buffer, _CALLED) as file:
+        with saved(sys.stdin.buffer, _STDIN_NAME) as file:
             yield reading.of(file)

@@ -1,8 +1,9 @@
-"""The program ``hearfelt``: its commands gathered, and what goes wrong told in one sentence and a code."""
+"""The program ``hearfelt``: its commands, exit codes and error messages."""
 
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import signal
 import sys
@@ -13,18 +14,12 @@ from typing import Annotated, Final, NoReturn, cast
 import typer
 
 from hearfelt.cli.commands import (
-    app as app_command,
-)
-from hearfelt.cli.commands import (
     batch,
-    card,
     corpora,
-    demo,
-    doctor,
     evaluate,
     explore,
-    features,
     listen,
+    models,
     recognize,
     serve,
     teach,
@@ -40,32 +35,32 @@ EXIT_CODE_MEANINGS: Final[dict[int, str]] = {
     0: "done",
     1: "something else went wrong; the message says what",
     2: "wrong usage: an unknown command or option",
-    3: "a sound cannot be read, or nothing can be heard in it",
-    4: "a corpus, a table of recordings, or a split, from which no honest answer can come",
+    3: "a sound cannot be read, is too short or silent",
+    4: "a corpus, a table of recordings or a split that cannot be used",
     5: "a recipe with an unknown key or an impossible value",
     6: "a model file that is missing or damaged",
     7: "an optional package is missing; the message names the extra to install",
-    8: "a download did not arrive whole; running it again goes on",
+    8: "a download is incomplete; running the command again resumes it",
     130: "stopped with Ctrl-C",
 }
 _INTERRUPTED: Final = 130
 
-# The commands in the order in which the help shows them, under the heading they stand under there.
+# The commands in the order of the help, by heading.
 _GROUPS: Final = {
-    "Recognize": (recognize, timeline, listen, batch, card, demo, doctor),
-    "In the browser, and over the network": (app_command, serve),
-    "Corpora": (corpora, explore, features),
+    "Recognize": (recognize, timeline, listen, batch, models),
+    "In the browser, and over the network": (serve,),
+    "Corpora": (corpora, explore),
     "Train and measure": (train, teach, evaluate),
 }
 
 _EPILOG: Final = (
     examples(
-        "hearfelt demo                              # see it work on bundled clips",
-        "hearfelt recognize clip.wav other.mp3      # the emotion, and how sure",
+        "hearfelt demo                              # try it on bundled clips",
+        "hearfelt recognize clip.wav other.mp3      # the emotion and its confidence",
         "hearfelt recognize folder/ --format json   # for another program",
-        "hearfelt app                               # the same as a page in the browser",
-        "hearfelt corpora get ravdess ~/ravdess     # recordings to learn from",
-        "hearfelt explore ~/ravdess                 # a page that shows them",
+        "hearfelt app                               # the page in the browser",
+        "hearfelt corpora get ravdess ~/ravdess     # recordings for training",
+        "hearfelt explore ~/ravdess                 # a page about them",
     )
     + "\n\n[dim]Exit codes: 0 done, 2 wrong usage, 130 stopped; docs/cli.md lists the others,"
     " docs/glossary.md explains the words. --debug may stand anywhere in a command.[/dim]"
@@ -95,13 +90,14 @@ def _hearfelt(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    # Both options act before this is reached: --version in its callback, --debug in run().
+    # Both options take effect before this: --version in its callback, --debug in run().
     pass
 
 
-def _gather(into: typer.Typer) -> None:
+def _add_commands(into: typer.Typer) -> None:
+    """Register all commands under the headings of the help."""
     for panel, modules in _GROUPS.items():
         commands, groups = len(into.registered_commands), len(into.registered_groups)
         for module in modules:
@@ -110,16 +106,25 @@ def _gather(into: typer.Typer) -> None:
             command.rich_help_panel = panel
         for group in into.registered_groups[groups:]:
             group.rich_help_panel = panel
+            _join_help_lines(group.typer_instance)
+    _join_help_lines(into)
 
 
-_gather(app)
+def _join_help_lines(app: typer.Typer | None) -> None:
+    """Make each paragraph of a command's help one line: the terminal wraps it, at whatever width it has."""
+    for command in app.registered_commands if app is not None else ():
+        paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+_add_commands(app)
 
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command as the program ``hearfelt`` does, and end the process with its exit code.
 
     Args:
-        arguments: what stands behind ``hearfelt``; by default what the process was started with.
+        arguments: the command line after ``hearfelt``; by default that of the process.
 
     Raises:
         SystemExit: always, with a code of :data:`EXIT_CODE_MEANINGS`.
@@ -127,7 +132,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     debug, rest = _without_debug(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # an old terminal's encoding is no reason to stop
+            stream.reconfigure(errors="backslashreplace")  # an old terminal's encoding must not stop the program
     try:
         typer.main.get_command(app)(args=rest, prog_name="hearfelt", obj=debug)
     except HearfeltError as error:
@@ -155,8 +160,8 @@ def _without_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:
 
 
 _REMEDIES: Final = {
-    errno.EACCES: "no permission; another place, or the right to use this one, is wanted",
-    errno.EROFS: "nothing can be written there; another place is wanted",
+    errno.EACCES: "no permission; choose another place, or change its permissions",
+    errno.EROFS: "the file system is read-only; choose another place",
     errno.ENOSPC: "the disk is full; make room, or choose another place",
 }
 
@@ -168,7 +173,7 @@ def _described(error: OSError) -> str:
 
 def _stop(sentence: str, code: int, *, debug: bool) -> NoReturn:
     if code == _INTERRUPTED:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # an impatient second Ctrl-C ends it at once and quietly
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a second Ctrl-C ends the program at once and quietly
     if debug:
         traceback.print_exc()
     print(f"hearfelt: {sentence}", file=sys.stderr)

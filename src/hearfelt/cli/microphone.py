@@ -1,4 +1,4 @@
-"""The terminal's microphone, through the optional package sounddevice."""
+"""The microphone, through the optional package sounddevice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["BLOCK_S", "microphone"]
 BLOCK_S: Final = 0.1
 """How long one block of samples is."""
 
-_PATIENCE_S: Final = 5.0  # without a block for so long, a microphone was unplugged
+_PATIENCE_S: Final = 5.0  # without a block for this long, the microphone was unplugged
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def microphone(name: str | None = None) -> Iterator[tuple[int, Iterator[NDArray[
     """Open a microphone; it is closed when this ends.
 
     Args:
-        name: a number, or part of a name, as ``python -m sounddevice`` lists them; by default the system's own.
+        name: a number, or part of a name, as ``python -m sounddevice`` lists them; by default the system's.
 
     Yields:
         The rate in Hz, and blocks ``(n,)`` of 0.1 s, one channel, as they come.

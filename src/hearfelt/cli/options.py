@@ -1,15 +1,13 @@
-"""Options that several commands share, so that each is spelled, checked and explained in one way.
+"""Options that several commands share, and the parsing of their values.
 
-A command module imports only the standard library, typer and this module at its top; whatever computes
-is imported inside the command, so that ``hearfelt --help`` answers at once.
+A command module imports only the standard library, typer and this module at its top; everything else
+is imported inside the command, so that ``hearfelt --help`` is fast.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -39,7 +37,6 @@ __all__ = [
     "parse_corpora",
     "parse_encoders",
     "parse_names",
-    "progress",
     "remark",
 ]
 
@@ -47,12 +44,12 @@ Format = Literal["table", "json", "csv"]
 TableOrJson = Literal["table", "json"]
 
 
-_OPEN: Final = r"\["  # a bracket that rich does not take for a mark
-_EXAMPLE_WIDTH: Final = 76  # of 80, less what help puts around it
+_OPEN: Final = r"\["  # a bracket that rich does not take for markup
+_EXAMPLE_WIDTH: Final = 76  # of 80 columns, less the margins of the help
 
 
 def expanded(path: Path | None) -> Path | None:
-    """Put the home folder where a path begins with ``~/``; shells leave it alone in ``--out=~/x``.
+    """Expand a leading ``~/`` to the home folder; shells do not in ``--out=~/x``.
 
     Example:
         >>> expanded(Path("~/x")) == Path.home() / "x"
@@ -68,13 +65,13 @@ AsOption = Annotated[
     typer.Option(
         "--as",
         metavar="NAME",
-        help="Which corpus it is; folder:2 if the folders on the second level are the labels.",
-        show_default="known by the names of its files",
+        help="The corpus; folder:2 if the folders on the second level are the labels.",
+        show_default="found by the file names",
     ),
 ]
 DeviceOption = Annotated[
     str,
-    typer.Option("--device", metavar="auto|cpu|cuda", help="Where a network that takes sound is trained."),
+    typer.Option("--device", metavar="auto|cpu|cuda", help="Device for training a network that takes sound."),
 ]
 
 EncoderOption = Annotated[
@@ -82,7 +79,7 @@ EncoderOption = Annotated[
     typer.Option(
         "--encoder",
         metavar="NAME=FILE",
-        help="Weights of an encoder that a recipe builds on, whisper or moonshine; by default as published.",
+        help="Weights of an encoder that a recipe uses, whisper or moonshine; by default as published.",
     ),
 ]
 
@@ -92,12 +89,12 @@ FormatOption = Annotated[
         "--format",
         "-f",
         metavar="table|json|csv",
-        help="How to print: a table for people, one JSON object a line, or CSV.",
+        help="Output: a table for people, one JSON object a line, or CSV.",
     ),
 ]
 TableOrJsonOption = Annotated[
     TableOrJson,
-    typer.Option("--format", "-f", metavar="table|json", help="How to print: a table for people, or one JSON object."),
+    typer.Option("--format", "-f", metavar="table|json", help="Output: a table for people, or one JSON object."),
 ]
 CorpusOption = Annotated[
     list[str],
@@ -105,7 +102,7 @@ CorpusOption = Annotated[
         "--corpus",
         "-c",
         metavar="NAME=PATH",
-        help="A corpus and where it lies, such as ravdess=~/ravdess, or folder:2=~/mine if the folders on the second"
+        help="A corpus and its folder, such as ravdess=~/ravdess, or folder:2=~/mine if the folders on the second"
         " level are the labels. May be given several times.",
     ),
 ]
@@ -115,7 +112,7 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="NAME|FILE",
-        help="A model that comes with hearfelt, by name, or your own .onnx file.",
+        help="Name of a shipped model, or your own .onnx file.",
         show_default="the shipped default",
     ),
 ]
@@ -124,7 +121,7 @@ RawOption = Annotated[
     typer.Option(
         "--raw",
         metavar="ENCODING:HZ:CHANNELS",
-        help="The sound is samples without a header, stored like this, such as s16le:8000:1.",
+        help="Read samples without a header, in this format, such as s16le:8000:1.",
     ),
 ]
 TrackOption = Annotated[
@@ -133,22 +130,22 @@ TrackOption = Annotated[
         "--track",
         metavar="NUMBER",
         min=0,
-        help="Which audio track of a file that has several, counted from 0.",
-        show_default="the file's own choice, or the first with sound",
+        help="Audio track of a file that has several, counted from 0.",
+        show_default="the file's default, or the first with sound",
     ),
 ]
 RayOption = Annotated[
     str | None,
-    typer.Option("--ray", metavar="auto|ADDRESS", help="Let a Ray cluster do the work.", show_default="no"),
+    typer.Option("--ray", metavar="auto|ADDRESS", help="Run on a Ray cluster.", show_default="no"),
 ]
 OutOption = Annotated[
-    Path, typer.Option("--out", "-o", metavar="PATH", callback=expanded, help="Where to write the answer.")
+    Path, typer.Option("--out", "-o", metavar="PATH", callback=expanded, help="File or folder to write.")
 ]
 JobsOption = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", min=1, help="How many processes work.", show_default="one for each core"),
+    typer.Option("--jobs", "-j", min=1, help="Number of processes.", show_default="one for each core"),
 ]
-SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="How many seeds to train with, counted from 0.")]
+SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds to train with, counted from 0.")]
 DropOption = Annotated[
     list[str],
     typer.Option(
@@ -160,12 +157,12 @@ DropOption = Annotated[
 
 
 def examples(*lines: str) -> str:
-    """Make the examples that end a command's help; give it as ``epilog=`` to ``app.command``.
+    """Format the examples at the end of a command's help, for ``epilog=`` of ``app.command``.
 
     What would not fit a terminal of 80 columns is broken so that it can still be pasted into a shell.
 
     Args:
-        *lines: commands as typed, one each; what follows a ``#`` explains.
+        *lines: commands as typed, one each, with an optional ``# comment``.
 
     Example:
         >>> print(examples("hearfelt card   # what the model is", "hearfelt card svm"))
@@ -188,7 +185,7 @@ def examples(*lines: str) -> str:
 
 
 def _broken(command: str) -> list[str]:
-    """Break a long command before options, with the backslash that a shell wants."""
+    """Break a long command before options, with backslashes."""
     first, *options = re.split(r" (?=--?[a-z])", command)
     rows = [first]
     for option in options:
@@ -201,7 +198,7 @@ def _broken(command: str) -> list[str]:
 
 
 def parse_encoders(values: Iterable[str]) -> dict[str, Path]:
-    """Read what ``--encoder`` was given: where the weights of ``whisper`` and of ``moonshine`` lie.
+    """Parse ``--encoder``: the files of the weights of ``whisper`` and ``moonshine``.
 
     Raises:
         HearfeltError: if a name is unknown, comes twice or has no path.
@@ -222,7 +219,7 @@ def parse_encoders(values: Iterable[str]) -> dict[str, Path]:
 
 
 def parse_corpora(values: Iterable[str]) -> dict[str, Path]:
-    """Read what ``--corpus`` was given: which corpus lies where.
+    """Parse ``--corpus``: the folder of each corpus.
 
     Args:
         values: each ``NAME=PATH``; ``~`` means the home folder.
@@ -255,12 +252,12 @@ def parse_corpora(values: Iterable[str]) -> dict[str, Path]:
 
 
 def remark(sentence: str) -> None:
-    """Say on standard error how something was taken that could have been meant in another way."""
+    """Print on standard error how an ambiguous input was understood."""
     typer.echo(sentence, err=True)
 
 
 def parse_names(values: Iterable[str]) -> tuple[str, ...]:
-    """Read an option that may be given several times or hold a list with commas.
+    """Parse an option that may be given several times or hold a list with commas.
 
     Example:
         >>> parse_names(["neutral, calm", "sad"])
@@ -268,49 +265,3 @@ def parse_names(values: Iterable[str]) -> tuple[str, ...]:
     """
     names = (name.strip() for value in values for name in value.split(","))
     return tuple(dict.fromkeys(name for name in names if name))
-
-
-@contextmanager
-def progress(
-    label: str, total: int | None, *, unit: Literal["items", "bytes"] = "items"
-) -> Iterator[Callable[[int], None]]:
-    """Show on standard error how far a long job is; show nothing where nobody looks.
-
-    The bar appears only when both standard output and standard error are terminals, so that what is
-    piped or logged stays clean, and it goes away when the job is done.
-
-    Args:
-        label: what is being done, such as ``"reading clips"``.
-        total: how many items or bytes there are; None if unknown.
-        unit: what is counted.
-
-    Yields:
-        A function to call with the number of items just done.
-
-    Example:
-        >>> with progress("counting", 3) as done:
-        ...     for _ in range(3):
-        ...         done(1)
-    """
-    if not (sys.stderr.isatty() and sys.stdout.isatty()):
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    counts: tuple[ProgressColumn, ...] = (
-        (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(),)
-    )
-    columns = (TextColumn("{task.description}"), BarColumn(), *counts, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda count: bar.advance(task, count)

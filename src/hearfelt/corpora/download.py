@@ -46,7 +46,7 @@ _UNREADABLE: Final = (BadZipFile, EOFError, RuntimeError, ValueError, struct.err
 
 
 class Meter(Protocol):
-    """Makes something that shows progress, such as :func:`hearfelt.cli.options.progress`."""
+    """Makes something that shows progress, such as :func:`hearfelt.cli.display.progress.progress`."""
 
     def __call__(
         self, label: str, total: int | None, *, unit: Literal["items", "bytes"] = "items"

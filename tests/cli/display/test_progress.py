@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from hearfelt.cli.display.progress import sound_bar
+from hearfelt.cli.display.progress import progress, sound_bar
 
 
 class Terminal(io.StringIO):
@@ -46,3 +46,21 @@ def test_without_a_known_length_it_shows_how_much_was_heard(monkeypatch: pytest.
         bar.reached(61)
     assert "1:01" in screen.getvalue()
     assert " of " not in screen.getvalue()
+
+
+def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress("working", 3) as done:
+        done(3)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("unit", ["items", "bytes"])
+def test_progress_is_a_bar_at_a_terminal(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with progress("working", 3_000_000, unit=unit) as done:  # type: ignore[arg-type]
+        done(3_000_000)
+    assert "working" in screen.getvalue()
+    assert ("3.0/3.0 MB" if unit == "bytes" else "3000000/3000000") in screen.getvalue()

@@ -1,4 +1,4 @@
-"""``hearfelt batch``: which emotion is heard in many files, as one table."""
+"""``hearfelt batch``: the emotion in many files, as one table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_LOG_EVERY_S: Final = 30.0  # a line, where standard error is no terminal
+_LOG_EVERY_S: Final = 30.0  # one line, if standard error is no terminal
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,17 +54,20 @@ def _batch(
     ],
     model: ModelOption = None,
     timeline: Annotated[
-        bool, typer.Option("--timeline", help="A row for each segment of speech, with its start and end.")
+        bool, typer.Option("--timeline", help="Write a row for each segment of speech, with its start and end.")
     ] = False,
     channels: Annotated[
         Literal["mix", "separate"],
-        typer.Option("--channels", help="With --timeline: all channels mixed, or each by itself."),
+        typer.Option("--channels", help="With --timeline: mix all channels, or analyse each by itself."),
     ] = "mix",
     track: TrackOption = None,
     root: Annotated[
         str | None,
         typer.Option(
-            "--root", metavar="DIR", help="Where paths in tables start.", show_default="each table's own folder"
+            "--root",
+            metavar="DIR",
+            help="Folder that paths in tables are relative to.",
+            show_default="each table's own folder",
         ),
     ] = None,
     workers: Annotated[
@@ -73,19 +76,18 @@ def _batch(
     ] = None,
     ray: RayOption = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Throw away what an interrupted run has done, and begin anew.")
+        bool, typer.Option("--fresh", help="Discard the work of an interrupted run, and start again.")
     ] = False,
 ) -> None:
-    """Answer many sound files, and write one table: a row for each, in their order.
+    """Recognize the emotion in many sound files, and write one table with a row for each, in their order.
 
-    Interrupted in any way, the same command goes on where it stopped. Until the table
-    is whole, what is done lies beside it in a folder that ends in .parts.
+    If the run is interrupted in any way, the same command resumes it. Until the table is complete, finished work is in
+    a folder beside it whose name ends in .parts.
 
-    Columns start and end of a table, in seconds, cut parts out of sounds.
-    A file that cannot be answered is a row with an error; the exit code is 3 only if
-    no file could be answered. Columns: source, emotion, confidence, a probability for
-    each emotion, unsure, model, duration_s, warnings, error; parts of sounds add start_s,
-    end_s, and --timeline channel, start_s, end_s.
+    In a table of sounds, the columns start and end, in seconds, select parts of sounds. A file that cannot be
+    recognized is a row with an error; the exit code is 3 only if no file could be recognized. Columns: source, emotion,
+    confidence, a probability for each emotion, unsure, model, duration_s, warnings, error; parts of sounds add start_s,
+    end_s, and --timeline adds channel, start_s, end_s.
     """
     from hearfelt.batch.job import Job, run_job
 
@@ -93,7 +95,7 @@ def _batch(
     try:
         outcome = run_job(job, workers=workers, ray=ray, fresh=fresh, progress=_progress())
     except KeyboardInterrupt:
-        _say("what is done stays, and the same command goes on with it")
+        _say("finished work is kept, and the same command resumes it")
         raise
     _report(job, outcome)
 
@@ -103,7 +105,7 @@ def _report(job: Job, outcome: Outcome) -> None:
 
     out = job.out
     if outcome.rows is None or outcome.failed is None:
-        typer.echo(f"{out}: was complete already; run it again to answer everything anew")
+        typer.echo(f"{out}: was complete already; run the command again to recognize everything again")
         return
     before = f", {outcome.done_before:,} of them before" if outcome.done_before else ""
     failed = f"; {outcome.failed:,} with an error" if outcome.failed else ""
@@ -112,7 +114,7 @@ def _report(job: Job, outcome: Outcome) -> None:
     typer.echo(f"{out}: {rows} for {sounds}{before}{failed}")
     if outcome.failed == outcome.rows:
         if any(map(is_table, job.inputs)) and job.root is None:
-            _say("paths in a table start at the table's folder; --root names another one")
+            _say("paths in a table are relative to the table's folder; --root names another one")
         from hearfelt.errors import AudioError, exit_code
 
         raise typer.Exit(exit_code(AudioError()))
@@ -138,7 +140,7 @@ def _log() -> Progress:
                 return
             pace, said_s = _Pace(total, done), time.monotonic()
             sounds = "1 sound" if total == 1 else f"{total:,} {unit}"
-            _say(f"{sounds}, {done:,} of them were answered before" if done else sounds)
+            _say(f"{sounds}, {done:,} of them were done before" if done else sounds)
 
             def advance(count: int) -> None:
                 nonlocal said_s

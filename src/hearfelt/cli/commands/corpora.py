@@ -1,17 +1,19 @@
-"""The commands about corpora: ``hearfelt corpora list`` and ``check``, and ``hearfelt clips``."""
+"""Commands about corpora: ``hearfelt corpora list``, ``get`` and ``check``, and ``hearfelt clips``."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hearfelt.cli.commands import getting
-from hearfelt.cli.options import AsOption, Format, FormatOption, TableOrJsonOption, examples, expanded, progress, remark
+from hearfelt.cli.display.progress import progress
+from hearfelt.cli.options import AsOption, Format, FormatOption, TableOrJsonOption, examples, expanded, remark
 
 if TYPE_CHECKING:
     from hearfelt.corpora.check import CorpusCheck
+    from hearfelt.corpora.download import Downloaded
 
 __all__ = ["add_to"]
 
@@ -25,18 +27,18 @@ def add_to(app: typer.Typer) -> None:
     """Add the group ``corpora`` and the command ``clips``."""
     corpora = typer.Typer(
         name="corpora",
-        help="Recordings to learn from and to measure on: which there are, bring one, check a copy.",
+        help="Recordings for training and evaluation: list, download and check corpora.",
         no_args_is_help=True,
         rich_markup_mode="rich",
     )
     corpora.command("list", epilog=examples("hearfelt corpora list", "hearfelt corpora list --format json"))(_list)
-    getting.add_to(corpora)
+    corpora.command("get", epilog=_GET_EXAMPLES)(_get)
     corpora.command(
         "check",
         epilog=examples(
             "hearfelt corpora check ~/ravdess",
-            "hearfelt corpora check ~/speech --channel speech   # a copy of one half",
-            "hearfelt corpora check ~/mine --as folder          # whatever its files are called",
+            "hearfelt corpora check ~/speech --channel speech   # one half only",
+            "hearfelt corpora check ~/mine --as folder          # any file names",
             "hearfelt corpora check ~/mine --as folder:2        # labels are on the second level of folders",
             "hearfelt corpora check ~/ravdess --format json     # for another program",
         ),
@@ -52,7 +54,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _list(format: FormatOption = "table") -> None:
-    """Show which corpora hearfelt reads: what each is, its licence, size and speakers."""
+    """List the corpora that hearfelt reads, with licence, size and speakers."""
     from hearfelt.cli.display.corpora import print_corpora
 
     print_corpora(format)
@@ -62,16 +64,15 @@ def _check(
     path: FolderArgument,
     name: AsOption = None,
     channel: Annotated[
-        Literal["speech", "song"] | None, typer.Option("--channel", help="Check a copy of this half alone.")
+        Literal["speech", "song"] | None, typer.Option("--channel", help="Check this half only.")
     ] = None,
     format: TableOrJsonOption = "table",
 ) -> None:
-    """Check whether a copy of a corpus is whole and sound.
+    """Check whether a copy of a corpus is complete and undamaged.
 
-    Clips are counted against what was published, and every file is heard once.
-    Copies, strangers, silent, clipped and odd files are named. The exit code is
-    0 if the copy is complete, else 4; known oddities of a corpus and another
-    sampling rate are named and are no fault.
+    Clips are counted against the published numbers, and every file is decoded once. Duplicates, unknown files, and
+    silent, clipped and unusual files are named. The exit code is 0 if the copy is complete, else 4; known oddities of a
+    corpus and another sampling rate are named, but are no fault.
     """
     from hearfelt.corpora.catalog import read_folder
     from hearfelt.corpora.check import check_folder
@@ -101,14 +102,13 @@ def _clips(
     path: FolderArgument,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="Where to write.", callback=expanded, show_default="printed"),
+        typer.Option("--out", "-o", metavar="FILE", help="File to write.", callback=expanded, show_default="printed"),
     ] = None,
     name: AsOption = None,
 ) -> None:
-    """List the clips of a corpus as CSV, one row a clip: who speaks, which emotion, what else is known.
+    """List the clips of a corpus as CSV, one row a clip, with speaker, emotion and more.
 
-    Second copies, strangers and clips that nobody should learn from are left
-    out; hearfelt corpora check names them.
+    Duplicates, unknown files and clips unfit for training are left out; hearfelt corpora check names them.
     """
     from hearfelt.cli.display.output import print_csv_row
     from hearfelt.corpora.catalog import read_corpus
@@ -123,3 +123,52 @@ def _clips(
     else:
         clips.write(out)
         typer.echo(f"{out}: {len(clips):,} clips of {len(clips.speakers):,} speakers")
+
+
+_GET_EXAMPLES = examples(
+    "hearfelt corpora get ravdess ~/ravdess                    # speech and song, 434 MB",
+    "hearfelt corpora get ravdess ~/ravdess --channel speech   # half of it",
+    "hearfelt corpora get ravdess ~/few --actors 1,2           # only two actors, 40 MB",
+    "hearfelt corpora get toy toy                              # synthetic voices",
+)
+
+
+def _get(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="ravdess, or toy for a synthetic one.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.", callback=expanded)],
+    channel: Annotated[
+        Literal["speech", "song", "both"] | None,
+        typer.Option("--channel", help="Half of RAVDESS to get.", show_default="both"),
+    ] = None,
+    actors: Annotated[
+        str | None,
+        typer.Option("--actors", metavar="1,2,…", help="Get only these actors.", show_default="all 24"),
+    ] = None,
+) -> None:
+    """Download a corpus into a folder, verified and unpacked.
+
+    If it is stopped, the same command resumes; if everything is there, it does nothing. Downloading takes the
+    extra "download". HEARFELT_ZENODO may name a mirror that holds the zips.
+    """
+    from hearfelt.corpora.download import get_corpus
+
+    got = get_corpus(name, folder, channel=channel, actors=actors, progress=progress)
+    for line in _result_lines(name, got):
+        typer.echo(line)
+
+
+def _told(name: str, got: Downloaded) -> list[str]:
+    clips = " and ".join(
+        f"{count:,} clips of {channel}" if name == "ravdess" else f"{count:,} clips"
+        for channel, count in got.clips.items()
+    )
+    how = f"{got.fetched / 1e6:,.0f} MB fetched, verified" if got.fetched else "nothing had to be fetched"
+    lines = [f"{clips} in {got.folder} ({how})." if name == "ravdess" else f"{clips} in {got.folder} (synthetic)."]
+    if name == "ravdess":
+        lines.append("RAVDESS: CC BY-NC-SA 4.0, Livingstone and Russo 2018, doi.org/10.5281/zenodo.1188976")
+    if got.songless:
+        lines.append("Actor 18 did not sing: RAVDESS has only the speech of that actor.")
+    check = f"hearfelt corpora check {shlex.quote(str(got.folder))}"
+    half = f" --channel {next(iter(got.clips))}" if name == "ravdess" and len(got.clips) == 1 else ""
+    lines.append(f"Next: {check}{half}" + ("   (it will name the other actors as missing)" if got.partial else ""))
+    return lines

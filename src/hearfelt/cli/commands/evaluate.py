@@ -1,4 +1,4 @@
-"""The commands that measure: ``hearfelt evaluate`` and ``protocols``."""
+"""Evaluation: ``hearfelt evaluate`` and ``hearfelt protocols``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from hearfelt.cli.cluster import device_with, executor_on, meant_everywhere
+from hearfelt.cli.display.progress import progress
 from hearfelt.cli.options import (
     CorpusOption,
     DeviceOption,
@@ -24,7 +25,6 @@ from hearfelt.cli.options import (
     parse_corpora,
     parse_encoders,
     parse_names,
-    progress,
     remark,
 )
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_Where = tuple[str | None, int | None]  # a Ray cluster, and how many at once
+_Where = tuple[str | None, int | None]  # a Ray cluster, and the most tasks at once
 _Split = tuple[tuple[str, ...], int | None]  # emotions to drop, and how many folds
 
 
@@ -46,7 +46,7 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt evaluate recipes/svm.toml -p emobox-ravdess -c ravdess=~/ravdess -o results/emobox-ravdess/svm",
             "hearfelt evaluate recipes/classic.toml -p by-speaker --folds 10 --seeds 3 -c emodb=~/emodb -o runs/mine",
             "hearfelt evaluate recipes/svm.toml -p by-speaker -c ravdess=~/ravdess -o runs/svm --ray auto",
-            "hearfelt evaluate --model classic -p by-speaker -c folder=~/mine -o runs/mine   # nothing is trained",
+            "hearfelt evaluate --model classic -p by-speaker -c folder=~/mine -o runs/mine   # no training",
         ),
     )(_evaluate)
     app.command(
@@ -56,36 +56,35 @@ def add_to(app: typer.Typer) -> None:
 
 def _evaluate(
     recipe: Annotated[
-        Path | None, typer.Argument(metavar="RECIPE", help="A recipe to train in every fold.", callback=expanded)
+        Path | None, typer.Argument(metavar="RECIPE", help="A recipe to train for every fold.", callback=expanded)
     ] = None,
     *,
     protocol: Annotated[
-        str, typer.Option("--protocol", "-p", metavar="NAME", help="How to divide; hearfelt protocols lists them.")
+        str,
+        typer.Option("--protocol", "-p", metavar="NAME", help="Evaluation protocol; hearfelt protocols lists them."),
     ],
     corpus: CorpusOption,
     out: OutOption,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="NAME|FILE", help="A finished model to measure instead of a recipe."),
+        typer.Option("--model", "-m", metavar="NAME|FILE", help="A finished model to evaluate instead of a recipe."),
     ] = None,
     seeds: SeedsOption = 1,
     drop: DropOption = [],  # noqa: B006  # typer reads it and never changes it
-    folds: Annotated[int | None, typer.Option("--folds", min=2, help="How many folds by-speaker makes.")] = None,
+    folds: Annotated[int | None, typer.Option("--folds", min=2, help="Number of folds for by-speaker.")] = None,
     jobs: JobsOption = None,
     encoder: EncoderOption = [],  # noqa: B006
     device: DeviceOption = "auto",
     ray: RayOption = None,
     format: TableOrJsonOption = "table",
 ) -> None:
-    """Measure a recipe, or a finished model, on clips it has not learned from.
+    """Evaluate a recipe, or a finished model, on clips that were not used for training.
 
-    A recipe is trained anew for every fold and seed, in parallel, and its
-    exported files answer the test clips; a call that was stopped goes on when
-    it is repeated. A model answers as it is. Give a recipe or --model, exactly
-    one. A split with a speaker or a sound on both sides is refused, except
-    where the protocol is listed as leaky, and then every output says so.
-    With --ray each fold and seed is a task of a cluster; recordings must lie at
-    the same place on every machine, and --jobs is the most tasks at once.
+    A recipe is trained for every fold and seed, in parallel, and the exported files predict the test clips; an
+    interrupted run continues when the command is repeated. A finished model is evaluated as it is. Give a recipe or
+    --model, exactly one. A split with a speaker or a sound on both sides is refused, except if the protocol is listed
+    as leaky, and then every output says so. With --ray each fold and seed is a task of a cluster; recordings must lie
+    at the same path on every machine, and --jobs is the most tasks at once.
     """
     if (recipe is None) == (model is None):
         raise typer.BadParameter("give a recipe or --model NAME|FILE, exactly one of them")
@@ -95,7 +94,7 @@ def _evaluate(
         how = {"seeds": seeds, "drop": split[0], "folds": split[1], "device": device_with(ray, device)}
         results = _train_and_test(recipe, protocol, corpus, encoder, (ray, jobs), out=out, **how)
     elif ray is not None:
-        raise typer.BadParameter("a finished model is not trained, so there is nothing to spread", param_hint="--ray")
+        raise typer.BadParameter("a finished model is not trained, so --ray has nothing to do", param_hint="--ray")
     elif seeds != 1:
         raise typer.BadParameter("a finished model is not trained, so there is one seed, 0", param_hint="--seeds")
     else:
@@ -142,9 +141,9 @@ def _test(
     if chosen.recordings:
         from hearfelt.evaluation.segment_results import RECORDINGS, evaluate_recordings
 
-        with progress("answering recordings", RECORDINGS) as done:
+        with progress("recognizing recordings", RECORDINGS) as done:
             return evaluate_recordings(recognizer, plan, out, jobs=jobs, progress=done, size=size)
-    with progress("answering clips", sum(len(fold.test) for fold in plan.folds)) as done:
+    with progress("recognizing clips", sum(len(fold.test) for fold in plan.folds)) as done:
         return evaluate_model(recognizer, plan, out, jobs=jobs, progress=done, size=size)
 
 
@@ -166,7 +165,7 @@ def _show(results: Results | TimedResults, format: Literal["table", "json"]) -> 
         from hearfelt.reports.evaluation import write_report
 
         report = str(write_report(results))
-    except ExtraMissingError as error:  # the figures are there; only the page is not
+    except ExtraMissingError as error:  # the figures are written; only the page is not
         report = f"no page: {error}"
     if format == "json":
         from hearfelt.cli.display.output import print_json
@@ -177,7 +176,7 @@ def _show(results: Results | TimedResults, format: Literal["table", "json"]) -> 
 
 
 def _protocols(format: FormatOption = "table") -> None:
-    """List the ways to measure: what each is over, how it divides, and whether it is leaky."""
+    """List the evaluation protocols: corpus, folds, and whether they are leaky."""
     from hearfelt.cli.display.evaluation import protocol_rows
     from hearfelt.cli.display.output import print_rows
 

@@ -1,4 +1,4 @@
-"""``hearfelt listen``: which emotion is heard just now, from the microphone or a file played in real time."""
+"""``hearfelt listen``: live results from the microphone, or from a file in real time."""
 
 from __future__ import annotations
 
@@ -43,26 +43,27 @@ def add_to(app: typer.Typer) -> None:
 def _listen(
     file: Annotated[
         Path | None,
-        typer.Option("--file", metavar="FILE", callback=expanded, help="Hear a sound file in real time instead."),
+        typer.Option("--file", metavar="FILE", callback=expanded, help="Read a sound file in real time instead."),
     ] = None,
     microphone: Annotated[
         str | None,
-        typer.Option("--microphone", metavar="NAME|NUMBER", help="Which microphone.", show_default="the system's own"),
+        typer.Option(
+            "--microphone", metavar="NAME|NUMBER", help="The microphone.", show_default="the system's default"
+        ),
     ] = None,
     format: Annotated[
         TableOrJson,
         typer.Option(
-            "--format", "-f", metavar="table|json", help="How to print: a live line, or one JSON object an event."
+            "--format", "-f", metavar="table|json", help="Output: a live line, or one JSON object for each event."
         ),
     ] = "table",
     model: ModelOption = None,
     track: TrackOption = None,
 ) -> None:
-    """Tell which emotion is heard just now, and list the segments that are over.
+    """Show the present emotion live, and list the segments that are final.
 
-    What stands at the bottom is a first answer from the last 2 seconds; the
-    segments above it are final, and the same as hearfelt timeline finds in a
-    recording. Ctrl-C ends it. No sound is kept, and none leaves this computer.
+    The line at the bottom is an interim result from the last 2 seconds; the segments above it are final, and the same
+    as hearfelt timeline finds in a recording. Ctrl-C ends it. No sound is kept, and none leaves this computer.
     """
     if track is not None and file is None:
         raise typer.BadParameter("a microphone has no tracks; give --file too", param_hint="--track")
@@ -74,8 +75,8 @@ def _listen(
         _shown(format, recognizer, file) as screen,
     ):
         stream = recognizer.stream(rate_hz)
-        with _until_stopped(blocks) as heard:
-            for block in heard:
+        with _until_stopped(blocks) as taken:
+            for block in taken:
                 screen.show(stream.feed(block), block, stream.duration_s)
         screen.show(stream.finish(), None, stream.duration_s)
         if reader is not None:
@@ -84,7 +85,7 @@ def _listen(
 
 @contextmanager
 def _blocks(file: Path | None, reading: Reading, name: str | None) -> Iterator[Blocks]:
-    """Open the microphone, or a file that gives a block of 0.1 s every 0.1 s as a microphone would."""
+    """Open the microphone, or a file that gives a block of 0.1 s every 0.1 s like a microphone."""
     if file is None:
         from hearfelt.cli.microphone import microphone
 
@@ -114,12 +115,12 @@ def _in_time(reader: AudioReader) -> Iterator[NDArray[np.float32]]:
     from hearfelt.cli.microphone import BLOCK_S
 
     length, given = max(1, round(BLOCK_S * reader.rate_hz)), 0
-    begun = time.monotonic()
+    started = time.monotonic()
     for part in reader.parts():
         for start in range(0, len(part), length):
             block = part[start : start + length]
             given += len(block)
-            ahead_s = begun + given / reader.rate_hz - time.monotonic()
+            ahead_s = started + given / reader.rate_hz - time.monotonic()
             if ahead_s > 0:
                 time.sleep(ahead_s)
             yield block
@@ -127,7 +128,7 @@ def _in_time(reader: AudioReader) -> Iterator[NDArray[np.float32]]:
 
 @contextmanager
 def _until_stopped(blocks: Iterable[NDArray[np.float32]]) -> Iterator[Iterator[NDArray[np.float32]]]:
-    """Give blocks until Ctrl-C, which takes effect between two of them, so that none is heard by half."""
+    """Give blocks until Ctrl-C, which takes effect between two of them, so that no block is used by half."""
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,16 +1,18 @@
-"""``hearfelt recognize``: which emotion is heard in files and folders."""
+"""``hearfelt recognize``, the emotion in files and folders, and ``hearfelt demo``, in bundled clips."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import traceback
 from contextlib import ExitStack
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hearfelt.cli.display.pictures import draw_answer, picture_path
+from hearfelt.cli.display.pictures import draw_prediction, picture_path
 from hearfelt.cli.display.predictions import Answer, printing
 from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, sound_of
 from hearfelt.cli.options import FormatOption, ModelOption, RawOption, TrackOption, examples
@@ -24,7 +26,7 @@ __all__ = ["add_to"]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command ``recognize``."""
+    """Add the commands ``recognize`` and ``demo``."""
     app.command(
         "recognize",
         epilog=examples(
@@ -32,12 +34,13 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt recognize clip.wav --why                    # what it depends on",
             "hearfelt recognize clip.wav --plot clip.png          # as a picture",
             "hearfelt recognize clip.wav --why --plot why.png     # the reasons, drawn",
-            "hearfelt recognize folder/ --format csv > answers.csv",
+            "hearfelt recognize folder/ --format csv > emotions.csv",
             "hearfelt recognize clip.wav --model my.onnx",
             "curl https://example.org/clip.mp3 | hearfelt recognize -",
             "hearfelt recognize line.pcm --raw alaw:8000:1        # as telephones store it",
         ),
     )(_recognize)
+    app.command("demo", epilog=examples("hearfelt demo", "hearfelt demo --out picture.svg --model svm"))(_demo)
 
 
 def _recognize(
@@ -49,29 +52,28 @@ def _recognize(
     model: ModelOption = None,
     format: FormatOption = "table",
     why: Annotated[
-        bool, typer.Option("--why", "--explain", help="Show what in the sound the answer depends on.")
+        bool, typer.Option("--why", "--explain", help="Show what in the sound the result depends on.")
     ] = False,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one clip and its answer."),
+        typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one clip and its result."),
     ] = None,
     raw: RawOption = None,
     track: TrackOption = None,
 ) -> None:
-    """Tell which emotion is heard in sound files, and how sure that is.
+    """Recognize the emotion in sound files, with a confidence.
 
-    Reads WAV, FLAC, OGG, Opus, MP3 and AIFF; with the extra "formats" also M4A, AAC, WebM, WMA,
-    AC-3, AMR and the sound of a video. A folder means every sound file below it, sorted by path.
-    A file that cannot be answered is named, the others go on, and the exit code is 3. Without a
-    path, hearfelt asks for one. No sound leaves this computer.
+    Reads WAV, FLAC, OGG, Opus, MP3 and AIFF; with the extra "formats" also M4A, AAC, WebM, WMA, AC-3, AMR and the sound
+    of a video. A folder means every sound file in it and below, sorted by path. A file that cannot be read is reported,
+    the others are still recognized, and the exit code is 3. Without a path, hearfelt asks for one. No sound leaves this
+    computer.
 
-    What is odd about a sound, such as a file that was cut short, is said below its answer, and
-    stands in the column or list "warnings" of CSV and JSON; docs/warnings.md lists the codes.
+    Problems in a sound, such as a file that was cut short, are shown below its result, and are in the column or list
+    "warnings" of CSV and JSON; docs/warnings.md lists the codes.
 
-    With --why a model that takes sound is asked again and again, each time with a stretch of
-    time or a band of frequencies taken away (occlusion: what changes, not a cause); a model on
-    162 features gives exact Shapley values. JSON has all numbers, CSV one value for each band
-    or group, and the stretch that changes most.
+    With --why, a model that takes sound is run many times, each time without a stretch of time or a band of frequencies
+    (occlusion: what changes, not a cause); for a model on 162 features the Shapley values are exact. JSON has all
+    numbers, CSV one value for each band or group, and the stretch that changes most.
     """
     reading = parse_reading(raw, track)
     sources = _sources(paths or [_asked()], is_raw=raw is not None)
@@ -93,13 +95,13 @@ def _recognize(
                 show(answer)
                 first_error = first_error or answer.error
                 if plot is not None and answer.prediction is not None:
-                    draw_answer(answer.prediction, sound, plot, why=answer.explanation)
+                    draw_prediction(answer.prediction, sound, plot, why=answer.explanation)
     if first_error is not None:
         raise typer.Exit(exit_code(first_error))
 
 
 def _asked() -> str:
-    """Ask for a path, as long as there is somebody to answer."""
+    """Ask for a path, if standard input is a terminal."""
     if not sys.stdin.isatty():
         raise typer.BadParameter("give at least one sound file or folder", param_hint="PATH")
     while True:
@@ -113,7 +115,7 @@ def _asked() -> str:
 
 
 def _sources(paths: list[str], *, is_raw: bool) -> list[str]:
-    """List what is to be answered: files as given, folders as the sound files below them."""
+    """List the sounds: files as given, folders as the sound files below them."""
     from hearfelt.audio.reader import audio_files
     from hearfelt.runtime.files import path_given
 
@@ -128,19 +130,19 @@ def _sources(paths: list[str], *, is_raw: bool) -> list[str]:
             found = [_as_typed(file) for file in audio_files(folder)] if is_folder else []
         except AudioError:
             found = []
-        sources.extend(found or [path])  # a folder that gives nothing stays: its error is told in its turn
+        sources.extend(found or [path])  # an empty folder stays: its error is reported in its turn
     return sources
 
 
 def _as_typed(file: Path) -> str:
-    """Write a file from a listing so that it is not read as one in the home folder: a folder may be called ``~``."""
+    """Write a listed file so that it is not taken for one in the home folder: a folder may be called ``~``."""
     return f"./{file}" if file.parts[0] == "~" else str(file)
 
 
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # not to be looked at: the reader says why, in its turn
+    except OSError:  # no permission: the reader reports it in its turn
         return False
 
 
@@ -155,3 +157,53 @@ def _answered(recognizer: Recognizer, source: str, sound: Sound, *, why: bool) -
         explanation = recognizer.explain(sound)
         return Answer(source, explanation.prediction, explanation)
     return Answer(source, recognizer.recognize(sound))
+
+
+_INTRODUCTION = """\
+Six synthetic voices say one sentence, each in its own way. They have no
+emotions: they show what the output looks like, not how good it is.
+"""
+
+
+def _demo(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.png", callback=picture_path, help="Where to write the picture.")
+    ] = Path("demo.png"),
+    model: ModelOption = None,
+) -> None:
+    """Recognize six bundled clips of synthetic voices and draw one of them."""
+    from hearfelt.audio.reader import audio_files
+    from hearfelt.inference.recognizer import Recognizer
+
+    recognizer = Recognizer.load(model)
+    clips = audio_files(Path(str(resources.files("hearfelt.examples"))))
+    print(_INTRODUCTION)
+    names = [clip.stem for clip in clips]
+    with printing("table", recognizer, names) as show:
+        predictions = [recognizer.recognize(clip) for clip in clips]
+        for name, prediction in zip(names, predictions, strict=True):
+            show(Answer(name, prediction))
+    draw_prediction(predictions[0], str(clips[0]), out, note="a synthetic voice, made by espeak-ng")
+    _say_what_next(out)
+
+
+def _say_what_next(picture: Path) -> None:
+    program = "hearfelt" if shutil.which("hearfelt") else _started_as()
+    print(f"\nThe first of them as a picture: {picture}\n")
+    print("Try next")
+    for command, purpose in (
+        ("recognize YOUR.wav --why", "your own recording, and why"),
+        ("card", "what the model is"),
+        ("corpora get ravdess ~/ravdess", "what it was trained on"),
+        ("--help", "everything else"),
+    ):
+        print(f"  {f'{program} {command}':<{len(program) + 32}}{purpose}")
+
+
+def _started_as() -> str:
+    """Give the path of this program, as short as it can be typed here."""
+    program = Path(sys.argv[0])
+    try:
+        return str(program.relative_to(Path.cwd()))
+    except ValueError:
+        return str(program)

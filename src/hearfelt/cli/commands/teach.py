@@ -1,4 +1,4 @@
-"""``hearfelt teach``: a finished model learns labels of one's own, in seconds."""
+"""``hearfelt teach``: adapt a model to your own labels, in seconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hearfelt.cli.options import TableOrJsonOption, examples, expanded, progress
+from hearfelt.cli.display.progress import progress
+from hearfelt.cli.options import TableOrJsonOption, examples, expanded
 
 if TYPE_CHECKING:
     from hearfelt.finetuning.teach import Taught
@@ -47,20 +48,18 @@ def _teach(
     ] = "hearfelt",
     speakers: Annotated[
         Path | None,
-        typer.Option(
-            "--speakers", metavar="FILE.csv", callback=expanded, help="Who speaks: a table with path, speaker."
-        ),
+        typer.Option("--speakers", metavar="FILE.csv", callback=expanded, help="Speakers: a table with path, speaker."),
     ] = None,
     speaker_pattern: Annotated[
         str | None,
-        typer.Option("--speaker-pattern", metavar="REGEX", help="Finds who speaks in each clip's path below DIR."),
+        typer.Option("--speaker-pattern", metavar="REGEX", help="Finds the speaker in each clip's path below DIR."),
     ] = None,
     read_as: Annotated[
         str | None,
         typer.Option(
             "--as",
             metavar="NAME",
-            help="Read DIR as this corpus; folder goes by folders' names, folder:2 by those on level 2.",
+            help="Read DIR as this corpus; folder takes labels from folder names, folder:2 from those on level 2.",
         ),
     ] = None,
     report: Annotated[
@@ -69,14 +68,13 @@ def _teach(
     ] = None,
     format: TableOrJsonOption = "table",
 ) -> None:
-    """Teach a finished model labels of your own.
+    """Adapt a finished model to your own labels.
 
-    DIR holds a folder for each label with ten clips or more. What the base has learned stays
-    as it is; a linear head on top of it is new, so this takes seconds, needs no torch, and the
-    result is one file that works wherever a model works.
+    DIR holds a folder for each label with ten clips or more. The base model stays as it is; only a linear head on top
+    of it is trained, so this takes seconds, needs no torch, and gives one file that works like any other model.
 
-    The scores come from clips that were not learned from, and of speakers that were not heard,
-    as far as you say who speaks. Without that they are by clip, and flatter.
+    The scores come from clips that were not used for training, and of unseen speakers if you say who speaks. Without
+    that they are by clip, and too high.
     """
     from hearfelt.finetuning.teach import teach
     from hearfelt.finetuning.training_set import gather
@@ -88,7 +86,7 @@ def _teach(
     for remark in lesson.remarks:
         print(remark, file=sys.stderr)
     taught = teach(lesson, out, base=base, bars=progress)
-    _tell_left_out(taught.lesson)
+    _report_left_out(taught.lesson)
     for warning in taught.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if format == "json":
@@ -115,7 +113,7 @@ def _write_report(taught: Taught, path: Path) -> None:
     print(f"{path}", file=sys.stderr)
 
 
-def _tell_left_out(lesson: Lesson) -> None:
+def _report_left_out(lesson: Lesson) -> None:
     from hearfelt.cli.display.output import printable
 
     for reason, files in lesson.left_out.items():
@@ -166,7 +164,7 @@ def _print_table(taught: Taught) -> None:
     screen.print(f"[bold]{escape(printable(str(taught.path)))}[/bold]  [dim]{size}[/dim]", soft_wrap=True)
     known = taught.lesson.speakers_are_known
     who = _many(len(clips.speakers), "speaker") if known else "unknown speakers"
-    screen.print(f"taught by   {_many(len(clips), 'clip')} of {who}, {len(card.labels)} labels", soft_wrap=True)
+    screen.print(f"trained on  {_many(len(clips), 'clip')} of {who}, {len(card.labels)} labels", soft_wrap=True)
     screen.print(
         f"by {taught.grouping.by:8} UAR {figures['uar']:.1%}{_between(taught)}, accuracy {figures['accuracy']:.1%}"
         f" [dim](by chance: UAR {1 / len(card.labels):.1%})[/dim]",
@@ -179,7 +177,7 @@ def _print_table(taught: Taught) -> None:
 
 
 def _between(taught: Taught) -> str:
-    """Say how far the score would move with other speakers."""
+    """Give the confidence interval over speakers."""
     from hearfelt.evaluation.metrics import bootstrap_by_speaker
 
     intervals = bootstrap_by_speaker(taught.evaluation.confusions) if taught.grouping.by == "speaker" else None
@@ -206,7 +204,7 @@ def _print_confusion(taught: Taught) -> None:
     from hearfelt.evaluation.metrics import per_class
 
     evaluation = taught.evaluation
-    table = Table(title="What was answered (columns) for what (rows)", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title="Predicted label (columns) for each true label (rows)", title_justify="left", box=SIMPLE_HEAD)
     names = [printable(label) for label in evaluation.emotions]
     # Where the terminal is too narrow for the names above the columns, each row gets a number, and columns those.
     needed = sum(3 + max(4, cell_len(name)) for name in [max(names, key=cell_len), *names, "recall"]) + 2

@@ -1,4 +1,4 @@
-"""``hearfelt timeline``: which emotion is heard when, in recordings of any length."""
+"""``hearfelt timeline``: which emotion is spoken when, in recordings of any length."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _timeline(
     channels: Annotated[
         Literal["mix", "separate"],
         typer.Option(
-            "--channels", metavar="mix|separate", help="Hear all channels mixed, or each side of a call by itself."
+            "--channels", metavar="mix|separate", help="Mix all channels, or analyse each side of a call by itself."
         ),
     ] = "mix",
     format: Annotated[
@@ -58,31 +58,29 @@ def _timeline(
             "--format",
             "-f",
             metavar="table|json|jsonl|csv|parquet|textgrid|vtt|audacity|elan",
-            help="What to write; with --out the ending of its name decides.",
+            help="Output format; with --out, the ending of the file name decides.",
         ),
     ] = "table",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", callback=expanded, help="Where to write, instead of printing."),
+        typer.Option("--out", "-o", metavar="FILE", callback=expanded, help="File to write, instead of printing."),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one sound and what is heard."),
+        typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one sound and its timeline."),
     ] = None,
     model: ModelOption = None,
     raw: RawOption = None,
     track: TrackOption = None,
 ) -> None:
-    """Tell when which emotion is heard in recordings, however long.
+    """Show which emotion is spoken when, in recordings of any length.
 
-    Finds speech, and tells for each segment from when to when it lasts, which
-    emotion is heard, and how sure that is. Where nobody speaks there is a gap.
-    Segments are written as soon as they are final. Ctrl-C ends the file properly
-    at what was heard by then.
+    Finds speech and divides it into segments, each with its start, end, emotion and confidence. Between segments there
+    is no speech. Segments are written as soon as they are final. Ctrl-C ends the file properly with what was found by
+    then.
 
-    JSON is one object a line; CSV and Parquet have a row for each segment.
-    TextGrid (Praat), WebVTT, Audacity labels and ELAN describe one sound; for
-    several, --out names a folder.
+    JSON has one object a line; CSV and Parquet have a row for each segment. TextGrid (Praat), WebVTT, Audacity labels
+    and ELAN describe one sound; for several, --out names a folder.
     """
     if plot is not None and len(files) != 1:
         raise typer.BadParameter(f"{len(files)} sound files; a picture shows one", param_hint="--plot")
@@ -99,7 +97,7 @@ def _timeline(
         with _view(recognizer, form, path, many=len(files) > 1) as view, _summary(form, path) as told:
             for source in sources:
                 opened = _opened(source, reading, is_separate=is_separate, is_drawn=plot is not None)
-                with _telling(errors), opened as sound:
+                with _reported(errors), opened as sound:
                     _follow(recognizer, sound, source, view, is_separate=is_separate, told=told)
                     if plot is not None:
                         _draw(told[-1], sound, plot)
@@ -108,7 +106,7 @@ def _timeline(
 
 
 def _form(format: str, out: Path | None) -> Format | None:
-    """Find the format to write; None for the table at a terminal."""
+    """Choose the format to write; None for the table at a terminal."""
     if format == "table" and out is None:
         return None
     from hearfelt.results.formats import format_called, format_of
@@ -122,7 +120,7 @@ def _form(format: str, out: Path | None) -> Format | None:
 
 
 def _targets(files: list[str], form: Format | None, out: Path | None) -> list[tuple[Path | None, list[str]]]:
-    """Tell which sounds go into which file, before anything slow begins."""
+    """Assign sounds to output files, before anything slow begins."""
     if form is None or not form.is_of_one_sound or (len(files) == 1 and not (out is not None and out.is_dir())):
         return [(out, files)]
     if out is None:
@@ -140,7 +138,7 @@ def _targets(files: list[str], form: Format | None, out: Path | None) -> list[tu
 
 
 def _keep_what_is_read(paths: list[Path | None], files: list[str], model: str | None) -> None:
-    """Refuse to write over a sound or the model, before anything is written."""
+    """Refuse to overwrite a sound or the model, before anything is written."""
     from hearfelt.results.writer import refuse_to_write_over
 
     for path in paths:
@@ -152,7 +150,7 @@ def _keep_what_is_read(paths: list[Path | None], files: list[str], model: str | 
 def _view(
     recognizer: Recognizer, form: Format | None, path: Path | None, *, many: bool
 ) -> AbstractContextManager[Writing | TimelineScreen]:
-    """Make what shows or writes the segments of some sounds."""
+    """Open the writer or the screen for the segments of some sounds."""
     if form is not None:
         from hearfelt.results.writer import Writing
 
@@ -165,8 +163,8 @@ def _view(
 
 
 @contextmanager
-def _telling(errors: list[AudioError]) -> Iterator[None]:
-    """Say which sound cannot be heard, or not to its end, and go on with the next."""
+def _reported(errors: list[AudioError]) -> Iterator[None]:
+    """Report a sound that cannot be read, or not to its end, and continue with the next."""
     try:
         yield
     except AudioError as error:
@@ -178,9 +176,9 @@ def _telling(errors: list[AudioError]) -> Iterator[None]:
 
 @contextmanager
 def _opened(source: str, reading: Reading, *, is_separate: bool, is_drawn: bool) -> Iterator[Sound]:
-    """Give the sound that a word on the command line stands for.
+    """Open the sound of a command-line argument.
 
-    Channels are read side by side, each by itself, which a pipe and what is saved of it in memory cannot give.
+    Separate channels are read in parallel, which is impossible from a pipe or its copy in memory.
     """
     if source != STANDARD_INPUT or not is_separate:
         with sound_of(source, reading, is_read_again=is_drawn) as sound:
@@ -194,7 +192,7 @@ def _opened(source: str, reading: Reading, *, is_separate: bool, is_drawn: bool)
 
 @contextmanager
 def _summary(form: Format | None, path: Path | None) -> Iterator[list[Gathering]]:
-    """Say at the end what was written and what is odd about the sounds, also if Ctrl-C was the end."""
+    """Report at the end what was written, and warnings about the sounds, also after Ctrl-C."""
     told: list[Gathering] = []
     try:
         yield told
@@ -212,7 +210,7 @@ def _summary(form: Format | None, path: Path | None) -> Iterator[list[Gathering]
 
 
 def _tell_warnings(told: list[Gathering]) -> None:
-    """Say what is odd about sounds whose segments go into a file or a pipe; the screen says it by itself."""
+    """Report warnings about sounds whose segments go into a file or a pipe; the screen shows them itself."""
     from hearfelt.audio.warnings import texts_of
     from hearfelt.cli.display.output import printable
     from hearfelt.results.following import called
@@ -231,7 +229,7 @@ def _follow(
     is_separate: bool,
     told: list[Gathering],
 ) -> None:
-    """Hear one sound to its end and hand on each segment."""
+    """Analyse one sound to its end and pass on each segment."""
     from hearfelt.results.following import followed
 
     with (
@@ -246,7 +244,7 @@ def _follow(
 
 
 def _draw(gathering: Gathering, sound: Sound, plot: Path) -> None:
-    """Draw a sound that was heard; its outline is taken in a second reading, in memory that does not grow."""
+    """Draw a sound and its timeline; its outline comes from a second reading, in constant memory."""
     require("matplotlib", "plots")
     from hearfelt.audio.reader import open_audio
     from hearfelt.features.outline import outline

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hearfelt.cli.cluster import executor_on
+from hearfelt.cli.display.progress import progress
 from hearfelt.cli.options import (
     CorpusOption,
     DeviceOption,
@@ -22,7 +23,6 @@ from hearfelt.cli.options import (
     parse_corpora,
     parse_encoders,
     parse_names,
-    progress,
     remark,
 )
 
@@ -39,12 +39,12 @@ RecipeArgument = Annotated[
     Path, typer.Argument(metavar="RECIPE", callback=expanded, help="A TOML file, such as recipes/classic.toml.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same weights.")]
-AwayOption = Annotated[
+WithoutSpeakersOption = Annotated[
     list[str],
     typer.Option(
         "--without-speakers",
         metavar="SPEAKER",
-        help="Never let the model hear this speaker, such as ravdess/06. A list with commas is fine.",
+        help="Leave this speaker out of training, such as ravdess/06. A list with commas is fine.",
     ),
 ]
 
@@ -73,22 +73,21 @@ def _train(
     corpus: CorpusOption,
     out: OutOption,
     drop: DropOption = [],  # noqa: B006 - typer reads it and hands out a new list
-    without_speakers: AwayOption = [],  # noqa: B006
+    without_speakers: WithoutSpeakersOption = [],  # noqa: B006
     seed: SeedOption = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a training that was stopped.")] = False,
     jobs: JobsOption = None,
     track: Annotated[
-        str | None, typer.Option("--track", metavar="tensorboard|mlflow", help="Also log each epoch there.")
+        str | None, typer.Option("--track", metavar="tensorboard|mlflow", help="Also log each epoch to this tracker.")
     ] = None,
     encoder: EncoderOption = [],  # noqa: B006
     device: DeviceOption = "auto",
 ) -> None:
     """Train a model on recordings and write it as one file.
 
-    Some speakers are held out: the best epoch, the temperature and the
-    threshold of "unsure" are chosen on them. Nobody is tested on here;
-    hearfelt evaluate does that, on speakers never heard. A training that was
-    stopped goes on with --resume, to the very same model.
+    Some speakers are held out: the best epoch, the temperature and the threshold for "unsure" are chosen on them. This
+    is no test; hearfelt evaluate measures on unseen speakers. --resume continues a training that was stopped, and gives
+    exactly the same model.
     """
     _need_torch()
     from hearfelt.corpora.catalog import read_corpora
@@ -102,28 +101,27 @@ def _train(
     how: dict[str, Any] = {"seed": seed, "resume": resume, "jobs": jobs, "tracker": track}
     how |= {"ears": EarFiles(**parse_encoders(encoder)), "device": device}
     trained = train(chosen, clips, out, **who, **how, on_epoch=_live(chosen.fit.epochs), bars=progress)
-    _tell(trained)
+    _report(trained)
 
 
 def _tune(
     recipe: RecipeArgument,
     corpus: CorpusOption,
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE.toml", callback=expanded, help="Gets the better recipe.")
+        Path, typer.Option("--out", "-o", metavar="FILE.toml", callback=expanded, help="The better recipe to write.")
     ],
     trials: Annotated[int, typer.Option("--trials", min=1, help="How many settings to try.")] = 20,
     drop: DropOption = [],  # noqa: B006
-    without_speakers: AwayOption = [],  # noqa: B006
+    without_speakers: WithoutSpeakersOption = [],  # noqa: B006
     seed: SeedOption = 0,
     jobs: JobsOption = None,
     ray: RayOption = None,
 ) -> None:
-    """Search better settings for a recipe, judged on validation speakers alone.
+    """Search better settings for a recipe, chosen on validation speakers alone.
 
-    The study is kept beside the new recipe, so that the same command goes on
-    with it. Name the speakers you will test on in --without-speakers: what
-    chose the settings cannot judge them. With --ray the trials are tasks of a
-    cluster, a few at a time, and the same ones as without.
+    The study is kept beside the new recipe, so that the same command continues it. Name the speakers that you will test
+    on in --without-speakers: settings that were chosen on them cannot be tested on them. With --ray the trials are
+    tasks of a cluster, a few at a time, with the same results as without.
     """
     _need_torch()
     from hearfelt.corpora.catalog import read_corpora
@@ -149,7 +147,7 @@ def _need_torch() -> None:
 
 
 def _live(epochs: int) -> Callable[[EpochRow], None]:
-    """Show each epoch as it comes, where somebody looks."""
+    """Print each epoch at a terminal."""
     best = [0.0]
 
     def show(row: EpochRow) -> None:
@@ -164,8 +162,8 @@ def _live(epochs: int) -> Callable[[EpochRow], None]:
     return show
 
 
-def _tell(trained: Trained) -> None:
-    """Say what came of a training, and what to do with it."""
+def _report(trained: Trained) -> None:
+    """Print the result of a training, and how to use it."""
     from hearfelt.cli.display.output import console
 
     taught = trained.taught
@@ -175,9 +173,11 @@ def _tell(trained: Trained) -> None:
     epoch = "" if taught.epoch is None else f"  epoch {taught.epoch}"
     out = console()
     out.print(f"[bold]{taught.model}[/bold]{epoch}", soft_wrap=True)
-    out.print(f"heard      {len(trained.admitted.clips):,} clips, {len(trained.learned)} speakers to learn from")
-    out.print(f"chosen on  {others}: UAR {taught.validation['uar']:.1%}", soft_wrap=True)
-    out.print("[dim]That figure flatters: it was chosen on. hearfelt evaluate measures on strangers.[/dim]")
+    out.print(f"trained on {len(trained.admitted.clips):,} clips of {len(trained.learned)} speakers")
+    out.print(f"validation {others}: UAR {taught.validation['uar']:.1%}", soft_wrap=True)
+    out.print(
+        "[dim]That UAR is too high: settings were chosen on it. hearfelt evaluate measures on unseen speakers.[/dim]"
+    )
     if curves := _draw_curves(taught):
         out.print(f"curves     {curves}", soft_wrap=True)
     out.print(f"Try it:    hearfelt recognize clip.wav --model {taught.model}", soft_wrap=True)

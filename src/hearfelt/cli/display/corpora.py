@@ -1,4 +1,4 @@
-"""How corpora look at a terminal: the list of them, and what a check found.
+"""Tables of corpora: the list of all, and the result of a check.
 
 This module imports rich at its top; it is imported only by commands that print.
 """
@@ -54,7 +54,7 @@ def print_corpora(form: Format) -> None:
 
 
 def _print_corpora_table(screen: Console) -> None:
-    """Print three lines for each corpus, for names, titles and addresses have no room side by side."""
+    """Print three lines for each corpus, because names, titles and addresses have no room in one."""
     screen.print(
         Text(f"{'corpus':<10}{'clips':>6}{'speakers':>10}{'hours':>7}{'size':>9}  {'language':<10}emotions", "bold")
     )
@@ -71,11 +71,11 @@ def _print_corpora_table(screen: Console) -> None:
         screen.print(_indented(" · ".join(part for part in (corpus.licence, corpus.url) if part), "dim"))
     legend = [f"{look_of(name).emoji} {name}" for name in EMOTIONS] + [f"{look_of('').emoji} others"]
     screen.print(Text(f"\n{'  '.join(legend[:5])}\n{'  '.join(legend[5:])}", "dim"))
-    screen.print(Text("hearfelt corpora get brings ravdess and toy; the others come from their authors.", "dim"))
+    screen.print(Text("hearfelt corpora get downloads ravdess and toy; get the others from their authors.", "dim"))
 
 
 def _faces(corpus: CorpusFormat) -> str:
-    """Show which emotions there are, each always in the same place; a dot for one that is lacking."""
+    """Show the emotions of a corpus, each in a fixed column; a dot for a missing one."""
     if not corpus.emotions:
         return "any"
     faces = [look_of(name).emoji if name in corpus.emotions else "· " for name in EMOTIONS]
@@ -88,7 +88,7 @@ def _indented(line: str, style: str = "") -> Padding:
 
 
 def print_check(check: CorpusCheck) -> None:
-    """Print what a check found: the verdict, the counts, then every finding that there is."""
+    """Print the result of a check: the verdict, the counts, then all findings."""
     screen = console()
     screen.print(_verdict(check))
     screen.print(_counts_table(check, "emotion"))
@@ -97,7 +97,7 @@ def print_check(check: CorpusCheck) -> None:
     for title, colour, lines in _findings(check):
         _print_finding(screen, Text(title, f"bold {colour}"), lines)
     if check.remarks:
-        screen.print(Text("\nworth knowing", "bold"))
+        screen.print(Text("\nnotes", "bold"))
     for remark in check.remarks:
         screen.print(_indented(remark))
 
@@ -105,15 +105,15 @@ def print_check(check: CorpusCheck) -> None:
 def _verdict(check: CorpusCheck) -> Text:
     where = printable(str(check.path))
     half = f", {check.channel} alone" if check.channel else ""
-    said = Text.assemble((check.corpus, "bold"), f" at {where}{half}: {check.clips:,} clips, {_speakers(check)}\n")
+    line = Text.assemble((check.corpus, "bold"), f" at {where}{half}: {check.clips:,} clips, {_speakers(check)}\n")
     if check.complete:
-        return said.append("✔ complete" if check.published else "✔ nothing is wrong with it", _GOOD)
-    return said.append(f"✘ not complete: {'; '.join(check.faults)}", _BAD)
+        return line.append("✔ complete" if check.published else "✔ nothing is wrong with it", _GOOD)
+    return line.append(f"✘ not complete: {'; '.join(check.faults)}", _BAD)
 
 
 def _speakers(check: CorpusCheck) -> str:
     known = sum(number > 0 and actor != "unknown" for actor, number in check.counts["actor"].items())
-    return f"{known:,} speaker{'' if known == 1 else 's'}" if known else "nobody known to speak"
+    return f"{known:,} speaker{'' if known == 1 else 's'}" if known else "unknown speakers"
 
 
 def _counts_table(check: CorpusCheck, what: str) -> Table:
@@ -135,7 +135,7 @@ def _number(number: int, wanted: int) -> Text:
 
 
 def _other_counts(check: CorpusCheck) -> Iterator[Text]:
-    """Say channel and sex in one line each; of the actors, only those who differ from what was published."""
+    """List channel and sex in one line each; of the actors, only those that differ from what was published."""
     for what in ("channel", "sex"):
         parts = [f"{number:,} {printable(value)}" for value, number in check.counts[what].items()]
         yield Text(f"{what}: {', '.join(parts)}")
@@ -149,15 +149,15 @@ def _other_counts(check: CorpusCheck) -> Iterator[Text]:
     differ = [actor for actor, number in actors.items() if number and number != wanted.get(actor)]
     yield Text(f"speakers: {len(actors) - len(absent) - len(differ):,} of {len(wanted):,} as published")
     if differ:
-        told = ", ".join(f"{printable(actor)} ({actors[actor]:,} of {wanted.get(actor, 0):,})" for actor in differ)
-        yield Text(f"  not whole: {told}", _BAD)
+        found = ", ".join(f"{printable(actor)} ({actors[actor]:,} of {wanted.get(actor, 0):,})" for actor in differ)
+        yield Text(f"  incomplete: {found}", _BAD)
     if absent:
         yield Text(f"  without clips: {', '.join(absent)}", _BAD)
 
 
 def _findings(check: CorpusCheck) -> Iterator[tuple[str, str, list[str]]]:
     """Give title, colour and lines of each kind of finding."""
-    # Second copies are duplicates as well; a folder that holds all twice would be said twice.
+    # Second copies are duplicates as well; a folder that holds everything twice would be listed twice.
     # A sentence about a contradiction names its files already.
     once = [
         group
@@ -171,19 +171,19 @@ def _findings(check: CorpusCheck) -> Iterator[tuple[str, str, list[str]]]:
         ("contradictions", _BAD, check.contradictions),
         ("the same sound under several names", _NOTE, (" = ".join(group) for group in once)),
         ("second copies, not used", _NOTE, (f"{copy} (used: {kept})" for copy, kept in check.copies.items())),
-        ("strangers, not used", _NOTE, _told(check.unrecognized)),
-        ("left out of training", _NOTE, _told(check.unfit)),
-        ("labels that look misspelt", _NOTE, (f"{label}: {meant}?" for label, meant in check.mislabelled.items())),
+        ("unknown files, not used", _NOTE, _with_reasons(check.unrecognized)),
+        ("left out of training", _NOTE, _with_reasons(check.unfit)),
+        ("labels that look misspelt", _NOTE, (f"{label}: {likely}?" for label, likely in check.mislabelled.items())),
         ("silent", _NOTE, check.silent),
         ("clipped", _NOTE, check.clipped),
-        ("odd", _NOTE, _told(check.odd)),
+        ("odd", _NOTE, _with_reasons(check.odd)),
     )
     for title, colour, lines in kinds:
         if found := list(lines):
             yield title, colour, found
 
 
-def _told(reasons: Mapping[str, str]) -> Iterator[str]:
+def _with_reasons(reasons: Mapping[str, str]) -> Iterator[str]:
     return (f"{name}: {why}" for name, why in reasons.items())
 
 

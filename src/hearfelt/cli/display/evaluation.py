@@ -1,4 +1,4 @@
-"""What ``hearfelt evaluate`` and ``hearfelt protocols`` print for people."""
+"""Tables of ``hearfelt evaluate`` and ``hearfelt protocols``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def protocol_rows(*, described: bool) -> list[dict[str, object]]:
     """Make one row for each protocol.
 
     Args:
-        described: with everything that is too long for a table.
+        described: also with what is too long for a table.
 
     Example:
         >>> [row["name"] for row in protocol_rows(described=True) if row["leaky"]]
@@ -56,11 +56,11 @@ def protocol_rows(*, described: bool) -> list[dict[str, object]]:
 
 
 def print_results(results: Results, report: str) -> None:
-    """Print an evaluation: folds and seeds, the figures, what is missing, and where the files are.
+    """Print an evaluation: folds and seeds, the figures, clips left out, and the files.
 
     Args:
         results: as written.
-        report: where the page is, or why there is none.
+        report: path of the page, or why there is none.
     """
     from rich.markup import escape
 
@@ -80,7 +80,7 @@ def print_results(results: Results, report: str) -> None:
 
 
 def print_timed_results(results: TimedResults) -> None:
-    """Print an evaluation over time: the timeline's figures above those of the naive way, and where the files are.
+    """Print an evaluation over time: the timeline beside naive windows, and the files.
 
     Args:
         results: as written.
@@ -133,7 +133,7 @@ def _runs(results: Results) -> Table:
 
 
 def _lines(results: Results) -> Iterator[str]:
-    """Say the figures, how far they would move with other speakers, and which clips are in none of them."""
+    """List the figures, their confidence intervals over speakers, and the clips left out."""
     summary, evaluation = results.summary, results.evaluation
     seeds = f", mean of {many(len(summary['seeds']), 'seed')}" if len(summary["seeds"]) > 1 else ""
     for metric, name in _METRICS:
@@ -145,8 +145,8 @@ def _lines(results: Results) -> Iterator[str]:
     unknown = sorted({row.speaker for row in evaluation.rows if row.speaker.endswith("/unknown")})
     if unknown:
         yield (
-            f"nobody wrote down who speaks in {', '.join(speaker.partition('/')[0] for speaker in unknown)}: whether"
-            " the model has heard these voices cannot be told"
+            f"the speakers of {', '.join(speaker.partition('/')[0] for speaker in unknown)} are unknown: the model may"
+            " have been trained on these voices"
         )
     for reason, count in summary.get("left_out", {}).items():
         yield f"left out: {many(count, 'clip')} {reason}"

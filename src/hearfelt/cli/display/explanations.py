@@ -1,6 +1,6 @@
-"""The charts of ``--why`` at a terminal: what an answer depends on, in bars and in one sentence.
+"""The charts of ``--why`` at a terminal: what a prediction depends on, as bars and one sentence.
 
-This module imports rich at its top; it is imported only when a chart is wanted.
+This module imports rich at its top; it is imported only when a chart is printed.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _NAMES: Final = 8  # cells of "against" and a space, left of the curve
 
 
 def why_chart(explanation: Explanation | Occlusion, width: int) -> Text:
-    """Draw what an answer depends on.
+    """Draw what a prediction depends on.
 
     Args:
-        explanation: from ``Recognizer.explain``. Shapley values add up to how far this clip is from the average clip
-            the model learned from; the effects of occlusion add up to nothing.
-        width: cells that may be used.
+        explanation: from ``Recognizer.explain``. Shapley values add up to the difference from the mean over training
+            clips; the effects of occlusion do not add up.
+        width: of the console, in cells.
 
     Returns:
-        Lines with bars, to the right for the answer and to the left against it, and a sentence. Numbers are log-odds.
+        Lines with bars, to the right for the emotion and to the left against it, and a sentence. Numbers are log-odds.
     """
     is_wide = width >= _NARROW
     indent = "    " if is_wide else "  "
@@ -58,7 +58,7 @@ def why_chart(explanation: Explanation | Occlusion, width: int) -> Text:
 def _add_bars(chart: Text, words: Sequence[tuple[str, float]], width: int, indent: str, *, least: float) -> None:
     longest = max(len(word) for word, _ in words)
     half = max(0, min(14, (width - longest - len(indent) - 10) // 2))
-    most = max([least, *(abs(share) for _, share in words)])  # what changes little must not look like much
+    most = max([least, *(abs(share) for _, share in words)])  # a small effect must not look large
     for word, share in words:
         drawn = bar(abs(share) / most, half).rstrip()
         left, right = ("█" * round(abs(share) / most * half), "") if share < 0 else ("", drawn)
@@ -70,7 +70,7 @@ def _add_bars(chart: Text, words: Sequence[tuple[str, float]], width: int, inden
 
 
 def _add_curve(chart: Text, occlusion: Occlusion, width: int, indent: str) -> None:
-    """Draw over time how much each stretch speaks for the answer, and below it, against it."""
+    """Draw over time how much each stretch speaks for the emotion, and below it, against it."""
     columns = max(1, min(len(occlusion.time_effects), width - len(indent) - _NAMES))
     effects = _strongest(occlusion.time_effects, columns)
     most = max([LITTLE, *map(abs, effects)])
@@ -86,6 +86,6 @@ def _add_curve(chart: Text, occlusion: Occlusion, width: int, indent: str) -> No
 
 
 def _strongest(values: Sequence[float], columns: int) -> list[float]:
-    """Give each of some columns the strongest of the values that fall into it."""
+    """Give each column the strongest of the values that fall into it."""
     edges = [place * len(values) // columns for place in range(columns + 1)]
     return [max(values[first:end], key=abs) for first, end in pairwise(edges)]

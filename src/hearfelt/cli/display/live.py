@@ -1,6 +1,6 @@
-"""What ``hearfelt listen`` shows while it hears: a live line with a ribbon, or a JSON object for each event.
+"""The output of ``hearfelt listen``: a live line with a ribbon, or a JSON object for each event.
 
-This module imports rich at its top; it is imported only when something is to be shown.
+This module imports rich at its top; it is imported only when something is printed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from hearfelt.results.segment_rows import Heard, json_row
 
 __all__ = ["JsonEvents", "LiveScreen", "level"]
 
-_CELL_S: Final = 0.5  # of the moving ribbon: as often as the present is told
+_CELL_S: Final = 0.5  # of the moving ribbon: one for each interim result
 _LONGEST: Final = 240  # cells that are kept, two minutes
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _SOFTEST_DB: Final = -60.0
-_STALE_S: Final = 1.0  # a present that was told longer ago is over
+_STALE_S: Final = 1.0  # an older interim result is not shown
 
 Events = Iterable[Segment | InterimResult]
 
@@ -38,21 +38,21 @@ class JsonEvents:
     """Prints each event as one line of JSON; ``event`` says whether it is a ``segment``, ``now`` or ``warnings``.
 
     Args:
-        source: what is heard.
+        source: name of the sound.
     """
 
     def __init__(self, source: str) -> None:
         self._source = source
 
     def show(self, events: Events, block: NDArray[np.float32] | None, heard_s: float) -> None:
-        """Print what has become known."""
+        """Print new results."""
         for event in events:
             is_final = isinstance(event, Segment)
             segment = event if isinstance(event, Segment) else Segment(event.start_s, event.end_s, event.prediction)
             print_json({"event": "segment" if is_final else "now", **json_row(Heard(self._source, None, segment))})
 
     def warn(self, warnings: Sequence[SoundWarning]) -> None:
-        """Print what is odd about the sound, an event of its own at the end; nothing for a clean one."""
+        """Print the warnings about the sound, as an event at the end; nothing for a clean one."""
         if warnings:
             found = [warning.to_dict() for warning in warnings]
             print_json({"event": "warnings", "source": self._source, "warnings": found})
@@ -65,14 +65,14 @@ class JsonEvents:
 
 
 class LiveScreen:
-    """Shows the present at the bottom of a terminal; segments that are over scroll away above it.
+    """Shows interim results at the bottom of a terminal; final segments scroll away above them.
 
-    Where no terminal looks, only the segments are printed.
+    If the output is no terminal, only the segments are printed.
 
     Args:
         console: where to print.
-        labels: what the model may answer.
-        source: what is heard.
+        labels: of the model.
+        source: name of the sound.
     """
 
     def __init__(self, console: Console, labels: Sequence[str], source: str) -> None:
@@ -88,7 +88,7 @@ class LiveScreen:
         self._live = Live(console=console, transient=True, auto_refresh=False)
 
     def show(self, events: Events, block: NDArray[np.float32] | None, heard_s: float) -> None:
-        """Print the segments that are final, and renew the present."""
+        """Print the segments that are final, and update the live line."""
         self._heard_s = heard_s
         for event in events:
             if isinstance(event, InterimResult):
@@ -106,7 +106,7 @@ class LiveScreen:
             self._live.update(self._drawn(), refresh=True)
 
     def warn(self, warnings: Sequence[SoundWarning]) -> None:
-        """Say below everything else what is odd about the sound."""
+        """Keep the warnings, to print them at the end."""
         self._warnings = tuple(warnings)
 
     def __enter__(self) -> Self:
@@ -121,7 +121,7 @@ class LiveScreen:
         print_warnings(self._console, self._warnings)
 
     def _put(self, until_s: float, cell: Cell) -> None:
-        """Fill the ribbon up to a time; what was told of it already stays."""
+        """Fill the ribbon up to a time; cells that are set stay."""
         wanted = int(until_s / _CELL_S)
         while self._shown < wanted:
             self._cells.append(None)
@@ -130,7 +130,7 @@ class LiveScreen:
             self._cells[-1] = cell
 
     def _drawn(self) -> Text:
-        line = Text()  # a style given here would be everybody's
+        line = Text()  # a style given here would apply to everything
         line.append(f" {time_words(self._heard_s)} ", "dim")
         line.append(level(self._peak_db) + "  ")
         now = self._now

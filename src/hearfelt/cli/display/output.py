@@ -1,4 +1,4 @@
-"""What a command prints on standard output: a table for people, JSON and CSV for programs."""
+"""Print tables, JSON and CSV on standard output."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def print_csv_row(values: Iterable[object]) -> None:
 
 
 def print_rows(rows: Iterable[Mapping[str, object]], form: Format, *, title: str = "") -> None:
-    """Print rows with the same columns in the form that ``--format`` asks for.
+    """Print rows with the same columns in the chosen ``--format``.
 
     Args:
         rows: one mapping each, all with the first one's keys.
         form: table, json (one object a line) or csv.
-        title: stands above the table.
+        title: printed above the table.
 
     Example:
         >>> print_rows([{"name": "toy", "clips": 96}], "csv")
@@ -92,7 +92,7 @@ def _shown(value: object) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Write a file's size as people compare it, in millions of bytes.
+    """Format a file's size in megabytes.
 
     Example:
         >>> megabytes(28_649_000), megabytes(845_000)
@@ -102,7 +102,7 @@ def megabytes(size: int) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Replace characters that could steer a terminal; file names may hold anything.
+    r"""Replace control characters, which could change the terminal; file names may hold anything.
 
     Example:
         >>> printable("a\x1b[31m.wav")

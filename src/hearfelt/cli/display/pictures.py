@@ -1,4 +1,4 @@
-"""The picture of one answer: what the sound looks like, and what was heard in it."""
+"""Pictures of one sound: waveform, spectrogram, and the prediction or its explanation."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
     from hearfelt.inference.explain.shapley import Explanation
     from hearfelt.inference.prediction import Prediction
 
-__all__ = ["draw_answer", "picture_path"]
+__all__ = ["draw_prediction", "picture_path"]
 
 _SUFFIXES: Final = (".png", ".svg", ".pdf")
 
 
 def picture_path(path: Path | None) -> Path | None:
-    """Check where a picture is to be written, before anything slow begins; for ``callback=`` of an option.
+    """Check the path of a picture, before anything slow begins; for ``callback=`` of an option.
 
     Raises:
-        typer.BadParameter: if the ending is no picture's.
+        typer.BadParameter: if the ending is not that of a picture.
     """
     if path is not None and path.suffix.casefold() not in _SUFFIXES:
         raise typer.BadParameter(f"{path}: pictures are written as {', '.join(_SUFFIXES)}")
     return expanded(path)
 
 
-def draw_answer(
+def draw_prediction(
     prediction: Prediction, sound: Sound, path: Path, *, note: str = "", why: Explanation | Occlusion | None = None
 ) -> None:
-    """Write a picture of a sound and its answer, or of what the answer depends on.
+    """Write a picture of a sound and its prediction, or of what the prediction depends on.
 
     Args:
-        prediction: the answer.
-        sound: what it is about; it is read again.
-        path: where the picture goes; its ending decides the form.
-        note: stands below, such as that the voice is synthetic.
-        why: what the answer depends on; without it waveform, spectrogram and probabilities are drawn.
+        prediction: the prediction.
+        sound: the sound; it is read again.
+        path: the file to write; its ending decides the format.
+        note: printed below, such as that the voice is synthetic.
+        why: the explanation to draw; without it waveform, spectrogram and probabilities are drawn.
 
     Raises:
         ExtraMissingError: if matplotlib is not installed.

@@ -1,6 +1,6 @@
-"""How answers look at a terminal: a line for each clip.
+"""Predictions as a table at a terminal: a line for each clip.
 
-This module imports rich at its top; it is imported only when a table is wanted.
+This module imports rich at its top; it is imported only when a table is printed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from hearfelt.cli.display.output import printable
 from hearfelt.emotions import look_of
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction
 
-__all__ = ["AnswerTable", "bar", "print_warnings"]
+__all__ = ["PredictionTable", "bar", "print_warnings"]
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _BAR_WIDTHS: Final = {100: 20, 72: 12, 56: 8}  # console columns -> cells of the confidence bar
 _LEAST_NAME: Final = 8  # cells; with less a file name says nothing
 _WIDEST_NAME: Final = 60
-_UNTIL_RUNNER_UP: Final = 64  # a narrower console does without the runner-up
+_UNTIL_RUNNER_UP: Final = 64  # a narrower console has no runner-up
 
 
 def bar(share: float, width: int) -> str:
@@ -39,21 +39,21 @@ def bar(share: float, width: int) -> str:
 
 
 def print_warnings(console: Console, warnings: Iterable[SoundWarning]) -> None:
-    """Print on one quiet line what is odd about a sound; nothing for a clean one."""
-    if said := texts_of(warnings):
-        console.print(Text(f"  {said}", "dim"), soft_wrap=True)
+    """Print the warnings about a sound on one dim line; nothing for a clean one."""
+    if text := texts_of(warnings):
+        console.print(Text(f"  {text}", "dim"), soft_wrap=True)
 
 
-class AnswerTable:
-    """Lines of one width, each printed as soon as its answer is there.
+class PredictionTable:
+    """A table whose lines are printed one by one, as predictions come.
 
-    At a narrow terminal the runner-up goes first, then the bar; long names lose their beginning. Where no terminal
-    looks, nothing is cut.
+    At a narrow terminal the runner-up is left out first, then the bar; long names lose their beginning. If the output
+    is no terminal, nothing is cut.
 
     Args:
         console: where to print.
-        sources: everything that will be answered; decides how wide the names' column is.
-        labels: what the model may answer; decides how wide the emotions' column is.
+        sources: all names, for the width of their column.
+        labels: all labels of the model, for the width of their column.
     """
 
     def __init__(self, console: Console, sources: Sequence[str], labels: Sequence[str]) -> None:
@@ -69,31 +69,31 @@ class AnswerTable:
         self._name = max(_LEAST_NAME, min(longest, _WIDEST_NAME, width - taken)) if console.is_terminal else longest
 
     def header(self) -> None:
-        """Print what the columns are."""
+        """Print the names of the columns."""
         confidence = "confidence" if self._bar else ""
         line = _padded("clip", self._name) + "  " + _padded("emotion", 4 + self._label) + "  "
         line += _padded(confidence, self._bar + 5 if self._bar else 4)
         self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
 
     def row(self, source: str, prediction: Prediction) -> None:
-        """Print one answer, and below it what is odd about the sound.
+        """Print one prediction, and the warnings below it.
 
-        A question mark behind the emotion says that the model is unsure. Where nobody speaks that is said first.
+        A question mark after the emotion means unsure. If no speech was found, that comes first.
         """
         line = Text(_padded(_shortened(printable(source), self._name), self._name) + "  ")
         if prediction.has_no_speech:
             line.append(NO_SPEECH_WORDS, "bold")
             line.append(f"  {prediction.emotion}? {prediction.confidence:.0%}", "dim")
         else:
-            self._add_answer(line, prediction)
+            self._add_prediction(line, prediction)
         self._print(line)
         print_warnings(self._console, prediction.other_warnings)
 
-    def _add_answer(self, line: Text, prediction: Prediction) -> None:
+    def _add_prediction(self, line: Text, prediction: Prediction) -> None:
         look = look_of(prediction.emotion)
         label = prediction.emotion + ("?" if prediction.unsure else "")
         line.append(_padded(look.emoji, 3))
-        # Words keep the terminal's own colour: on some background every other one is hard to read.
+        # Words keep the terminal's own colour: any other is hard to read on some background.
         line.append(_padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
         if self._bar:
             line.append(bar(prediction.confidence, self._bar) + " ", look.colour)

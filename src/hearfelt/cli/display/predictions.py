@@ -95,10 +95,10 @@ def _csv(recognizer: Recognizer, why: bool) -> Iterator[Show]:
 @contextmanager
 def _table(recognizer: Recognizer, sources: Sequence[str]) -> Iterator[Show]:
     from hearfelt.cli.display.output import console, printable
-    from hearfelt.cli.display.prediction_table import AnswerTable
+    from hearfelt.cli.display.prediction_table import PredictionTable
 
     screen = console()
-    table = AnswerTable(screen, sources, recognizer.labels)
+    table = PredictionTable(screen, sources, recognizer.labels)
     unsure: list[bool] = []
 
     def show(answer: Answer) -> None:

@@ -1,57 +1,57 @@
-"""How far a long sound has been heard, shown on standard error where somebody looks."""
+"""Progress bars on standard error, if it is a terminal."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["SoundBar", "sound_bar"]
+__all__ = ["SoundBar", "progress", "sound_bar"]
 
 
 class SoundBar:
-    """A bar of seconds; without a screen it does nothing.
+    """A progress bar in seconds of sound; without a screen it does nothing.
 
     Args:
-        screen: rich's progress; ``None`` where nobody looks.
-        source: what is heard.
+        screen: rich's progress; ``None`` if there is no terminal.
+        source: name of the sound.
     """
 
     def __init__(self, screen: Progress | None, source: str) -> None:
         self._screen = screen
-        self._task = screen.add_task(source, total=None, heard="", rate="") if screen is not None else None
+        self._task = screen.add_task(source, total=None, reached="", rate="") if screen is not None else None
         self._until_s = 0.0
 
     def expect(self, duration_s: float) -> None:
-        """Say how long the sound is; 0 if nobody knows."""
+        """Set the length of the sound; 0 if it is unknown."""
         self._until_s = duration_s
         if self._screen is not None and self._task is not None and duration_s > 0:
             self._screen.update(self._task, total=duration_s)
 
     def reached(self, time_s: float) -> None:
-        """Say how much was heard."""
+        """Set how much of the sound was read."""
         if self._screen is None or self._task is None:
             return
         from hearfelt.results.clock import time_words
 
         task = self._screen.tasks[0]
-        heard = time_words(time_s, until_s=self._until_s)
+        reached = time_words(time_s, until_s=self._until_s)
         if self._until_s:
-            heard += f" of {time_words(self._until_s)}"
+            reached += f" of {time_words(self._until_s)}"
         rate = f"{time_s / task.elapsed:.0f} × real time" if task.elapsed else ""
-        self._screen.update(self._task, completed=time_s, heard=heard, rate=rate)
+        self._screen.update(self._task, completed=time_s, reached=reached, rate=rate)
 
 
 @contextmanager
 def sound_bar(source: str) -> Iterator[SoundBar]:
-    """Show a bar on standard error while a sound is heard, if that is a terminal; it goes away at the end.
+    """Show a bar on standard error while a sound is read, if that is a terminal; it disappears at the end.
 
     Args:
-        source: what is heard.
+        source: name of the sound.
 
     Example:
         >>> with sound_bar("call.wav") as bar:
@@ -67,9 +67,55 @@ def sound_bar(source: str) -> Iterator[SoundBar]:
 
     from hearfelt.cli.display.output import printable
 
-    texts = [TextColumn("{task.fields[heard]}"), TextColumn("[dim]{task.fields[rate]}"), TimeRemainingColumn()]
+    texts = [TextColumn("{task.fields[reached]}"), TextColumn("[dim]{task.fields[rate]}"), TimeRemainingColumn()]
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), *texts)
-    # What is printed meanwhile goes above the bar where both are on one screen; a file or pipe gets it as it is.
+    # Output meanwhile goes above the bar if both are on one screen; a file or pipe gets it unchanged.
     is_shared = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=is_shared) as screen:
         yield SoundBar(screen, escape(printable(source)))
+
+
+@contextmanager
+def progress(
+    label: str, total: int | None, *, unit: Literal["items", "bytes"] = "items"
+) -> Iterator[Callable[[int], None]]:
+    """Show the progress of a long job on standard error; nothing if it is no terminal.
+
+    The bar appears only when both standard output and standard error are terminals, so that what is
+    piped or logged stays clean, and it disappears when the job is done.
+
+    Args:
+        label: what is being done, such as ``"reading clips"``.
+        total: how many items or bytes there are; None if unknown.
+        unit: what is counted.
+
+    Yields:
+        A function to call with the number of items just done.
+
+    Example:
+        >>> with progress("counting", 3) as done:
+        ...     for _ in range(3):
+        ...         done(1)
+    """
+    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    counts: tuple[ProgressColumn, ...] = (
+        (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(),)
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), *counts, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda count: bar.advance(task, count)

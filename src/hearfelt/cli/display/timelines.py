@@ -1,6 +1,6 @@
-"""How timelines look at a terminal: a line for each segment, and a ribbon of colours for the whole.
+"""Timelines at a terminal: a line for each segment, and a ribbon of colours for the whole.
 
-This module imports rich at its top; it is imported only when a table is wanted.
+This module imports rich at its top; it is imported only when a table is printed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from hearfelt.results.writer import Gathering
 __all__ = ["SegmentTable", "TimelineScreen", "cells_of", "legend", "letters_of", "ribbon", "ribbon_cell"]
 
 _BAR_WIDTHS: Final = {90: 20, 68: 12, 56: 8}  # console columns -> cells of the confidence bar
-_UNTIL_RUNNER_UP: Final = 64  # a narrower console does without the runner-up
-_WIDE: Final = 100  # cells of a ribbon where no terminal says how wide it is
+_UNTIL_RUNNER_UP: Final = 64  # a narrower console has no runner-up
+_WIDE: Final = 100  # cells of a ribbon if the output is no terminal
 _SIDE: Final = 12  # cells for a side's name
 _LEAST_SPOKEN: Final = 0.1  # of a cell's time; with less speech it is a gap
 
@@ -34,15 +34,15 @@ Cell = tuple[str, bool] | None
 
 
 class SegmentTable:
-    """Lines of one width, each printed as soon as its segment is final.
+    """A table whose lines are printed one by one, as segments become final.
 
-    At a narrow terminal the runner-up goes first, then the bar.
+    At a narrow terminal the runner-up is left out first, then the bar.
 
     Args:
         console: where to print.
-        labels: what the model may answer.
-        has_sides: whether a column says whose side it is.
-        until_s: how long the sound is; decides whether hours are shown.
+        labels: of the model.
+        has_sides: whether to print a column for the channel.
+        until_s: length of the sound; decides whether hours are shown.
     """
 
     def __init__(self, console: Console, labels: Sequence[str], *, has_sides: bool = False, until_s: float = 0) -> None:
@@ -55,14 +55,14 @@ class SegmentTable:
         self._has_runner_up = width - self._side >= _UNTIL_RUNNER_UP
 
     def header(self) -> None:
-        """Print what the columns are."""
+        """Print the names of the columns."""
         line = f"{'from':>{self._time}}  {'to':>{self._time}}  " + f"{'side':<{self._side}}"[: self._side]
         line += _padded("emotion", 4 + self._label) + "  "
         line += _padded("confidence" if self._bar else "", self._bar + 5 if self._bar else 4)
         self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
 
     def row(self, heard: Heard) -> None:
-        """Print one moment; a question mark behind the emotion says that the model is unsure."""
+        """Print one segment; a question mark after the emotion means unsure."""
         times = (heard.segment.start_s, heard.segment.end_s)
         words = [f"{time_words(time_s, step_s=0.1, until_s=self._until_s):>{self._time}}" for time_s in times]
         line = Text("  ".join(words) + "  ", "dim")
@@ -71,10 +71,10 @@ class SegmentTable:
         self._print(line)
 
     def answer(self, prediction: Prediction) -> Text:
-        """Make the part of a line that says what is heard."""
+        """Format a prediction as part of a line."""
         look, name = look_of(prediction.emotion), printable(prediction.emotion)
         line = Text(_padded(look.emoji, 3))
-        # Words keep the terminal's own colour: on some background every other one is hard to read.
+        # Words keep the terminal's own colour: any other is hard to read on some background.
         shown = name + ("?" if prediction.unsure else "")
         line.append(_padded(shown, self._label + 1) + "  ", "" if prediction.unsure else "bold")
         if self._bar:
@@ -95,9 +95,9 @@ class TimelineScreen:
 
     Args:
         console: where to print.
-        labels: what the model may answer.
-        unsure_below: confidence below which an answer is called unsure.
-        names_sounds: whether each sound's name stands above its segments.
+        labels: of the model.
+        unsure_below: threshold of confidence for unsure.
+        names_sounds: whether to print each sound's name above its segments.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class TimelineScreen:
         self._table: SegmentTable | None = None
 
     def begin(self, sound: Gathering) -> None:
-        """Say which sound the next segments are of."""
+        """Start a sound; the next segments are of it."""
         self._end()
         self._sound = sound
         if self._names_sounds:
@@ -131,7 +131,7 @@ class TimelineScreen:
             self._end()
 
     def _end(self) -> None:
-        """Draw the ribbon of the sound that is over."""
+        """Draw the ribbon of the finished sound."""
         sound, table = self._sound, self._table
         self._sound = self._table = None
         if sound is None:
@@ -151,9 +151,9 @@ class TimelineScreen:
 
 
 def ribbon(timelines: Sequence[Timeline], console: Console) -> Text:
-    """Draw whole timelines as ribbons of one width, with times below and what the colours mean.
+    """Draw timelines as ribbons of one width, with times below and a legend.
 
-    Where the output has no colours, each emotion is a letter of its name.
+    If the output has no colours, each emotion is a letter of its name.
 
     Args:
         timelines: of one sound, a side each.
@@ -176,10 +176,10 @@ def ribbon(timelines: Sequence[Timeline], console: Console) -> Text:
 
 
 def cells_of(timeline: Timeline, width: int, until_s: float) -> list[Cell]:
-    """Tell what each cell of a ribbon shows: the emotion that takes most of its time.
+    """Choose what each cell of a ribbon shows: the emotion that takes most of its time.
 
     Args:
-        timeline: what was heard.
+        timeline: the segments.
         width: cells.
         until_s: the time at the ribbon's end.
     """
@@ -191,8 +191,8 @@ def cells_of(timeline: Timeline, width: int, until_s: float) -> list[Cell]:
             shared_s = min(segment.end_s, (place + 1) * cell_s) - max(segment.start_s, place * cell_s)
             shares[place][shown] = shares[place].get(shown, 0.0) + max(0.0, shared_s)
     return [
-        max(heard, key=lambda shown: heard[shown]) if sum(heard.values()) >= _LEAST_SPOKEN * cell_s else None
-        for heard in shares
+        max(share, key=lambda shown: share[shown]) if sum(share.values()) >= _LEAST_SPOKEN * cell_s else None
+        for share in shares
     ]
 
 
@@ -222,7 +222,7 @@ def letters_of(emotions: Iterable[str]) -> dict[str, str]:
 
 
 def legend(rows: Iterable[Sequence[Cell]], letters: Mapping[str, str], *, has_colours: bool) -> Text:
-    """Say what the colours or letters mean; only what occurs."""
+    """Explain the colours or letters that occur."""
     shown = {cell for row in rows for cell in row if cell is not None}
     line = Text()
     for emotion in in_order(emotion for emotion, _ in shown):
