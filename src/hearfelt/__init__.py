@@ -1,9 +1,13 @@
 """Speech emotion recognition with calibrated confidence and honest, speaker-independent evaluation.
 
 Example:
-    >>> import hearfelt
-    >>> "Recognizer" in hearfelt.__all__
-    True
+    >>> import numpy
+    >>> from hearfelt import Recognizer
+    >>> recognizer = Recognizer.load("tiny")
+    >>> tone = numpy.sin(numpy.arange(32_000) / 20)  # 2 s at 16 kHz
+    >>> prediction = recognizer.recognize(tone, 16_000)
+    >>> prediction.unsure, [warning.code for warning in prediction.warnings]
+    (True, ['no_speech'])
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from hearfelt.emotions import Emotion
     from hearfelt.errors import (
         AudioError,
+        AudioNotFoundError,
         CorpusError,
         DownloadError,
         ExtraMissingError,
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Audio",
     "AudioError",
+    "AudioNotFoundError",
     "CorpusError",
     "DownloadError",
     "Emotion",
@@ -58,6 +64,7 @@ __all__ = [
 _DEFINED_IN = {
     "Audio": "hearfelt.audio.reader",
     "AudioError": "hearfelt.errors",
+    "AudioNotFoundError": "hearfelt.errors",
     "CorpusError": "hearfelt.errors",
     "DownloadError": "hearfelt.errors",
     "Emotion": "hearfelt.emotions",
@@ -78,7 +85,7 @@ _DEFINED_IN = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is first asked for, so that ``hearfelt --help`` needs neither numpy nor a model."""
+    """Load a public name when it is first used, so that ``hearfelt --help`` needs no numpy."""
     if name == "__version__":
         from importlib.metadata import version
 

@@ -23,7 +23,15 @@ __all__ = [
 
 
 class HearfeltError(Exception):
-    """Base of all errors of hearfelt; the message says what is wrong and how to mend it."""
+    """Base of all errors of hearfelt; the message says what is wrong and how to mend it.
+
+    Example:
+        >>> try:
+        ...     raise AudioError("clip.wav: the file is empty; a sound file is wanted")
+        ... except HearfeltError as error:
+        ...     print(error)
+        clip.wav: the file is empty; a sound file is wanted
+    """
 
 
 class AudioError(HearfeltError, ValueError):

@@ -57,8 +57,8 @@ def deadly(folder: Path, monkeypatch: pytest.MonkeyPatch, *, how: str, once: str
     monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
 
 
-def answers(worker: SoundWorkers, folder: Path) -> dict[str, list[object]]:
-    return {row[0]: row for line in worker.recognize(sources(folder)) for row in json.loads(line)}
+def answers(worker: SoundWorkers, folder: Path) -> dict[str, dict[str, object]]:
+    return {row["source"]: row for line in worker.recognize(sources(folder)) for row in json.loads(line)}
 
 
 def test_a_worker_says_what_its_model_is(sound_model: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_file_at_which_every_worker_dies_costs_that_file(
     died = found.pop("deadly.wav")
     assert died[1:-4] == [None] * (len(died) - 5)
     assert died[-1] == f"deadly.wav: the worker that answered it ended twice ({words})"
-    assert all(row[-1] is None for row in found.values())
+    assert all("error" not in row for row in found.values())
 
 
 def test_a_worker_that_is_lost_once_costs_nothing(
@@ -94,7 +94,7 @@ def test_a_worker_that_is_lost_once_costs_nothing(
     with SoundWorkers(Task(str(sound_model))) as worker:
         found = answers(worker, some)
     assert (tmp_path / "died").is_dir()
-    assert all(row[-1] is None for row in found.values())
+    assert all("error" not in row for row in found.values())
     assert list(found) == [source.name for source in sources(some)]
 
 
@@ -114,7 +114,7 @@ def test_a_file_that_wants_too_much_memory_costs_that_file(
     assert found.pop("deadly.wav")[-1] == (
         "deadly.wav: there is not enough memory for it, even for one worker by itself"
     )
-    assert all(row[-1] is None for row in found.values())
+    assert all("error" not in row for row in found.values())
 
 
 def test_a_want_of_memory_that_passes_costs_nothing(
@@ -125,7 +125,7 @@ def test_a_want_of_memory_that_passes_costs_nothing(
     with SoundWorkers(Task(str(sound_model))) as worker:
         found = answers(worker, some)
     assert (tmp_path / "once").is_dir()
-    assert all(row[-1] is None for row in found.values())
+    assert all("error" not in row for row in found.values())
 
 
 def test_when_no_sound_at_all_can_be_answered_for_want_of_memory_the_job_stops(
@@ -169,7 +169,7 @@ def test_a_file_on_a_bad_sector_costs_that_file(
     with SoundWorkers(Task(str(sound_model))) as worker:
         found = answers(worker, some)
     assert found.pop("deadly.wav")[-1] == "deadly.wav: cannot be read (Input/output error)"
-    assert all(row[-1] is None for row in found.values())
+    assert all("error" not in row for row in found.values())
 
 
 def test_what_is_no_ordinary_file_is_not_waited_for(sound_model: Path, tmp_path: Path) -> None:
@@ -177,10 +177,10 @@ def test_what_is_no_ordinary_file_is_not_waited_for(sound_model: Path, tmp_path:
     with SoundWorkers(Task(str(sound_model))) as worker:
         pipe = [Source("pipe.wav", str(tmp_path / "pipe.wav"))]
         ((row,),) = (json.loads(line) for line in worker.recognize(pipe))
-    assert row[-1] == "pipe.wav: this is no ordinary file; a sound file is wanted here"
+    assert row["error"] == "pipe.wav: this is no ordinary file; a sound file is wanted here"
 
 
 def test_what_was_wrong_when_it_was_listed_is_told_in_its_row(sound_model: Path) -> None:
     with SoundWorkers(Task(str(sound_model))) as worker:
         ((row,),) = (json.loads(line) for line in worker.recognize([Source("a", "/a", error="a: not to be listed")]))
-    assert row[-1] == "a: not to be listed"
+    assert row["error"] == "a: not to be listed"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.audio.reader import resample
+from hearfelt.audio.reader import Audio, resample
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.explain.shapley import Explanation
@@ -93,6 +93,45 @@ def test_many_get_the_answers_of_one_by_one_in_any_company(recognizer: Recognize
     alone = [recognizer.recognize(path) for path in paths]
     assert list(recognizer.recognize_many(paths)) == alone
     assert list(recognizer.recognize_many(reversed(paths))) == alone[::-1]
+    assert list(recognizer.recognize_many(paths, workers=3)) == alone
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_of_many_one_that_cannot_be_read_raises_is_skipped_or_returns_its_error(
+    recognizer: Recognizer, tmp_path: Path, workers: int
+) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, voice(0), RATE)
+    sounds, good = [path, tmp_path / "none.wav", path], recognizer.recognize(path)
+    assert list(recognizer.recognize_many(sounds, errors="skip", workers=workers)) == [good, good]
+    first, error, last = recognizer.recognize_many(sounds, errors="return", workers=workers)
+    assert (first, last) == (good, good)
+    assert isinstance(error, AudioError)
+    many = recognizer.recognize_many(sounds, workers=workers)
+    assert next(many) == good
+    with pytest.raises(AudioError, match="there is no such file"):
+        next(many)
+
+
+def test_of_many_only_a_few_are_taken_ahead(recognizer: Recognizer) -> None:
+    taken: list[int] = []
+
+    def sounds() -> Iterator[Audio]:
+        for seed in range(20):
+            taken.append(seed)
+            yield Audio(voice(seed), RATE)
+
+    many = recognizer.recognize_many(sounds(), workers=2)
+    next(many)
+    many.close()  # type: ignore[attr-defined]
+    assert len(taken) <= 4
+
+
+def test_many_refuses_what_it_does_not_know(recognizer: Recognizer) -> None:
+    with pytest.raises(ValueError, match="'raise', 'skip' or 'return' is wanted"):
+        recognizer.recognize_many([], errors="ignore")  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="workers=0; 1 or more is wanted"):
+        recognizer.recognize_many([], workers=0)
 
 
 def test_several_threads_get_the_answers_of_one(recognizer: Recognizer) -> None:

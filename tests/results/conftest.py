@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
-import soundfile
 
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Segment, Timeline
 
 LABELS = ("calm", "sad", 'a "dry" <joke> & co.')
-EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
 
 
 def segment(start_s: float, end_s: float, *shares: float) -> Segment:
@@ -41,16 +36,3 @@ def sides() -> list[Timeline]:
     left = (segment(0.0, 4.0, 0.6, 0.2, 0.2), segment(8.0, 9.25, 0.1, 0.8, 0.1))
     right = (segment(3.0, 8.5, 0.3, 0.4, 0.3),)
     return [Timeline("call.wav", place, 20.0, segments, LABELS, "toy") for place, segments in enumerate((left, right))]
-
-
-@pytest.fixture(scope="session")
-def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two synthetic voices that take turns, a channel each, with a second of pause between them."""
-    first, rate_hz = soundfile.read(EXAMPLES / "synthetic-bright-and-lively.flac", dtype="float32")
-    second, _ = soundfile.read(EXAMPLES / "synthetic-soft-and-steady.flac", dtype="float32")
-    pause = np.zeros(rate_hz, np.float32)
-    left = np.concatenate([first, pause, np.zeros_like(second), pause, first])
-    right = np.concatenate([np.zeros_like(first), pause, second, pause, np.zeros_like(first)])
-    path = tmp_path_factory.mktemp("call") / "call.wav"
-    soundfile.write(path, np.stack([left, right], axis=1), rate_hz)
-    return path

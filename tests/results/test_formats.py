@@ -16,8 +16,9 @@ import webvtt
 from praatio import textgrid as praat
 
 from hearfelt.errors import HearfeltError
+from hearfelt.inference.timeline.segments import rows_of
 from hearfelt.results.formats import FORMATS, format_of, write
-from hearfelt.results.segment_rows import heard_in
+from hearfelt.rows import SEGMENT_ROW, columns
 
 Read = list[tuple[str, float, float, str]]  # side, from, to, what is said
 
@@ -102,8 +103,8 @@ READERS: dict[str, Callable[[str | bytes, Path], Read]] = {
 
 def told(timelines) -> Read:
     return sorted(
-        (heard.side, round(heard.segment.start_s, 6), round(heard.segment.end_s, 6), heard.segment.emotion)
-        for heard in heard_in(timelines)
+        (row.side, round(row.segment.start_s, 6), round(row.segment.end_s, 6), row.segment.emotion)
+        for row in rows_of(timelines)
     )
 
 
@@ -138,12 +139,35 @@ def test_annotations_describe_one_sound(form: str, mixed, sides) -> None:
 
 
 def test_an_unknown_format_is_met_with_those_there_are() -> None:
-    with pytest.raises(HearfeltError, match=r"^xlsx: no format of timelines; json, jsonl, csv, parquet, textgrid, vtt"):
+    with pytest.raises(HearfeltError, match=r"^xlsx: not a format of timelines; these are: json, jsonl, csv, parquet"):
         write([], "xlsx")
 
 
 def test_an_ending_says_the_format_whatever_its_case() -> None:
     endings = (".json", ".JSONL", ".csv", ".parquet", ".textgrid", ".vtt", ".txt", ".EAF")
     assert [format_of(Path(f"a{ending}")).name for ending in endings] == list(FORMATS)
-    with pytest.raises(HearfeltError, match=r"^a\.doc: no ending of a timeline's file; \.json, "):
+    with pytest.raises(HearfeltError, match=r"^a\.doc: not the ending of a timeline's file; use \.json, "):
         format_of(Path("a.doc"))
+
+
+def test_json_and_json_lines_are_the_same(mixed) -> None:
+    assert write([mixed], "json") == write([mixed], "jsonl")
+
+
+def test_csv_has_a_column_for_each_label_and_is_empty_where_channels_were_mixed(mixed) -> None:
+    head, first, *_ = str(write([mixed], "csv")).splitlines()
+    assert head == (
+        'source,channel,start_s,end_s,emotion,confidence,calm,sad,"a ""dry"" <joke> & co.",'
+        "unsure,warnings,model,duration_s,error"
+    )
+    assert first == '"a, b.wav",,0.5,2.0,calm,0.7,0.7,0.2,0.1,False,,toy,1.5,'
+
+
+def test_every_table_has_the_same_columns_and_json_the_same_names(mixed) -> None:
+    names = columns(mixed.labels, SEGMENT_ROW)
+    assert next(csv.reader(io.StringIO(str(write([mixed], "csv"))))) == names
+    parquet = pytest.importorskip("pyarrow.parquet")
+    data = write([mixed], "parquet")
+    assert isinstance(data, bytes)
+    assert parquet.read_schema(io.BytesIO(data)).names == names
+    assert (*json.loads(str(write([mixed], "jsonl")).splitlines()[0]), "error") == SEGMENT_ROW

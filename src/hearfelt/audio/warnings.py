@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from hearfelt.frozen import FrozenDict
+
 __all__ = ["CODES", "FILE_FAULTS", "SoundWarning", "codes_of", "cut_short", "damaged", "format_changes", "texts_of"]
 
 CODES: Final[Mapping[str, str]] = MappingProxyType(
@@ -52,6 +54,7 @@ class SoundWarning:
     def __post_init__(self) -> None:
         if self.code not in CODES:
             raise ValueError(f"no warning has the code {self.code!r}; one of {', '.join(CODES)} is wanted")
+        object.__setattr__(self, "numbers", FrozenDict(self.numbers))
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON: ``code``, ``text`` and the numbers by their names."""

@@ -165,7 +165,7 @@ def open_part(folder: str, part: Part) -> Iterator[PartFile]:
         yield PartFile(part, file)
 
 
-def merged_rows(folder: str, sources: int, *, with_times: bool = False) -> Iterator[list[Any]]:
+def merged_rows(folder: str, sources: int, *, with_times: bool = False) -> Iterator[dict[str, Any]]:
     """Read all parts of a job, and yield their rows in the order in which the sounds were listed.
 
     Args:
@@ -187,14 +187,14 @@ def merged_rows(folder: str, sources: int, *, with_times: bool = False) -> Itera
                 if position != expected:
                     raise HearfeltError(f"{folder}: the answer of sound {expected + 1} is missing; --fresh begins anew")
                 expected += 1
-                yield from ([row[0], *times[position], *row[1:]] for row in rows) if with_times else rows
+                yield from ({**row, **times[position]} for row in rows) if with_times else rows
     if expected != sources:
         raise HearfeltError(f"{folder}: {expected:,} of {sources:,} answers are there; --fresh begins anew")
 
 
-def _times(part: Part) -> Iterator[tuple[int, tuple[float | None, float | None]]]:
+def _times(part: Part) -> Iterator[tuple[int, dict[str, float | None]]]:
     for position, source in zip(part.positions, part.sources, strict=True):
-        yield position, (source.start_s if source.is_part else None, source.end_s)
+        yield position, {"start_s": source.start_s, "end_s": source.end_s} if source.is_part else {}
 
 
 def _lines(folder: str, name: str, stack: ExitStack) -> Iterator[list[Any]]:

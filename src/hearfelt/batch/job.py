@@ -38,11 +38,12 @@ from hearfelt.batch.storage import (
     shown,
     write_file,
 )
-from hearfelt.batch.tables import columns, table_format, write_table
 from hearfelt.batch.workers import SoundWorkers
 from hearfelt.corpora.tables import is_table
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
+from hearfelt.results.tables import table_format, write_rows
+from hearfelt.rows import PART_ROW, PREDICTION_ROW, SEGMENT_ROW
 from hearfelt.runtime.pool import usable_cores
 from hearfelt.runtime.progress import NO_PROGRESS, Advance, Progress
 
@@ -264,16 +265,16 @@ def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
     counts = [0, 0]
     has_times = plan.size.has_times and not plan.identity["timeline"]  # a segment has its own
 
-    def rows() -> Iterator[list[Any]]:
+    def rows() -> Iterator[dict[str, Any]]:
         for row in merged_rows(folder, plan.size.sources, with_times=has_times):
             counts[0] += 1
-            counts[1] += row[-1] is not None
+            counts[1] += "error" in row
             yield row
 
-    names = columns(plan.labels, timeline=plan.identity["timeline"], parts=has_times)
+    names = SEGMENT_ROW if plan.identity["timeline"] else PART_ROW if has_times else PREDICTION_ROW
     facts = {"hearfelt": plan.identity["hearfelt"], "model": plan.model, "model_sha256": plan.identity["model"]}
     with write_file(out) as file:
-        write_table(rows(), names, file, form, facts=facts)
+        write_rows(rows(), plan.labels, names, file, form, facts=facts)
     return counts[0], counts[1]
 
 

@@ -31,7 +31,7 @@ __all__ = [
     "write_plan",
 ]
 
-FORMAT: Final = 2  # of the files in a folder of parts
+FORMAT: Final = 3  # of the files in a folder of parts
 PLAN: Final = "plan.json"
 PARTS: Final = "plan.jsonl"
 MOST_SOURCES: Final = 1_000  # in a part

@@ -5,34 +5,31 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.inputs import name_of
-from hearfelt.audio.reader import AudioReader, AudioTrack, Sound, open_audio
-from hearfelt.audio.warnings import SoundWarning
+from hearfelt.audio.reader import AudioTrack, Sound
 from hearfelt.batch import object_store
 from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error, is_out_of_memory
 from hearfelt.batch.sources import Source
 from hearfelt.batch.storage import shown
-from hearfelt.batch.tables import columns
 from hearfelt.errors import AudioError, HearfeltError
-from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.speech_check import speech_warnings
-from hearfelt.inference.timeline.recordings import segments_of
+from hearfelt.inference.timeline.recording import Recording, open_recording
+from hearfelt.inference.timeline.segments import rows_of, seconds
+from hearfelt.results.predictions import prediction_row
 
 __all__ = ["Channels", "Row", "Task", "error_sentence", "recognize_source"]
 
-Row = list[Any]
+Row = dict[str, Any]
 Channels = Literal["mix", "separate"]
-
-_DURATION_S: Final = -3  # columns of a row
-_WARNINGS: Final = -2
 
 
 @dataclass(frozen=True)
@@ -76,38 +73,25 @@ def recognize_source(recognizer: Recognizer, source: Source, task: Task) -> list
         task: what is wanted.
 
     Returns:
-        The rows of the table, each in the order of :func:`hearfelt.batch.tables.columns`. Of segments there may be
-        many; a sound without speech, or one that breaks off, has a row with an error after its segments.
+        The rows of the table, named as :mod:`hearfelt.rows` says. Of segments there may be many; a sound without
+        speech, or one that breaks off, has a row with an error after its segments.
 
     Raises:
         InfrastructureError: if something failed that is not the sound's fault, such as its store or a disk.
         MemoryError: if there was too little memory, which may be the sound's fault or not.
     """
     rows: list[Row] = []
-    warnings: list[dict[str, object]] = []
     name, opened = source.name, source.location
     if source.error is not None:  # it showed when it was listed
-        return [_error_row(recognizer, name, source.error, task)]
+        return [_error_row(recognizer, name, source.error)]
     try:
         with _sound_at(source.location) as found:
             whole = found if task.track is None else AudioTrack(found, task.track)
             sound = Excerpt(whole, source.start_s, source.end_s) if source.is_part else whole
             opened = name_of(sound)
             if not task.timeline:
-                prediction = recognizer.recognize(sound)
-                return [[shown(name), *_facts(prediction), prediction.duration_s, _objects(prediction.warnings), None]]
-            for channel in _channels(sound, task):
-                with open_audio(sound, channel=channel) as reader:
-                    begun = len(rows)
-                    about_speech: tuple[SoundWarning, ...] = ()
-                    try:
-                        rows += _segments(recognizer, reader, shown(name), channel, source.start_s)
-                        speech_s = sum(row[_DURATION_S] for row in rows[begun:])
-                        about_speech = speech_warnings(speech_s, reader.samples_read / reader.rate_hz)
-                    finally:  # what is odd is known only now, also where the sound broke off
-                        warnings = _objects((*reader.warnings, *about_speech))
-                        for row in rows[begun:]:
-                            row[_WARNINGS] = warnings
+                return [prediction_row(shown(name), recognizer.recognize(sound))]
+            _add_segments(rows, recognizer, sound, source, is_separate=task.channels == "separate")
         if not rows:
             raise AudioError(f"{opened}: nobody speaks in it; there are no segments")
     except Exception as error:
@@ -116,7 +100,7 @@ def recognize_source(recognizer: Recognizer, source: Source, task: Task) -> list
             raise MemoryError(sentence) from error
         if is_infrastructure_error(error):
             raise InfrastructureError(sentence) from error
-        rows.append(_error_row(recognizer, name, sentence, task, warnings))
+        rows.append(_error_row(recognizer, name, sentence, rows[-1]["warnings"] if rows else []))
     return rows
 
 
@@ -159,33 +143,23 @@ def error_sentence(error: Exception, name: str, opened: Iterable[str] = ()) -> s
     return shown(f"{name}: {reason}")
 
 
-def _error_row(
-    recognizer: Recognizer, name: str, error: str, task: Task, warnings: list[dict[str, object]] | None = None
-) -> Row:
-    names = columns(recognizer.labels, timeline=task.timeline)
-    known = {"source": shown(name), "model": recognizer.card.name, "warnings": warnings or None, "error": shown(error)}
-    return [known.get(column) for column in names]
+def _add_segments(rows: list[Row], recognizer: Recognizer, sound: Sound, source: Source, *, is_separate: bool) -> None:
+    """Add the rows of all segments, also if the sound breaks off."""
+    with open_recording(sound, recognizer.window_classifier(), is_separate=is_separate) as recording:
+        try:
+            deque(recording, maxlen=0)  # to the end
+        finally:  # all warnings are known only now
+            rows += _rows_of(recording, source)
 
 
-def _objects(warnings: Iterable[SoundWarning]) -> list[dict[str, object]]:
-    return [warning.to_dict() for warning in warnings]
+def _rows_of(recording: Recording, source: Source) -> list[Row]:
+    moved = []
+    for row in chain.from_iterable(rows_of([timeline]) for timeline in recording.timelines()):  # channel by channel
+        times = {name: seconds(source.start_s + getattr(row.segment, name)) for name in ("start_s", "end_s")}
+        moved.append({**row.to_dict(), "source": shown(source.name), **times})
+    return moved
 
 
-def _facts(prediction: Prediction) -> Row:
-    probabilities = prediction.probabilities.values()
-    return [prediction.emotion, prediction.confidence, *probabilities, prediction.unsure, prediction.model]
-
-
-def _channels(sound: Sound, task: Task) -> Sequence[int | None]:
-    if task.channels == "mix":
-        return (None,)
-    with open_audio(sound) as reader:
-        return range(reader.channels)
-
-
-def _segments(
-    recognizer: Recognizer, reader: AudioReader, name: str, channel: int | None, before_s: float
-) -> Iterator[Row]:
-    for segment in segments_of(reader, recognizer.segmenter()):
-        times = [round(before_s + segment.start_s, 6), round(before_s + segment.end_s, 6)]  # as they are written
-        yield [name, channel, *times, *_facts(segment.prediction), segment.duration_s, None, None]
+def _error_row(recognizer: Recognizer, name: str, error: str, warnings: list[dict[str, object]] | None = None) -> Row:
+    known = {"warnings": warnings} if warnings else {}
+    return {"source": shown(name), **known, "model": recognizer.card.name, "error": shown(error)}

@@ -16,7 +16,6 @@ from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.batch.recognition import Task, recognize_source
 from hearfelt.batch.sources import Source
 from hearfelt.batch.storage import shown
-from hearfelt.batch.tables import columns
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.pool import Pool, PoolOptions, WorkerLostError, WorkerMemoryError
 
@@ -72,7 +71,7 @@ class SoundWorkers:
             sources: taken as workers need them.
 
         Yields:
-            The rows of each sound in order, as a JSON list of lists.
+            The rows of each sound in order, as a JSON list of objects.
 
         Raises:
             ModelError: if the model cannot be loaded.
@@ -117,9 +116,7 @@ class SoundWorkers:
         return self._error_row(source, reason)
 
     def _error_row(self, source: Source, error: str) -> bytes:
-        names = columns(self.labels, timeline=self._task.timeline)
-        known = {"source": shown(source.name), "model": self.model, "error": shown(error)}
-        return json.dumps([[known.get(name) for name in names]]).encode()
+        return json.dumps([{"source": shown(source.name), "model": self.model, "error": shown(error)}]).encode()
 
 
 def _load(model: str) -> Recognizer:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from hearfelt.errors import ModelError
 from hearfelt.finetuning.head import Head
 from hearfelt.finetuning.protobuf import bytes_field, fields_of, number_field, text_field, text_in, texts_in
-from hearfelt.inference.model_interface import EMBEDDING, LOGITS
+from hearfelt.inference.sound_model import EMBEDDING, LOGITS
 
 __all__ = ["DESCRIBED", "with_description", "with_head", "with_metadata"]
 

@@ -24,7 +24,7 @@ SHORTEST_WINDOW_S: Final = 1.0  # less is too short to recognize an emotion
 _ROUNDED: Final = 0.01  # how far rounded probabilities may be from adding up to 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelCard:
     """The model card: what a model file says about itself.
 
@@ -47,6 +47,13 @@ class ModelCard:
         parameters: number of learned numbers; if it is 0 in the file, a ``Recognizer`` counts them.
         known_answer: ``{"example": name of a bundled clip, "probabilities": {label: p}}``, with which
             ``hearfelt doctor`` checks the file; empty if there is none.
+
+    Raises:
+        ModelError: if a value is impossible.
+
+    Example:
+        >>> ModelCard("mine", "1.0", ("calm", "sad"), "sound", temperature=1.5)
+        <ModelCard mine: sound, calm, sad>
     """
 
     name: str
@@ -93,6 +100,9 @@ class ModelCard:
             raise ModelError(f"card of {self.name}: known answer {shares}; a probability for each label is wanted")
         if abs(sum(numbers) - 1) > _ROUNDED:
             raise ModelError(f"card of {self.name}: known answer adds up to {sum(numbers):.3f}; 1 is wanted")
+
+    def __repr__(self) -> str:
+        return f"<ModelCard {self.name}: {self.input}, {', '.join(self.labels)}>"
 
     def to_json(self) -> str:
         """Write the card as JSON text, as it is stored in the file."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from hearfelt.audio.warnings import SoundWarning
+from hearfelt.frozen import FrozenDict
 
 __all__ = ["NO_SPEECH_WORDS", "SURE_WORDS", "UNSURE_WORD", "Prediction"]
 
@@ -22,9 +23,9 @@ NO_SPEECH_WORDS: Final = "no speech found"
 """Shown before the emotion where there is no speech."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
-    """The result for one sound.
+    """The result for one sound; it cannot be changed and can be hashed.
 
     Attributes:
         emotion: the most probable label, also if the prediction is unsure.
@@ -36,10 +37,11 @@ class Prediction:
         warnings: problems found in the sound; empty for a clean recording of speech.
 
     Example:
-        >>> Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "classic").ranked()
-        [('sad', 0.7), ('calm', 0.3)]
-        >>> Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "classic").in_words
-        'fairly sure'
+        >>> prediction = Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "classic")
+        >>> prediction, prediction.in_words, prediction.ranked()
+        (<Prediction sad 70%>, 'fairly sure', [('sad', 0.7), ('calm', 0.3)])
+        >>> prediction.to_dict()["probabilities"]
+        {'calm': 0.3, 'sad': 0.7}
     """
 
     emotion: str
@@ -49,6 +51,9 @@ class Prediction:
     duration_s: float
     model: str
     warnings: tuple[SoundWarning, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "probabilities", FrozenDict(self.probabilities))
 
     @property
     def in_words(self) -> str:
@@ -70,3 +75,18 @@ class Prediction:
     def ranked(self) -> list[tuple[str, float]]:
         """List labels and probabilities, the most probable first."""
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain values for JSON, named and ordered as :data:`hearfelt.rows.PREDICTION`."""
+        return {
+            "emotion": self.emotion,
+            "confidence": self.confidence,
+            "probabilities": dict(self.probabilities),
+            "unsure": self.unsure,
+            "warnings": [warning.to_dict() for warning in self.warnings],
+            "model": self.model,
+            "duration_s": self.duration_s,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Prediction {self.emotion} {self.confidence:.0%}{', unsure' if self.unsure else ''}>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Sequence
@@ -12,7 +11,9 @@ from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.page.session import LoadedSound, Result
 from hearfelt.results.formats import write
-from hearfelt.results.prediction_rows import answer_columns, answer_object, answer_row
+from hearfelt.results.predictions import prediction_row
+from hearfelt.results.tables import write_rows
+from hearfelt.rows import PREDICTION_ROW
 
 __all__ = ["as_csv", "as_json", "as_json_lines", "picture", "segments_csv"]
 
@@ -44,14 +45,11 @@ def as_csv(pairs: Sequence[Pair]) -> str:
     Args:
         pairs: one or more; a label that only one of two models has is empty for the other.
     """
-    text = io.StringIO()
-    labels = dict.fromkeys(label for _, one in pairs for label in one.prediction.probabilities)
-    table = csv.DictWriter(text, answer_columns(list(labels)), lineterminator="\n")
-    table.writeheader()
-    for sound, one in pairs:
-        columns = answer_columns(list(one.prediction.probabilities))
-        table.writerow(dict(zip(columns, answer_row(sound.file.name, one.prediction), strict=True)))
-    return text.getvalue()
+    labels = list(dict.fromkeys(label for _, one in pairs for label in one.prediction.probabilities))
+    rows = (prediction_row(sound.file.name, one.prediction) for sound, one in pairs)
+    file = io.BytesIO()
+    write_rows(rows, labels, PREDICTION_ROW, file, "csv")
+    return file.getvalue().decode()
 
 
 def segments_csv(result: Result) -> str:
@@ -79,7 +77,7 @@ def picture(sound: LoadedSound, result: Result, part: str = "") -> bytes:
 
 
 def _objects(pairs: Sequence[Pair]) -> list[dict[str, object]]:
-    return [answer_object(sound.file.name, one.prediction, _explanation(one)) for sound, one in pairs]
+    return [prediction_row(sound.file.name, one.prediction, _explanation(one)) for sound, one in pairs]
 
 
 def _explanation(result: Result) -> Explanation | Occlusion | None:

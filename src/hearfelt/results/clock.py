@@ -1,4 +1,4 @@
-"""Times as people read them."""
+"""Times as clocks show them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ __all__ = ["time_words"]
 
 
 def time_words(time_s: float, *, step_s: float = 1.0, until_s: float = 0.0) -> str:
-    """Write a time as clocks do: ``m:ss``, or ``h:mm:ss`` in what is an hour long.
+    """Write a time as ``m:ss``, or as ``h:mm:ss`` from an hour on.
 
     Args:
         time_s: the time.
-        step_s: how far times stand apart; under a second, tenths are shown.
-        until_s: the longest time that stands beside it, so that all look alike.
+        step_s: distance between times; below a second, tenths are shown.
+        until_s: the longest time beside it, so that all have the same form.
 
     Example:
         >>> time_words(75), time_words(75, until_s=3_600), time_words(0.5, step_s=0.5)

@@ -1,4 +1,4 @@
-"""ELAN's annotations (.eaf): a tier of emotions for each side, each annotation with its confidence below.
+"""ELAN's annotations (.eaf): for each side a tier of emotions and a tier of confidence.
 
 The annotation format 3.0 of https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf. Times are whole
 milliseconds; a confidence belongs to its emotion (symbolic association), so that moving one moves the other.
@@ -15,8 +15,7 @@ from typing import Final
 from urllib.parse import quote_from_bytes
 from xml.etree import ElementTree
 
-from hearfelt.inference.timeline.segments import Timeline
-from hearfelt.results.segment_rows import only_source, side_name
+from hearfelt.inference.timeline.segments import Timeline, side_name
 from hearfelt.runtime.files import path_given
 
 __all__ = ["elan"]
@@ -31,17 +30,13 @@ def elan(timelines: Sequence[Timeline], path: Path | None = None) -> str:
 
     Args:
         timelines: one, or one for each side.
-        path: where the document will lie: the sound is linked relative to it, and by its whole path. Left out, it
-            lies in the working folder.
-
-    Raises:
-        HearfeltError: if they are about several sounds.
+        path: the path that the document will have: the sound is linked relative to it, and by its absolute path.
+            By default in the working folder.
 
     Example:
         >>> elan([Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy")]).count("<TIER ")
         2
     """
-    source = only_source(timelines, "an ELAN document")
     ElementTree.register_namespace("xsi", _INSTANCE)
     document = ElementTree.Element(
         "ANNOTATION_DOCUMENT",
@@ -53,7 +48,7 @@ def elan(timelines: Sequence[Timeline], path: Path | None = None) -> str:
             f"{{{_INSTANCE}}}noNamespaceSchemaLocation": _SCHEMA,
         },
     )
-    _add_header(document, source, Path() if path is None else path.parent)
+    _add_header(document, timelines[0].source, Path() if path is None else path.parent)
     order = ElementTree.SubElement(document, "TIME_ORDER")
     for one in timelines:
         _add_tiers(document, order, one, len(timelines))
@@ -65,15 +60,15 @@ def elan(timelines: Sequence[Timeline], path: Path | None = None) -> str:
 def _add_header(document: ElementTree.Element, source: str, folder: Path) -> None:
     header = ElementTree.SubElement(document, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     media = path_given(source)
-    if media.is_file():  # ELAN plays it; standard input and samples leave nothing to play
+    if media.is_file():  # ELAN plays it; standard input and samples cannot be played
         kind = mimetypes.guess_type(media.name)[0] or "audio/x-wav"
-        place = media.parent.resolve() / media.name  # a link keeps its own name: ELAN goes by the ending
+        place = media.parent.resolve() / media.name  # a link keeps its own name: ELAN looks at the ending
         where = {"MEDIA_URL": place.as_uri(), "MIME_TYPE": kind, **_relative_url(place, folder.resolve())}
         ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", where)
 
 
 def _relative_url(place: Path, folder: Path) -> dict[str, str]:
-    """Tell how to reach a file from a folder, escaped as in any URI; nothing between two drives of Windows."""
+    """Give the URL of a file relative to a folder, escaped; nothing between two drives of Windows."""
     try:
         way = Path(os.path.relpath(place, folder)).as_posix()
     except ValueError:

@@ -1,21 +1,22 @@
-"""The formats that a timeline can be written in, and their one door."""
+"""The formats of timelines: JSON, CSV, Parquet, TextGrid, WebVTT, Audacity and ELAN."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from hearfelt.errors import HearfeltError
-from hearfelt.inference.timeline.segments import Timeline
+from hearfelt.inference.timeline.segments import SegmentRow, Timeline, rows_of
+from hearfelt.results.captions import VTT_HEAD, audacity_label, vtt_cue
 from hearfelt.results.elan import elan
-from hearfelt.results.parquet import parquet
-from hearfelt.results.segment_rows import Heard, heard_in, only_source
-from hearfelt.results.text_lines import VTT_HEAD, audacity_label, csv_head, csv_line, json_line, vtt_cue
+from hearfelt.results.tables import csv_line, json_line, write_rows
 from hearfelt.results.textgrid import textgrid
+from hearfelt.rows import SEGMENT_ROW, columns, table_row
 
-__all__ = ["FORMATS", "Format", "format_called", "format_of", "write"]
+__all__ = ["FORMATS", "Format", "format_named", "format_of", "write"]
 
 
 @dataclass(frozen=True)
@@ -23,54 +24,80 @@ class Format:
     """One format.
 
     Attributes:
-        name: what ``--format`` calls it.
-        suffix: how its files end.
+        name: value of ``--format``.
+        suffix: ending of its files.
         is_of_one_sound: whether a file describes one sound; a table holds any number.
-        head: for what can be written segment by segment: the beginning, for a model's labels.
-        entry: for what can be written segment by segment: one of them.
-        document: for what can only be written as a whole: all of it, and where it will lie.
+        head: for a format that grows by segments: the beginning, given the model's labels.
+        entry: for a format that grows by segments: one segment.
+        document: for a format that is written as a whole: the document, given the path that it will have.
     """
 
     name: str
     suffix: str
     is_of_one_sound: bool = False
     head: Callable[[Sequence[str]], str] | None = None
-    entry: Callable[[Heard], str] | None = None
+    entry: Callable[[SegmentRow], str] | None = None
     document: Callable[[Sequence[Timeline], Path | None], str | bytes] | None = None
 
     def whole(self, timelines: Sequence[Timeline], path: Path | None = None) -> str | bytes:
-        """Write all of a file: text, or bytes for Parquet.
+        """Write a whole file: text, or bytes for Parquet.
 
         Args:
-            timelines: what it holds.
-            path: where it will lie, for a format that links to the sound.
+            timelines: its content.
+            path: the path that it will have, for a format that links to the sound.
 
         Raises:
             HearfeltError: if it describes one sound and there are several.
         """
         if self.is_of_one_sound:
-            only_source(timelines, self.name)
+            _check_one_source(timelines, self.name)
         if self.document is not None:
             return self.document(timelines, path)
         if self.head is None or self.entry is None:
             raise HearfeltError(f"{self.name}: a format is written by entries or as a document")
         labels = timelines[0].labels if timelines else ()
-        return self.head(labels) + "".join(map(self.entry, heard_in(timelines)))
+        return self.head(labels) + "".join(map(self.entry, rows_of(timelines)))
+
+
+def _csv_head(labels: Sequence[str]) -> str:
+    return csv_line(columns(labels, SEGMENT_ROW))
+
+
+def _csv_entry(row: SegmentRow) -> str:
+    return csv_line(table_row(row.to_dict(), list(row.segment.probabilities), SEGMENT_ROW))
+
+
+def _json_entry(row: SegmentRow) -> str:
+    return json_line(row.to_dict())
+
+
+def _parquet(timelines: Sequence[Timeline], _: Path | None) -> bytes:
+    labels = timelines[0].labels if timelines else ()
+    if other := next((one for one in timelines if one.labels != labels), None):
+        raise HearfeltError(f"{other.source}: other labels than the first timeline's; one table holds one model's")
+    file = io.BytesIO()
+    write_rows((row.to_dict() for row in rows_of(timelines)), labels, SEGMENT_ROW, file, "parquet")
+    return file.getvalue()
 
 
 FORMATS: Final[dict[str, Format]] = {
     form.name: form
     for form in (
-        Format("json", ".json", head=lambda _: "", entry=json_line),
-        Format("jsonl", ".jsonl", head=lambda _: "", entry=json_line),
-        Format("csv", ".csv", head=csv_head, entry=csv_line),
-        Format("parquet", ".parquet", document=lambda timelines, _: parquet(timelines)),
+        Format("json", ".json", head=lambda _: "", entry=_json_entry),
+        Format("jsonl", ".jsonl", head=lambda _: "", entry=_json_entry),
+        Format("csv", ".csv", head=_csv_head, entry=_csv_entry),
+        Format("parquet", ".parquet", document=_parquet),
         Format("textgrid", ".TextGrid", is_of_one_sound=True, document=lambda timelines, _: textgrid(timelines)),
         Format("vtt", ".vtt", is_of_one_sound=True, head=lambda _: VTT_HEAD, entry=vtt_cue),
         Format("audacity", ".txt", is_of_one_sound=True, head=lambda _: "", entry=audacity_label),
         Format("elan", ".eaf", is_of_one_sound=True, document=elan),
     )
 }
+
+
+def _check_one_source(timelines: Sequence[Timeline], form: str) -> None:
+    if (count := len({one.source for one in timelines})) != 1:
+        raise HearfeltError(f"{form} describes one sound, not {count}; write a file for each sound")
 
 
 def write(timelines: Iterable[Timeline], format: str, *, path: Path | None = None) -> str | bytes:
@@ -80,8 +107,8 @@ def write(timelines: Iterable[Timeline], format: str, *, path: Path | None = Non
         timelines: of one sound, a side each, or of several sounds one behind the other.
         format: ``json`` and ``jsonl`` (the same: one object a line), ``csv``, ``parquet``, ``textgrid``, ``vtt``,
             ``audacity`` or ``elan``.
-        path: where it will lie, for ELAN, which links the sound from there; nothing is written. The working folder
-            if left out.
+        path: the path that the file will have, for ELAN, which links the sound relative to it; nothing is written.
+            By default in the working folder.
 
     Returns:
         Text, or bytes for Parquet.
@@ -94,29 +121,29 @@ def write(timelines: Iterable[Timeline], format: str, *, path: Path | None = Non
         >>> write([Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy")], "vtt")
         'WEBVTT\\n\\n'
     """
-    return format_called(format).whole(list(timelines), path)
+    return format_named(format).whole(list(timelines), path)
 
 
-def format_called(name: str) -> Format:
+def format_named(name: str) -> Format:
     """Find a format by its name.
 
     Raises:
         HearfeltError: if there is none.
 
     Example:
-        >>> format_called("elan").suffix
+        >>> format_named("elan").suffix
         '.eaf'
     """
     if name not in FORMATS:
-        raise HearfeltError(f"{name}: no format of timelines; {', '.join(FORMATS)} are")
+        raise HearfeltError(f"{name}: not a format of timelines; these are: {', '.join(FORMATS)}")
     return FORMATS[name]
 
 
 def format_of(path: Path) -> Format:
-    """Find the format that a file's ending means.
+    """Find a format by the ending of a file.
 
     Raises:
-        HearfeltError: if it means none.
+        HearfeltError: if there is none.
 
     Example:
         >>> format_of(Path("call.textgrid")).name
@@ -127,4 +154,4 @@ def format_of(path: Path) -> Format:
         if form.suffix.casefold() == suffix:
             return form
     known = ", ".join(form.suffix for form in FORMATS.values())
-    raise HearfeltError(f"{path}: no ending of a timeline's file; {known} are, or say --format")
+    raise HearfeltError(f"{path}: not the ending of a timeline's file; use {known}, or --format")

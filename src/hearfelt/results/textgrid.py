@@ -1,7 +1,7 @@
 """Praat's TextGrid: a tier of emotions and a tier of confidence for each side.
 
 The long text form of https://www.fon.hum.uva.nl/praat/manual/TextGrid_file_formats.html, in UTF-8. Intervals
-follow each other without a gap there, so what is no speech is an interval without text.
+follow each other without a gap there, so a pause is an interval without text.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from hearfelt.inference.timeline.segments import Segment, Timeline
-from hearfelt.results.segment_rows import only_source, seconds, side_name
+from hearfelt.inference.timeline.segments import Segment, Timeline, seconds, side_name
 
 __all__ = ["textgrid"]
 
@@ -23,14 +22,10 @@ def textgrid(timelines: Sequence[Timeline]) -> str:
     Args:
         timelines: one, or one for each side.
 
-    Raises:
-        HearfeltError: if they are about several sounds.
-
     Example:
         >>> print(textgrid([Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy")]).splitlines()[4])
         xmax = 2.0
     """
-    only_source(timelines, "a TextGrid")
     end_s = max(_end_of(one) for one in timelines)
     tiers = [tier for one in timelines for tier in _tiers(one, len(timelines), end_s)]
     head = [
@@ -57,8 +52,8 @@ def _tiers(timeline: Timeline, sides: int, end_s: float) -> Iterator[list[str]]:
     yield _tier(f"{side} confidence".strip(), timeline.segments, end_s, lambda segment: f"{segment.confidence:.4f}")
 
 
-def _tier(name: str, segments: Sequence[Segment], end_s: float, said: Callable[[Segment], str]) -> list[str]:
-    intervals = list(_intervals(segments, end_s, said))
+def _tier(name: str, segments: Sequence[Segment], end_s: float, text_of: Callable[[Segment], str]) -> list[str]:
+    intervals = list(_intervals(segments, end_s, text_of))
     lines = [
         '        class = "IntervalTier"',
         f"        name = {_quoted(name)}",
@@ -77,7 +72,7 @@ def _tier(name: str, segments: Sequence[Segment], end_s: float, said: Callable[[
 
 
 def _intervals(
-    segments: Sequence[Segment], end_s: float, said: Callable[[Segment], str]
+    segments: Sequence[Segment], end_s: float, text_of: Callable[[Segment], str]
 ) -> Iterator[tuple[float, float, str]]:
     """Give the segments, and the gaps between them as intervals without text."""
     reached_s = 0.0
@@ -86,7 +81,7 @@ def _intervals(
         if start_s - reached_s > _TOUCHING_S:
             yield reached_s, start_s, ""
             reached_s = start_s
-        yield reached_s, until_s, said(segment)
+        yield reached_s, until_s, text_of(segment)
         reached_s = until_s
     if end_s - reached_s > _TOUCHING_S or not segments:
         yield reached_s, end_s, ""

@@ -1,9 +1,8 @@
-"""A file of segments while they are still being heard: whole at any time, and never half a line.
+"""Files of results that are complete while they grow: never half a line, also after Ctrl-C or a full disk.
 
-What is written line by line grows in place. What has a beginning and an end that depend on everything between them is
-written anew from time to time, and whenever the hearing ends, also by Ctrl-C; a file under that name is always whole.
-What is odd about a sound may be known only at its end: then a table's file is written anew as well, so that it stands
-in each row.
+A format of lines grows in place. A format that is written as a whole is written again from time to time, and at the
+end. Warnings about a sound may be known only at its end: then a table is written again as well, so that every row has
+them.
 """
 
 from __future__ import annotations
@@ -12,27 +11,29 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import HearfeltError
-from hearfelt.inference.timeline.segments import Segment, Timeline
+from hearfelt.inference.timeline.recording import Recording
+from hearfelt.inference.timeline.segments import SegmentRow
 from hearfelt.results.formats import Format
-from hearfelt.results.segment_rows import Heard
+from hearfelt.results.tables import csv_line, json_line, table_format, write_rows
+from hearfelt.rows import columns, table_row
 from hearfelt.runtime.files import atomic_write, path_given
 
-__all__ = ["Gathering", "Writing", "refuse_to_write_over"]
+__all__ = ["PredictionWriter", "SegmentWriter", "refuse_overwriting"]
 
 _EVERY_S: Final = 10.0  # between two writings of a file that is written as a whole
 
 
-def refuse_to_write_over(path: Path, sources: Iterable[str], *, what: str = "sound") -> None:
-    """Refuse a file that would be written over what is read, whatever links lead there.
+def refuse_overwriting(path: Path, sources: Iterable[str], *, what: str = "sound") -> None:
+    """Raise an error if a file to write is one that is read, whatever links lead there.
 
     Args:
         path: the file to write.
@@ -47,9 +48,9 @@ def refuse_to_write_over(path: Path, sources: Iterable[str], *, what: str = "sou
     for source in sources:
         read = _file_at(0 if source == "-" else source)
         if read is not None and os.path.samestat(own, read):
-            called = "on standard input" if source == "-" else source
+            name = "on standard input" if source == "-" else source
             raise HearfeltError(
-                f"{path}: this is also the {what} {called}, which would be written over; name another file"
+                f"{path}: this is also the {what} {name}, which would be written over; name another file"
             )
 
 
@@ -61,74 +62,115 @@ def _file_at(place: Path | str | int) -> os.stat_result | None:
     return found if stat.S_ISREG(found.st_mode) else None  # what is sent to a device is not lost with it
 
 
-class Gathering:
-    """What has been heard so far of one sound.
+class _LineFile:
+    """A text file that grows by whole lines; ``None`` as its path is standard output.
 
-    Args:
-        source: the sound, as it was given.
-        channels: which are heard, each on its own; ``(None,)`` for all of them mixed.
-        labels: what the model may answer.
-        model: its name.
-        promised_s: how long the sound is, as its file says; 0 if nobody knows.
-
-    Attributes:
-        reached_s: how much of the sound was listened to.
-        warnings: what is odd about the sound, by channel; complete when its last moment was taken.
+    Raises:
+        HearfeltError: if the path is a folder.
     """
 
-    def __init__(
-        self,
-        source: str,
-        channels: Sequence[int | None],
-        labels: Sequence[str],
-        model: str,
-        *,
-        promised_s: float = 0.0,
+    def __init__(self, path: Path | None) -> None:
+        if path is not None and path.is_dir():
+            raise HearfeltError(f"{path}: this is a folder; the name of a file is wanted here")
+        self.path = path
+        self._file: FileIO | None = None
+
+    @property
+    def can_be_rewritten(self) -> bool:
+        """Whether there is a file on disk by now."""
+        return self._file is not None and self._file.seekable()
+
+    def append(self, text: str) -> None:
+        """Add all of the text or nothing: what does not fit, or is interrupted, is removed again."""
+        if self.path is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            return
+        data = text.encode("utf-8", "backslashreplace")
+        try:
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = FileIO(self.path, "w")
+            whole = self._file.tell() if self._file.seekable() else 0
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except BaseException as error:
+            if self._file.seekable():
+                with suppress(OSError):
+                    self._file.truncate(whole)
+            if isinstance(error, OSError):
+                raise OSError(error.errno, error.strerror, str(self.path)) from None
+            raise
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class PredictionWriter:
+    """Writes rows of predictions to a table; use it in a ``with`` statement.
+
+    CSV and JSON Lines grow row by row; Parquet is written at the end.
+
+    Args:
+        path: ends in ``.csv``, ``.jsonl`` or ``.parquet``.
+        labels: of the model, in its order.
+        names: of a row in CSV and Parquet, such as :data:`hearfelt.rows.PREDICTION_ROW`.
+
+    Raises:
+        HearfeltError: if the path has another ending, or is a folder.
+        ExtraMissingError: for Parquet without pyarrow.
+    """
+
+    def __init__(self, path: Path, labels: Sequence[str], names: Sequence[str]) -> None:
+        self._form, self._path = table_format(str(path)), path
+        self._labels, self._names = labels, names
+        self._file, self._rows = _LineFile(path), 0
+        self._held: list[Mapping[str, Any]] = []
+
+    def add(self, row: Mapping[str, Any], cells: Mapping[str, Any] | None = None) -> None:
+        """Write a row.
+
+        Args:
+            row: as JSON has it.
+            cells: more values that tables have, by name.
+        """
+        self._rows += 1
+        if self._form == "parquet":
+            self._held.append({**row, **(cells or {})})
+        elif self._form == "jsonl":
+            self._file.append(json_line(row))
+        else:
+            head = csv_line(columns(self._labels, self._names)) if self._rows == 1 else ""
+            self._file.append(head + csv_line(table_row({**row, **(cells or {})}, self._labels, self._names)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.source, self.channels, self.promised_s = source, tuple(channels), promised_s
-        self.reached_s = 0.0
-        self._labels, self._model = tuple(labels), model
-        self._segments: dict[int | None, list[Segment]] = {channel: [] for channel in self.channels}
-        self.warnings: dict[int | None, tuple[SoundWarning, ...]] = dict.fromkeys(self.channels, ())
-
-    def add(self, heard: Heard) -> None:
-        """Keep a segment."""
-        self._segments[heard.channel].append(heard.segment)
-        self.reached_s = max(self.reached_s, heard.segment.end_s)
-
-    def timelines(self) -> list[Timeline]:
-        """Give a timeline for each channel, up to where the sound was heard."""
-        return [
-            Timeline(
-                self.source,
-                channel,
-                self.reached_s,
-                tuple(segments),
-                self._labels,
-                self._model,
-                self.warnings[channel],
-            )
-            for channel, segments in self._segments.items()
-        ]
-
-    def all_warnings(self) -> tuple[SoundWarning, ...]:
-        """Give what is odd about any of the channels, each thing once."""
-        found: list[SoundWarning] = []
-        for warnings in self.warnings.values():
-            found += [warning for warning in warnings if warning not in found]
-        return tuple(found)
+        try:
+            if self._held:
+                with atomic_write(self._path, "wb") as file:
+                    write_rows(self._held, self._labels, self._names, file, self._form)
+        finally:
+            self._file.close()
 
 
-class Writing:
+class SegmentWriter:
     """Writes segments in one format; use it in a ``with`` statement.
 
-    A file that is there stays as it is until a sound was begun and its first segment came, or its end.
+    An existing file is kept until a sound was begun and its first segment, or its end, has come.
 
     Args:
         form: the format.
-        labels: what the model may answer.
+        labels: of the model, in its order.
         path: the file; ``None`` for standard output.
-        every_s: how often a format without lines is written anew.
+        every_s: how often a format without lines is written, in seconds.
 
     Raises:
         HearfeltError: if the path is a folder.
@@ -137,24 +179,22 @@ class Writing:
     def __init__(
         self, form: Format, labels: Sequence[str], path: Path | None = None, *, every_s: float = _EVERY_S
     ) -> None:
-        if path is not None and path.is_dir():
-            raise HearfeltError(f"{path}: this is a folder; the name of a file is wanted here")
         self._form, self._labels, self._path, self._every_s = form, labels, path, every_s
-        self._sounds: list[Gathering] = []
-        self._file: FileIO | None = None
-        self._is_begun = False
+        self._file = _LineFile(path)
+        self._sounds: list[Recording] = []
+        self._has_head = False
         self._first: dict[tuple[int, int | None], tuple[SoundWarning, ...]] = {}  # warnings in the first row of a track
         self._written = time.monotonic()
 
-    def begin(self, sound: Gathering) -> None:
-        """Say which sound the next segments are of."""
+    def begin(self, sound: Recording) -> None:
+        """Start a sound; the next segments are of it."""
         self._sounds.append(sound)
 
-    def add(self, heard: Heard) -> None:
-        """Write a segment that the sound begun last has gathered."""
+    def add(self, row: SegmentRow) -> None:
+        """Write a segment of the sound begun last."""
         if self._form.entry is not None:
-            self._first.setdefault((len(self._sounds) - 1, heard.channel), heard.warnings)
-            self._append(self._form.entry(heard))
+            self._first.setdefault((len(self._sounds) - 1, row.channel), row.warnings)
+            self._append(self._form.entry(row))
         elif self._path is not None and time.monotonic() - self._written >= self._every_s:
             self._write_whole()
 
@@ -165,25 +205,23 @@ class Writing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            # Where nothing could be heard at all, the old file stays.
-            if self._sounds:
+            if self._sounds:  # if no sound could be opened, the old file is kept
                 self._finish()
         finally:
-            if self._file is not None:
-                self._file.close()
+            self._file.close()
 
     def _finish(self) -> None:
         if self._form.entry is None:
             self._write_whole()
             return
         self._append("")
-        if self._file is not None and self._file.seekable() and self._lacks_warnings():
+        if self._file.can_be_rewritten and self._lacks_warnings():
             self._write_whole()
 
     def _lacks_warnings(self) -> bool:
-        """Tell whether more is known of a sound than the rows of its table say."""
+        """Whether more warnings are known about a sound than the rows of its table have."""
         return not self._form.is_of_one_sound and any(
-            self._sounds[place].warnings[channel] != known for (place, channel), known in self._first.items()
+            self._sounds[index].warnings_of(channel) != written for (index, channel), written in self._first.items()
         )
 
     def _write_whole(self) -> None:
@@ -197,31 +235,7 @@ class Writing:
         self._written = time.monotonic()
 
     def _append(self, text: str) -> None:
-        if not self._is_begun and self._form.head is not None:
+        if not self._has_head and self._form.head is not None:
             text = self._form.head(self._labels) + text
-        if self._path is None:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        else:
-            self._append_to(self._path, text.encode("utf-8", "backslashreplace"))
-        self._is_begun = True
-
-    def _append_to(self, path: Path, data: bytes) -> None:
-        """Add to the file all or nothing: what fits no more, or is interrupted, is taken back."""
-        try:
-            if self._file is None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = FileIO(path, "w")
-            whole = self._file.tell() if self._file.seekable() else 0
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(path)) from None
-        try:
-            while data:
-                data = data[self._file.write(data) :]
-        except BaseException as error:
-            if self._file.seekable():
-                with suppress(OSError):
-                    self._file.truncate(whole)
-            if isinstance(error, OSError):
-                raise OSError(error.errno, error.strerror, str(path)) from None
-            raise
+        self._file.append(text)
+        self._has_head = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,10 +12,10 @@ from hearfelt.audio.reader import AudioReader, AudioTrack, Sound, open_audio
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.speech_check import prepare
-from hearfelt.results.following import followed
+from hearfelt.inference.timeline.recording import open_recording
+from hearfelt.inference.timeline.segments import rows_of
 from hearfelt.results.formats import write
-from hearfelt.results.prediction_rows import answer_object
-from hearfelt.results.segment_rows import heard_in, json_row
+from hearfelt.results.predictions import prediction_row
 from hearfelt.runtime.worker import extend_limit
 
 if TYPE_CHECKING:
@@ -70,27 +71,27 @@ def recognize(models: Mapping[str, Recognizer], job: Job, settings: WorkerSettin
 
 def _prediction(recognizer: Recognizer, reader: AudioReader, job: Job, _: _LengthCheck) -> dict[str, Any]:
     if not job.explain:
-        return answer_object(job.name, recognizer.recognize(reader))
+        return prediction_row(job.name, recognizer.recognize(reader))
     explanation = recognizer.explain(reader)
-    return answer_object(job.name, explanation.prediction, explanation)
+    return prediction_row(job.name, explanation.prediction, explanation)
 
 
 def _timeline(recognizer: Recognizer, reader: AudioReader, job: Job, length: _LengthCheck) -> dict[str, Any]:
     sound = _sound(job) if job.is_separate else reader  # each channel is decoded by itself
     progress = length.check if job.is_separate else None
-    with followed(recognizer, sound, source=job.name, is_separate=job.is_separate, progress=progress) as heard:
-        for _ in heard.segments:
-            pass  # they are gathered
-    timelines = heard.gathering.timelines()
+    classifier, is_separate = recognizer.window_classifier(), job.is_separate
+    with open_recording(sound, classifier, source=job.name, is_separate=is_separate, progress=progress) as recording:
+        deque(recording, maxlen=0)  # to the end
+    timelines = recording.timelines()
     about = {
         "source": job.name,
         "model": recognizer.card.name,
-        "duration_s": heard.gathering.reached_s,
-        "warnings": [warning.to_dict() for warning in heard.gathering.all_warnings()],
+        "duration_s": recording.reached_s,
+        "warnings": [warning.to_dict() for warning in recording.warnings],
     }
     if job.format != "json":
         return {**about, "text": write(timelines, job.format)}
-    return {**about, "segments": [json_row(one) for one in heard_in(timelines)]}
+    return {**about, "segments": [row.to_dict() for row in rows_of(timelines)]}
 
 
 class _LengthCheck:

@@ -223,6 +223,31 @@ def test_csv_has_one_row_a_file_and_a_column_for_each_label(
     assert not any(bad[column] for column in bad if column not in ("source", "error"))
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_out_writes_the_table_that_format_prints(
+    form: str, here: Callable, tmp_path: Path, clip: Path, model: Path
+) -> None:
+    path = tmp_path / "made" / f"emotions.{form}"
+    sounds = (clip, tmp_path / "no.wav")
+    code, out, err = here("recognize", *sounds, "--model", model, "--out", path)
+    assert (code, out) == (3, f"{path}: 2 sounds, 1 with an error\n")
+    assert "no such file" in err
+    _, printed, _ = here("recognize", *sounds, "--model", model, "--format", form.removesuffix("l"))
+    assert path.read_text() == printed
+
+
+def test_out_refuses_what_it_cannot_write_and_what_is_read(
+    here: Callable, tmp_path: Path, clip: Path, model: Path
+) -> None:
+    code, _, err = here("recognize", clip, "--model", model, "--out", tmp_path / "emotions.txt")
+    assert (code, "a table ends in .parquet, .csv or .jsonl" in err) == (1, True)
+    own = tmp_path / "own.csv"
+    own.write_bytes(clip.read_bytes())
+    code, _, err = here("recognize", own, "--model", model, "--out", own)
+    assert (code, "would be written over" in err) == (1, True)
+    assert own.read_bytes() == clip.read_bytes()
+
+
 def test_a_home_folder_in_quotes_is_found(
     here: Callable, clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

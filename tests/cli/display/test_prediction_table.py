@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from hearfelt.audio.warnings import SoundWarning
-from hearfelt.cli.display.prediction_table import AnswerTable, bar
+from hearfelt.cli.display.prediction_table import PredictionTable, bar
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.prediction import Prediction
 
@@ -22,7 +22,7 @@ def prediction(emotion: str = "fearful", confidence: float = 0.9, *, unsure: boo
 def drawn(width: int, source: str, *, terminal: bool = True, unsure: bool = False) -> list[str]:
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=terminal, color_system=None, highlight=False)
-    table = AnswerTable(console, [source, "b.wav"], EMOTIONS)
+    table = PredictionTable(console, [source, "b.wav"], EMOTIONS)
     table.header()
     table.row(source, prediction(unsure=unsure))
     table.row("b.wav", prediction("calm", 1.0))
@@ -62,7 +62,7 @@ def test_an_unsure_answer_has_a_question_mark() -> None:
 
 def test_the_runner_up_is_the_second_most_probable() -> None:
     file = io.StringIO()
-    table = AnswerTable(Console(file=file, width=80, force_terminal=True, color_system=None), ["a"], EMOTIONS)
+    table = PredictionTable(Console(file=file, width=80, force_terminal=True, color_system=None), ["a"], EMOTIONS)
     table.row("a", Prediction("sad", 0.6, {"calm": 0.15, "sad": 0.6, "happy": 0.25}, False, 1.0, "tiny"))
     assert file.getvalue().rstrip().endswith("happy      25%")
 
@@ -74,7 +74,7 @@ def test_a_bar_is_as_long_as_its_share(share: float, cells: int) -> None:
 
 def table_of(*warnings: SoundWarning) -> list[str]:
     file = io.StringIO()
-    table = AnswerTable(Console(file=file, width=80), ["a.wav"], EMOTIONS)
+    table = PredictionTable(Console(file=file, width=80), ["a.wav"], EMOTIONS)
     table.row("a.wav", replace(prediction(unsure=True), warnings=warnings))
     return file.getvalue().splitlines()
 

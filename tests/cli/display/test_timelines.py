@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -8,9 +9,7 @@ from rich.console import Console
 from hearfelt.cli.display.timelines import SegmentTable, TimelineScreen, cells_of, letters_of, ribbon
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.timeline.segments import Segment, Timeline
-from hearfelt.results.segment_rows import Heard, heard_in
-from hearfelt.results.writer import Gathering
+from hearfelt.inference.timeline.segments import Segment, SegmentRow, Timeline, rows_of
 
 
 def a_segment(start_s: float, end_s: float, emotion: str, confidence: float = 0.8) -> Segment:
@@ -21,6 +20,17 @@ def a_segment(start_s: float, end_s: float, emotion: str, confidence: float = 0.
 
 def a_timeline(*segments: Segment, channel: int | None = None, duration_s: float = 20.0) -> Timeline:
     return Timeline("call.wav", channel, duration_s, segments, EMOTIONS, "toy")
+
+
+class Collected:
+    """What a recording knows when all of its segments were taken."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.source, self.reached_s, self.promised_s = timeline.source, timeline.duration_s, timeline.duration_s
+        self.warnings, self._timeline = timeline.warnings, timeline
+
+    def timelines(self) -> list[Timeline]:
+        return [self._timeline]
 
 
 def a_console(width: int = 80, *, is_terminal: bool = True) -> Console:
@@ -77,7 +87,7 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     console = a_console(width)
     table = SegmentTable(console, EMOTIONS, has_sides=True, until_s=3_600)
     table.header()
-    table.row(Heard("call.wav", 0, a_segment(3_000, 3_010, "surprised", 0.3), "right"))
+    table.row(SegmentRow("call.wav", 0, a_segment(3_000, 3_010, "surprised", 0.3), "right"))
     plain = Console(file=io.StringIO(), width=width, force_terminal=False)
     plain.print(ribbon([a_timeline(a_segment(0, 10, "sad"))], console), no_wrap=True, overflow="ignore", crop=False)
     from rich.cells import cell_len
@@ -93,13 +103,10 @@ def test_a_screen_shows_each_sound_with_its_segments_and_its_ribbon() -> None:
     console = a_console(100, is_terminal=False)
     timeline = a_timeline(a_segment(0.5, 10, "sad"), a_segment(10, 20, "happy", 0.4))
     with TimelineScreen(console, EMOTIONS, unsure_below=0.5, names_sounds=True) as screen:
-        for segments in (heard_in([timeline]), ()):
-            sound = Gathering("call\x1b.wav", (None,), EMOTIONS, "toy", promised_s=20.0)
-            sound.reached_s = 20.0
-            screen.begin(sound)
-            for heard in segments:
-                sound.add(heard)
-                screen.add(heard)
+        for one in (timeline, replace(timeline, segments=())):
+            screen.begin(Collected(replace(one, source="call\x1b.wav")))
+            for row in rows_of([one]):
+                screen.add(row)
     name, header, first, second, _, band, *rest = printed(console).splitlines()
     assert name == "call�.wav"
     assert header.split() == ["from", "to", "emotion", "confidence", "runner-up"]
@@ -115,7 +122,7 @@ def test_a_fault_draws_no_ribbon() -> None:
 
     def fail() -> None:
         with TimelineScreen(console, EMOTIONS, unsure_below=0.5) as screen:
-            screen.begin(Gathering("call.wav", (None,), EMOTIONS, "toy"))
+            screen.begin(Collected(a_timeline()))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -45,7 +45,7 @@ def segments_of(told: Events) -> list[Segment]:
 
 @pytest.fixture(scope="module")
 def told(recognizer: Recognizer, talk: np.ndarray) -> Events:
-    return followed(recognizer.segmenter(with_interim=True), talk)
+    return followed(Segmenter(recognizer.window_classifier(), with_interim=True), talk)
 
 
 @settings(max_examples=12, deadline=None)
@@ -53,7 +53,7 @@ def told(recognizer: Recognizer, talk: np.ndarray) -> Events:
 def test_any_blocks_give_the_same_events(
     recognizer: Recognizer, talk: np.ndarray, told: Events, sizes: list[int], offset: int
 ) -> None:
-    segmenter = recognizer.segmenter(with_interim=True)
+    segmenter = Segmenter(recognizer.window_classifier(), with_interim=True)
     start, given_out = 0, []
     for size in [offset, *sizes]:
         given_out += segmenter.feed(talk[start : start + size])
@@ -87,7 +87,7 @@ def test_a_segment_hangs_on_nothing_that_is_heard_two_seconds_after_it(
     changed[round(known_s * RATE_HZ) :] = talk[RATE_HZ : RATE_HZ + len(talk) - round(known_s * RATE_HZ)][::-1]
     latest_s = known_s - LOOK_AHEAD_S - CHUNK_S
     before = [one for one in segments_of(told) if one.end_s <= latest_s]
-    after = segments_of(followed(recognizer.segmenter(), changed))
+    after = segments_of(followed(Segmenter(recognizer.window_classifier()), changed))
     assert after[: len(before)] == before
 
 
@@ -95,7 +95,7 @@ def test_a_segment_hangs_on_nothing_that_is_heard_two_seconds_after_it(
 def test_a_sound_without_speech_has_no_segments(recognizer: Recognizer, kind: str) -> None:
     noise = np.random.default_rng(0).normal(0, 0.01, 4 * RATE_HZ).astype(np.float32)
     sound = {"silence": noise * 0, "noise": noise, "nothing": noise[:0]}[kind]
-    assert followed(recognizer.segmenter(with_interim=True), sound) == []
+    assert followed(Segmenter(recognizer.window_classifier(), with_interim=True), sound) == []
 
 
 def test_windows_are_short_and_reach_over_no_pause(recognizer: Recognizer, talk: np.ndarray) -> None:
@@ -144,7 +144,7 @@ def test_the_present_is_told_twice_a_second_while_somebody_speaks(told: Events) 
 def test_the_present_is_first_told_within_a_second_and_a_half(recognizer: Recognizer, talk: np.ndarray) -> None:
     for begins_s in (0.5, 3.44, 9.94):
         for delay in range(0, 8_000, 1_700):  # wherever on the grid of half a second the sentence begins
-            segmenter = recognizer.segmenter(with_interim=True)
+            segmenter = Segmenter(recognizer.window_classifier(), with_interim=True)
             before = np.random.default_rng(1).normal(0, 1e-4, RATE_HZ + delay).astype(np.float32)
             start = round((begins_s - 0.3) * RATE_HZ)
             heard = np.concatenate([before, talk[start : start + round(1.8 * RATE_HZ)]])
@@ -162,7 +162,7 @@ def test_a_monologue_is_divided_so_that_it_is_told_in_time(recognizer: Recognize
 
 
 def test_what_is_held_does_not_grow(recognizer: Recognizer, talk: np.ndarray) -> None:
-    segmenter = recognizer.segmenter()
+    segmenter = Segmenter(recognizer.window_classifier())
 
     def size() -> int:
         arrays = [value for held in (segmenter, segmenter._recent) for value in vars(held).values()]

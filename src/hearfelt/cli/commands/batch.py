@@ -86,7 +86,7 @@ def _batch(
 
     In a table of sounds, the columns start and end, in seconds, select parts of sounds. A file that cannot be
     recognized is a row with an error; the exit code is 3 only if no file could be recognized. Columns: source, emotion,
-    confidence, a probability for each emotion, unsure, model, duration_s, warnings, error; parts of sounds add start_s,
+    confidence, a probability for each emotion, unsure, warnings, model, duration_s, error; parts of sounds add start_s,
     end_s, and --timeline adds channel, start_s, end_s.
     """
     from hearfelt.batch.job import Job, run_job

@@ -157,7 +157,7 @@ def _get(
         typer.echo(line)
 
 
-def _told(name: str, got: Downloaded) -> list[str]:
+def _result_lines(name: str, got: Downloaded) -> list[str]:
     clips = " and ".join(
         f"{count:,} clips of {channel}" if name == "ravdess" else f"{count:,} clips"
         for channel, count in got.clips.items()

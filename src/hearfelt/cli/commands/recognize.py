@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hearfelt.cli.display.pictures import draw_prediction, picture_path
-from hearfelt.cli.display.predictions import Answer, printing
+from hearfelt.cli.display.predictions import Result, printing, writing
 from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, sound_of
-from hearfelt.cli.options import FormatOption, ModelOption, RawOption, TrackOption, examples
+from hearfelt.cli.options import FormatOption, ModelOption, RawOption, TrackOption, examples, expanded
 from hearfelt.errors import AudioError, exit_code
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt recognize clip.wav --why                    # what it depends on",
             "hearfelt recognize clip.wav --plot clip.png          # as a picture",
             "hearfelt recognize clip.wav --why --plot why.png     # the reasons, drawn",
-            "hearfelt recognize folder/ --format csv > emotions.csv",
+            "hearfelt recognize folder/ --out emotions.csv",
             "hearfelt recognize clip.wav --model my.onnx",
             "curl https://example.org/clip.mp3 | hearfelt recognize -",
             "hearfelt recognize line.pcm --raw alaw:8000:1        # as telephones store it",
@@ -58,6 +58,16 @@ def _recognize(
         Path | None,
         typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one clip and its result."),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            callback=expanded,
+            help="Table to write, instead of printing: .csv, .jsonl or .parquet.",
+        ),
+    ] = None,
     raw: RawOption = None,
     track: TrackOption = None,
 ) -> None:
@@ -76,31 +86,44 @@ def _recognize(
     numbers, CSV one value for each band or group, and the stretch that changes most.
     """
     reading = parse_reading(raw, track)
-    sources = _sources(paths or [_asked()], is_raw=raw is not None)
+    sources = _sources(paths or [_ask_for_path()], is_raw=raw is not None)
     if plot is not None and len(sources) != 1:
         raise typer.BadParameter(f"{len(sources)} sound files; a picture shows one", param_hint="--plot")
+    if out is not None:
+        _check_out(out, sources, model)
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer, first_error = Recognizer.load(model), None
-    with printing(format, recognizer, sources, why=why) as show:
+    shown = printing(format, recognizer, sources, why=why) if out is None else writing(out, recognizer, why=why)
+    with shown as show:
         for source in sources:
             with ExitStack() as stack:
                 try:
                     sound = stack.enter_context(sound_of(source, reading, is_read_again=plot is not None))
-                    answer = _answered(recognizer, source, sound, why=why)
+                    result = _recognized(recognizer, source, sound, why=why)
                 except AudioError as error:
                     if context.obj:  # --debug
                         traceback.print_exception(error)
-                    answer = Answer(source, error=error)
-                show(answer)
-                first_error = first_error or answer.error
-                if plot is not None and answer.prediction is not None:
-                    draw_prediction(answer.prediction, sound, plot, why=answer.explanation)
+                    result = Result(source, error=error)
+                show(result)
+                first_error = first_error or result.error
+                if plot is not None and result.prediction is not None:
+                    draw_prediction(result.prediction, sound, plot, why=result.explanation)
     if first_error is not None:
         raise typer.Exit(exit_code(first_error))
 
 
-def _asked() -> str:
+def _check_out(out: Path, sources: list[str], model: str | None) -> None:
+    """Refuse a table that cannot be written, or would overwrite a sound or the model, before anything slow begins."""
+    from hearfelt.results.tables import table_format
+    from hearfelt.results.writer import refuse_overwriting
+
+    table_format(str(out))
+    refuse_overwriting(out, sources)
+    refuse_overwriting(out, [model] if model else [], what="model")
+
+
+def _ask_for_path() -> str:
     """Ask for a path, if standard input is a terminal."""
     if not sys.stdin.isatty():
         raise typer.BadParameter("give at least one sound file or folder", param_hint="PATH")
@@ -146,7 +169,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _answered(recognizer: Recognizer, source: str, sound: Sound, *, why: bool) -> Answer:
+def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool) -> Result:
     from hearfelt.audio.reader import audio_files
     from hearfelt.runtime.files import path_given
 
@@ -155,8 +178,8 @@ def _answered(recognizer: Recognizer, source: str, sound: Sound, *, why: bool) -
         raise AudioError(f"{source}: no sound in this folder; WAV, FLAC, OGG, Opus, MP3 or AIFF is wanted")
     if why:
         explanation = recognizer.explain(sound)
-        return Answer(source, explanation.prediction, explanation)
-    return Answer(source, recognizer.recognize(sound))
+        return Result(source, explanation.prediction, explanation)
+    return Result(source, recognizer.recognize(sound))
 
 
 _INTRODUCTION = """\
@@ -182,7 +205,7 @@ def _demo(
     with printing("table", recognizer, names) as show:
         predictions = [recognizer.recognize(clip) for clip in clips]
         for name, prediction in zip(names, predictions, strict=True):
-            show(Answer(name, prediction))
+            show(Result(name, prediction))
     draw_prediction(predictions[0], str(clips[0]), out, note="a synthetic voice, made by espeak-ng")
     _say_what_next(out)
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from hearfelt.audio.reader import Sound
     from hearfelt.cli.display.timelines import TimelineScreen
     from hearfelt.inference.recognizer import Recognizer
+    from hearfelt.inference.timeline.recording import Recording
     from hearfelt.results.formats import Format
-    from hearfelt.results.writer import Gathering, Writing
+    from hearfelt.results.writer import SegmentWriter
 
 __all__ = ["add_to"]
 
@@ -87,20 +88,20 @@ def _timeline(
     reading, form = parse_reading(raw, track), _form(format, out)
     check_standard_input(files)
     targets = _targets(files, form, out)
-    _keep_what_is_read([*(path for path, _ in targets), plot], files, model)
+    _refuse_overwriting_inputs([*(path for path, _ in targets), plot], files, model)
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
     errors: list[AudioError] = []
     is_separate = channels == "separate"
     for path, sources in targets:
-        with _view(recognizer, form, path, many=len(files) > 1) as view, _summary(form, path) as told:
+        with _view(recognizer, form, path, many=len(files) > 1) as view, _summary(form, path) as recordings:
             for source in sources:
                 opened = _opened(source, reading, is_separate=is_separate, is_drawn=plot is not None)
                 with _reported(errors), opened as sound:
-                    _follow(recognizer, sound, source, view, is_separate=is_separate, told=told)
+                    _analyse(recognizer, sound, source, view, is_separate=is_separate, recordings=recordings)
                     if plot is not None:
-                        _draw(told[-1], sound, plot)
+                        _draw(recordings[-1], sound, plot)
     if errors:
         raise typer.Exit(exit_code(errors[0]))
 
@@ -109,9 +110,9 @@ def _form(format: str, out: Path | None) -> Format | None:
     """Choose the format to write; None for the table at a terminal."""
     if format == "table" and out is None:
         return None
-    from hearfelt.results.formats import format_called, format_of
+    from hearfelt.results.formats import format_named, format_of
 
-    form = format_of(out) if format == "table" and out is not None else format_called(format)
+    form = format_of(out) if format == "table" and out is not None else format_named(format)
     if form.name == "parquet":
         if out is None:
             raise typer.BadParameter("Parquet is no text; give --out FILE.parquet", param_hint="--format")
@@ -137,24 +138,24 @@ def _targets(files: list[str], form: Format | None, out: Path | None) -> list[tu
     return [(path, [source]) for path, source in zip(paths, files, strict=True)]
 
 
-def _keep_what_is_read(paths: list[Path | None], files: list[str], model: str | None) -> None:
+def _refuse_overwriting_inputs(paths: list[Path | None], files: list[str], model: str | None) -> None:
     """Refuse to overwrite a sound or the model, before anything is written."""
-    from hearfelt.results.writer import refuse_to_write_over
+    from hearfelt.results.writer import refuse_overwriting
 
     for path in paths:
         if path is not None:
-            refuse_to_write_over(path, files)
-            refuse_to_write_over(path, [model] if model else [], what="model")
+            refuse_overwriting(path, files)
+            refuse_overwriting(path, [model] if model else [], what="model")
 
 
 def _view(
     recognizer: Recognizer, form: Format | None, path: Path | None, *, many: bool
-) -> AbstractContextManager[Writing | TimelineScreen]:
+) -> AbstractContextManager[SegmentWriter | TimelineScreen]:
     """Open the writer or the screen for the segments of some sounds."""
     if form is not None:
-        from hearfelt.results.writer import Writing
+        from hearfelt.results.writer import SegmentWriter
 
-        return Writing(form, recognizer.labels, path)
+        return SegmentWriter(form, recognizer.labels, path)
     from hearfelt.cli.display.output import console
     from hearfelt.cli.display.timelines import TimelineScreen
 
@@ -191,74 +192,73 @@ def _opened(source: str, reading: Reading, *, is_separate: bool, is_drawn: bool)
 
 
 @contextmanager
-def _summary(form: Format | None, path: Path | None) -> Iterator[list[Gathering]]:
+def _summary(form: Format | None, path: Path | None) -> Iterator[list[Recording]]:
     """Report at the end what was written, and warnings about the sounds, also after Ctrl-C."""
-    told: list[Gathering] = []
+    recordings: list[Recording] = []
     try:
-        yield told
+        yield recordings
     finally:
-        if path is not None and told:
+        if path is not None and recordings:
             from hearfelt.results.clock import time_words
 
-            timelines = [one for gathering in told for one in gathering.timelines()]
-            segments, speech_s = sum(len(one.segments) for one in timelines), sum(one.speech_s for one in timelines)
-            heard_s = sum(gathering.reached_s for gathering in told)
+            timelines = [one for recording in recordings for one in recording.timelines()]
+            segments, speech_s = sum(map(len, timelines)), sum(one.speech_s for one in timelines)
+            length_s = sum(recording.reached_s for recording in recordings)
             what = f"{segments:,} segments" if segments != 1 else "1 segment"
-            typer.echo(f"{path}: {what}, {time_words(speech_s)} of speech in {time_words(heard_s)}")
-        if form is not None:
-            _tell_warnings(told)
+            typer.echo(f"{path}: {what}, {time_words(speech_s)} of speech in {time_words(length_s)}")
+        if form is not None:  # the screen shows them itself
+            _print_warnings(recordings)
 
 
-def _tell_warnings(told: list[Gathering]) -> None:
-    """Report warnings about sounds whose segments go into a file or a pipe; the screen shows them itself."""
+def _print_warnings(recordings: list[Recording]) -> None:
     from hearfelt.audio.warnings import texts_of
     from hearfelt.cli.display.output import printable
-    from hearfelt.results.following import called
 
-    for gathering in told:
-        if said := texts_of(gathering.all_warnings()):
-            print(f"hearfelt: {printable(called(gathering.source))}: {said}", file=sys.stderr, flush=True)
+    for recording in recordings:
+        if texts := texts_of(recording.warnings):
+            print(f"hearfelt: {printable(recording.name)}: {texts}", file=sys.stderr, flush=True)
 
 
-def _follow(
+def _analyse(
     recognizer: Recognizer,
     sound: Sound,
     source: str,
-    view: Writing | TimelineScreen,
+    view: SegmentWriter | TimelineScreen,
     *,
     is_separate: bool,
-    told: list[Gathering],
+    recordings: list[Recording],
 ) -> None:
     """Analyse one sound to its end and pass on each segment."""
-    from hearfelt.results.following import followed
+    from hearfelt.inference.timeline.recording import open_recording
 
     with (
         sound_bar(source) as bar,
-        followed(recognizer, sound, source=source, is_separate=is_separate, progress=bar.reached) as heard,
+        open_recording(
+            sound, recognizer.window_classifier(), source=source, is_separate=is_separate, progress=bar.reached
+        ) as recording,
     ):
-        bar.expect(heard.gathering.promised_s)
-        told.append(heard.gathering)
-        view.begin(heard.gathering)
-        for segment in heard.segments:
-            view.add(segment)
+        bar.expect(recording.promised_s)
+        recordings.append(recording)
+        view.begin(recording)
+        for row in recording:
+            view.add(row)
 
 
-def _draw(gathering: Gathering, sound: Sound, plot: Path) -> None:
+def _draw(recording: Recording, sound: Sound, plot: Path) -> None:
     """Draw a sound and its timeline; its outline comes from a second reading, in constant memory."""
     require("matplotlib", "plots")
     from hearfelt.audio.reader import open_audio
     from hearfelt.features.outline import outline
+    from hearfelt.inference.timeline.segments import side_name
     from hearfelt.reports.figures.canvas import save_figure
     from hearfelt.reports.figures.timeline import COLUMNS, draw_timeline
-    from hearfelt.results.following import called
-    from hearfelt.results.segment_rows import side_name
 
     outlines = []
-    for channel in gathering.channels:
-        with open_audio(sound, name=called(gathering.source), channel=channel) as reader:
+    for channel in recording.channels:
+        with open_audio(sound, name=recording.name, channel=channel) as reader:
             outlines.append(outline(reader.parts(), reader.rate_hz, columns=COLUMNS))
-    sides = [side_name(channel, len(gathering.channels)) for channel in gathering.channels]
+    sides = [side_name(channel, len(recording.channels)) for channel in recording.channels]
     figure = draw_timeline(
-        gathering.timelines(), outlines, title=Path(called(gathering.source)).name, sides=sides if any(sides) else ()
+        recording.timelines(), outlines, title=Path(recording.name).name, sides=sides if any(sides) else ()
     )
     save_figure(figure, plot)

@@ -19,9 +19,8 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.cli.display.output import print_json
 from hearfelt.cli.display.prediction_table import print_warnings
 from hearfelt.cli.display.timelines import Cell, SegmentTable, letters_of, ribbon_cell
-from hearfelt.inference.timeline.segments import InterimResult, Segment
+from hearfelt.inference.timeline.segments import InterimResult, Segment, SegmentRow
 from hearfelt.results.clock import time_words
-from hearfelt.results.segment_rows import Heard, json_row
 
 __all__ = ["JsonEvents", "LiveScreen", "level"]
 
@@ -44,12 +43,11 @@ class JsonEvents:
     def __init__(self, source: str) -> None:
         self._source = source
 
-    def show(self, events: Events, block: NDArray[np.float32] | None, heard_s: float) -> None:
+    def show(self, events: Events, block: NDArray[np.float32] | None, length_s: float) -> None:
         """Print new results."""
         for event in events:
-            is_final = isinstance(event, Segment)
-            segment = event if isinstance(event, Segment) else Segment(event.start_s, event.end_s, event.prediction)
-            print_json({"event": "segment" if is_final else "now", **json_row(Heard(self._source, None, segment))})
+            kind = "segment" if isinstance(event, Segment) else "now"
+            print_json({"event": kind, "source": self._source, "channel": None, **event.to_dict()})
 
     def warn(self, warnings: Sequence[SoundWarning]) -> None:
         """Print the warnings about the sound, as an event at the end; nothing for a clean one."""
@@ -81,15 +79,15 @@ class LiveScreen:
         self._letters = letters_of(labels)
         self._now: InterimResult | None = None
         self._cells: deque[Cell] = deque(maxlen=_LONGEST)
-        self._peak_db, self._heard_s = _SOFTEST_DB, 0.0
+        self._peak_db, self._length_s = _SOFTEST_DB, 0.0
         self._shown = 0  # cells, those that have moved out too
         self._has_segments = False
         self._warnings: tuple[SoundWarning, ...] = ()
         self._live = Live(console=console, transient=True, auto_refresh=False)
 
-    def show(self, events: Events, block: NDArray[np.float32] | None, heard_s: float) -> None:
+    def show(self, events: Events, block: NDArray[np.float32] | None, length_s: float) -> None:
         """Print the segments that are final, and update the live line."""
-        self._heard_s = heard_s
+        self._length_s = length_s
         for event in events:
             if isinstance(event, InterimResult):
                 self._now = event
@@ -98,8 +96,8 @@ class LiveScreen:
                 if not self._has_segments:
                     self._table.header()
                 self._has_segments = True
-                self._table.row(Heard(self._source, None, event))
-        self._put(heard_s, None)
+                self._table.row(SegmentRow(self._source, None, event))
+        self._put(length_s, None)
         if block is not None and len(block):
             self._peak_db = 20 * float(np.log10(max(1e-6, float(np.abs(block).max()))))
         if self._console.is_terminal:
@@ -117,7 +115,7 @@ class LiveScreen:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._live.stop()
         if kind is None and not self._has_segments:
-            self._console.print(f"no speech was found in {time_words(self._heard_s, step_s=0.1)}")
+            self._console.print(f"no speech was found in {time_words(self._length_s, step_s=0.1)}")
         print_warnings(self._console, self._warnings)
 
     def _put(self, until_s: float, cell: Cell) -> None:
@@ -131,10 +129,10 @@ class LiveScreen:
 
     def _drawn(self) -> Text:
         line = Text()  # a style given here would apply to everything
-        line.append(f" {time_words(self._heard_s)} ", "dim")
+        line.append(f" {time_words(self._length_s)} ", "dim")
         line.append(level(self._peak_db) + "  ")
         now = self._now
-        if now is not None and self._heard_s - now.end_s < _STALE_S:
+        if now is not None and self._length_s - now.end_s < _STALE_S:
             line.append_text(self._table.answer(now.prediction))
         else:
             line.append("nobody speaks" if self._has_segments or now is not None else "listening", "dim")

@@ -16,10 +16,9 @@ from hearfelt.cli.display.output import printable
 from hearfelt.cli.display.prediction_table import bar, print_warnings
 from hearfelt.emotions import in_order, look_of
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.timeline.segments import Timeline
+from hearfelt.inference.timeline.recording import Recording
+from hearfelt.inference.timeline.segments import SegmentRow, Timeline, side_name
 from hearfelt.results.clock import time_words
-from hearfelt.results.segment_rows import Heard, side_name
-from hearfelt.results.writer import Gathering
 
 __all__ = ["SegmentTable", "TimelineScreen", "cells_of", "legend", "letters_of", "ribbon", "ribbon_cell"]
 
@@ -61,13 +60,13 @@ class SegmentTable:
         line += _padded("confidence" if self._bar else "", self._bar + 5 if self._bar else 4)
         self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
 
-    def row(self, heard: Heard) -> None:
+    def row(self, row: SegmentRow) -> None:
         """Print one segment; a question mark after the emotion means unsure."""
-        times = (heard.segment.start_s, heard.segment.end_s)
+        times = (row.segment.start_s, row.segment.end_s)
         words = [f"{time_words(time_s, step_s=0.1, until_s=self._until_s):>{self._time}}" for time_s in times]
         line = Text("  ".join(words) + "  ", "dim")
-        line = Text.assemble(line, _padded(heard.side, self._side) if self._side else "")
-        line.append_text(self.answer(heard.segment.prediction))
+        line = Text.assemble(line, _padded(row.side, self._side) if self._side else "")
+        line.append_text(self.answer(row.segment.prediction))
         self._print(line)
 
     def answer(self, prediction: Prediction) -> Text:
@@ -105,23 +104,23 @@ class TimelineScreen:
     ) -> None:
         self._console, self._labels = console, labels
         self._unsure_below, self._names_sounds = unsure_below, names_sounds
-        self._sound: Gathering | None = None
+        self._sound: Recording | None = None
         self._table: SegmentTable | None = None
 
-    def begin(self, sound: Gathering) -> None:
+    def begin(self, sound: Recording) -> None:
         """Start a sound; the next segments are of it."""
         self._end()
         self._sound = sound
         if self._names_sounds:
             self._console.print(Text(printable(sound.source), "bold"), soft_wrap=True)
 
-    def add(self, heard: Heard) -> None:
+    def add(self, row: SegmentRow) -> None:
         """Print a segment."""
         if self._table is None:
             until_s = self._sound.promised_s if self._sound is not None else 0.0
-            self._table = SegmentTable(self._console, self._labels, has_sides=bool(heard.side), until_s=until_s)
+            self._table = SegmentTable(self._console, self._labels, has_sides=bool(row.side), until_s=until_s)
             self._table.header()
-        self._table.row(heard)
+        self._table.row(row)
 
     def __enter__(self) -> Self:
         return self
@@ -138,14 +137,14 @@ class TimelineScreen:
             return
         if table is None:
             self._console.print(f"no speech was found in {time_words(sound.reached_s, step_s=0.1)}")
-            print_warnings(self._console, sound.all_warnings())
+            print_warnings(self._console, sound.warnings)
             return
         timelines = sound.timelines()
         self._console.print()
         self._console.print(ribbon(timelines, self._console), no_wrap=True, overflow="ignore", crop=False)
         if any(segment.unsure for one in timelines for segment in one.segments):
             self._console.print(f"? unsure: confidence under {self._unsure_below:.0%}", style="dim")
-        print_warnings(self._console, sound.all_warnings())
+        print_warnings(self._console, sound.warnings)
         if self._names_sounds:
             self._console.print()
 

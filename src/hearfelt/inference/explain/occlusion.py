@@ -46,7 +46,7 @@ BANDS_HZ: Final = _mel_bands()
 """Eight bands from 0 to 8 kHz, equally wide on the mel scale."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Occlusion:
     """What the prediction for one sound depends on, measured by removing parts of it.
 
@@ -62,8 +62,8 @@ class Occlusion:
     Example:
         >>> answer = Prediction("sad", 0.8, {"calm": 0.2, "sad": 0.8}, False, 0.5, "hearfelt")
         >>> some = Occlusion(answer, 1.4, 0.1, (0.1, 0.3), (0.2, 0.9), ((0.0, 300.0), (300.0, 8000.0)), (0.0, 0.5))
-        >>> some.strongest_time, some.strongest_band
-        (1, 1)
+        >>> some, some.strongest_time, some.strongest_band
+        (<Occlusion of sad: 2 stretches, 2 bands>, 1, 1)
     """
 
     prediction: Prediction
@@ -88,6 +88,9 @@ class Occlusion:
     def strongest_band(self) -> int:
         """Index of the band with the largest effect, for or against."""
         return int(np.argmax(np.abs(self.band_effects)))
+
+    def __repr__(self) -> str:
+        return f"<Occlusion of {self.emotion}: {len(self.times_s)} stretches, {len(self.bands_hz)} bands>"
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything but the prediction as lists and numbers for JSON."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.features.classic import GROUPS
+from hearfelt.frozen import FrozenDict
 from hearfelt.inference.prediction import Prediction
 
 __all__ = ["GROUPS_IN_WORDS", "Explanation", "shapley_values"]
@@ -28,7 +29,7 @@ GROUPS_IN_WORDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """How much each feature group spoke for or against the predicted emotion.
 
@@ -37,6 +38,12 @@ class Explanation:
         log_odds: ``log(p / (1 - p))`` of its calibrated probability.
         base_log_odds: the mean of the same over the background clips, before any feature is known.
         contributions: for each feature group its share of the change; they add up to ``log_odds - base_log_odds``.
+
+    Example:
+        >>> sad = Prediction("sad", 0.75, {"calm": 0.25, "sad": 0.75}, False, 2.0, "classic")
+        >>> why = Explanation(sad, 1.1, 0.1, {"chroma": 0.0, "mfcc": 0.7, "rms": 0.3})
+        >>> why, sum(why.contributions.values()) == why.log_odds - why.base_log_odds
+        (<Explanation of sad: mfcc +0.70>, True)
     """
 
     prediction: Prediction
@@ -44,10 +51,17 @@ class Explanation:
     base_log_odds: float
     contributions: Mapping[str, float]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "contributions", FrozenDict(self.contributions))
+
     @property
     def emotion(self) -> str:
         """The emotion that the log-odds are of."""
         return self.prediction.emotion
+
+    def __repr__(self) -> str:
+        group, share = max(self.contributions.items(), key=lambda pair: abs(pair[1]))
+        return f"<Explanation of {self.emotion}: {group} {share:+.2f}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything but the prediction as numbers for JSON."""

@@ -45,13 +45,15 @@ class WindowClassifier:
     """What a segmenter needs of a model.
 
     Attributes:
-        labels: how many there are.
+        labels: of the model, in its order.
+        model: its name.
         log_probabilities: gives the log-probabilities ``(labels,)`` of a window of samples ``(n,)`` at 16 kHz.
         predict: makes a prediction from probabilities ``(labels,)`` and a duration in seconds.
         smoother: makes a smoother for one stretch of speech.
     """
 
-    labels: int
+    labels: tuple[str, ...]
+    model: str
     log_probabilities: Callable[[Samples], Floats]
     predict: Callable[[Floats, float], Prediction]
     smoother: Callable[[int], Smoother] = Smoother
@@ -191,11 +193,11 @@ class _Stretch:
     def __init__(self, from_: int, start: int, window_classifier: WindowClassifier) -> None:
         self.from_, self.next_step, self.classified_until = from_, start, start
         self.next_window = start + _LOOK_AHEAD
-        self.smoother = window_classifier.smoother(window_classifier.labels)
+        self.smoother = window_classifier.smoother(len(window_classifier.labels))
         self._window_classifier = window_classifier
         self._label: int | None = None
         self._start = start  # of the segment that goes on
-        self._sum = np.zeros(window_classifier.labels)
+        self._sum = np.zeros(len(window_classifier.labels))
 
     def settle(self, end: int) -> list[Segment]:
         """Settle the next step, which ends here; give the segment that ends with it, if any."""

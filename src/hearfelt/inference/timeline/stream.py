@@ -26,6 +26,14 @@ class Stream:
     Attributes:
         rate_hz: samples in a second.
         duration_s: seconds of sound fed so far.
+
+    Example:
+        >>> from hearfelt import Recognizer
+        >>> stream = Recognizer.load("tiny").stream(16_000)
+        >>> for _ in range(10):
+        ...     results = stream.feed(np.zeros(1_600, np.float32))  # 0.1 s
+        >>> stream, stream.finish()
+        (<Stream at 16000 Hz, 1.00 s>, [])
     """
 
     def __init__(self, segmenter: Segmenter, rate_hz: int) -> None:
@@ -77,6 +85,9 @@ class Stream:
         if self._resampler is not None:
             results += self._segmenter.feed(self._resampler.resample_chunk(np.zeros(0, np.float32), last=True))
         return results + self._segmenter.finish()
+
+    def __repr__(self) -> str:
+        return f"<Stream at {self.rate_hz} Hz, {self.duration_s:.2f} s>"
 
 
 def _checked(samples: npt.NDArray[np.generic], before: int) -> Samples:

@@ -169,8 +169,8 @@ def event_text(event: Segment | InterimResult) -> str:
             "end_s": event.end_s,
             "emotion": prediction.emotion,
             "confidence": prediction.confidence,
-            "unsure": prediction.unsure,
             "probabilities": dict(prediction.probabilities),
+            "unsure": prediction.unsure,
         },
         allow_nan=False,
     )

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from hearfelt.errors import HearfeltError
-from hearfelt.results.prediction_rows import refusal_object
+from hearfelt.results.predictions import error_row
 from hearfelt.service.metrics import Metrics
 from hearfelt.service.model_registry import ModelRegistry
 from hearfelt.service.problems import RefusedError
@@ -60,7 +60,7 @@ class _Recognition:
                 full.append(error)
                 raise
             except HearfeltError as error:
-                return refusal_object(upload.name, str(error))
+                return error_row(upload.name, str(error))
 
         return list(await asyncio.gather(*(one(upload) for upload in uploads)))
 

@@ -30,11 +30,11 @@ class Answer(BaseModel):
     confidence: float = Field(ge=0, le=1, description="its probability, calibrated")
     probabilities: dict[str, float] = Field(description="of each label, in the model's order; they add up to 1")
     unsure: bool = Field(description="whether the confidence is below the model's threshold")
-    model: str
-    duration_s: float
     warnings: list[WarningObject] = Field(
         description="what is unusual about the sound; empty for a clean recording of speech"
     )
+    model: str
+    duration_s: float
     why: dict[str, Any] | None = Field(
         None, description="with explain=true: what in the sound the prediction depends on"
     )
@@ -64,6 +64,9 @@ class SegmentObject(BaseModel):
     confidence: float
     probabilities: dict[str, float]
     unsure: bool
+    warnings: list[WarningObject]
+    model: str
+    duration_s: float
 
 
 class Segments(BaseModel):

@@ -1,23 +1,45 @@
 from __future__ import annotations
 
 import io
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from hearfelt.audio.reader import read_audio
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.timeline.segments import Timeline
+from hearfelt.inference.timeline.recording import Recording, open_recording
+from hearfelt.inference.timeline.segments import SegmentRow, Timeline
 
 RATE = 16_000
+EXAMPLES = Path(__file__).parents[3] / "src" / "hearfelt" / "examples"
 
 
 @pytest.fixture(scope="module")
 def recognizer(sound_model: Path) -> Recognizer:
     return Recognizer(sound_model, threads=1)
+
+
+@pytest.fixture(scope="session")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two synthetic voices that take turns, a channel each, with a second of pause between them."""
+    first, rate_hz = soundfile.read(EXAMPLES / "synthetic-bright-and-lively.flac", dtype="float32")
+    second, _ = soundfile.read(EXAMPLES / "synthetic-soft-and-steady.flac", dtype="float32")
+    pause = np.zeros(rate_hz, np.float32)
+    left = np.concatenate([first, pause, np.zeros_like(second), pause, first])
+    right = np.concatenate([np.zeros_like(first), pause, second, pause, np.zeros_like(first)])
+    path = tmp_path_factory.mktemp("call") / "call.wav"
+    soundfile.write(path, np.stack([left, right], axis=1), rate_hz)
+    return path
+
+
+def opened(recognizer: Recognizer, sound: Path | str, **how: Any) -> AbstractContextManager[Recording]:
+    return open_recording(sound, recognizer.window_classifier(), **how)
 
 
 def test_a_timeline_says_what_it_is_of(recognizer: Recognizer, talk: np.ndarray, tmp_path: Path) -> None:
@@ -52,14 +74,14 @@ def test_an_open_stereo_file_is_read_for_each_channel(recognizer: Recognizer, ta
 
 
 def test_segments_come_while_the_sound_is_read(recognizer: Recognizer, talk: np.ndarray) -> None:
-    heard_s: list[float] = []
+    read_s: list[float] = []
     sound = np.tile(talk, 3)
-    segments = recognizer.segments(sound, RATE, progress=heard_s.append)
+    segments = recognizer.segments(sound, RATE, progress=read_s.append)
     first = next(segments)
-    assert not heard_s or heard_s[-1] < len(sound) / RATE
+    assert not read_s or read_s[-1] < len(sound) / RATE
     assert (first, *segments) == recognizer.timeline(sound, RATE).segments
-    assert heard_s == sorted(heard_s)
-    assert heard_s[-1] == pytest.approx(len(sound) / RATE)
+    assert read_s == sorted(read_s)
+    assert read_s[-1] == pytest.approx(len(sound) / RATE)
 
 
 def test_segments_of_one_channel_are_those_of_its_timeline(recognizer: Recognizer, talk: np.ndarray) -> None:
@@ -97,3 +119,60 @@ def test_what_cannot_be_read_is_an_error_and_no_empty_timeline(recognizer: Recog
         recognizer.timeline(tmp_path / "none.wav")
     with pytest.raises(AudioError, match="every sample has to be a finite number"):
         list(recognizer.segments(np.full(RATE, np.nan), RATE))
+
+
+def test_mixed_it_gives_the_timeline_of_the_sound(recognizer: Recognizer, call: Path) -> None:
+    with opened(recognizer, call, source="my call") as recording:
+        rows = list(recording)
+    assert tuple(row.segment for row in rows) == recognizer.timeline(call).segments
+    assert {(row.source, row.channel, row.side) for row in rows} == {("my call", None, "")}
+    assert recording.promised_s == recording.reached_s == recognizer.timeline(call).duration_s
+
+
+def test_a_file_gets_the_warnings_of_the_timeline_about_speech(recognizer: Recognizer, tmp_path: Path) -> None:
+    voice = read_audio(EXAMPLES / "synthetic-even.flac")
+    pause = np.zeros(10 * len(voice.samples))
+    for name, samples in (("nobody.wav", pause), ("little.wav", np.concatenate([voice.samples, pause]))):
+        soundfile.write(tmp_path / name, samples, voice.rate_hz)
+        with opened(recognizer, tmp_path / name, source=name) as recording:
+            list(recording)
+        expected = recognizer.timeline(tmp_path / name).warnings
+        assert recording.warnings == expected
+        assert expected[-1].code == {"nobody.wav": "no_speech", "little.wav": "little_speech"}[name]
+
+
+def test_side_by_side_it_gives_the_timelines_of_both_in_order(recognizer: Recognizer, call: Path) -> None:
+    reached: list[float] = []
+    with opened(recognizer, call, source="call", is_separate=True, progress=reached.append) as recording:
+        rows = list(recording)
+    starts = [row.segment.start_s for row in rows]
+    assert starts == sorted(starts)
+    apart = recognizer.timeline(call, channels="separate")
+    assert [replace(one, source=str(call)) for one in recording.timelines()] == apart
+    assert {row.side for row in rows} == {"left", "right"}
+    assert reached == sorted(reached)
+    assert reached[-1] == pytest.approx(apart[0].duration_s)
+
+
+def test_what_waits_for_its_turn_is_given_when_reading_stops(recognizer: Recognizer, call: Path) -> None:
+    stops = []
+
+    def stop(_: float) -> None:
+        stops.append(1)
+        if len(stops) == 2:  # the left side was read to its end, the right one not yet
+            raise KeyboardInterrupt
+
+    taken: list[SegmentRow] = []
+
+    def take() -> None:
+        with opened(recognizer, call, source="call", is_separate=True, progress=stop) as recording:
+            taken.extend(recording)
+
+    with pytest.raises(KeyboardInterrupt):
+        take()
+    assert taken
+
+
+def test_a_sound_that_is_not_there_is_refused_before_anything_is_given(recognizer: Recognizer) -> None:
+    with pytest.raises(AudioError, match="no such file"), opened(recognizer, "no.wav", source="no.wav"):
+        pass
