@@ -1,21 +1,27 @@
-"""Sounds on the command line: a path, ``-`` for standard input, ``--raw`` and ``--track``."""
+"""Sounds on the command line: paths, ``-`` for standard input, ``--raw`` and ``--track``, and the microphone."""
 
 from __future__ import annotations
 
+import queue
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import typer
 
+from hearfelt.errors import AudioError, ExtraMissingError, require
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from hearfelt.audio.decoders.raw import RawFormat
     from hearfelt.audio.reader import Sound
 
-__all__ = ["STANDARD_INPUT", "Reading", "check_standard_input", "parse_raw", "parse_reading", "sound_of"]
+__all__ = ["STANDARD_INPUT", "Reading", "check_standard_input", "microphone", "parse_raw", "parse_reading", "sound_of"]
 
 STANDARD_INPUT: Final = "-"
 _STDIN_NAME: Final = "standard input"
@@ -119,3 +125,65 @@ def sound_of(source: str, reading: Reading, *, is_read_again: bool = False) -> I
     else:
         with saved(sys.stdin.buffer, _STDIN_NAME) as file:
             yield reading.of(file)
+
+
+BLOCK_S: Final = 0.1
+"""How long one block of samples is."""
+
+_UNPLUGGED_S: Final = 5.0  # without a block for this long, the microphone was unplugged
+
+
+@contextmanager
+def microphone(name: str | None = None) -> Iterator[tuple[int, Iterator[NDArray[np.float32]]]]:
+    """Open a microphone; it is closed when this ends.
+
+    Args:
+        name: a number, or part of a name, as ``python -m sounddevice`` lists them; by default the system's.
+
+    Yields:
+        The rate in Hz, and blocks ``(n,)`` of 0.1 s, one channel, as they come.
+
+    Raises:
+        ExtraMissingError: if sounddevice, or the library PortAudio under it, is not installed.
+        AudioError: if there is no microphone, it cannot be opened, or it gives nothing any more.
+    """
+    device = _sounddevice()
+    blocks: queue.SimpleQueue[NDArray[np.float32]] = queue.SimpleQueue()
+
+    def keep(samples: NDArray[np.float32], frames: int, times: object, status: object) -> None:
+        blocks.put(samples[:, 0].copy())  # (n, 1) -> (n,); sounddevice uses its array again
+
+    wanted = int(name) if name is not None and name.isdecimal() else name
+    try:
+        found = device.query_devices(wanted, "input")
+        rate_hz = round(found["default_samplerate"])
+        stream = device.InputStream(
+            rate_hz, round(BLOCK_S * rate_hz), found["index"], channels=1, dtype="float32", callback=keep
+        )
+        stream.start()
+    except (device.PortAudioError, ValueError) as error:
+        called = "no microphone" if name is None else f"no microphone {name!r}"
+        raise AudioError(f"{called} can be opened ({_reason(error)}); connect one, or give --file") from error
+    with stream:
+        yield rate_hz, _coming(blocks, str(found["name"]))
+
+
+def _sounddevice() -> Any:
+    try:
+        return require("sounddevice", "listen")
+    except OSError as error:  # its wheel for Linux comes without the library
+        raise ExtraMissingError(
+            "the library PortAudio is not installed; a microphone needs it: apt install libportaudio2, or give --file"
+        ) from error
+
+
+def _coming(blocks: queue.SimpleQueue[NDArray[np.float32]], name: str) -> Iterator[NDArray[np.float32]]:
+    while True:
+        try:
+            yield blocks.get(timeout=_UNPLUGGED_S)
+        except queue.Empty:
+            raise AudioError(f"{name}: no sound came for {_UNPLUGGED_S:.0f} s; check that it is still there") from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error.args[0] if error.args else error).strip().rstrip(".").lower()

@@ -5,14 +5,16 @@ Whatever a sound comes as is opened in one place, :func:`hearfelt.audio.reader.o
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from importlib import resources
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,6 @@ from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.model import Model
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.session import Session
-from hearfelt.inference.shipped import DEFAULT_MODEL, model_path, shipped_models
 from hearfelt.inference.sound_model import SoundModel
 from hearfelt.inference.timeline.recording import open_recording, segments_of
 from hearfelt.inference.timeline.segmenter import Segmenter, WindowClassifier
@@ -40,6 +41,8 @@ __all__ = ["DEFAULT_MODEL", "Recognizer", "model_path", "shipped_models"]
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[float], None]
 OnError = Literal["raise", "skip", "return"]
+
+DEFAULT_MODEL: Final = "hearfelt"
 
 
 class Recognizer:
@@ -299,6 +302,29 @@ class Recognizer:
 
     def __repr__(self) -> str:
         return f"<Recognizer {self.card.name}: {', '.join(self.labels)}>"
+
+
+def shipped_models() -> tuple[str, ...]:
+    """List the models that ship with the package, sorted by name."""
+    weights = resources.files("hearfelt.weights")
+    return tuple(sorted(item.name[:-5] for item in weights.iterdir() if item.name.endswith(".onnx")))
+
+
+def model_path(model: str | Path) -> Path:
+    """Find the file of a model, given the name of a shipped one or a path.
+
+    Raises:
+        ModelError: if there is neither.
+    """
+    if isinstance(model, str) and model in shipped_models():
+        return Path(str(resources.files("hearfelt.weights") / f"{model}.onnx"))
+    path = path_given(model)
+    if path.is_file():
+        return path
+    names = ", ".join(shipped_models())
+    looks_like_path = isinstance(model, Path) or os.sep in model or model.endswith(".onnx")
+    what = "there is no such model file" if looks_like_path else "there is no model of this name"
+    raise ModelError(f"{model}: {what}; the shipped models are {names}; the path of an .onnx file works too")
 
 
 def _loaded(file: bytes | Path, name: str, threads: int | None) -> Model:

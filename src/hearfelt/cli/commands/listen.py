@@ -87,7 +87,7 @@ def _listen(
 def _blocks(file: Path | None, reading: Reading, name: str | None) -> Iterator[Blocks]:
     """Open the microphone, or a file that gives a block of 0.1 s every 0.1 s like a microphone."""
     if file is None:
-        from hearfelt.cli.microphone import microphone
+        from hearfelt.cli.inputs import microphone
 
         with microphone(name) as (rate_hz, blocks):
             yield rate_hz, blocks, None
@@ -112,7 +112,7 @@ def _shown(
 
 
 def _in_time(reader: AudioReader) -> Iterator[NDArray[np.float32]]:
-    from hearfelt.cli.microphone import BLOCK_S
+    from hearfelt.cli.inputs import BLOCK_S
 
     length, given = max(1, round(BLOCK_S * reader.rate_hz)), 0
     started = time.monotonic()
