@@ -19,6 +19,10 @@ class Emotion:
         colour: ``#rrggbb``, from a palette for colour-blind readers (Okabe and Ito 2008, with Tol's indigo as the
             eighth).
         spellings: its names in other corpora, lower case.
+
+    Example:
+        >>> look_of("sad")
+        Emotion(name='sad', emoji='😢', colour='#0072b2', spellings=('sadness',))
     """
 
     name: str

@@ -141,8 +141,8 @@ def _mel_blocks(rate_hz: int) -> tuple[tuple[slice, slice, NDArray[np.float32]],
     blocks = []
     for first in range(0, MEL_BANDS, _BANDS_A_BLOCK):
         bands = slice(first, first + _BANDS_A_BLOCK)
-        heard = np.flatnonzero(filters[bands].any(axis=0))
-        bins = slice(int(heard[0]), int(heard[-1]) + 1)
+        used = np.flatnonzero(filters[bands].any(axis=0))
+        bins = slice(int(used[0]), int(used[-1]) + 1)
         blocks.append((bins, bands, np.ascontiguousarray(filters[bands, bins].T)))
     return tuple(blocks)
 

@@ -54,8 +54,8 @@ class Session:
             self.inputs = {one.name: _described(one) for one in self._session.get_inputs()}
             self.outputs = {one.name: _described(one) for one in self._session.get_outputs()}
         except Exception as error:  # ONNX Runtime has a dozen classes for a bad file and no common one
-            asked = f"operators of version {facts.opset}, format {facts.ir_version}"
-            raise ModelError(f"{name}: this is no model that can be loaded ({asked}: {_reason(error)})") from error
+            needs = f"operators of version {facts.opset}, format {facts.ir_version}"
+            raise ModelError(f"{name}: this is no model that can be loaded ({needs}: {_reason(error)})") from error
 
     def run(self, output: str, samples: npt.NDArray[np.float32]) -> Floats:
         """Compute one output for the only input.
