@@ -32,4 +32,4 @@ class FrozenDict(dict[Key, Value]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("this dictionary cannot be changed; make a dict of it first")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse

@@ -120,7 +120,7 @@ def test_a_terminal_is_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = os.openpty()
     with os.fdopen(theirs) as terminal, os.fdopen(ours, "wb"):
         monkeypatch.setattr(sys, "stdin", terminal)
-        with pytest.raises(typer.BadParameter, match="into which nothing is piped"):
+        with pytest.raises(typer.BadParameter, match="nothing is piped into it"):
             check_standard_input(["-"])
         check_standard_input(["a.wav"])
 

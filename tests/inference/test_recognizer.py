@@ -199,7 +199,7 @@ def test_damaged_files_are_model_errors(tiny_model: ModelMaker, tmp_path: Path) 
 
 
 def test_a_model_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=f"no model of this name; the package brings .*{DEFAULT_MODEL}"):
+    with pytest.raises(ModelError, match=f"no model of this name; the shipped models are .*{DEFAULT_MODEL}"):
         Recognizer.load("clasic")
     with pytest.raises(ModelError, match="no such model file"):
         Recognizer.load(tmp_path / "mine.onnx")
@@ -274,20 +274,21 @@ def test_a_long_file_gets_the_answer_of_its_samples_read_whole(
 @pytest.mark.parametrize("shipped", ["", "classic"])
 def test_memory_does_not_grow_with_length(listener: Recognizer, tmp_path: Path, shipped: str) -> None:
     recognizer = Recognizer.load(shipped, threads=1) if shipped else listener
+    spoken = voice(3, 10.0)
+    recognizer.recognize(spoken, RATE)  # what is loaded at the first sound stays
 
     def peak(minutes: int) -> int:
         path = tmp_path / f"{minutes}.wav"
         with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as file:
             for _ in range(minutes * 6):
-                file.write(voice(3, 10.0))
-        recognizer.recognize(path)
+                file.write(spoken)
         tracemalloc.start()
         recognizer.recognize(path)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
 
-    assert peak(12) < 1.3 * peak(3) < 20e6
+    assert peak(6) < 1.3 * peak(2) < 20e6
 
 
 def test_an_embedding_is_one_row_of_the_network_averaged_as_the_answer_is(listener: Recognizer) -> None:
@@ -346,7 +347,7 @@ def test_hearing_sound_loads_no_module_of_features(sound_model: Path) -> None:
 import sys, numpy
 from hearfelt import Recognizer
 Recognizer.load({str(sound_model)!r}).recognize(numpy.sin(numpy.arange(16000.0)), 16000)
-unwanted = ("hearfelt.features", "hearfelt.inference.explain.occlusion", "scipy", "torch")
+unwanted = ("hearfelt.features", "scipy", "torch")
 print(*[name for name in sys.modules if name.startswith(unwanted)])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

@@ -154,7 +154,7 @@ def test_the_json_line_has_exactly_the_fields_promised(here: Callable, clip: Pat
     code, out, err = here("recognize", clip, "--model", model, "--format", "json")
     assert (code, err, out.count("\n")) == (0, "", 1)
     line = json.loads(out)
-    facts = ["emotion", "confidence", "probabilities", "unsure", "model", "duration_s", "warnings"]
+    facts = ["emotion", "confidence", "probabilities", "unsure", "warnings", "model", "duration_s"]
     assert list(line) == ["source", *facts]
     assert line["source"] == str(clip)
     assert line["emotion"] == max(line["probabilities"], key=line["probabilities"].get)

@@ -45,6 +45,7 @@ def test_json_is_one_object_a_line_and_says_what_the_recognizer_says(here, call:
     assert len(rows) == len(segments) > 0
     assert list(rows[0]) == [
         "source", "channel", "start_s", "end_s", "emotion", "confidence", "probabilities", "unsure", "warnings",
+        "model", "duration_s",
     ]  # fmt: skip
     assert [(row["source"], row["channel"], row["emotion"]) for row in rows] == [
         (str(call), None, segment.emotion) for segment in segments
@@ -209,7 +210,7 @@ def test_a_folder_as_output_and_an_unknown_ending_are_a_sentence(
     )  # fmt: skip
     code, out, err = here("timeline", call, "--out", tmp_path / "a.doc", "--model", sound_model)
     assert (code, out) == (1, "")
-    assert "a.doc: no ending of a timeline's file; .json, " in err
+    assert "a.doc: not the ending of a timeline's file; use .json, " in err
 
 
 @pytest.mark.parametrize("name", ["call.csv", "call.TextGrid"])

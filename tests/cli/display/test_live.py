@@ -12,6 +12,7 @@ from hearfelt.cli.display.live import JsonEvents, LiveScreen, level
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import InterimResult, Segment
+from hearfelt.rows import SEGMENT_ROW
 
 SAD = Prediction("sad", 0.8, {label: 0.8 if label == "sad" else 0.2 / 7 for label in EMOTIONS}, False, 1.0, "toy")
 BLOCK = np.full(1_600, 0.5, np.float32)
@@ -31,8 +32,7 @@ def test_each_event_is_a_line_of_json_that_says_what_it_is(capsys: pytest.Captur
     now, segment = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (now["event"], segment["event"]) == ("now", "segment")
     assert (now["start_s"], now["end_s"], now["emotion"]) == (0.5, 1.5, "sad")
-    rest = ["source", "channel", "start_s", "end_s", "emotion", "confidence", "probabilities", "unsure"]
-    assert list(segment) == list(now) == ["event", *rest]
+    assert list(segment) == list(now) == ["event", *SEGMENT_ROW[:-1]]
 
 
 def test_where_no_terminal_looks_only_segments_are_printed() -> None:
