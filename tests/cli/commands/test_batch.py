@@ -78,7 +78,7 @@ def test_the_tables_of_clips_and_features_are_taken_wherever_they_lie(
     assert here(written, toy, "--out", table)[0] == 0
     code, said, err = here("batch", table, "--out", out, "--model", sound_model, "--workers", 1)
     assert (code, said) == (3, f"{out}: 96 rows for 96 sounds; 96 with an error\n")
-    assert err.endswith("hearfelt: paths in a table start at the table's folder; --root names another one\n")
+    assert err.endswith("hearfelt: paths in a table are relative to the table's folder; --root names another one\n")
     code, said, _ = here("batch", table, "--root", toy, "--out", out, "--model", sound_model, "--workers", 1)
     assert (code, said) == (0, f"{out}: 96 rows for 96 sounds\n")
 

@@ -123,11 +123,11 @@ def test_every_finding_is_shown_in_words(here, tmp_path: Path, toy: Path) -> Non
     for words in (
         "cannot be read (1)",
         "contradictions (1)",
-        "strangers, not used (1)",
+        "unknown files, not used (1)",
         "labels that look misspelt (1)",
         "agnry: angry?",
         "silent (1)",
-        "worth knowing",
+        "notes",
     ):
         assert words in out
 
@@ -139,7 +139,7 @@ def test_twins_are_named_and_second_copies_beside_the_file_in_use(here, tmp_path
     _, out, _ = here("corpora", "check", tmp_path)
     assert "the same sound under several names (1)" in out
     assert "second copies, not used (1)" in out
-    assert "not whole: 07 (2 of 104)" in out
+    assert "incomplete: 07 (2 of 104)" in out
 
 
 def test_a_file_name_cannot_steer_the_terminal(here, toy: Path, tmp_path: Path) -> None:

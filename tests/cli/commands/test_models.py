@@ -55,7 +55,7 @@ def test_a_model_that_takes_sound_says_how_long_how_large_and_that_nc_is_non_com
 ) -> None:
     _, out, _ = here("card", sound_model)
     said = " ".join(out.split())
-    assert "listens to the sound itself" in said
+    assert "input the sound itself" in said
     assert "at most 2 s at once" in said
     assert f"136 parameters, {sound_model.stat().st_size / 1e6:.1f} MB" in said
     assert "licence CC BY-NC 4.0 (of the weights: for non-commercial use only; the code is MIT)" in said
