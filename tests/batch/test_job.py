@@ -509,7 +509,7 @@ def test_segments_are_those_of_the_timeline_and_every_sound_has_a_row(sound_mode
         (channel, segment.start_s, segment.end_s, segment.emotion) for channel, segment in segments
     ]
     assert lines[-1]["source"].endswith("pause.wav")
-    assert set(lines[-1]) == {"source", "model", "error"}
+    assert set(lines[-1]) == {"source", "warnings", "model", "error"}
     assert lines[-1]["error"].endswith("pause.wav: nobody speaks in it; there are no segments")
 
 

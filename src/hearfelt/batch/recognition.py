@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.inputs import name_of
-from hearfelt.audio.reader import AudioTrack, Sound
+from hearfelt.audio.reader import AudioTrack
 from hearfelt.batch import object_store
 from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error, is_out_of_memory
 from hearfelt.batch.sources import Source
@@ -81,6 +81,7 @@ def recognize_source(recognizer: Recognizer, source: Source, task: Task) -> list
         MemoryError: if there was too little memory, which may be the sound's fault or not.
     """
     rows: list[Row] = []
+    warnings: list[dict[str, object]] = []
     name, opened = source.name, source.location
     if source.error is not None:  # it showed when it was listed
         return [_error_row(recognizer, name, source.error)]
@@ -91,7 +92,13 @@ def recognize_source(recognizer: Recognizer, source: Source, task: Task) -> list
             opened = name_of(sound)
             if not task.timeline:
                 return [prediction_row(shown(name), recognizer.recognize(sound))]
-            _add_segments(rows, recognizer, sound, source, is_separate=task.channels == "separate")
+            classifier, is_separate = recognizer.window_classifier(), task.channels == "separate"
+            with open_recording(sound, classifier, is_separate=is_separate) as recording:
+                try:
+                    deque(recording, maxlen=0)  # to the end
+                finally:  # also if the sound breaks off; all warnings are known only now
+                    rows += _segment_rows(recording, source)
+                    warnings += [warning.to_dict() for warning in recording.warnings]
         if not rows:
             raise AudioError(f"{opened}: nobody speaks in it; there are no segments")
     except Exception as error:
@@ -100,7 +107,7 @@ def recognize_source(recognizer: Recognizer, source: Source, task: Task) -> list
             raise MemoryError(sentence) from error
         if is_infrastructure_error(error):
             raise InfrastructureError(sentence) from error
-        rows.append(_error_row(recognizer, name, sentence, rows[-1]["warnings"] if rows else []))
+        rows.append(_error_row(recognizer, name, sentence, warnings))
     return rows
 
 
@@ -143,16 +150,7 @@ def error_sentence(error: Exception, name: str, opened: Iterable[str] = ()) -> s
     return shown(f"{name}: {reason}")
 
 
-def _add_segments(rows: list[Row], recognizer: Recognizer, sound: Sound, source: Source, *, is_separate: bool) -> None:
-    """Add the rows of all segments, also if the sound breaks off."""
-    with open_recording(sound, recognizer.window_classifier(), is_separate=is_separate) as recording:
-        try:
-            deque(recording, maxlen=0)  # to the end
-        finally:  # all warnings are known only now
-            rows += _rows_of(recording, source)
-
-
-def _rows_of(recording: Recording, source: Source) -> list[Row]:
+def _segment_rows(recording: Recording, source: Source) -> list[Row]:
     moved = []
     for row in chain.from_iterable(rows_of([timeline]) for timeline in recording.timelines()):  # channel by channel
         times = {name: seconds(source.start_s + getattr(row.segment, name)) for name in ("start_s", "end_s")}
