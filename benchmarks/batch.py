@@ -1,18 +1,18 @@
-"""What many files cost: two processes against one, overhead, memory, Ray, and what one core does of each kind of work.
+"""Measure ``hearfelt batch``: scaling to two processes, overhead, Ray, memory, and the throughput of one core.
 
     python benchmarks/batch.py --json benchmarks/batch.json
-    python benchmarks/batch.py --only processes overhead      # parts of it
+    python benchmarks/batch.py --only processes overhead      # some parts
 
-Everything is a ratio of one run, by turns on the same files: the bundled synthetic clips, linked under many names.
+Ratios are measured in one run, alternating, on the same files: the bundled synthetic clips, linked under many names.
 
-* processes: what two workers gain over one, against what two plain numpy processes gain over one on this machine;
-* overhead: one worker against ``Recognizer.recognize`` in a loop;
-* ray: a Ray cluster of the same two cores against our own two processes;
-* memory: peak memory of planner and worker with 100,000 files against 1,000;
-* core: seconds of sound a second of one core for model and for decoding, and rows a second into a table; this is what
-  ``docs/scale.md`` calculates with.
+* processes: speed-up with two workers, relative to that of two plain numpy processes on this machine;
+* overhead: one worker, relative to ``Recognizer.recognize`` in a loop;
+* ray: a Ray cluster on two cores, relative to two local processes;
+* memory: peak memory of planner and worker with 100,000 files and with 1,000;
+* core: seconds of sound per second on one core, for the model and for decoding, and rows per second into a table; the
+  input of ``docs/scale.md``.
 
-Processes that work are ready before the clock starts: starting is told beside it. Fails if a bar is missed.
+Start-up time is excluded and printed separately. Fails if a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 RATE_HZ: Final = 16_000
 PARTS: Final = ("processes", "overhead", "ray", "memory", "core")
 
-# name in the JSON file, words, unit, bar, whether the bar is the least that passes
+# name in the JSON file, description, unit, limit, whether it is a minimum
 BARS: Final = (
-    ("processes_against_numpy", "gain of two processes against numpy's", "", 0.9, True),
-    ("overhead", "overhead over bare recognize", "", 0.15, False),
-    ("ray_against_processes", "Ray against our own processes", "", 0.75, True),
-    ("worker_growth_mb", "a worker's memory, 100,000 files against 1,000", "MB", 30.0, False),
+    ("processes_against_numpy", "speed-up of two processes, of numpy's", "", 0.9, True),
+    ("overhead", "overhead over recognize in a loop", "", 0.15, False),
+    ("ray_against_processes", "Ray against local processes", "", 0.75, True),
+    ("worker_growth_mb", "growth of worker memory, 1,000 to 100,000", "MB", 30.0, False),
 )
 
 NUMPY: Final = """
@@ -60,11 +60,11 @@ for line in sys.stdin:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
-    parser.add_argument("--files", type=int, default=400, help="in a job (%(default)s)")
-    parser.add_argument("--turns", type=int, default=3, help="of each way (%(default)s)")
-    parser.add_argument("--many", type=int, default=100_000, help="files for the memory (%(default)s)")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure these parts alone")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here, beside those of other parts")
+    parser.add_argument("--files", type=int, default=400, help="files per job (%(default)s)")
+    parser.add_argument("--turns", type=int, default=3, help="repetitions (%(default)s)")
+    parser.add_argument("--many", type=int, default=100_000, help="files for the memory test (%(default)s)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure these parts only")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="file for the figures; those of other parts are kept")
     parser.add_argument("--peaks-of", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     os.environ.update(ONE_THREAD)
@@ -90,7 +90,7 @@ def main() -> int:
 
 
 def linked(folder: Path, count: int, *, seconds: float | None = None) -> list[Path]:
-    """Give the bundled clips so many names; with ``seconds`` only the beginning of each."""
+    """Link the bundled clips under many names; with ``seconds``, only a part of each."""
     import soundfile
 
     from hearfelt.audio.reader import audio_files, read_audio, resample
@@ -100,7 +100,7 @@ def linked(folder: Path, count: int, *, seconds: float | None = None) -> list[Pa
     for number, path in enumerate(audio_files(EXAMPLES)):
         audio = read_audio(path)
         samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
-        loudest = int(abs(samples).argmax())  # a short beginning may be silence
+        loudest = int(abs(samples).argmax())  # the beginning may be silence
         begin = 0 if seconds is None else max(0, min(loudest, len(samples) - int(seconds * RATE_HZ)))
         end = None if seconds is None else begin + int(seconds * RATE_HZ)
         originals.append(folder / f"original-{number}.wav")
@@ -117,7 +117,7 @@ def linked(folder: Path, count: int, *, seconds: float | None = None) -> list[Pa
 
 
 class Clock:
-    """Watches a job; says how many sounds a second there were once every worker was at work."""
+    """Measures the throughput of a job after all workers have started."""
 
     def __init__(self, settle: int = 0) -> None:
         self.settle, self.seen = settle, 0
@@ -153,7 +153,7 @@ def planned(files: list[Path], folder: Path) -> tuple[str, list[Any]]:
 
 
 def answered_s(model: str, parts: list[Any], folder: str, count: int) -> float:
-    """Answer all parts with so many processes that are ready, and say how long that took."""
+    """Seconds for predicting all parts with running processes."""
     from hearfelt.batch.job import answer_parts
 
     with workers_of(model, count) as workers:
@@ -171,30 +171,30 @@ def workers_of(model: str, count: int) -> Any:
 
 
 def numpy_s(count: int, work: int) -> float:
-    """Let so many plain numpy processes do so much work each, and say how long that took."""
+    """Seconds for plain numpy processes with the same work each."""
     pipe = subprocess.PIPE
     running = [
         subprocess.Popen([sys.executable, "-c", NUMPY], stdin=pipe, stdout=pipe, text=True) for _ in range(count)
     ]
     for process in running:
-        said(process)
+        read_line(process)
     began = time.perf_counter()
     for process in running:
-        tell(process, str(work))
+        write_line(process, str(work))
     for process in running:
-        said(process)
+        read_line(process)
     took = time.perf_counter() - began
     for process in running:
         process.communicate()
     return took
 
 
-def tell(process: subprocess.Popen[str], line: str) -> None:
+def write_line(process: subprocess.Popen[str], line: str) -> None:
     if process.stdin is not None:
         print(line, file=process.stdin, flush=True)
 
 
-def said(process: subprocess.Popen[str]) -> str:
+def read_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline() if process.stdout is not None else ""
 
 
@@ -280,7 +280,7 @@ def memory(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 
 def peaks(folder: Path, model: str) -> None:
-    """Run a job over a folder and print the peak memory of this process and of its worker."""
+    """Run a job on a folder and print the peak memory of this process and its worker."""
     from hearfelt.batch.job import Job, run_job
     from hearfelt.runtime.progress import Progress
 
@@ -309,7 +309,7 @@ def peak_mb(process: str) -> float:
 
 
 def core(options: argparse.Namespace, folder: Path) -> dict[str, float]:
-    """What one core does in a second: of the model with decoding, of decoding alone by format, of rows into a table."""
+    """Throughput of one core: model with decoding, decoding only by format, rows into a table."""
     import soundfile
 
     from hearfelt.audio.reader import open_audio, read_audio
@@ -345,21 +345,21 @@ def core(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Do some work; gives the seconds of CPU it took, and what came of it."""
+    """Run a function; returns the CPU seconds and its result."""
     began = time.process_time()
     result = work()
     return time.process_time() - began, result
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on."""
+    """The machine of the figures."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").is_file() else []
     named = [line for line in lines if line.startswith("model name")]
     return {"processor": named[0].partition(":")[2].strip() if named else "unknown", "cores": os.cpu_count()}
 
 
 def keep(path: Path, figures: dict[str, float]) -> None:
-    """Write the figures beside those of other parts that were measured on the same machine."""
+    """Write the figures; keeps those of other parts from the same machine."""
     here = machine()
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     others = kept.get("figures", {}) if kept.get("machine") == here else {}
@@ -368,7 +368,7 @@ def keep(path: Path, figures: dict[str, float]) -> None:
 
 
 def report(figures: dict[str, float]) -> int:
-    """Print the table; gives 1 if a bar is missed."""
+    """Print the table; returns 1 if a limit is exceeded."""
     missed = 0
     print()
     for name, words, unit, bar, at_least in BARS:
