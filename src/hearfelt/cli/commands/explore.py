@@ -53,8 +53,7 @@ def _explore(
     from hearfelt.errors import require
 
     require("matplotlib", "plots")
-    from hearfelt.reports.exploration import explore, save_plots, steps_of
-    from hearfelt.reports.exploration_page import write_exploration
+    from hearfelt.reports.exploration import explore, save_plots, steps_of, write_exploration
 
     found = read_folder(path, name)
     with progress("listening", steps_of(found)) as done:
