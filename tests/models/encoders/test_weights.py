@@ -19,8 +19,14 @@ from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.errors import DownloadError, ExtraMissingError, ModelError
 from hearfelt.models.encoders import moonshine, weights
 from hearfelt.models.encoders.moonshine import MoonshineEncoder
-from hearfelt.models.encoders.moonshine_file import moonshine_arrays, read_ort
-from hearfelt.models.encoders.weights import Published, fingerprint, moonshine_weights, whisper_weights
+from hearfelt.models.encoders.weights import (
+    Published,
+    fingerprint,
+    moonshine_arrays,
+    moonshine_weights,
+    read_ort,
+    whisper_weights,
+)
 from hearfelt.models.encoders.whisper import WhisperEncoder
 
 TESTS = Path(__file__).parents[2]
@@ -28,7 +34,7 @@ EXAMPLES = TESTS.parent / "src" / "hearfelt" / "examples"
 SHARED = Path(os.environ.get("HEARFELT_PRETRAINED", TESTS.parents[1] / "shared" / "pretrained"))
 server = runpy.run_path(str(TESTS / "corpora" / "server.py"))
 loopback = server["loopback"]
-moonshine_toy = runpy.run_path(str(Path(__file__).with_name("test_moonshine_file.py")))
+moonshine_toy = runpy.run_path(str(Path(__file__).with_name("test_moonshine_weights.py")))
 ort_bytes = moonshine_toy["ort_bytes"]
 
 TOY = {"conv1.weight": torch.arange(6.0).reshape(2, 3), "layers.0.fc1.bias": torch.linspace(-1, 1, 5)}
@@ -59,7 +65,6 @@ def hub(loopback, file, tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", loopback.base)
     template = f"{loopback.base}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
     loopback.files["toy/encoder/resolve/main/model.safetensors"] = file
     return loopback
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hearfelt.corpora.base import Published
+from hearfelt.corpora.check import SoundFindings
 from hearfelt.corpora.clips import Clip
 from hearfelt.corpora.file_statistics import FileStatistics
-from hearfelt.corpora.sound_checks import SoundFindings
 
 
 def findings(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hearfelt.errors import ModelError
-from hearfelt.models.encoders.moonshine_file import OrtFile, moonshine_arrays, read_ort
+from hearfelt.models.encoders.weights import OrtFile, moonshine_arrays, read_ort
 
 STORED = {
     "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
