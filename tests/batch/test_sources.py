@@ -11,7 +11,7 @@ from hearfelt.audio.reader import audio_files
 from hearfelt.batch.sources import Source, find_sources
 from hearfelt.errors import HearfeltError
 
-LEVELS = 10_000
+LEVELS = 2_500  # more than a path may be long, and than Python may call itself
 
 
 def made(folder: Path, *names: str) -> Path:
@@ -198,7 +198,7 @@ def test_a_folder_without_permission_is_a_row_with_an_error(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("pattern", ["", "/**/*.wav"])
-def test_ten_thousand_levels_of_folders_cost_one_row(tmp_path: Path, pattern: str) -> None:
+def test_thousands_of_levels_of_folders_cost_one_row(tmp_path: Path, pattern: str) -> None:
     made(tmp_path, "z.wav")
     top = os.open(tmp_path, os.O_RDONLY)
     handle = top
