@@ -32,13 +32,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
+from reporting import EXAMPLES, ONE_THREAD, Limit, keep, machine, report
+
 RATE_HZ: Final = 16_000
 PARTS: Final = ("processes", "overhead", "ray", "memory", "core")
 
-# name in the JSON file, description, unit, limit, whether it is a minimum
-BARS: Final = (
+LIMITS: Final[tuple[Limit, ...]] = (
     ("processes_against_numpy", "speed-up of two processes, of numpy's", "", 0.9, True),
     ("overhead", "overhead over recognize in a loop", "", 0.15, False),
     ("ray_against_processes", "Ray against local processes", "", 0.75, True),
@@ -85,8 +84,9 @@ def main() -> int:
         print("\n".join(f"{name:36}{value:>14,.4g}" for name, value in found.items()), flush=True)
         figures |= found
     if options.json:
-        keep(options.json, figures)
-    return report(figures)
+        keep(options.json, "figures", figures, machine())
+    print()
+    return report(LIMITS, figures)
 
 
 def linked(folder: Path, count: int, *, seconds: float | None = None) -> list[Path]:
@@ -349,36 +349,6 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     began = time.process_time()
     result = work()
     return time.process_time() - began, result
-
-
-def machine() -> dict[str, Any]:
-    """The machine of the figures."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").is_file() else []
-    named = [line for line in lines if line.startswith("model name")]
-    return {"processor": named[0].partition(":")[2].strip() if named else "unknown", "cores": os.cpu_count()}
-
-
-def keep(path: Path, figures: dict[str, float]) -> None:
-    """Write the figures; keeps those of other parts from the same machine."""
-    here = machine()
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    others = kept.get("figures", {}) if kept.get("machine") == here else {}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": here, "figures": others | figures}, indent=1) + "\n", encoding="utf-8")
-
-
-def report(figures: dict[str, float]) -> int:
-    """Print the table; returns 1 if a limit is exceeded."""
-    missed = 0
-    print()
-    for name, words, unit, bar, at_least in BARS:
-        if name not in figures:
-            continue
-        passed = figures[name] >= bar if at_least else figures[name] <= bar
-        missed += not passed
-        sign, verdict = "≥" if at_least else "≤", "pass" if passed else "FAIL"
-        print(f"{words:48}{figures[name]:>10,.4g} {unit:3} {sign} {bar:<8,.4g}{verdict}")
-    return int(missed > 0)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import start
+from reporting import EXAMPLES, ONE_THREAD, Limit, keep, machine, report
 
 if TYPE_CHECKING:
     from hearfelt.inference.recognizer import Recognizer
@@ -37,13 +38,11 @@ WAYS: Final = ("hearfelt", "wav2vec2-base-shape")
 DIFFERENCES: Final = "differences"
 EXPECTED: Final = Path(__file__).parents[1] / "tests" / "data" / "expected_answers.json"
 THREADS: Final = (2, 4, None)  # compared with one; None: ONNX Runtime decides
-ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 BUSY: Final = 1.15  # wall time over CPU time; above, the core was busy
 
 Seconds = dict[str, list[float]]  # of each turn, by method
 
-# name in the JSON file, description, unit, limit, whether it is a minimum
-BARS: Final = (
+LIMITS: Final[tuple[Limit, ...]] = (
     ("threads_differ_by", "1, 2, 4 or any threads", "largest difference", 1e-5, False),
     ("batch_differs_by", "batch against recognize", "largest difference", 1e-5, False),
     ("stream_differs_by", "stream against timeline", "largest difference", 1e-5, False),
@@ -72,8 +71,19 @@ def main() -> int:
         return 0
     figures, said = measure(options)
     if options.json:
-        keep(options.json, options.model, figures)
-    return report(figures, said)
+        keep(options.json, "models", {Path(options.model).stem: figures}, versions())
+    print("\n".join(said), end="\n\n")
+    return report(LIMITS, figures)
+
+
+def versions() -> dict[str, Any]:
+    """The machine of the figures, and the versions that matter."""
+    return machine(
+        system=platform.system(),
+        python=platform.python_version(),
+        onnxruntime=version("onnxruntime"),
+        torch=version("torch"),
+    )
 
 
 def measure(options: argparse.Namespace) -> tuple[dict[str, float], list[str]]:
@@ -218,7 +228,7 @@ def differences(model: str) -> dict[str, float]:
     from hearfelt.audio.reader import audio_files
     from hearfelt.inference.recognizer import Recognizer
 
-    clips = audio_files(start.EXAMPLES)
+    clips = audio_files(EXAMPLES)
     one = Recognizer.load(model, threads=1)
     alone = {clip.name: one.recognize(clip).probabilities for clip in clips}
     others = [Recognizer.load(model, threads=threads) for threads in THREADS]
@@ -239,9 +249,9 @@ def _batch_apart(model: str, recognized: Mapping[str, Mapping[str, float]]) -> f
 
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "answers.jsonl"
-        run_job(Job((str(start.EXAMPLES),), str(table), model), workers=2)
-        rows = [json.loads(line) for line in _lines(str(table))]
-    return max(_apart(recognized[Path(row["source"]).name], row) for row in rows)
+        run_job(Job((str(EXAMPLES),), str(table), model), workers=2)
+        rows = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+    return max(_apart(recognized[Path(row["source"]).name], row["probabilities"]) for row in rows)
 
 
 def _stream_apart(streaming: Recognizer, listening: Recognizer) -> float:
@@ -251,7 +261,7 @@ def _stream_apart(streaming: Recognizer, listening: Recognizer) -> float:
     from hearfelt.audio.reader import audio_files, read_audio, resample
     from hearfelt.inference.timeline.segments import Segment
 
-    sounds = [read_audio(path) for path in audio_files(start.EXAMPLES)]
+    sounds = [read_audio(path) for path in audio_files(EXAMPLES)]
     sound = np.concatenate([resample(one.samples, one.rate_hz, THEIR_HZ) for one in sounds])
     stream, step = streaming.stream(THEIR_HZ), THEIR_HZ // 10
     events = [event for place in range(0, len(sound), step) for event in stream.feed(sound[place : place + step])]
@@ -273,7 +283,7 @@ def voices(seconds: float) -> dict[str, list[Any]]:
     from hearfelt.audio.reader import audio_files, read_audio, resample
 
     clips: dict[str, list[Any]] = {way: [] for way in WAYS}
-    for path in audio_files(start.EXAMPLES):
+    for path in audio_files(EXAMPLES):
         audio = read_audio(path)
         for way, rate_hz in zip(WAYS, (RATE_HZ, THEIR_HZ), strict=True):
             sound = resample(audio.samples, audio.rate_hz, rate_hz)
@@ -310,47 +320,6 @@ def wav2vec2_base_shape() -> tuple[Callable[[Any], object], int]:
         return blocks(projection(frames.transpose(1, 2)))  # (1, 512, frames) -> (1, frames, 768)
 
     return forward, 0
-
-
-def machine() -> dict[str, Any]:
-    """The machine of the figures."""
-    named = [line for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
-    return {
-        "processor": named[0].partition(":")[2].strip() if named else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "onnxruntime": version("onnxruntime"),
-        "torch": version("torch"),
-    }
-
-
-def _lines(path: str) -> list[str]:
-    return Path(path).read_text(encoding="utf-8").splitlines() if Path(path).is_file() else []
-
-
-def keep(path: Path, model: str, figures: dict[str, float]) -> None:
-    """Write the figures; keeps those of other models from the same machine."""
-    here = machine()
-    kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    others = kept.get("models", {}) if kept.get("machine") == here else {}
-    models = dict(sorted({**others, Path(model).stem: figures}.items()))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": here, "models": models}, indent=1) + "\n", encoding="utf-8")
-
-
-def report(figures: dict[str, float], said: list[str]) -> int:
-    """Print the table; returns 1 if a limit is exceeded."""
-    print("\n".join(said), end="\n\n")
-    missed = 0
-    for name, words, unit, bar, at_least in BARS:
-        if name not in figures:  # no stored predictions for this file
-            continue
-        passed = figures[name] >= bar if at_least else figures[name] <= bar
-        missed += not passed
-        sign, verdict = "≥" if at_least else "≤", "pass" if passed else "FAIL"
-        print(f"{words:40}{figures[name]:>14,.10g} {unit:20}{sign} {bar:<14,.10g}{verdict}")
-    return int(missed > 0)
 
 
 if __name__ == "__main__":

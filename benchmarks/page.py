@@ -26,10 +26,10 @@ from typing import Final
 import numpy as np
 import soundfile
 from playwright.sync_api import sync_playwright
+from reporting import EXAMPLES
 
 from hearfelt.audio.reader import read_audio, resample
 
-EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 CLIP_S: Final = 3.0
 RATE_HZ: Final = 22_050
 WARM: Final = 3

@@ -32,12 +32,12 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import soundfile
+from reporting import EXAMPLES, ONE_THREAD
 from websockets import exceptions
 from websockets.asyncio.client import connect
 
 from hearfelt.audio.reader import read_audio, resample
 
-EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 CLIP_S, CLIPS = 3.0, 6
 LONG_S, LONG_RATE_HZ = 3600, 16_000
 EXPLAINED_S: Final = 30  # longest explained sound by default
@@ -45,7 +45,6 @@ PAUSE_S: Final = 0.05  # between the clips of one client
 BLOCK_S: Final = 0.1  # of sound per message
 BUSY: Final = 1013  # close code of a refused stream
 EXPECTED: Final = (200, 429, 503)
-ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 BARS: Final = {
     "throughput_ratio": ("clips per second, relative to plain processes", 0.7, "at least"),
     "errors": ("unexpected responses", 0, "at most"),

@@ -18,11 +18,12 @@ import time
 from pathlib import Path
 from typing import Final
 
+from reporting import EXAMPLES
+
 BAR: Final = 4.0
 HELP_S: Final = 0.5
 SEED, OURS = "student project", "hearfelt recognize"
 CLIP, WEIGHTS = "clip.wav", "weights.pt"
-EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 
 
 def main() -> int:

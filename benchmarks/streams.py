@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
+from reporting import EXAMPLES, ONE_THREAD
+
 RATE_HZ: Final = 48_000
 BLOCK: Final = RATE_HZ // 10  # 100 ms
 PROCESSES, STREAMS_EACH = 2, 5

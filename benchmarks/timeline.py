@@ -23,13 +23,12 @@ import wave
 from pathlib import Path
 from typing import Any, Final
 
-ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-EXAMPLES: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
+from reporting import EXAMPLES, ONE_THREAD, Limit, report
+
 RATE_HZ: Final = 16_000
 SHORT_S: Final = 180.0
 
-# name in the JSON file, description, unit, limit, whether it is a minimum
-BARS: Final = (
+LIMITS: Final[tuple[Limit, ...]] = (
     ("seconds_per_second", "speed on one core", "s of sound per second", 20.0, True),
     ("peak_rss_mb", "peak memory of the long one", "MB", 300.0, False),
     ("more_than_short_mb", "growth from the short one", "MB", 30.0, False),
@@ -60,7 +59,7 @@ def main() -> int:
             rows[name] = json.loads(_child(["--measure", str(path), "--model", options.model]))
             print(name, rows[name], flush=True)
             path.unlink()
-    return report(rows, options)
+    return summarize(rows, options)
 
 
 def stitch(path: Path, seconds: float, corpus: str | None) -> None:
@@ -127,19 +126,14 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
 
 
-def report(rows: dict[str, dict[str, Any]], options: argparse.Namespace) -> int:
+def summarize(rows: dict[str, dict[str, Any]], options: argparse.Namespace) -> int:
     long, short = rows["long"], rows["short"]
     figures = {
         "seconds_per_second": round(long["sound_s"] / long["cpu_s"], 1),
         "peak_rss_mb": long["peak_rss_mb"],
         "more_than_short_mb": round(long["peak_rss_mb"] - short["peak_rss_mb"], 1),
     }
-    missed = 0
-    for name, words, unit, bar, is_least in BARS:
-        passes = figures[name] >= bar if is_least else figures[name] <= bar
-        missed += not passes
-        sign = ">=" if is_least else "<="
-        print(f"{words:32}{figures[name]:>10} {unit:22}{sign} {bar:<8g}{'' if passes else 'MISSED'}")
+    code = report(LIMITS, figures)
     share = long["speech_s"] / long["sound_s"]
     print(f"{long['segments']} segments, {share:.0%} speech; {long['sound_s'] / long['wall_s']:.0f} times real time")
     print(
@@ -148,7 +142,7 @@ def report(rows: dict[str, dict[str, Any]], options: argparse.Namespace) -> int:
     )
     if options.json:
         options.json.write_text(json.dumps({**figures, "speech_share": round(share, 3)}, indent=2) + "\n")
-    return 1 if missed else 0
+    return code
 
 
 def _child(arguments: list[str]) -> str:

@@ -61,14 +61,14 @@ def test_a_slow_network_is_named_as_the_bottleneck(page: ModuleType) -> None:
 
 def test_the_figures_of_other_parts_stay(program: ModuleType, tmp_path: Path) -> None:
     kept = tmp_path / "batch.json"
-    program.keep(kept, {"overhead": 0.1})
-    program.keep(kept, {"ray_against_processes": 0.9})
+    program.keep(kept, "figures", {"overhead": 0.1}, program.machine())
+    program.keep(kept, "figures", {"ray_against_processes": 0.9}, program.machine())
     assert json.loads(kept.read_text())["figures"] == {"overhead": 0.1, "ray_against_processes": 0.9}
 
 
 @pytest.mark.parametrize(("figures", "code"), [({"overhead": 0.1}, 0), ({"overhead": 0.2}, 1), ({}, 0)])
 def test_a_missed_bar_is_a_failure(figures: dict[str, float], code: int, program: ModuleType) -> None:
-    assert program.report(figures) == code
+    assert program.report(program.LIMITS, figures) == code
 
 
 def test_many_names_are_given_to_few_clips(program: ModuleType, tmp_path: Path) -> None:

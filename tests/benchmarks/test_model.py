@@ -35,18 +35,18 @@ def test_the_network_to_compare_with_has_wav2vec_2_bases_shape(program: ModuleTy
 
 def test_models_measured_on_one_machine_stand_beside_each_other(program: ModuleType, tmp_path: Path) -> None:
     kept = tmp_path / "deep" / "model.json"
-    program.keep(kept, "tiny", {"peak_rss_mb": 100.0})
-    program.keep(kept, "src/hearfelt/weights/hearfelt.onnx", {"peak_rss_mb": 150.0})
-    program.keep(kept, "tiny", {"peak_rss_mb": 90.0})
+    program.keep(kept, "models", {"tiny": {"peak_rss_mb": 100.0}}, program.versions())
+    program.keep(kept, "models", {"hearfelt": {"peak_rss_mb": 150.0}}, program.versions())
+    program.keep(kept, "models", {"tiny": {"peak_rss_mb": 90.0}}, program.versions())
     read = json.loads(kept.read_text(encoding="utf-8"))
     assert read["models"] == {"hearfelt": {"peak_rss_mb": 150.0}, "tiny": {"peak_rss_mb": 90.0}}
-    assert read["machine"] == program.machine()
+    assert read["machine"] == program.versions()
 
 
 def test_figures_of_another_machine_are_not_kept_beside_ours(program: ModuleType, tmp_path: Path) -> None:
     kept = tmp_path / "model.json"
     kept.write_text(json.dumps({"machine": {"processor": "another"}, "models": {"classic": {}}}), encoding="utf-8")
-    program.keep(kept, "tiny", {"peak_rss_mb": 90.0})
+    program.keep(kept, "models", {"tiny": {"peak_rss_mb": 90.0}}, program.versions())
     assert set(json.loads(kept.read_text(encoding="utf-8"))["models"]) == {"tiny"}
 
 
@@ -61,16 +61,16 @@ def test_a_missed_bar_is_said_and_counts(program: ModuleType, capsys: pytest.Cap
         "peak_rss_mb": 150.0,
         "file_bytes": 20_000_000.0,
     }
-    assert program.report(good, []) == 0
+    assert program.report(program.LIMITS, good) == 0
     assert "FAIL" not in capsys.readouterr().out
-    for name, _, _, bar, at_least in program.BARS:
-        assert program.report({**good, name: bar * (0.9 if at_least else 1.1)}, []) == 1
+    for name, _, _, bar, at_least in program.LIMITS:
+        assert program.report(program.LIMITS, {**good, name: bar * (0.9 if at_least else 1.1)}) == 1
         assert capsys.readouterr().out.count("FAIL") == 1
 
 
 def test_differences_of_a_shipped_model_are_found_and_within_their_bars(program: ModuleType) -> None:
     found = program.differences("tiny")
-    bars = {name: bar for name, _, _, bar, _ in program.BARS if name.endswith("_by")}
+    bars = {name: bar for name, _, _, bar, _ in program.LIMITS if name.endswith("_by")}
     assert set(found) == set(bars)
     assert all(0 <= found[name] <= bars[name] for name in bars)
     assert found["processors_differ_by"] > 0  # what was written down is rounded
@@ -84,5 +84,5 @@ def test_answers_that_nobody_wrote_down_are_compared_with_each_other_alone(
 
 
 def test_a_model_without_a_figure_has_no_row_for_it(program: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
-    assert program.report({"peak_rss_mb": 150.0}, []) == 0
+    assert program.report(program.LIMITS, {"peak_rss_mb": 150.0}) == 0
     assert capsys.readouterr().out.count("pass") == 1
