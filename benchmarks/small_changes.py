@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.audio.reader import Audio, Samples, read_audio, resample
-from hearfelt.augmentation.perturbations import RATE_HZ, SMALL_CHANGES, Gain, Offset, TelephoneBand
+from hearfelt.augmentation.perturbations import SMALL_CHANGES, Gain, Offset, Perturbation, TelephoneBand
 from hearfelt.cli.options import parse_corpora
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clip
@@ -41,6 +41,7 @@ CORRECT: Final = 0.5  # UAR, and recall and precision of each class, at least
 UNCHANGED: Final = 0.95  # share of answers under a small change, at least
 STEADY: Final = 0.02  # largest change of any probability for inaudible changes, at most
 TELEPHONE: Final = 0.8  # share of answers unchanged at 8 kHz, at least
+RATE_HZ: Final = 16_000
 HIGH_HZ: Final = 48_000
 
 Probabilities = npt.NDArray[np.float64]
@@ -71,20 +72,20 @@ class Row:
     largest_change: float | None = None
 
 
-def _drawn(kind: Any) -> Changed:
-    return lambda samples, _, generator: (kind.draw(generator).apply(samples), RATE_HZ)
+def _drawn(draw: Callable[[np.random.Generator], Perturbation]) -> Changed:
+    return lambda samples, _, generator: (draw(generator).apply(samples, RATE_HZ), RATE_HZ)
 
 
-def _fixed(change: Any) -> Changed:
-    return lambda samples, *_: (change.apply(samples), RATE_HZ)
+def _fixed(change: Perturbation) -> Changed:
+    return lambda samples, *_: (change.apply(samples, RATE_HZ), RATE_HZ)
 
 
-SMALL: Final[Mapping[str, Changed]] = MappingProxyType({name: _drawn(kind) for name, kind in SMALL_CHANGES.items()})
+SMALL: Final[Mapping[str, Changed]] = MappingProxyType({name: _drawn(draw) for name, draw in SMALL_CHANGES.items()})
 SAME: Final[Mapping[str, Changed]] = MappingProxyType(
     {
         "20 dB louder": _fixed(Gain(20.0)),
         "20 dB quieter": _fixed(Gain(-20.0)),
-        "DC offset of 0.1": _drawn(Offset),
+        "DC offset of 0.1": _drawn(Offset.draw),
         "48 kHz instead of 16": lambda _, audio, __: (resample(audio.samples, audio.rate_hz, HIGH_HZ), HIGH_HZ),
     }
 )

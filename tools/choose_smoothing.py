@@ -26,7 +26,7 @@ import numpy as np
 from hearfelt.audio.reader import Samples, read_audio, resample
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clips
-from hearfelt.evaluation.diarization import FRAMES_PER_S, LabelSpan, frame_confusion, frame_labels, time_figures
+from hearfelt.evaluation.diarization import FRAMES_PER_S, LabelSpan, frame_confusion, frame_labels, segment_metrics
 from hearfelt.evaluation.synthetic_recordings import room_noise, speech_within, write_scripts
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.timeline.segmenter import Segmenter
@@ -153,7 +153,7 @@ def scores(recorded: list[Recorded], smoothing: Smoothing) -> tuple[float, float
             truth = one.truth[frames]
             losses.append(-np.log(share[truth[truth < silent]]))
         confusion = confusion + frame_confusion(one.truth, answers, silent)
-    return float(np.concatenate(losses).mean()), time_figures(confusion)["diarization_error_rate"]
+    return float(np.concatenate(losses).mean()), segment_metrics(confusion)["diarization_error_rate"]
 
 
 def report(recorded: list[Recorded]) -> None:

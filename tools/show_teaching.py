@@ -22,8 +22,8 @@ from sklearn.svm import SVC
 
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of, per_class
 from hearfelt.features.table import features_of
-from hearfelt.finetuning.teach import Taught, teach
-from hearfelt.finetuning.training_set import Lesson, gather
+from hearfelt.finetuning.finetune import FinetunedModel, finetune
+from hearfelt.finetuning.training_set import FinetuningSet, read_finetuning_set
 from hearfelt.reports.figures.canvas import save_figure
 from hearfelt.reports.figures.results import confusion_matrix as confusion_picture
 from hearfelt.runtime.files import atomic_write
@@ -37,10 +37,10 @@ PICTURE = HERE / "docs" / "pictures" / "teaching.png"
 START, END = "<!-- figures of tools/show_teaching.py -->", "<!-- end of figures -->"
 
 
-def answers_of_svm(lesson: Lesson, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
+def answers_of_svm(training_set: FinetuningSet, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Predictions of recipes/svm.toml for each fold, trained on the others: ``(clips,)``."""
     settings = read_recipe(HERE / "recipes" / "svm.toml").svm
-    features = features_of(lesson.clips)
+    features = features_of(training_set.clips)
     answers = np.zeros(len(labels), np.int64)
     for fold in np.unique(folds):
         learned = folds != fold
@@ -51,26 +51,26 @@ def answers_of_svm(lesson: Lesson, labels: np.ndarray, folds: np.ndarray) -> np.
     return answers
 
 
-def figures_for(taught: Taught, seconds: float) -> dict[str, Any]:
-    lesson, scored = taught.lesson, taught.scored
-    labels = np.array([lesson.labels.index(clip.emotion) for clip in lesson.clips])
-    by_svm = confusion_matrix(labels, answers_of_svm(lesson, labels, scored.folds), len(lesson.labels))
-    by_head = taught.evaluation.confusion
+def figures_for(model: FinetunedModel, seconds: float) -> dict[str, Any]:
+    training_set, validation = model.training_set, model.validation
+    labels = np.array([training_set.labels.index(clip.emotion) for clip in training_set.clips])
+    by_svm = confusion_matrix(labels, answers_of_svm(training_set, labels, validation.folds), len(training_set.labels))
+    by_head = model.evaluation.confusion
     return {
-        "corpus": lesson.corpus,
-        "base": {"name": taught.card.recipe["base"], "sha256": taught.card.recipe["base_sha256"]},
-        "clips": len(lesson.clips),
-        "speakers": len(lesson.clips.speakers),
-        "labels": list(lesson.labels),
-        "scored_by": taught.grouping.by,
-        "folds": int(scored.folds.max()) + 1,
-        "setting": {"shrinkage": scored.setting.shrinkage, "trust_in_base": scored.setting.trust},
+        "corpus": training_set.corpus,
+        "base": {"name": model.card.recipe["base"], "sha256": model.card.recipe["base_sha256"]},
+        "clips": len(training_set.clips),
+        "speakers": len(training_set.clips.speakers),
+        "labels": list(training_set.labels),
+        "scored_by": model.grouping.by,
+        "folds": int(validation.folds.max()) + 1,
+        "setting": {"shrinkage": validation.setting.shrinkage, "trust_in_base": validation.setting.base_weight},
         "seconds": round(seconds, 1),
         "learning_curve": [
-            {"share": point.share, "clips": point.clips, "uar": round(point.uar, 6)} for point in scored.curve
+            {"share": point.share, "clips": point.clips, "uar": round(point.uar, 6)} for point in validation.curve
         ],
-        "taught": _result(by_head, lesson.labels),
-        "svm": _result(by_svm, lesson.labels),
+        "taught": _result(by_head, training_set.labels),
+        "svm": _result(by_svm, training_set.labels),
     }
 
 
@@ -117,14 +117,14 @@ def main() -> None:
     if asked.base is not None:
         with tempfile.TemporaryDirectory() as folder:
             began = time.monotonic()
-            lesson = gather(asked.corpus, corpus="emodb")
-            taught = teach(lesson, Path(folder) / "emodb.onnx", base=asked.base)
-            shown = figures_for(taught, time.monotonic() - began)
+            training_set = read_finetuning_set(asked.corpus, corpus="emodb")
+            model = finetune(training_set, Path(folder) / "emodb.onnx", base=asked.base)
+            shown = figures_for(model, time.monotonic() - began)
         if asked.only_try:
-            print(*taught.warnings, table_of(shown), sep="\n")
+            print(*model.warnings, table_of(shown), sep="\n")
             return
-        if taught.warnings:
-            raise SystemExit(f"nothing was written: {taught.warnings[0]}")
+        if model.warnings:
+            raise SystemExit(f"nothing was written: {model.warnings[0]}")
         with atomic_write(asked.figures) as file:
             json.dump(shown, file, indent=1)
             file.write("\n")

@@ -43,9 +43,9 @@ def make_evaluation() -> Callable[..., Evaluation]:
                 for place, emotion in enumerate(emotions * 3):
                     logits = generator.normal(0, 1, len(emotions))
                     logits[emotions.index(emotion)] += 1.2
-                    shares = np.exp(logits) / np.exp(logits).sum()
+                    probabilities = np.exp(logits) / np.exp(logits).sum()
                     clip, who = f"{speaker:02d}/{place:02d}_{emotion}.wav", f"made/{speaker:02d}"
-                    rows.append(Row(clip, who, speaker % folds + 1, seed, emotion, tuple(shares.tolist())))
+                    rows.append(Row(clip, who, speaker % folds + 1, seed, emotion, tuple(probabilities.tolist())))
         return Evaluation(emotions, rows)
 
     return make
@@ -55,7 +55,7 @@ def make_evaluation() -> Callable[..., Evaluation]:
 def make_recognizer() -> Callable[..., Recognizer]:
     """Make a real model with labels and heard speakers as asked: one linear layer on the 162 features."""
 
-    def make(labels: tuple[str, ...] = EMOTIONS, heard: tuple[str, ...] = ()) -> Recognizer:
+    def make(labels: tuple[str, ...] = EMOTIONS, training_speakers: tuple[str, ...] = ()) -> Recognizer:
         weights = np.random.default_rng(0).normal(0, 0.02, (162, len(labels))).astype(np.float32)
         graph = helper.make_graph(
             [helper.make_node("MatMul", ["features", "weights"], ["logits"])],
@@ -65,7 +65,9 @@ def make_recognizer() -> Callable[..., Recognizer]:
             [numpy_helper.from_array(weights, "weights")],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-        card = ModelCard("linear", "0", labels, "classic-162", training_speakers=heard, recipe={"name": "linear"})
+        card = ModelCard(
+            "linear", "0", labels, "classic-162", training_speakers=training_speakers, recipe={"name": "linear"}
+        )
         helper.set_model_props(model, {CARD_KEY: card.to_json()})
         onnx.checker.check_model(model)
         return Recognizer(model.SerializeToString(), threads=1)

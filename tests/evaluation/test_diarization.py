@@ -9,7 +9,7 @@ from pyannote.metrics.identification import IdentificationErrorRate
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import LabelSpan, frame_confusion, frame_labels, time_figures
+from hearfelt.evaluation.diarization import LabelSpan, frame_confusion, frame_labels, segment_metrics
 
 EMOTIONS = ("calm", "happy", "sad")
 
@@ -23,23 +23,23 @@ def drawn(generator: np.random.Generator, frames: int) -> list[LabelSpan]:
 
 def annotation(segments: list[LabelSpan]) -> Annotation:
     made = Annotation()
-    for place, one in enumerate(segments):
-        made[Stretch(one.start_s, one.end_s), place] = one.emotion
+    for sort_key, one in enumerate(segments):
+        made[Stretch(one.start_s, one.end_s), sort_key] = one.emotion
     return made
 
 
-def figures(truth: list[LabelSpan], said: list[LabelSpan], duration_s: float) -> dict[str, float]:
-    labels = (frame_labels(some, duration_s, EMOTIONS) for some in (truth, said))
-    return time_figures(frame_confusion(*labels, len(EMOTIONS)))
+def figures(truth: list[LabelSpan], labels: list[LabelSpan], duration_s: float) -> dict[str, float]:
+    labels = (frame_labels(some, duration_s, EMOTIONS) for some in (truth, labels))
+    return segment_metrics(frame_confusion(*labels, len(EMOTIONS)))
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_error_rate_and_its_parts_are_those_of_pyannote(seed: int) -> None:
     generator = np.random.default_rng(seed)
-    truth, said = drawn(generator, 1_000), drawn(generator, 1_000)
-    ours = figures(truth, said, 10.0)
+    truth, labels = drawn(generator, 1_000), drawn(generator, 1_000)
+    ours = figures(truth, labels, 10.0)
     whole = Timeline([Stretch(0, 10)])
-    theirs = IdentificationErrorRate()(annotation(truth), annotation(said), uem=whole, detailed=True)
+    theirs = IdentificationErrorRate()(annotation(truth), annotation(labels), uem=whole, detailed=True)
     assert ours["diarization_error_rate"] == pytest.approx(theirs["identification error rate"], abs=1e-9)
     for mine, yours in (("missed", "missed detection"), ("false_alarm", "false alarm"), ("confusion", "confusion")):
         assert ours[mine] == pytest.approx(theirs[yours] / theirs["total"], abs=1e-9)
@@ -47,25 +47,25 @@ def test_the_error_rate_and_its_parts_are_those_of_pyannote(seed: int) -> None:
 
 def test_it_is_pyannote_s_diarization_error_rate_where_matching_labels_would_change_nothing() -> None:
     truth = [LabelSpan(0.0, 2.0, "sad"), LabelSpan(3.0, 6.0, "calm"), LabelSpan(6.5, 9.0, "happy")]
-    said = [
+    labels = [
         LabelSpan(0.3, 2.2, "sad"),
         LabelSpan(2.9, 5.0, "calm"),
         LabelSpan(5.0, 5.8, "sad"),
         LabelSpan(7.0, 9.4, "happy"),
     ]
-    theirs = DiarizationErrorRate()(annotation(truth), annotation(said), uem=Timeline([Stretch(0, 10)]))
-    assert figures(truth, said, 10.0)["diarization_error_rate"] == pytest.approx(theirs, abs=1e-9)
+    theirs = DiarizationErrorRate()(annotation(truth), annotation(labels), uem=Timeline([Stretch(0, 10)]))
+    assert figures(truth, labels, 10.0)["diarization_error_rate"] == pytest.approx(theirs, abs=1e-9)
 
 
 def test_the_shares_of_frames_are_scikit_learn_s() -> None:
     generator = np.random.default_rng(3)
-    truth, said = generator.integers(0, 4, 500), generator.integers(0, 4, 500)
-    ours = time_figures(frame_confusion(truth, said, 3))
-    assert ours["frame_accuracy"] == pytest.approx(accuracy_score(truth, said))
-    assert ours["frame_uar"] == pytest.approx(balanced_accuracy_score(truth, said))
+    truth, labels = generator.integers(0, 4, 500), generator.integers(0, 4, 500)
+    ours = segment_metrics(frame_confusion(truth, labels, 3))
+    assert ours["frame_accuracy"] == pytest.approx(accuracy_score(truth, labels))
+    assert ours["frame_uar"] == pytest.approx(balanced_accuracy_score(truth, labels))
     spoken = truth < 3
-    assert ours["speech_accuracy"] == pytest.approx(accuracy_score(truth[spoken], said[spoken]))
-    recalls = [np.mean(said[truth == place] == place) for place in range(3)]
+    assert ours["speech_accuracy"] == pytest.approx(accuracy_score(truth[spoken], labels[spoken]))
+    recalls = [np.mean(labels[truth == sort_key] == sort_key) for sort_key in range(3)]
     assert ours["speech_uar"] == pytest.approx(np.mean(recalls))
 
 
@@ -77,8 +77,8 @@ def test_saying_nothing_misses_everything_and_the_truth_errs_in_nothing() -> Non
 
 
 def test_one_long_answer_is_all_false_alarm_where_nobody_speaks() -> None:
-    truth, said = [LabelSpan(4.0, 5.0, "sad")], [LabelSpan(0.0, 10.0, "sad")]
-    assert figures(truth, said, 10.0) == pytest.approx(
+    truth, labels = [LabelSpan(4.0, 5.0, "sad")], [LabelSpan(0.0, 10.0, "sad")]
+    assert figures(truth, labels, 10.0) == pytest.approx(
         {
             "frame_accuracy": 0.1,
             "frame_uar": 0.5,
@@ -93,12 +93,12 @@ def test_one_long_answer_is_all_false_alarm_where_nobody_speaks() -> None:
 
 
 def test_a_frame_belongs_to_what_holds_in_its_middle() -> None:
-    said = [
+    labels = [
         LabelSpan(0.004, 0.016, "calm"),
         LabelSpan(0.016, 0.0251, "sad"),
         LabelSpan(0.049, 0.9, "happy"),
     ]
-    assert frame_labels(said, 0.06, EMOTIONS).tolist() == [0, 0, 2, 3, 3, 1]
+    assert frame_labels(labels, 0.06, EMOTIONS).tolist() == [0, 0, 2, 3, 3, 1]
 
 
 def test_times_that_were_written_with_decimals_fall_into_the_same_frames() -> None:

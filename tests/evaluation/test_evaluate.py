@@ -11,7 +11,7 @@ from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError, ModelError
-from hearfelt.evaluation.evaluate import answer_clips, evaluate_model, gather
+from hearfelt.evaluation.evaluate import combine, evaluate_model, predict_clips
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.inference.recognizer import Recognizer
 
@@ -25,10 +25,10 @@ def clips(toy: Path) -> Clips:
 
 def test_every_clip_is_answered_as_the_recognizer_answers_it(make_recognizer: Maker, clips: Clips) -> None:
     recognizer = make_recognizer()
-    answers = answer_clips(recognizer, clips[:5], fold=3, seed=1)
-    assert [row.clip for row in answers.rows] == [clip.name for clip in clips[:5]]
-    assert {(row.fold, row.seed) for row in answers.rows} == {(3, 1)}
-    for row, clip in zip(answers.rows, clips[:5], strict=True):
+    predictions = predict_clips(recognizer, clips[:5], fold=3, seed=1)
+    assert [row.clip for row in predictions.rows] == [clip.name for clip in clips[:5]]
+    assert {(row.fold, row.seed) for row in predictions.rows} == {(3, 1)}
+    for row, clip in zip(predictions.rows, clips[:5], strict=True):
         assert row.probabilities == tuple(recognizer.recognize(clip.path).probabilities.values())
         assert (row.label, row.speaker) == (clip.emotion, clip.speaker)
 
@@ -38,18 +38,18 @@ def test_parts_of_a_recording_are_answered_each_under_its_own_name(
 ) -> None:
     recognizer = make_recognizer()
     parts = read_corpora({"folder": joined})
-    answers = answer_clips(recognizer, parts[:5], fold=1)
-    wanted = answer_clips(recognizer, clips[:5], fold=1)
-    assert [row.probabilities for row in answers.rows] == [row.probabilities for row in wanted.rows]
-    assert [row.clip for row in answers.rows] == [part.name for part in parts[:5]]
-    assert len({row.clip for row in answers.rows}) == 5
+    predictions = predict_clips(recognizer, parts[:5], fold=1)
+    wanted = predict_clips(recognizer, clips[:5], fold=1)
+    assert [row.probabilities for row in predictions.rows] == [row.probabilities for row in wanted.rows]
+    assert [row.clip for row in predictions.rows] == [part.name for part in parts[:5]]
+    assert len({row.clip for row in predictions.rows}) == 5
 
 
 def test_probabilities_stand_in_the_order_of_the_labels_whatever_the_model_s(
     make_recognizer: Maker, clips: Clips
 ) -> None:
     recognizer = make_recognizer(EMOTIONS[::-1])
-    [row] = answer_clips(recognizer, clips[:1], fold=1).rows
+    [row] = predict_clips(recognizer, clips[:1], fold=1).rows
     given = recognizer.recognize(clips[0].path).probabilities
     assert row.probabilities == tuple(given[emotion] for emotion in EMOTIONS)
 
@@ -60,36 +60,36 @@ def test_a_silent_and_a_broken_clip_are_named_and_not_guessed_at(
     soundfile.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
     (tmp_path / "broken.wav").write_text("no sound")
     bad = [Clip("mine", tmp_path, name, "mine/a", "sad") for name in ("silent.wav", "broken.wav")]
-    answers = answer_clips(make_recognizer(), [clips[0], *bad], fold=1)
-    assert [row.clip for row in answers.rows] == [clips[0].name]
-    assert [one.clip for one in answers.unanswered] == ["silent.wav", "broken.wav"]
-    assert all(one.clip in one.reason for one in answers.unanswered)
+    predictions = predict_clips(make_recognizer(), [clips[0], *bad], fold=1)
+    assert [row.clip for row in predictions.rows] == [clips[0].name]
+    assert [one.clip for one in predictions.failed] == ["silent.wav", "broken.wav"]
+    assert all(one.clip in one.reason for one in predictions.failed)
 
 
 def test_a_clip_that_no_seed_could_answer_is_named_once(make_recognizer: Maker, clips: Clips, tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_text("no sound")
     some = [clips[0], Clip("mine", tmp_path, "broken.wav", "mine/a", "sad")]
-    evaluation, unanswered = gather(answer_clips(make_recognizer(), some, fold=1, seed=seed) for seed in (0, 1))
+    evaluation, failed = combine(predict_clips(make_recognizer(), some, fold=1, seed=seed) for seed in (0, 1))
     assert len(evaluation) == 2
-    assert [one.clip for one in unanswered] == ["broken.wav"]
+    assert [one.clip for one in failed] == ["broken.wav"]
 
 
 def test_a_label_that_the_model_does_not_know_is_refused(make_recognizer: Maker, clips: Clips) -> None:
     with pytest.raises(ModelError, match="is not among the model's labels"):
-        answer_clips(make_recognizer(("sad", "angry")), clips, fold=1)
+        predict_clips(make_recognizer(("sad", "angry")), clips, fold=1)
 
 
 def test_models_with_different_labels_make_no_evaluation(make_recognizer: Maker, clips: Clips) -> None:
     sad = clips.where(emotion="sad")[:1]
-    answers = [answer_clips(make_recognizer(labels), sad, fold=1) for labels in (EMOTIONS, ("sad", "angry"))]
+    predictions = [predict_clips(make_recognizer(labels), sad, fold=1) for labels in (EMOTIONS, ("sad", "angry"))]
     with pytest.raises(CorpusError, match="2 sets of labels"):
-        gather(answers)
+        combine(predictions)
 
 
 def test_a_finished_model_answers_every_clip_once_with_seed_0(
     make_recognizer: Maker, clips: Clips, tmp_path: Path
 ) -> None:
-    recognizer = make_recognizer(heard=("ravdess/01",))
+    recognizer = make_recognizer(training_speakers=("ravdess/01",))
     plan = PROTOCOLS["by-speaker"].plan(clips, card=recognizer.card)
     done: list[int] = []
     results = evaluate_model(recognizer, plan, tmp_path, progress=done.append)

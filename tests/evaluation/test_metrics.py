@@ -42,14 +42,14 @@ def test_a_row_of_the_confusion_matrix_is_a_true_class() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_figures_are_those_of_scikit_learn(seed: int) -> None:
-    truth, answers = answers_of(seed)
-    confusion = confusion_matrix(truth, answers, 8)
-    assert confusion.tolist() == reference.confusion_matrix(truth, answers).tolist()
-    assert accuracy(confusion) == pytest.approx(reference.accuracy_score(truth, answers))
-    assert uar(confusion) == pytest.approx(reference.balanced_accuracy_score(truth, answers))
-    assert macro_f1(confusion) == pytest.approx(reference.f1_score(truth, answers, average="macro"))
-    precision, recall, f1, support = reference.precision_recall_fscore_support(truth, answers)
-    ours = per_class(confusion, [str(place) for place in range(8)])
+    truth, predicted = answers_of(seed)
+    confusion = confusion_matrix(truth, predicted, 8)
+    assert confusion.tolist() == reference.confusion_matrix(truth, predicted).tolist()
+    assert accuracy(confusion) == pytest.approx(reference.accuracy_score(truth, predicted))
+    assert uar(confusion) == pytest.approx(reference.balanced_accuracy_score(truth, predicted))
+    assert macro_f1(confusion) == pytest.approx(reference.f1_score(truth, predicted, average="macro"))
+    precision, recall, f1, support = reference.precision_recall_fscore_support(truth, predicted)
+    ours = per_class(confusion, [str(sort_key) for sort_key in range(8)])
     assert [one.precision for one in ours] == pytest.approx(precision.tolist())
     assert [one.recall for one in ours] == pytest.approx(recall.tolist())
     assert [one.f1 for one in ours] == pytest.approx(f1.tolist())
@@ -58,11 +58,11 @@ def test_the_figures_are_those_of_scikit_learn(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_figures_are_those_of_audmetric(seed: int) -> None:
-    truth, answers = answers_of(seed)
-    figures = figures_of(confusion_matrix(truth, answers, 8))
-    assert figures["accuracy"] == pytest.approx(audmetric.accuracy(truth, answers))
-    assert figures["uar"] == pytest.approx(audmetric.unweighted_average_recall(truth, answers))
-    assert figures["macro_f1"] == pytest.approx(audmetric.unweighted_average_fscore(truth, answers))
+    truth, predicted = answers_of(seed)
+    figures = figures_of(confusion_matrix(truth, predicted, 8))
+    assert figures["accuracy"] == pytest.approx(audmetric.accuracy(truth, predicted))
+    assert figures["uar"] == pytest.approx(audmetric.unweighted_average_recall(truth, predicted))
+    assert figures["macro_f1"] == pytest.approx(audmetric.unweighted_average_fscore(truth, predicted))
 
 
 def test_guessing_one_emotion_has_a_uar_of_one_class_in_eight() -> None:
@@ -75,8 +75,8 @@ def test_guessing_one_emotion_has_a_uar_of_one_class_in_eight() -> None:
 def test_a_class_without_clips_enters_neither_uar_nor_macro_f1_but_answers_of_it_are_wrong() -> None:
     confusion = np.array([[3, 0, 1], [0, 4, 0], [0, 0, 0]])  # nobody spoke the third; it was answered once
     assert uar(confusion) == pytest.approx((3 / 4 + 1) / 2)
-    truth, answers = [0] * 4 + [1] * 4, [0, 0, 0, 2, 1, 1, 1, 1]
-    assert macro_f1(confusion) == pytest.approx(reference.f1_score(truth, answers, labels=[0, 1], average="macro"))
+    truth, predicted = [0] * 4 + [1] * 4, [0, 0, 0, 2, 1, 1, 1, 1]
+    assert macro_f1(confusion) == pytest.approx(reference.f1_score(truth, predicted, labels=[0, 1], average="macro"))
     third = per_class(confusion, ["a", "b", "c"])[2]
     assert (third.precision, third.recall, third.f1, third.support) == (0.0, 0.0, 0.0, 0)
 
@@ -159,5 +159,5 @@ def test_certainty_and_zero_fall_into_the_outer_bins() -> None:
 
 
 def test_no_answers_have_no_calibration_error() -> None:
-    with pytest.raises(ValueError, match="no answers"):
+    with pytest.raises(ValueError, match="no predictions"):
         ece(np.array([]), np.array([]))

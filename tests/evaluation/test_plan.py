@@ -12,8 +12,7 @@ import soundfile
 
 from hearfelt.corpora.clips import Clip, Clips, duplicates
 from hearfelt.corpora.splits import Fold, Leaks
-from hearfelt.evaluation.plan import Plan, leaks_of, tell_apart, without_copies
-from hearfelt.evaluation.protocols import Protocol
+from hearfelt.evaluation.plan import EvaluationProtocol, Plan, keep_labels, leaks_of, without_copies
 
 
 def named_after(root: Path, corpus: str, speakers: Sequence[str]) -> Clips:
@@ -35,19 +34,24 @@ def plan(tmp_path: Path) -> Plan:
         clip.root.mkdir(exist_ok=True)
         soundfile.write(clip.path, generator.normal(0, 0.1, 4000), 16_000)
     other[0].path.write_bytes(own[0].path.read_bytes())  # other/x says calm with the very sound of own/a
-    beside = Clips([*song, *other])
+    auxiliary = Clips([*song, *other])
     folds = tuple(
         Fold(name, own.without(speaker=f"own/{who}"), own.where(speaker=f"own/{who}"))
         for name, who in ((1, "a"), (2, "b"))
     )
-    protocol = Protocol("mine", "", "", lambda clips, folds: [])
-    return Plan(protocol, own, folds, (), {}, Leaks((), ()), beside, tuple(duplicates([*own, *beside])))
+    protocol = EvaluationProtocol("mine", "", "", lambda clips, folds: [])
+    return Plan(protocol, own, folds, (), {}, Leaks((), ()), auxiliary, tuple(duplicates([*own, *auxiliary])))
 
 
 def test_neither_a_tested_speaker_s_song_nor_a_copy_of_a_tested_sound_is_learned_from(plan: Plan) -> None:
     first, second = plan.folds
-    assert [clip.name for clip in plan.lessons_of(first)] == ["b_calm.wav", "b_sad.wav", "song_b_sad.wav", "x_sad.wav"]
-    assert [clip.name for clip in plan.lessons_of(second)] == [
+    assert [clip.name for clip in plan.training_clips(first)] == [
+        "b_calm.wav",
+        "b_sad.wav",
+        "song_b_sad.wav",
+        "x_sad.wav",
+    ]
+    assert [clip.name for clip in plan.training_clips(second)] == [
         "a_calm.wav",
         "a_sad.wav",
         "song_a_sad.wav",
@@ -59,26 +63,26 @@ def test_neither_a_tested_speaker_s_song_nor_a_copy_of_a_tested_sound_is_learned
 
 def test_where_clips_are_divided_by_design_only_copies_stay_out(plan: Plan) -> None:
     leaky = replace(plan, protocol=replace(plan.protocol, by="clip", leaky=True))
-    assert [clip.name for clip in leaky.lessons_of(leaky.folds[0])][2:] == [
+    assert [clip.name for clip in leaky.training_clips(leaky.folds[0])][2:] == [
         "song_a_sad.wav",
         "song_b_sad.wav",
         "x_sad.wav",
     ]
     quiet = replace(plan, protocol=replace(plan.protocol, by="clip"))  # not listed as leaky, so not by design
-    assert quiet.lessons_of(quiet.folds[0]) == plan.lessons_of(plan.folds[0])
+    assert quiet.training_clips(quiet.folds[0]) == plan.training_clips(plan.folds[0])
 
 
 def test_the_check_looks_at_lessons_and_test_together(plan: Plan) -> None:
     leaky = replace(plan, protocol=replace(plan.protocol, by="clip", leaky=True))
     assert leaks_of(leaky).speakers == ("own/a", "own/b")
-    copied = replace(plan, folds=(Fold(1, Clips([plan.beside[2]]), plan.folds[0].test),))
+    copied = replace(plan, folds=(Fold(1, Clips([plan.auxiliary[2]]), plan.folds[0].test),))
     [group] = leaks_of(copied).copies
     assert [clip.name for clip in group] == ["a_calm.wav", "x_calm.wav"]
 
 
 def test_copies_are_told_by_their_sound_and_not_by_their_name(plan: Plan) -> None:
     tested = plan.folds[0].test
-    assert [clip.name for clip in without_copies(plan.beside, tested, plan.same_sound)] == [
+    assert [clip.name for clip in without_copies(plan.auxiliary, tested, plan.same_sound)] == [
         "song_a_sad.wav",
         "song_b_sad.wav",
         "x_sad.wav",
@@ -87,6 +91,6 @@ def test_copies_are_told_by_their_sound_and_not_by_their_name(plan: Plan) -> Non
 
 
 def test_emotions_that_nobody_tells_apart_are_counted_beside_what_was_counted_before(plan: Plan) -> None:
-    left_out = {"of sad, which mine does not tell apart": 1}
-    assert tell_apart(plan.clips, ("calm",), "mine", left_out).emotions == ("calm",)
-    assert left_out == {"of sad, which mine does not tell apart": 3}
+    left_out = {"of sad, which mine does not know": 1}
+    assert keep_labels(plan.clips, ("calm",), "mine", left_out).emotions == ("calm",)
+    assert left_out == {"of sad, which mine does not know": 3}

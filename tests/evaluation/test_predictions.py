@@ -31,7 +31,7 @@ def test_what_is_written_is_read_back(make_evaluation: Callable[..., Evaluation]
     evaluation = make_evaluation()
     write_predictions(evaluation, tmp_path / "p.csv")
     again = read_predictions(tmp_path / "p.csv")
-    assert [row.place for row in again.rows] == [row.place for row in evaluation.rows]
+    assert [row.sort_key for row in again.rows] == [row.sort_key for row in evaluation.rows]
     assert np.abs(again.probabilities - evaluation.probabilities).max() <= 0.5e-8
     assert (again.truth == evaluation.truth).all()
 
@@ -50,13 +50,13 @@ def test_the_confusions_of_seeds_and_speakers_add_up_to_the_whole(make_evaluatio
     assert evaluation.confusions.shape == (3, 5, 8, 8)
     assert (evaluation.confusions.sum(axis=(0, 1)) == evaluation.confusion).all()
     one = evaluation.of(seed=2, speaker="made/04")
-    assert (evaluation.confusions[2, 4] == confusion_matrix(one.truth, one.answers, 8)).all()
+    assert (evaluation.confusions[2, 4] == confusion_matrix(one.truth, one.predicted, 8)).all()
 
 
 def test_an_answer_is_the_most_probable_emotion_and_of_equals_the_first() -> None:
     rows = [Row("a.wav", "mine/a", 1, 0, "sad", (0.3, 0.7)), Row("b.wav", "mine/a", 1, 0, "sad", (0.5, 0.5))]
     evaluation = Evaluation(TWO, rows)
-    assert evaluation.answers.tolist() == [1, 0]
+    assert evaluation.predicted.tolist() == [1, 0]
     assert evaluation.correct.tolist() == [True, False]
 
 
@@ -71,7 +71,7 @@ def test_two_corpora_may_have_a_clip_of_the_same_name() -> None:
         ("", "the columns are missing"),
         ("clip,speaker,fold,seed,calm,sad\n", "the columns are clip, speaker, fold, seed, calm, sad"),
         ("clip,speaker,fold,seed,label,calm\n", "one of each emotion"),
-        (GOOD.splitlines()[0] + "\n", "no answers"),
+        (GOOD.splitlines()[0] + "\n", "no predictions"),
         (GOOD + "b.wav,mine/a,1,0,sad,0.25\n", "line 3: 6 fields instead of 7"),
         (GOOD + "b.wav,mine/a,one,0,sad,0.25,0.75\n", "line 3: invalid literal"),
         (GOOD + "b.wav,mine/a,1,0,sad,much,0.75\n", "line 3: could not convert"),
@@ -80,7 +80,7 @@ def test_two_corpora_may_have_a_clip_of_the_same_name() -> None:
         (GOOD + "b.wav,mine/a,1,0,sad,-0.25,1.25\n", "one of 0 to 1"),
         (GOOD + "b.wav,mine/a,1,0,sad,0.25,0.25\n", r"add up to 0\.500000"),
         (GOOD + "b.wav,mine/a,1,-1,sad,0.25,0.75\n", "none is below 0"),
-        (GOOD + "a.wav,mine/a,1,0,sad,0.25,0.75\n", "answered twice"),
+        (GOOD + "a.wav,mine/a,1,0,sad,0.25,0.75\n", "predicted twice"),
         (GOOD + "b.wav,mine/a,1,1,sad,0.25,0.75\n", "seed 1 differs from the first"),
         (GOOD + "a.wav,mine/a,2,1,sad,0.25,0.75\n", "seed 1 differs from the first"),
         (GOOD + "a.wav,mine/a,1,1,calm,0.25,0.75\n", "seed 1 differs from the first"),

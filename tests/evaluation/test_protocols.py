@@ -13,13 +13,14 @@ from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.corpora.splits import Fold, listed_folds
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.protocols import PROTOCOLS, Protocol, protocol_called
+from hearfelt.evaluation.plan import EvaluationProtocol
+from hearfelt.evaluation.protocols import PROTOCOLS, protocol_called
 from hearfelt.evaluation.published import EMOBOX
 from hearfelt.inference.card import ModelCard
 
 
-def card(*heard: str, labels: tuple[str, ...] = EMOTIONS) -> ModelCard:
-    return ModelCard("mine", "1.0", labels, "classic-162", training_speakers=heard)
+def card(*training_speakers: str, labels: tuple[str, ...] = EMOTIONS) -> ModelCard:
+    return ModelCard("mine", "1.0", labels, "classic-162", training_speakers=training_speakers)
 
 
 def invented(speakers: int, emotions: tuple[str, ...] = ("calm", "sad"), corpus: str = "mine") -> Clips:
@@ -33,7 +34,7 @@ def invented(speakers: int, emotions: tuple[str, ...] = ("calm", "sad"), corpus:
 
 
 @pytest.mark.parametrize("protocol", [p for p in PROTOCOLS.values() if p.by == "speaker" and not p.needs_model])
-def test_no_speaker_is_on_both_sides_of_any_fold(protocol: Protocol, named: Clips) -> None:
+def test_no_speaker_is_on_both_sides_of_any_fold(protocol: EvaluationProtocol, named: Clips) -> None:
     for fold in protocol.folds(named):
         assert not set(fold.train.speakers) & set(fold.test.speakers)
 
@@ -99,7 +100,7 @@ def test_only_the_seed_s_split_and_the_steps_of_the_ladder_are_listed_as_leaky()
 
 def test_a_split_by_clip_that_is_not_listed_as_leaky_is_refused(named: Clips) -> None:
     seed = PROTOCOLS["seed-ravdess"]
-    honest = Protocol("quiet", "", "", seed.split, by="clip", channels=seed.channels, fold_names=(1,))
+    honest = EvaluationProtocol("quiet", "", "", seed.split, by="clip", channels=seed.channels, fold_names=(1,))
     with pytest.raises(CorpusError, match=r"quiet leaks: 24 speakers are on both sides"):
         honest.plan(named)
 
@@ -128,8 +129,8 @@ def test_a_copy_of_a_test_clip_in_the_training_part_is_refused(shared: Clips) ->
     with pytest.raises(
         CorpusError, match=r"1 sound is on both sides under different names \(0/calm0.wav = 3/calm0.wav"
     ):
-        Protocol("copied", "", "", split).plan(shared)
-    leaks = Protocol("copied", "", "", split, leaky=True).plan(shared).leaks
+        EvaluationProtocol("copied", "", "", split).plan(shared)
+    leaks = EvaluationProtocol("copied", "", "", split, leaky=True).plan(shared).leaks
     assert (len(leaks.speakers), len(leaks.copies)) == (0, 1)
 
 
@@ -185,15 +186,13 @@ def test_an_emotion_of_one_speaker_cannot_be_tested_on_that_speaker() -> None:
 def test_labels_beyond_the_eight_are_left_out_and_counted() -> None:
     plan = PROTOCOLS["by-speaker"].plan(invented(6, ("calm", "sad", "boredom")))
     assert plan.emotions == ("calm", "sad")
-    assert plan.left_out == {"of boredom, which hearfelt does not tell apart": 12}
+    assert plan.left_out == {"of boredom, which hearfelt does not know": 12}
 
 
 def test_a_finished_model_that_heard_a_tested_speaker_is_refused(named: Clips) -> None:
-    with pytest.raises(
-        CorpusError, match=r"would test mine on 2 of the speakers it has heard \(ravdess/01, ravdess/09"
-    ):
+    with pytest.raises(CorpusError, match=r"would test mine on 2 of its training speakers \(ravdess/01, ravdess/09"):
         PROTOCOLS["emobox-ravdess"].plan(named, card=card("ravdess/01", "ravdess/09", "other/01"))
-    with pytest.raises(CorpusError, match="new to it"):
+    with pytest.raises(CorpusError, match="test it on other speakers"):
         PROTOCOLS["by-speaker"].plan(invented(3), card=card("mine/2"))
 
 
@@ -218,48 +217,48 @@ def test_a_finished_model_needs_no_folds_and_no_names_of_speakers() -> None:
 def test_clips_with_labels_that_a_finished_model_lacks_are_left_out_and_counted() -> None:
     plan = PROTOCOLS["by-speaker"].plan(invented(2, ("calm", "sad", "boredom")), card=card(labels=("sad", "angry")))
     assert plan.left_out == {
-        "of calm, which the model does not tell apart": 4,
-        "of boredom, which the model does not tell apart": 4,
+        "of calm, which the model does not know": 4,
+        "of boredom, which the model does not know": 4,
     }
     assert plan.emotions == ("sad",)
 
 
 def test_unheard_ravdess_is_the_speech_of_actors_that_the_card_does_not_list(named: Clips) -> None:
-    heard = [speaker for speaker in named.speakers if int(speaker[-2:]) not in EMOBOX[6]]
-    plan = PROTOCOLS["unheard-ravdess"].plan(named, card=card(*heard))
+    training_speakers = [speaker for speaker in named.speakers if int(speaker[-2:]) not in EMOBOX[6]]
+    plan = PROTOCOLS["unheard-ravdess"].plan(named, card=card(*training_speakers))
     [fold] = plan.folds
     assert fold.test.speakers == ("ravdess/06", "ravdess/13", "ravdess/17", "ravdess/22")
     assert fold.test.count("channel") == {"speech": 240}
-    assert plan.left_out == {"of speakers whom the model has heard": 1200}
+    assert plan.left_out == {"of speakers whom the model was trained on": 1200}
 
 
 def test_the_four_unheard_actors_alone_are_enough_for_unheard_ravdess(named: Clips) -> None:
-    heard = [speaker for speaker in named.speakers if int(speaker[-2:]) not in EMOBOX[6]]
-    four = named.without(speaker=heard)
-    assert len(PROTOCOLS["unheard-ravdess"].plan(four, card=card(*heard)).clips) == 240
+    training_speakers = [speaker for speaker in named.speakers if int(speaker[-2:]) not in EMOBOX[6]]
+    four = named.without(speaker=training_speakers)
+    assert len(PROTOCOLS["unheard-ravdess"].plan(four, card=card(*training_speakers)).clips) == 240
     with pytest.raises(CorpusError, match=r"60 of the 240 clips that unheard-ravdess"):
-        PROTOCOLS["unheard-ravdess"].plan(four.without(speaker="ravdess/17"), card=card(*heard))
+        PROTOCOLS["unheard-ravdess"].plan(four.without(speaker="ravdess/17"), card=card(*training_speakers))
 
 
 def test_unheard_ravdess_needs_a_model_and_somebody_unheard(named: Clips) -> None:
     with pytest.raises(CorpusError, match="give one with --model"):
         PROTOCOLS["unheard-ravdess"].plan(named)
-    with pytest.raises(CorpusError, match="has heard all 24"):
+    with pytest.raises(CorpusError, match="was trained on all 24"):
         PROTOCOLS["unheard-ravdess"].plan(named, card=card(*named.speakers))
 
 
 def test_conversations_are_made_of_four_actors_whom_the_model_never_heard(named: Clips) -> None:
     four = [f"ravdess/{actor:02d}" for actor in (6, 13, 17, 22)]
-    heard = [speaker for speaker in named.speakers if speaker not in four]
+    training_speakers = [speaker for speaker in named.speakers if speaker not in four]
     protocol = PROTOCOLS["ravdess-conversations"]
-    plan = protocol.plan(named, card=card(*heard))
+    plan = protocol.plan(named, card=card(*training_speakers))
     assert plan.clips.count("speaker") == dict.fromkeys(four, 60)
     assert plan.clips.count("channel") == {"speech": 240}
     assert protocol.plan(named, card=card()).clips == plan.clips  # the same recordings for every model
-    with pytest.raises(CorpusError, match=r"1 of the speakers it has heard \(ravdess/17\); test it on"):
-        protocol.plan(named, card=card(*heard, "ravdess/17"))
+    with pytest.raises(CorpusError, match=r"1 of its training speakers \(ravdess/17\); test it on"):
+        protocol.plan(named, card=card(*training_speakers, "ravdess/17"))
     with pytest.raises(CorpusError, match="60 of the 240 clips"):
-        protocol.plan(named.without(speaker="ravdess/22"), card=card(*heard))
+        protocol.plan(named.without(speaker="ravdess/22"), card=card(*training_speakers))
     with pytest.raises(CorpusError, match="give one with --model"):
         protocol.plan(named)
 
@@ -336,52 +335,52 @@ BESIDE = invented(3, ("calm", "sad", "boredom"), corpus="emodb")
 def test_beside_a_fold_of_strangers_stand_other_corpora_and_the_song_of_those_learned_from(
     name: str, named: Clips
 ) -> None:
-    plan = PROTOCOLS[name].plan(Clips([*named, *BESIDE]), beside=True)
+    plan = PROTOCOLS[name].plan(Clips([*named, *BESIDE]), auxiliary=True)
     alone = PROTOCOLS[name].plan(named)
     assert (plan.clips, plan.folds) == (alone.clips, alone.folds)
-    assert plan.left_out == {f"of boredom, which {name} does not tell apart": 6}
-    assert len(plan.beside) == 1012 + 12
+    assert plan.left_out == {f"of boredom, which {name} does not know": 6}
+    assert len(plan.auxiliary) == 1012 + 12
     for fold in plan.folds:
-        lessons = plan.lessons_of(fold)
-        assert Clips(lessons[: len(fold.train)]) == fold.train
-        assert not set(lessons.speakers) & set(fold.test.speakers)
-        assert len(lessons.where(corpus="emodb")) == 12
-        song = lessons.where(channel="song")
+        allowed = plan.training_clips(fold)
+        assert Clips(allowed[: len(fold.train)]) == fold.train
+        assert not set(allowed.speakers) & set(fold.test.speakers)
+        assert len(allowed.where(corpus="emodb")) == 12
+        song = allowed.where(channel="song")
         assert song.speakers == tuple(s for s in fold.train.speakers if s != "ravdess/18")
-        assert "boredom" not in lessons.emotions
+        assert "boredom" not in allowed.emotions
 
 
 @pytest.mark.parametrize("name", STEPS[1:])
 def test_a_step_by_clip_lets_the_song_of_everybody_stand_beside(name: str, named: Clips) -> None:
-    plan = PROTOCOLS[name].plan(Clips([*named, *BESIDE]), beside=True)
-    assert [len(plan.lessons_of(fold)) for fold in plan.folds] == [1200 + 1012 + 12] * 6
+    plan = PROTOCOLS[name].plan(Clips([*named, *BESIDE]), auxiliary=True)
+    assert [len(plan.training_clips(fold)) for fold in plan.folds] == [1200 + 1012 + 12] * 6
 
 
 def test_beside_the_seed_s_split_stand_other_corpora_alone(named: Clips) -> None:
-    plan = PROTOCOLS["seed-ravdess"].plan(Clips([*named, *BESIDE]), beside=True)
+    plan = PROTOCOLS["seed-ravdess"].plan(Clips([*named, *BESIDE]), auxiliary=True)
     [fold] = plan.folds
-    assert plan.beside.corpora == ("emodb",)
-    assert len(plan.lessons_of(fold)) == 1961 + 12
+    assert plan.auxiliary.corpora == ("emodb",)
+    assert len(plan.training_clips(fold)) == 1961 + 12
     assert len(fold.test) == 491
 
 
 def test_a_dropped_emotion_stands_beside_nothing(named: Clips) -> None:
-    plan = PROTOCOLS["emobox-ravdess"].plan(Clips([*named, *BESIDE]), drop=("calm",), beside=True)
-    assert "calm" not in plan.beside.emotions
+    plan = PROTOCOLS["emobox-ravdess"].plan(Clips([*named, *BESIDE]), drop=("calm",), auxiliary=True)
+    assert "calm" not in plan.auxiliary.emotions
     assert not any("calm" in reason for reason in plan.left_out)
 
 
 def test_nothing_stands_beside_unless_asked_for(named: Clips) -> None:
     plan = PROTOCOLS["emobox-ravdess"].plan(named)
-    assert not plan.beside
-    assert all(plan.lessons_of(fold) == fold.train for fold in plan.folds)
+    assert not plan.auxiliary
+    assert all(plan.training_clips(fold) == fold.train for fold in plan.folds)
     with pytest.raises(CorpusError, match=r"over ravdess alone; leave --corpus emodb"):
-        PROTOCOLS["emobox-ravdess"].plan(Clips([*named, *BESIDE]), beside=False)
+        PROTOCOLS["emobox-ravdess"].plan(Clips([*named, *BESIDE]), auxiliary=False)
     with pytest.raises(CorpusError, match=r"over ravdess alone; leave --corpus emodb"):
-        PROTOCOLS["emobox-ravdess"].plan(Clips([*named, *BESIDE]), card=card("emodb/0"), beside=True)
+        PROTOCOLS["emobox-ravdess"].plan(Clips([*named, *BESIDE]), card=card("emodb/0"), auxiliary=True)
 
 
 def test_by_speaker_divides_everything_so_that_nothing_is_left_to_stand_beside() -> None:
-    plan = PROTOCOLS["by-speaker"].plan(Clips([*invented(6), *BESIDE]), beside=True)
-    assert not plan.beside
+    plan = PROTOCOLS["by-speaker"].plan(Clips([*invented(6), *BESIDE]), auxiliary=True)
+    assert not plan.auxiliary
     assert set(plan.clips.corpora) == {"mine", "emodb"}

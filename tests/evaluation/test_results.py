@@ -17,10 +17,10 @@ from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import (
-    About,
+    FailedClip,
     ModelFile,
     Results,
-    Unanswered,
+    ResultsInfo,
     find_results,
     read_results,
     summarize,
@@ -43,10 +43,10 @@ def plan() -> Plan:
 @pytest.fixture
 def results(make_evaluation: Callable[..., Evaluation], plan: Plan, tmp_path: Path) -> Results:
     epochs = {(fold, seed): 10 * fold + seed for fold in (1, 2) for seed in (0, 1)}
-    about = About(
-        plan, {"name": "mine", "fit": {"epochs": 40}}, epochs, unanswered=[Unanswered("x", "made/01", "mute")]
+    info = ResultsInfo(
+        plan, {"name": "mine", "fit": {"epochs": 40}}, epochs, failed=[FailedClip("x", "made/01", "mute")]
     )
-    return write_results(tmp_path / "by-speaker" / "mine", make_evaluation(), about)
+    return write_results(tmp_path / "by-speaker" / "mine", make_evaluation(), info)
 
 
 def test_the_summary_has_what_others_read(results: Results) -> None:
@@ -73,8 +73,8 @@ def test_the_summary_says_how_large_the_file_is_and_what_stood_beside(
     make_evaluation: Callable[..., Evaluation], plan: Plan, tmp_path: Path
 ) -> None:
     song = Clips([Clip("other", Path("nowhere"), "song.wav", "other/1", "sad", channel="song")])
-    about = About(replace(plan, beside=song), {}, file=ModelFile(1234, 56))
-    summary = write_results(tmp_path / "by-speaker" / "mine", make_evaluation(), about).summary
+    info = ResultsInfo(replace(plan, auxiliary=song), {}, file=ModelFile(1234, 56))
+    summary = write_results(tmp_path / "by-speaker" / "mine", make_evaluation(), info).summary
     assert summary["file"] == {"bytes": 1234, "parameters": 56}
     assert summary["beside"] == {"other": {"clips": 1, "fingerprint": song.fingerprint()}}
     assert set(summary["corpora"]) == {"made"}
@@ -85,10 +85,10 @@ def test_a_leak_that_is_shown_on_purpose_is_said_in_words(
 ) -> None:
     step = replace(plan.protocol, leaky=True, copies_of_test=True, chooses_on_test=True)
     leaky = replace(plan, protocol=step, leaks=Leaks(("made/01", "made/02"), ()))
-    results = write_results(tmp_path / "by-speaker" / "mine", make_evaluation(), About(leaky, {}))
+    results = write_results(tmp_path / "by-speaker" / "mine", make_evaluation(), ResultsInfo(leaky, {}))
     assert results.leak.startswith(
-        "by-speaker is leaky: 2 speakers on both sides of the split; changed copies of the test clips were learned"
-        " from; the epoch was chosen on the test clips. "
+        "by-speaker is leaky: 2 speakers on both sides of the split; augmented copies of the test clips were"
+        " trained on; the epoch was chosen on the test clips. "
     )
 
 
@@ -96,9 +96,9 @@ def test_pooled_figures_are_scikit_learn_s_over_all_folds_of_a_seed(results: Res
     for seed in (0, 1):
         one = results.evaluation.of(seed=seed)
         pooled = results.summary["pooled"][str(seed)]
-        assert pooled["uar"] == pytest.approx(balanced_accuracy_score(one.truth, one.answers), abs=1e-6)
-        assert pooled["accuracy"] == pytest.approx(accuracy_score(one.truth, one.answers), abs=1e-6)
-        assert pooled["macro_f1"] == pytest.approx(f1_score(one.truth, one.answers, average="macro"), abs=1e-6)
+        assert pooled["uar"] == pytest.approx(balanced_accuracy_score(one.truth, one.predicted), abs=1e-6)
+        assert pooled["accuracy"] == pytest.approx(accuracy_score(one.truth, one.predicted), abs=1e-6)
+        assert pooled["macro_f1"] == pytest.approx(f1_score(one.truth, one.predicted, average="macro"), abs=1e-6)
 
 
 def test_mean_and_sd_are_over_all_runs(results: Results) -> None:
@@ -136,26 +136,26 @@ def test_a_leaky_protocol_says_so_in_its_summary(
     named: Clips, make_evaluation: Callable[..., Evaluation], tmp_path: Path
 ) -> None:
     plan = PROTOCOLS["seed-ravdess"].plan(named)
-    summary = write_results(tmp_path, make_evaluation(folds=1), About(plan, {})).summary
+    summary = write_results(tmp_path, make_evaluation(folds=1), ResultsInfo(plan, {})).summary
     assert summary["leaky"] is True
     assert summary["leaks"] == {"speakers": 24, "copies": 0, "copies_of_test": False, "chosen_on_test": False}
 
 
 @pytest.mark.parametrize(
-    ("leaks", "said"),
+    ("leaks", "sentence"),
     [
         ({"speakers": 24, "copies": 0}, "seed-ravdess is leaky: 24 speakers on both sides"),
         ({"speakers": 1, "copies": 2}, "seed-ravdess is leaky: 1 speaker and 2 sounds under different names on both"),
         ({"speakers": 0, "copies": 1}, "seed-ravdess is leaky: 1 sound under different names on both"),
-        ({"speakers": 0, "copies": 0}, "seed-ravdess is leaky, though here nobody heard in training is tested"),
+        ({"speakers": 0, "copies": 0}, "seed-ravdess is leaky, though here no training speaker is tested"),
     ],
 )
 def test_what_leaks_is_said_in_words(
-    make_evaluation: Callable[..., Evaluation], leaks: dict[str, int], said: str
+    make_evaluation: Callable[..., Evaluation], leaks: dict[str, int], sentence: str
 ) -> None:
     summary = {"protocol": "seed-ravdess", "leaky": True, "leaks": leaks}
     evaluation = make_evaluation(folds=1)
-    assert Results(Path(), evaluation, summary).leak.startswith(said)
+    assert Results(Path(), evaluation, summary).leak.startswith(sentence)
     assert Results(Path(), evaluation, {**summary, "leaky": False}).leak == ""
 
 
@@ -196,7 +196,7 @@ def test_an_old_summary_is_gone_before_new_predictions_come(results: Results, pl
     blocked.unlink()
     blocked.mkdir()  # writing the predictions will fail
     with pytest.raises(OSError, match="predictions"):
-        write_results(results.folder, results.evaluation, About(plan, {}))
+        write_results(results.folder, results.evaluation, ResultsInfo(plan, {}))
     assert not (results.folder / "summary.json").exists()
 
 

@@ -18,13 +18,13 @@ from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import find_results
 from hearfelt.evaluation.segment_results import (
-    TimedResults,
+    SegmentResults,
     evaluate_recordings,
-    find_timed_results,
-    read_timed_results,
+    find_segment_results,
+    read_segment_results,
     summarize,
 )
-from hearfelt.evaluation.segment_tables import Recorded
+from hearfelt.evaluation.segment_tables import RecordingRows
 from hearfelt.inference.recognizer import Recognizer
 
 NAME = "ravdess-conversations"
@@ -36,7 +36,7 @@ def clips(toy: Path) -> Clips:
 
 
 @pytest.fixture(scope="module")
-def results(clips: Clips, sound_model: Path, tmp_path_factory: pytest.TempPathFactory) -> TimedResults:
+def results(clips: Clips, sound_model: Path, tmp_path_factory: pytest.TempPathFactory) -> SegmentResults:
     """Four recordings of the toy corpus; tests must not change them."""
     home = tmp_path_factory.mktemp("results")
     plan = Plan(PROTOCOLS[NAME], clips, (Fold(1, Clips(), clips),), (), {"of others": 3}, Leaks((), ()))
@@ -45,12 +45,12 @@ def results(clips: Clips, sound_model: Path, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture
-def copied(results: TimedResults, tmp_path: Path) -> Path:
+def copied(results: SegmentResults, tmp_path: Path) -> Path:
     """The same to change."""
     return Path(shutil.copytree(results.folder, tmp_path / NAME / "mine"))
 
 
-def test_the_summary_says_what_was_measured_and_both_ways_figures(results: TimedResults, clips: Clips) -> None:
+def test_the_summary_says_what_was_measured_and_both_ways_figures(results: SegmentResults, clips: Clips) -> None:
     summary = json.loads((results.folder / "summary.json").read_text())
     assert summary == results.summary
     assert (summary["protocol"], summary["leaky"], summary["model"]) == (NAME, False, "sound-toy")
@@ -66,7 +66,7 @@ def test_the_summary_says_what_was_measured_and_both_ways_figures(results: Timed
     assert summary["lower_than_naive"] == pytest.approx(1 - ours / naive, abs=1e-5)
 
 
-def test_the_tables_hold_the_truth_and_every_answer(results: TimedResults) -> None:
+def test_the_tables_hold_the_truth_and_every_answer(results: SegmentResults) -> None:
     with (results.folder / "recordings.csv").open(newline="") as file:
         truth = list(csv.DictReader(file))
     with (results.folder / "predictions.csv").open(newline="") as file:
@@ -83,11 +83,11 @@ def test_the_tables_hold_the_truth_and_every_answer(results: TimedResults) -> No
 
 def test_the_figures_are_those_of_a_pencil() -> None:
     truth = (LabelSpan(1.0, 2.0, "sad"), LabelSpan(3.0, 4.0, "calm"))
-    said = {
+    predictions = {
         "timeline": (LabelSpan(1.5, 2.5, "sad"), LabelSpan(3.0, 4.0, "sad")),
         "naive": (LabelSpan(0.0, 2.0, "calm"), LabelSpan(2.0, 5.0, "calm")),
     }
-    summary = summarize(("calm", "sad"), [Recorded("000", "mine/a", 5.0, truth, said)])
+    summary = summarize(("calm", "sad"), [RecordingRows("000", "mine/a", 5.0, truth, predictions)])
     assert [summary[key] for key in ("missed", "false_alarm", "confusion")] == [0.25, 0.25, 0.5]
     assert (summary["diarization_error_rate"], summary["frame_accuracy"]) == (1.0, 0.6)
     assert summary["naive"]["diarization_error_rate"] == 2.0  # 3 s of false alarm and 1 s confused, over 2 s
@@ -97,15 +97,15 @@ def test_the_figures_are_those_of_a_pencil() -> None:
     assert (summary["duration_s"], summary["speech_s"]) == (5.0, 2.0)
 
 
-def test_what_is_written_is_found_and_no_other_protocol_trips_over_it(results: TimedResults) -> None:
+def test_what_is_written_is_found_and_no_other_protocol_trips_over_it(results: SegmentResults) -> None:
     home = results.folder.parents[1]
-    [found] = find_timed_results(home)
+    [found] = find_segment_results(home)
     assert (found.name, found.protocol, found.recordings) == ("mine", NAME, results.recordings)
     assert find_results(home) == []
 
 
 def test_the_same_call_writes_the_same_files(
-    results: TimedResults, clips: Clips, sound_model: Path, tmp_path: Path
+    results: SegmentResults, clips: Clips, sound_model: Path, tmp_path: Path
 ) -> None:
     plan = Plan(PROTOCOLS[NAME], clips, (Fold(1, Clips(), clips),), (), {"of others": 3}, Leaks((), ()))
     recognizer = Recognizer.load(sound_model, threads=1)
@@ -121,12 +121,12 @@ def test_a_changed_figure_and_a_changed_answer_are_seen(copied: Path) -> None:
     summary["naive"]["missed"] += 0.01
     path.write_text(json.dumps(summary))
     with pytest.raises(CorpusError, match="'naive' is not what the tables"):
-        read_timed_results(copied)
+        read_segment_results(copied)
     path.write_text(whole)
     lines = (copied / "predictions.csv").read_text().splitlines()
     (copied / "predictions.csv").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(CorpusError, match="is not what the tables"):
-        read_timed_results(copied)
+        read_segment_results(copied)
 
 
 @pytest.mark.parametrize(
@@ -145,19 +145,19 @@ def test_a_changed_figure_and_a_changed_answer_are_seen(copied: Path) -> None:
 def test_damaged_files_are_refused_in_words(copied: Path, name: str, text: str, fault: str) -> None:
     (copied / name).write_text(text)
     with pytest.raises(CorpusError, match=fault):
-        read_timed_results(copied)
+        read_segment_results(copied)
 
 
 def test_results_under_another_protocol_s_name_are_refused(copied: Path) -> None:
     summary = json.loads((copied / "summary.json").read_text())
     (copied / "summary.json").write_text(json.dumps({**summary, "protocol": "other"}))
     with pytest.raises(CorpusError, match="results of other"):
-        find_timed_results(copied.parents[1])
+        find_segment_results(copied.parents[1])
 
 
 def test_a_protocol_that_makes_recordings_is_not_answered_clip_by_clip(
     clips: Clips, sound_model: Path, tmp_path: Path
 ) -> None:
     plan = Plan(PROTOCOLS[NAME], clips, (Fold(1, Clips(), clips),), (), {}, Leaks((), ()))
-    with pytest.raises(CorpusError, match="segment by segment"):
+    with pytest.raises(CorpusError, match="evaluated over time"):
         evaluate_model(Recognizer.load(sound_model, threads=1), plan, tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.evaluation.split_functions import by_clip
+from hearfelt.evaluation.protocols import by_clip
 
 
 def made(calm: int, sad: int) -> Clips:

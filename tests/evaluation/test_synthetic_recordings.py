@@ -68,36 +68,36 @@ def test_a_recording_is_the_same_every_time(clips: Clips) -> None:
     script = write_scripts(clips, 3)[2]
     one, other = script.record(), script.record()
     np.testing.assert_array_equal(one.samples, other.samples)
-    assert one.turns == other.turns
+    assert one.spans == other.spans
 
 
 def test_clips_follow_each_other_whole_with_the_pauses_of_the_script(clips: Clips) -> None:
     script = Script("000", tuple(clips[:3]), (0.5, 0.0), 200.0, 1)  # a room nobody hears
-    made = script.record()
-    for turn, clip in zip(made.turns, clips[:3], strict=True):
+    recording = script.record()
+    for span, clip in zip(recording.spans, clips[:3], strict=True):
         audio = read_audio(clip.path)
         wanted = resample(audio.samples, audio.rate_hz, RATE_HZ)
-        start = round(turn.clip_start_s * RATE_HZ)
-        np.testing.assert_allclose(made.samples[start : start + len(wanted)], wanted, atol=1e-6)
-    starts_s = [turn.clip_start_s for turn in made.turns]
+        start = round(span.clip_start_s * RATE_HZ)
+        np.testing.assert_allclose(recording.samples[start : start + len(wanted)], wanted, atol=1e-6)
+    starts_s = [span.clip_start_s for span in recording.spans]
     assert [later - earlier for earlier, later in pairwise(starts_s)] == pytest.approx([1.7, 1.2])  # clips of 1.2 s
-    assert made.duration_s == pytest.approx(3 * 1.2 + 0.5)
-    pause = made.samples[round(1.21 * RATE_HZ) : round(1.69 * RATE_HZ)]
+    assert recording.duration_s == pytest.approx(3 * 1.2 + 0.5)
+    pause = recording.samples[round(1.21 * RATE_HZ) : round(1.69 * RATE_HZ)]
     assert float(np.abs(pause).max()) < 1e-6
 
 
 def test_the_room_is_as_far_under_the_voice_as_the_script_says_and_alone_in_pauses(clips: Clips) -> None:
     script = Script("000", (clips[0], clips[9], clips[20]), (2.0, 2.0), 20.0, 7)
-    made, clean = script.record(), Script("000", script.clips, script.pauses_s, 300.0, 7).record()
-    noise = made.samples - clean.samples
+    recording, clean = script.record(), Script("000", script.clips, script.pauses_s, 300.0, 7).record()
+    noise = recording.samples - clean.samples
     levels_db = [
-        10 * np.log10(np.var(clean.samples[round(turn.start_s * RATE_HZ) : round(turn.end_s * RATE_HZ)]))
-        for turn in made.turns
+        10 * np.log10(np.var(clean.samples[round(span.start_s * RATE_HZ) : round(span.end_s * RATE_HZ)]))
+        for span in recording.spans
     ]
     assert np.mean(levels_db) - 10 * np.log10(np.var(noise)) == pytest.approx(20, abs=0.01)
     pause = slice(round(1.3 * RATE_HZ), round(3.1 * RATE_HZ))
-    np.testing.assert_allclose(made.samples[pause], noise[pause], atol=1e-6)
-    assert float(np.std(made.samples[pause])) > 0
+    np.testing.assert_allclose(recording.samples[pause], noise[pause], atol=1e-6)
+    assert float(np.std(recording.samples[pause])) > 0
 
 
 def test_truth_is_where_the_script_s_clips_speak_and_lies_on_frames(tmp_path: Path) -> None:
@@ -106,13 +106,13 @@ def test_truth_is_where_the_script_s_clips_speak_and_lies_on_frames(tmp_path: Pa
         silence = (np.zeros(round(some * RATE_HZ)) for some in (before_s, after_s))
         soundfile.write(tmp_path / f"{name}.wav", np.concatenate([next(silence), tone, next(silence)]), RATE_HZ)
     clips = tuple(Clip("mine", tmp_path, f"{n}.wav", "mine/x", e) for n, e in (("a", "sad"), ("b", "happy")))
-    made = Script("000", clips, (0.25,), 20.0, 1).record()
-    assert [(one.start_s, one.end_s, one.emotion) for one in made.truth] == [
+    recording = Script("000", clips, (0.25,), 20.0, 1).record()
+    assert [(one.start_s, one.end_s, one.emotion) for one in recording.truth] == [
         (pytest.approx(0.4), pytest.approx(1.4), "sad"),
         (pytest.approx(2.0 + 0.25 + 0.1), pytest.approx(3.35), "happy"),
     ]
-    assert made.duration_s == pytest.approx(2.0 + 0.25 + 1.44)  # the last clip is filled up to a frame
-    labels = frame_labels(made.truth, made.duration_s, ("happy", "sad"))
+    assert recording.duration_s == pytest.approx(2.0 + 0.25 + 1.44)  # the last clip is filled up to a frame
+    labels = frame_labels(recording.truth, recording.duration_s, ("happy", "sad"))
     assert (len(labels), int((labels == 1).sum()), int((labels == 0).sum())) == (369, 100, 100)
 
 
@@ -154,6 +154,6 @@ def test_somebody_with_few_clips_says_no_clip_twice() -> None:
 
 def test_clips_of_ravdess_speak_about_half_the_time(ravdess: Path) -> None:
     clips = read_corpora({"ravdess": ravdess}).where(channel="speech", speaker="ravdess/01")
-    made = [script.record() for script in write_scripts(clips, 6)]
-    spoken_s = sum(turn.end_s - turn.start_s for one in made for turn in one.turns)
-    assert 0.35 < spoken_s / sum(one.duration_s for one in made) < 0.6
+    recording = [script.record() for script in write_scripts(clips, 6)]
+    spoken_s = sum(span.end_s - span.start_s for one in recording for span in one.spans)
+    assert 0.35 < spoken_s / sum(one.duration_s for one in recording) < 0.6

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hearfelt.audio.reader import audio_files
-from hearfelt.augmentation.transforms import Noise
+from hearfelt.augmentation.perturbations import Noise
 from hearfelt.errors import AudioError
 from hearfelt.features.pool import Task, measure_file, measure_files
 

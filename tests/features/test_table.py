@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.augmentation.transforms import Noise, Pitch, Shift, Stretch
+from hearfelt.augmentation.perturbations import Noise, Pitch, Shift, Stretch
 from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.errors import AudioError, HearfeltError

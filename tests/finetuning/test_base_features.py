@@ -8,29 +8,29 @@ import pytest
 
 from hearfelt.corpora.catalog import read_corpus
 from hearfelt.errors import ModelError
-from hearfelt.finetuning.base_features import describe, load_base
+from hearfelt.finetuning.base_features import base_features, load_base
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.cache import Cache
 
 
 def test_a_row_is_what_the_recognizer_says_of_the_clip(sound_model: Path, toy: Path) -> None:
     base, clips = load_base(sound_model), read_corpus(toy)[:4]
-    assert (base.embedded, base.numbers) == (16, 24)
-    described = describe(base, clips, cache=Cache(None))
+    assert (base.embedding_size, base.dimensions) == (16, 24)
+    features = base_features(base, clips, cache=Cache(None))
     recognizer = Recognizer.load(sound_model, threads=1)
-    for row, clip in zip(described.rows, clips, strict=True):
+    for row, clip in zip(features.rows, clips, strict=True):
         wanted = np.concatenate([recognizer.embed(clip.path), recognizer.logits(clip.path)])
         assert row == pytest.approx(wanted, abs=1e-6)
 
 
 def test_what_was_heard_before_is_remembered(sound_model: Path, toy: Path, tmp_path: Path) -> None:
     base, clips, cache = load_base(sound_model), read_corpus(toy)[:4], Cache(tmp_path / "cache.sqlite")
-    told: list[int] = []
-    first = describe(base, clips, cache=cache, progress=told.append)
-    assert [one for one in told if one] == [1, 1, 1, 1]
-    told.clear()
-    again = describe(base, clips, cache=cache, progress=told.append)
-    assert told == [4]
+    speaker_of: list[int] = []
+    first = base_features(base, clips, cache=cache, progress=speaker_of.append)
+    assert [one for one in speaker_of if one] == [1, 1, 1, 1]
+    speaker_of.clear()
+    again = base_features(base, clips, cache=cache, progress=speaker_of.append)
+    assert speaker_of == [4]
     assert again.rows.tolist() == first.rows.tolist()
 
 
@@ -38,10 +38,10 @@ def test_a_clip_that_cannot_be_heard_is_named_and_the_others_stay(sound_model: P
     clips = read_corpus(toy)[:3]
     broken = replace(clips[1], root=tmp_path, name="broken.wav")
     broken.path.write_bytes(b"RIFF")
-    described = describe(load_base(sound_model), [clips[0], broken, clips[2]], cache=Cache(None))
-    assert len(described.rows) == 2
-    assert list(described.failed) == [broken]
-    assert "broken.wav" in described.failed[broken]
+    features = base_features(load_base(sound_model), [clips[0], broken, clips[2]], cache=Cache(None))
+    assert len(features.rows) == 2
+    assert list(features.failed) == [broken]
+    assert "broken.wav" in features.failed[broken]
 
 
 @pytest.mark.parametrize("base", ["svm", "classic"])

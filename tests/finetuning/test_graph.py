@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from hearfelt.errors import ModelError
-from hearfelt.finetuning.graph import DESCRIBED, with_description, with_head, with_metadata
+from hearfelt.finetuning.graph import FEATURES, with_features_output, with_head, with_metadata
 from hearfelt.finetuning.head import Head
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
@@ -20,10 +20,10 @@ CARD = ModelCard("taught", "0", ("calm", "sad", "my_dog"), "sound")
 VOICE = np.sin(np.arange(16_000) / 9).astype(np.float32)[None]
 
 
-def head_of(numbers: int, classes: int = 3, *, trust: bool = True) -> Head:
+def head_of(dimensions: int, classes: int = 3, *, base_weight: bool = True) -> Head:
     generator = np.random.default_rng(0)
-    slopes = generator.normal(0, 1, (numbers, classes))
-    slopes[TONES:] *= trust
+    slopes = generator.normal(0, 1, (dimensions, classes))
+    slopes[TONES:] *= base_weight
     return Head(slopes, generator.normal(0, 1, classes))
 
 
@@ -39,34 +39,34 @@ def outputs(model: bytes) -> dict[str, np.ndarray]:
 
 
 def test_embedding_and_answers_stand_side_by_side(make_sound_model: Maker) -> None:
-    given = outputs(with_description(make_sound_model(), TONES + LABELS))
-    assert given[DESCRIBED].tolist() == [*given["embedding"], *given["logits"]]
+    given = outputs(with_features_output(make_sound_model(), TONES + LABELS))
+    assert given[FEATURES].tolist() == [*given["embedding"], *given["logits"]]
 
 
-@pytest.mark.parametrize("trust", [True, False])
-def test_the_file_answers_as_the_head_does(make_sound_model: Maker, trust: bool) -> None:
+@pytest.mark.parametrize("base_weight", [True, False])
+def test_the_file_answers_as_the_head_does(make_sound_model: Maker, base_weight: bool) -> None:
     base = make_sound_model()
-    row = outputs(with_description(base, TONES + LABELS))[DESCRIBED]
-    head = head_of(TONES + LABELS, trust=trust)
-    given = outputs(finished(with_head(base, head, embedded=TONES)))
+    row = outputs(with_features_output(base, TONES + LABELS))[FEATURES]
+    head = head_of(TONES + LABELS, base_weight=base_weight)
+    given = outputs(finished(with_head(base, head, embedding_size=TONES)))
     assert list(given) == ["logits", "embedding"]
-    assert given["logits"] == pytest.approx(head.answer(row), rel=1e-5, abs=1e-5)
+    assert given["logits"] == pytest.approx(head.logits(row), rel=1e-5, abs=1e-5)
     assert given["embedding"].tolist() == row[:TONES].tolist()
 
 
 def test_what_the_new_head_does_not_need_is_left_out(make_sound_model: Maker) -> None:
     base = make_sound_model()
-    without = onnx.load_from_string(with_head(base, head_of(TONES + LABELS, trust=False), embedded=TONES))
+    without = onnx.load_from_string(with_head(base, head_of(TONES + LABELS, base_weight=False), embedding_size=TONES))
     names = {one.name for one in without.graph.initializer}
     assert "weights" not in names
     assert "waves" in names
-    with_trust = onnx.load_from_string(with_head(base, head_of(TONES + LABELS), embedded=TONES))
+    with_trust = onnx.load_from_string(with_head(base, head_of(TONES + LABELS), embedding_size=TONES))
     assert "weights" in {one.name for one in with_trust.graph.initializer}
 
 
 def test_all_else_stays_as_it_is(make_sound_model: Maker) -> None:
     before = onnx.load_from_string(make_sound_model())
-    after = onnx.load_from_string(with_head(make_sound_model(), head_of(TONES + LABELS), embedded=TONES))
+    after = onnx.load_from_string(with_head(make_sound_model(), head_of(TONES + LABELS), embedding_size=TONES))
     assert after.opset_import == before.opset_import
     assert after.ir_version == before.ir_version
     assert list(after.graph.input) == list(before.graph.input)
@@ -75,12 +75,12 @@ def test_all_else_stays_as_it_is(make_sound_model: Maker) -> None:
 
 
 def test_a_taught_model_can_be_taught_again(make_sound_model: Maker) -> None:
-    first = finished(with_head(make_sound_model(), head_of(TONES + LABELS), embedded=TONES))
-    row = outputs(with_description(first, TONES + 3))[DESCRIBED]
+    first = finished(with_head(make_sound_model(), head_of(TONES + LABELS), embedding_size=TONES))
+    row = outputs(with_features_output(first, TONES + 3))[FEATURES]
     head = head_of(TONES + 3, 4)
-    again = with_head(first, head, embedded=TONES)
+    again = with_head(first, head, embedding_size=TONES)
     onnx.checker.check_model(onnx.load_from_string(again), full_check=True)
-    assert outputs(again)["logits"] == pytest.approx(head.answer(row), rel=1e-5, abs=1e-5)
+    assert outputs(again)["logits"] == pytest.approx(head.logits(row), rel=1e-5, abs=1e-5)
 
 
 def test_texts_are_replaced_as_a_whole(make_sound_model: Maker) -> None:
@@ -89,7 +89,7 @@ def test_texts_are_replaced_as_a_whole(make_sound_model: Maker) -> None:
 
 
 def test_the_result_is_a_model_everywhere(make_sound_model: Maker) -> None:
-    made = finished(with_head(make_sound_model(), head_of(TONES + LABELS), embedded=TONES))
+    made = finished(with_head(make_sound_model(), head_of(TONES + LABELS), embedding_size=TONES))
     recognizer = Recognizer(made, threads=1)
     assert set(recognizer.recognize(VOICE[0], 16_000).probabilities) == {"calm", "sad", "my_dog"}
     assert recognizer.embed(VOICE[0], 16_000).shape == (TONES,)
@@ -123,11 +123,11 @@ def with_branch(condition_uses_logits: bool) -> bytes:
 
 def test_what_a_graph_inside_the_graph_takes_is_kept() -> None:
     head = Head(np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0], [0.0, 0.0]]), np.array([0.5, 0.0]))
-    given = outputs(with_head(with_branch(False), head, embedded=2))
+    given = outputs(with_head(with_branch(False), head, embedding_size=2))
     mean = float(VOICE.mean())
     assert given["logits"] == pytest.approx([mean + 0.5, 2 * mean], abs=1e-6)
 
 
 def test_logits_used_inside_a_graph_within_are_refused() -> None:
     with pytest.raises(ModelError, match="in a graph inside its graph; another base is wanted"):
-        with_head(with_branch(True), Head(np.zeros((4, 2)), np.zeros(2)), embedded=2)
+        with_head(with_branch(True), Head(np.zeros((4, 2)), np.zeros(2)), embedding_size=2)

@@ -9,30 +9,30 @@ import pytest
 import soundfile
 
 from hearfelt.errors import CorpusError
-from hearfelt.finetuning.training_set import gather
+from hearfelt.finetuning.training_set import read_finetuning_set
 
 OwnFolder = Callable[..., Path]
 PATTERN = r"/(\d\d) "
 
 
 def test_each_folder_is_a_label(own_folder: OwnFolder) -> None:
-    lesson = gather(own_folder())
-    assert lesson.labels == ("happy", "bored_stiff", "furious")
-    assert lesson.clips.count("emotion") == {"happy": 12, "bored_stiff": 12, "furious": 12}
-    assert not lesson.speakers_are_known
-    assert (lesson.left_out, lesson.remarks) == ({}, ())
-    assert len(set(lesson.digests)) == 36
+    training_set = read_finetuning_set(own_folder())
+    assert training_set.labels == ("happy", "bored_stiff", "furious")
+    assert training_set.clips.count("emotion") == {"happy": 12, "bored_stiff": 12, "furious": 12}
+    assert not training_set.speakers_are_known
+    assert (training_set.left_out, training_set.remarks) == ({}, ())
+    assert len(set(training_set.digests)) == 36
 
 
 def test_a_label_spelled_like_a_known_emotion_is_that_emotion(own_folder: OwnFolder) -> None:
-    assert gather(own_folder({"angry": "Anger", "sad": "my dog"})).labels == ("angry", "my_dog")
+    assert read_finetuning_set(own_folder({"angry": "Anger", "sad": "my dog"})).labels == ("angry", "my_dog")
 
 
 @pytest.mark.parametrize("pattern", [PATTERN, r"(?P<speaker>\d\d) (\d+)", r"(?<=/)\d\d"])
 def test_a_pattern_tells_who_speaks(own_folder: OwnFolder, pattern: str) -> None:
-    lesson = gather(own_folder(), speaker_pattern=pattern)
-    assert lesson.clips.speakers == tuple(f"folder/0{number}" for number in range(1, 7))
-    assert lesson.speakers_are_known
+    training_set = read_finetuning_set(own_folder(), speaker_pattern=pattern)
+    assert training_set.clips.speakers == tuple(f"folder/0{number}" for number in range(1, 7))
+    assert training_set.speakers_are_known
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_pattern_tells_who_speaks(own_folder: OwnFolder, pattern: str) -> None
 )
 def test_a_pattern_that_does_not_fit_is_refused(own_folder: OwnFolder, pattern: str, sentence: str) -> None:
     with pytest.raises(CorpusError) as error:
-        gather(own_folder(), speaker_pattern=pattern)
+        read_finetuning_set(own_folder(), speaker_pattern=pattern)
     first, _, last = sentence.partition(" .* ")
     assert first in str(error.value)
     assert last in str(error.value)
@@ -58,11 +58,11 @@ def test_a_table_tells_who_speaks(own_folder: OwnFolder, beside: bool) -> None:
     table.write_text(
         "path,speaker\n" + "".join(f"{name},{'anna' if k % 2 else 'ben'}\n" for k, name in enumerate(names))
     )
-    assert gather(folder, speakers=table).clips.speakers == ("folder/anna", "folder/ben")
+    assert read_finetuning_set(folder, speakers=table).clips.speakers == ("folder/anna", "folder/ben")
 
 
 def test_parts_of_one_recording_teach_what_their_clips_teach(toy: Path, joined: Path) -> None:
-    parts, clips = gather(joined), gather(toy)
+    parts, clips = read_finetuning_set(joined), read_finetuning_set(toy)
     assert parts.digests == clips.digests
     assert parts.clips.count("emotion") == clips.clips.count("emotion")
     assert [clip.speaker for clip in parts.clips] == [f"folder/{clip.speaker}" for clip in clips.clips]
@@ -76,10 +76,10 @@ def test_a_table_tells_who_speaks_when_in_one_recording(joined: Path, tmp_path: 
     who.write_text(
         "source,start_s,end_s,Speaker\n" + "".join(f"all.wav,{a},{b},{name[-2:]}\n" for _, a, b, _, name in rows)
     )
-    clips = gather(labels, speakers=who).clips
+    clips = read_finetuning_set(labels, speakers=who).clips
     assert [clip.speaker for clip in clips] == [f"folder/{row[4][-2:]}" for row in rows]
     who.write_text("source,speaker\nall.wav,anna\n")
-    assert gather(labels, speakers=who).clips.speakers == ("folder/anna",)
+    assert read_finetuning_set(labels, speakers=who).clips.speakers == ("folder/anna",)
 
 
 def test_a_table_that_leaves_somebody_out_is_refused(own_folder: OwnFolder) -> None:
@@ -88,22 +88,22 @@ def test_a_table_that_leaves_somebody_out_is_refused(own_folder: OwnFolder) -> N
     table = folder / "who.csv"
     table.write_text("path,speaker\n" + "".join(f"{name},anna\n" for name in names[2:]))
     with pytest.raises(CorpusError, match=r"who.csv names no speaker for Bored stiff/.* \(and 1 more\)"):
-        gather(folder, speakers=table)
+        read_finetuning_set(folder, speakers=table)
     table.write_text("path,speaker\nnowhere.wav,anna\n")
     with pytest.raises(CorpusError, match=r"who.csv, line 2: there is no nowhere.wav"):
-        gather(folder, speakers=table)
+        read_finetuning_set(folder, speakers=table)
 
 
 def test_speakers_told_twice_are_refused(own_folder: OwnFolder) -> None:
     with pytest.raises(CorpusError, match="given twice"):
-        gather(own_folder(), speakers=Path("who.csv"), speaker_pattern="x")
+        read_finetuning_set(own_folder(), speakers=Path("who.csv"), speaker_pattern="x")
 
 
 def test_a_known_corpus_brings_labels_and_speakers_and_that_is_said(toy: Path) -> None:
-    lesson = gather(toy)
-    assert len(lesson.clips.speakers) == 6
-    assert "was read as toy" in lesson.remarks[0]
-    assert "--as folder" in lesson.remarks[0]
+    training_set = read_finetuning_set(toy)
+    assert len(training_set.clips.speakers) == 6
+    assert "was read as toy" in training_set.remarks[0]
+    assert "--as folder" in training_set.remarks[0]
 
 
 def test_what_cannot_be_learned_from_is_left_out_and_named(own_folder: OwnFolder) -> None:
@@ -115,33 +115,33 @@ def test_what_cannot_be_learned_from_is_left_out_and_named(own_folder: OwnFolder
     soundfile.write(folder / "Happy" / "silent.wav", np.zeros(16_000), 16_000)
     shutil.copy(first, folder / "stray.wav")
     (folder / "Empty").mkdir()
-    lesson = gather(folder)
-    assert {reason: len(files) for reason, files in lesson.left_out.items()} == {
+    training_set = read_finetuning_set(folder)
+    assert {reason: len(files) for reason, files in training_set.left_out.items()} == {
         "not a clip of any label": 1,
         "the same sound under several labels": 2,
         "cannot be read": 1,
         "silent": 1,
         "a copy of another clip": 1,
     }
-    assert "broken.wav" in lesson.left_out["cannot be read"][0]
-    assert lesson.remarks == (f"{folder / 'Empty'}: no sound in this folder, so it is no label",)
-    assert lesson.clips.count("emotion") == {"happy": 11, "bored_stiff": 12, "furious": 12}
+    assert "broken.wav" in training_set.left_out["cannot be read"][0]
+    assert training_set.remarks == (f"{folder / 'Empty'}: no sound in this folder, so it is no label",)
+    assert training_set.clips.count("emotion") == {"happy": 11, "bored_stiff": 12, "furious": 12}
 
 
 def test_two_folders_that_mean_one_label_are_refused(own_folder: OwnFolder) -> None:
     folder = own_folder({"angry": "Anger", "sad": "angry", "happy": "Happy"})
     with pytest.raises(CorpusError, match=r"the folders '(Anger|angry)' and '(Anger|angry)' both mean angry"):
-        gather(folder)
+        read_finetuning_set(folder)
 
 
 def test_a_folder_whose_name_says_nothing_is_refused(own_folder: OwnFolder) -> None:
     with pytest.raises(CorpusError, match="this folder's name says nothing; a label is wanted as its name"):
-        gather(own_folder({"angry": " _ ", "sad": "Sad"}))
+        read_finetuning_set(own_folder({"angry": " _ ", "sad": "Sad"}))
 
 
 def test_one_label_is_refused(own_folder: OwnFolder) -> None:
     with pytest.raises(CorpusError, match="only one label, furious; at least 2 are wanted"):
-        gather(own_folder({"angry": "Furious"}))
+        read_finetuning_set(own_folder({"angry": "Furious"}))
 
 
 def test_fewer_than_ten_clips_of_a_label_are_refused(own_folder: OwnFolder) -> None:
@@ -151,8 +151,8 @@ def test_fewer_than_ten_clips_of_a_label_are_refused(own_folder: OwnFolder) -> N
         clip.unlink()
     clips[2].write_bytes(b"RIFF")
     with pytest.raises(CorpusError) as error:
-        gather(folder)
-    assert "furious: 9 clips (1 more cannot be learned from); at least 10 of each label are wanted" in str(error.value)
+        read_finetuning_set(folder)
+    assert "furious: 9 clips (1 more cannot be used); at least 10 of each label are wanted" in str(error.value)
     assert clips[2].name in str(error.value)
 
 
@@ -162,4 +162,4 @@ def test_clips_of_which_only_some_have_a_speaker_are_refused(own_folder: OwnFold
     rows = [f"{name},{name.partition('/')[0]},{'anna' if k else ''}\n" for k, name in enumerate(names)]
     (folder / "all.csv").write_text("path,emotion,speaker\n" + "".join(rows))
     with pytest.raises(CorpusError, match="no speaker is known for Bored stiff/"):
-        gather(folder)
+        read_finetuning_set(folder)

@@ -41,7 +41,7 @@ def pink(seconds: float) -> np.ndarray:
 @pytest.mark.parametrize("path", VOICES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("gain_db", [0.0, -40.0])
 def test_the_bundled_voices_speak(path: Path, gain_db: float) -> None:
-    assert codes(Gain(gain_db).apply(voice(path))) == []
+    assert codes(Gain(gain_db).apply(voice(path), 16_000)) == []
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.0, 3.0, 10.0])

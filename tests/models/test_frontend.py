@@ -11,7 +11,7 @@ from tests.reference_sounds import answers
 from torch import Tensor
 
 from hearfelt.audio.reader import read_audio, resample
-from hearfelt.models.frontend import BANDS, CONTEXT, FLOOR, FRAME, HOP, LEVEL, RATE_HZ, SPOKEN, LogMel, mel_bank
+from hearfelt.models.frontend import BANDS, CONTEXT, FLOOR, FRAME, HOP, LEVEL, RATE_HZ, SPEECH_RANGE, LogMel, mel_bank
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
 CENTRES_HZ = answers()["mel-centres-hz"]
@@ -73,8 +73,8 @@ def test_steady_noise_gives_the_frames_of_a_plain_fourier_transform() -> None:
 def test_a_voice_gives_them_levelled_by_its_spoken_frames_and_cut_at_the_floor(voice: Tensor) -> None:
     expected = power(voice).numpy()
     energy = expected.sum(axis=0)
-    spoken = energy[energy > energy.max() * 10**-SPOKEN]
-    logarithm = np.log10(np.maximum(expected / spoken.mean(), 1e-30)) + LEVEL
+    is_speech = energy[energy > energy.max() * 10**-SPEECH_RANGE]
+    logarithm = np.log10(np.maximum(expected / is_speech.mean(), 1e-30)) + LEVEL
     floored = np.maximum(logarithm, logarithm.max() - FLOOR)
     mel = LogMel()(voice)[0][0].numpy()
     whole = floored.shape[1] - mel.shape[1]
@@ -95,11 +95,11 @@ def test_a_tone_of_1000_hz_is_heard_at_1000_hz_times_the_speed(speed: float) -> 
 @pytest.mark.parametrize("speed", [0.9, 1.1])
 def test_hearing_faster_is_what_playing_faster_would_be(voice: Tensor, speed: float) -> None:
     played = torch.from_numpy(resample(voice[0].numpy(), round(10_000 * speed), 10_000))[None]
-    heard, reference = LogMel(speed)(voice)[0][0], LogMel()(played)[0][0]
-    assert abs(heard.shape[1] - reference.shape[1]) <= 1
-    frames = min(heard.shape[1], reference.shape[1])
+    is_kept, reference = LogMel(speed)(voice)[0][0], LogMel()(played)[0][0]
+    assert abs(is_kept.shape[1] - reference.shape[1]) <= 1
+    frames = min(is_kept.shape[1], reference.shape[1])
     low = slice(0, 65)  # the resampler's filter takes the highest bands away
-    assert np.corrcoef(heard[low, :frames].ravel(), reference[low, :frames].ravel())[0, 1] > 0.98
+    assert np.corrcoef(is_kept[low, :frames].ravel(), reference[low, :frames].ravel())[0, 1] > 0.98
 
 
 # Level and offset
@@ -197,7 +197,7 @@ def test_every_sound_has_finite_frames(samples: Tensor) -> None:
 def test_silence_before_a_voice_changes_nothing_at_all(before: int) -> None:
     """Half a frame more or less would change one answer in twenty."""
     quiet = torch.zeros(1, 3_000)
-    spoken = torch.cat([quiet, tone(440.0) * torch.hann_window(RATE_HZ)[None], quiet], dim=1)
-    later = torch.cat([torch.zeros(1, before), spoken], dim=1)
-    for one, other in zip(LogMel()(spoken), LogMel()(later), strict=True):
+    is_speech = torch.cat([quiet, tone(440.0) * torch.hann_window(RATE_HZ)[None], quiet], dim=1)
+    later = torch.cat([torch.zeros(1, before), is_speech], dim=1)
+    for one, other in zip(LogMel()(is_speech), LogMel()(later), strict=True):
         torch.testing.assert_close(other, one, atol=1e-3, rtol=1e-3)

@@ -57,7 +57,7 @@ def heads() -> tuple[list[AttentiveHead], list[PlainHead]]:
     for head in plain:
         head.scaler.fit(np.random.default_rng(0).normal(0, 0.5, (90, 2 * sum(KEPT))))
     for head in (*attentive, *plain):
-        torch.nn.init.normal_(head.answer.weight)  # so that clips get different answers
+        torch.nn.init.normal_(head.output.weight)  # so that clips get different answers
     return attentive, plain
 
 
@@ -101,7 +101,7 @@ def sound(n: int, seed: int = 0) -> Tensor:
     return torch.from_numpy((noise[:n] + noise[20:]) * swelling).float()[None]
 
 
-def asked(network: HearfeltNetwork, samples: Tensor) -> tuple[Tensor, Tensor]:
+def all_masks(network: HearfeltNetwork, samples: Tensor) -> tuple[Tensor, Tensor]:
     with torch.inference_mode():
         return network(samples)
 
@@ -116,7 +116,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def test_it_gives_logits_and_an_embedding(network: HearfeltNetwork) -> None:
-    logits, embedding = asked(network, sound(8_000))
+    logits, embedding = all_masks(network, sound(8_000))
     assert logits.shape == (1, 8)
     assert embedding.shape == (1, sum(KEPT))
 
@@ -134,35 +134,37 @@ def test_it_gives_logits_and_an_embedding(network: HearfeltNetwork) -> None:
     ids=["near silence", "full scale", "40 dB over full scale", "silence", "a tenth of a second", "offset"],
 )
 def test_answers_are_finite(network: HearfeltNetwork, samples: Tensor) -> None:
-    for answer in asked(network, samples):
-        assert answer.isfinite().all()
+    for output in all_masks(network, samples):
+        assert output.isfinite().all()
 
 
 def test_level_and_offset_change_nothing(network: HearfeltNetwork) -> None:
     samples = sound(8_000)
-    before = asked(network, samples)
+    before = all_masks(network, samples)
     for changed in (samples * 10, samples / 10, samples + 0.2):
-        for one, other in zip(asked(network, changed), before, strict=True):
+        for one, other in zip(all_masks(network, changed), before, strict=True):
             torch.testing.assert_close(one, other, atol=1e-3, rtol=0)
 
 
 def test_other_clips_get_other_answers(network: HearfeltNetwork) -> None:
     tone = torch.sin(torch.arange(8_000) / 8)[None]
-    answers = [asked(network, samples)[0].softmax(dim=1) for samples in (sound(8_000), tone, sound(8_000, seed=1))]
-    assert (answers[0] - answers[1]).abs().max() > 1e-2
-    assert (answers[0] - answers[2]).abs().max() > 1e-4
+    log_probabilities = [
+        all_masks(network, samples)[0].softmax(dim=1) for samples in (sound(8_000), tone, sound(8_000, seed=1))
+    ]
+    assert (log_probabilities[0] - log_probabilities[1]).abs().max() > 1e-2
+    assert (log_probabilities[0] - log_probabilities[2]).abs().max() > 1e-4
 
 
 def test_answers_are_averaged_within_a_kind_and_then_over_kinds(network: HearfeltNetwork) -> None:
     """The discriminant is a kind of its own; all as log-probabilities."""
     samples = sound(8_000)
     one, two, three = network.heads
-    base = asked(with_other(network, []), samples)[0]
+    base = all_masks(with_other(network, []), samples)[0]
     torch.testing.assert_close(base.exp().sum(), torch.tensor(1.0))
-    each = [2 * asked(with_other(network, [[head]]), samples)[0] - base for head in (one, two, three)]
+    each = [2 * all_masks(with_other(network, [[head]]), samples)[0] - base for head in (one, two, three)]
     assert min((a - b).abs().max() for a, b in combinations([base, *each], 2)) > 1e-3
     expected = (base + each[0] + (each[1] + each[2]) / 2) / 3
-    torch.testing.assert_close(asked(network, samples)[0], expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(all_masks(network, samples)[0], expected, atol=1e-4, rtol=0)
 
 
 def test_the_embedding_is_the_mean_of_the_whitened_frames_of_both_ears(network: HearfeltNetwork) -> None:
@@ -171,7 +173,7 @@ def test_the_embedding_is_the_mean_of_the_whitened_frames_of_both_ears(network: 
         mel, wave = network.front(samples)
         states = network.whisper(mel), network.moonshine(wave)
         frames = [whiten(halved(some))[0] for whiten, some in zip(network.whitenings, states, strict=True)]
-    torch.testing.assert_close(asked(network, samples)[1][0], torch.cat([some.mean(dim=0) for some in frames]))
+    torch.testing.assert_close(all_masks(network, samples)[1][0], torch.cat([some.mean(dim=0) for some in frames]))
 
 
 # The file
@@ -182,8 +184,8 @@ def test_the_float_file_answers_as_the_network_does(
     network: HearfeltNetwork, files: Mapping[str, Path], n: int
 ) -> None:
     samples = sound(n)
-    answers = session(files["float"]).run(["logits", "embedding"], {"samples": samples.numpy()})
-    for mine, theirs in zip(asked(network, samples), answers, strict=True):
+    log_probabilities = session(files["float"]).run(["logits", "embedding"], {"samples": samples.numpy()})
+    for mine, theirs in zip(all_masks(network, samples), log_probabilities, strict=True):
         np.testing.assert_allclose(theirs, mine.numpy(), atol=PARITY)
 
 
@@ -191,16 +193,16 @@ def test_the_float_file_trims_silence_as_the_network_does(network: HearfeltNetwo
     """The graph must find the ends anew: those of the example that it was made with are others."""
     samples = torch.cat([torch.zeros(1, 40_000), sound(9_000), torch.zeros(1, 5_000)], dim=1)
     (logits,) = session(files["float"]).run(["logits"], {"samples": samples.numpy()})
-    np.testing.assert_allclose(logits, asked(network, samples)[0].numpy(), atol=PARITY)
+    np.testing.assert_allclose(logits, all_masks(network, samples)[0].numpy(), atol=PARITY)
 
 
 @pytest.mark.parametrize("n", [1_600, 40_123])
 def test_the_file_in_8_bits_is_near(network: HearfeltNetwork, files: Mapping[str, Path], n: int) -> None:
     samples = sound(n)
     logits, embedding = session(files["whole"]).run(["logits", "embedding"], {"samples": samples.numpy()})
-    wanted, described = (answer.numpy() for answer in asked(network, samples))
+    wanted, features = (output.numpy() for output in all_masks(network, samples))
     assert np.abs(np.exp(log_softmax(logits)) - np.exp(log_softmax(wanted))).max() < 0.02  # as doctor allows a copy
-    assert np.abs(embedding - described).max() < 0.1 * described.std()
+    assert np.abs(embedding - features).max() < 0.1 * features.std()
     assert files["whole"].stat().st_size < 0.3 * files["float"].stat().st_size
 
 
@@ -208,8 +210,8 @@ def test_both_files_know_what_they_answer_to_an_example(files: Mapping[str, Path
     for path in files.values():
         recognizer = Recognizer.load(path, threads=1)
         known = recognizer.card.known_answer
-        answer = recognizer.recognize(EXAMPLES[0].with_name(known["example"]))
-        assert dict(answer.probabilities) == pytest.approx(known["probabilities"], abs=1e-6)
+        output = recognizer.recognize(EXAMPLES[0].with_name(known["example"]))
+        assert dict(output.probabilities) == pytest.approx(known["probabilities"], abs=1e-6)
         assert recognizer.embed(EXAMPLES[0]).shape == (sum(KEPT),)
 
 
@@ -220,8 +222,8 @@ def test_the_file_asks_for_standard_operators_alone_and_says_nothing_but_its_car
     (card,) = [entry.value for entry in model.metadata_props if entry.key == CARD_KEY]
     assert json.loads(card)["name"] == "mine"
     content = files["whole"].read_bytes()
-    for place in (Path(__file__).parents[2], Path.home(), Path(torch.__file__).parent):
-        assert str(place).encode() not in content
+    for index in (Path(__file__).parents[2], Path.home(), Path(torch.__file__).parent):
+        assert str(index).encode() not in content
 
 
 def test_what_is_longer_than_the_window_is_answered_in_blocks(files: Mapping[str, Path]) -> None:
@@ -240,11 +242,11 @@ def test_components_of_a_line_are_its_direction() -> None:
     whitening = Whitening(2, 1)
     steps = np.array([-3.0, -1.0, 1.0, 3.0])
     whitening.fit(np.stack([10 + steps, 20 - 2 * steps], axis=1))
-    answers = whitening(torch.tensor([[10.0, 20.0], [13.0, 14.0]]))[:, 0]
+    log_probabilities = whitening(torch.tensor([[10.0, 20.0], [13.0, 14.0]]))[:, 0]
     variance = 2.0  # two numbers, of variance 1 each, that say the same
     expected = 3 / np.sqrt(5) * np.sqrt(2) / (variance * 1.05) ** 0.375
-    assert float(answers[0]) == pytest.approx(0.0, abs=1e-5)
-    assert abs(float(answers[1])) == pytest.approx(expected, rel=2e-3)
+    assert float(log_probabilities[0]) == pytest.approx(0.0, abs=1e-5)
+    assert abs(float(log_probabilities[1])) == pytest.approx(expected, rel=2e-3)
 
 
 def test_whitened_numbers_repeat_nothing_and_stand_in_order() -> None:
@@ -252,11 +254,11 @@ def test_whitened_numbers_repeat_nothing_and_stand_in_order() -> None:
     rows = generator.normal(size=(500, 4)) @ generator.normal(size=(4, 12)) + 0.1 * generator.normal(size=(500, 12))
     whitening = Whitening(12, 6)
     whitening.fit(rows * np.geomspace(0.1, 100, 12) + 7)
-    answers = whitening(torch.from_numpy(rows * np.geomspace(0.1, 100, 12) + 7).float()).numpy()
-    covariance = np.cov(answers.T, bias=True)
+    log_probabilities = whitening(torch.from_numpy(rows * np.geomspace(0.1, 100, 12) + 7).float()).numpy()
+    covariance = np.cov(log_probabilities.T, bias=True)
     deviations = np.sqrt(np.diag(covariance))
     np.testing.assert_allclose(covariance / np.outer(deviations, deviations), np.eye(6), atol=2e-3)
-    np.testing.assert_allclose(answers.mean(axis=0), 0, atol=1e-3)
+    np.testing.assert_allclose(log_probabilities.mean(axis=0), 0, atol=1e-3)
     assert (np.diff(deviations) < 0).all()
     scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     plain = np.sqrt(np.linalg.eigvalsh(scaled.T @ scaled / len(rows))[::-1][:6])

@@ -18,10 +18,11 @@ from hearfelt.features.classic import FEATURE_NAMES, classic_features
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import NETWORKS
-from hearfelt.training.dataset import Features, Heard, Lesson
+from hearfelt.training.clip_features import ClipFeatures, Features
 from hearfelt.training.export import PARITY, export, parity
 from hearfelt.training.recipe import recipe_of
-from hearfelt.training.trainer import teach
+from hearfelt.training.trainer import train_model
+from hearfelt.training.training_set import TrainingSet
 
 SETTINGS = {
     "classic": {"fit": {"epochs": 12, "patience": 12, "batch": 8}},
@@ -29,10 +30,11 @@ SETTINGS = {
 }
 
 
-def _heard(features: Features, times: int) -> Heard:
-    """Eight clips, one of each emotion, with features of our own choice; each stands there several times."""
+def _training_set(features: Features) -> TrainingSet:
+    """Eight clips, one of each emotion, with features of our own choice, and 15 copies of each that are the same."""
     clips = Clips(Clip("folder", Path(), f"{emotion}.wav", f"folder/{emotion}", emotion) for emotion in EMOTIONS)
-    return Heard(clips, features, np.repeat(features[:, None], times - 1, axis=1))
+    copies = np.repeat(features[:, None], 15, axis=1)
+    return TrainingSet(EMOTIONS, clips, clips, ClipFeatures(clips, features, copies))
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +45,21 @@ def eight() -> Features:
 
 
 @pytest.fixture(scope="module", params=sorted(SETTINGS))
-def taught(request: pytest.FixtureRequest, eight: Features, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each network, taught eight clips and exported."""
+def trained(request: pytest.FixtureRequest, eight: Features, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each network, trained on eight clips and exported."""
     name = request.param
     recipe = recipe_of({"name": name, "network": name, **SETTINGS[name]})
     folder = tmp_path_factory.mktemp(name)
-    teach(recipe, Lesson(EMOTIONS, _heard(eight, times=16), _heard(eight, times=1)), folder, seed=0)
+    train_model(recipe, _training_set(eight), folder, seed=0)
     return folder / "model.onnx"
 
 
 @pytest.fixture
-def network(taught: Path) -> nn.Module:
+def network(trained: Path) -> nn.Module:
     """The same network in torch, as the test of its file wants it: weights that were learned, not fresh ones."""
     torch.manual_seed(0)
     fresh = {"classic": _warm_classic, "svm": _fitted_svm}
-    return fresh[Recognizer.load(taught).card.name]()
+    return fresh[Recognizer.load(trained).card.name]()
 
 
 def _warm_classic() -> nn.Module:
@@ -79,9 +81,9 @@ def _fitted_svm() -> nn.Module:
 
     scaler = Scaler(len(FEATURE_NAMES))
     scaler.fit(_rows(200))
-    places = np.arange(200) % 8
-    rows = scaler(torch.from_numpy(_rows(200))).numpy() + places[:, None] / 8
-    return SvmNetwork.of(SVC(C=10.0).fit(rows, places), scaler).eval()
+    indices = np.arange(200) % 8
+    rows = scaler(torch.from_numpy(_rows(200))).numpy() + indices[:, None] / 8
+    return SvmNetwork.of(SVC(C=10.0).fit(rows, indices), scaler).eval()
 
 
 def _rows(count: int) -> Features:
@@ -100,8 +102,8 @@ def test_no_network_on_features_goes_untested() -> None:
     assert {name for name, kind in NETWORKS.items() if kind.input == "classic-162"} == set(SETTINGS)
 
 
-def test_eight_clips_are_learned_by_heart(taught: Path, eight: Features) -> None:
-    logits = Recognizer.load(taught)._session.run("logits", eight)
+def test_eight_clips_are_learned_by_heart(trained: Path, eight: Features) -> None:
+    logits = Recognizer.load(trained)._session.run("logits", eight)
     assert logits.argmax(axis=1).tolist() == list(range(8))
 
 
@@ -116,8 +118,8 @@ def test_logits_are_the_same_alone_and_beside_others(network: nn.Module) -> None
 def test_logits_are_finite_for_silence_and_full_scale(network: nn.Module) -> None:
     full = np.sign(np.random.default_rng(0).normal(size=40_000)).astype(np.float32)
     rows = np.stack([np.zeros(162, np.float32), classic_features(full * 0, 16_000), classic_features(full, 16_000)])
-    for answers in (_run(network, rows), _run(network, rows * 1e6)):
-        assert np.isfinite(answers).all()
+    for log_probabilities in (_run(network, rows), _run(network, rows * 1e6)):
+        assert np.isfinite(log_probabilities).all()
 
 
 def test_the_exported_file_answers_as_the_network_does(network: nn.Module, tmp_path: Path) -> None:
@@ -129,8 +131,8 @@ def test_the_exported_file_answers_as_the_network_does(network: nn.Module, tmp_p
     assert parity(network, model, _rows(100)) > PARITY  # the measure sees a difference where there is one
 
 
-def test_the_file_loads_and_names_its_labels(taught: Path) -> None:
-    card = Recognizer.load(taught).card
+def test_the_file_loads_and_names_its_labels(trained: Path) -> None:
+    card = Recognizer.load(trained).card
     assert card.labels == EMOTIONS
     assert card.input == NETWORKS[card.name].input
     assert set(NETWORKS[card.name].limits) <= set(card.limits)

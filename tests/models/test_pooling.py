@@ -38,9 +38,9 @@ def head(request: pytest.FixtureRequest) -> Head:
     return head_of(request.param)
 
 
-def ear(frames: int, numbers: int, seed: int = 0) -> Tensor:
+def encoder(frames: int, dimensions: int, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(100 * seed + frames)
-    return torch.randn(1, frames, numbers, generator=generator)
+    return torch.randn(1, frames, dimensions, generator=generator)
 
 
 def padded(clips: list[Tensor], filling: float) -> tuple[Tensor, Tensor]:
@@ -85,7 +85,7 @@ def test_none_or_all_may_be_dropped(share: float, left: float) -> None:
 
 
 def test_who_answers_drops_nothing() -> None:
-    frames = ear(9, 4)
+    frames = encoder(9, 4)
     assert FrameDropout(0.5).eval()(frames) is frames
 
 
@@ -96,21 +96,21 @@ def test_a_plain_head_describes_by_mean_and_deviation_of_each_ear() -> None:
     head = PlainHead(HeadSize((2, 1), (1, 1)), 2)
     large = torch.tensor([[[1.0, 5.0], [3.0, 5.0]]])
     small = torch.tensor([[[0.0], [0.0], [0.0], [8.0]]])
-    described = head.describe([large, small])
+    features = head.student_features([large, small])
     expected = [2, 5, math.sqrt(1 + LEAST), math.sqrt(LEAST), 2, math.sqrt(12 + LEAST)]
-    torch.testing.assert_close(described, torch.tensor([expected]))
+    torch.testing.assert_close(features, torch.tensor([expected]))
 
 
 def test_a_mask_leaves_frames_out_of_the_segments() -> None:
     head = PlainHead(HeadSize((1,), (1,)), 2)
-    described = head.describe([torch.tensor([[[1.0], [3.0], [99.0]]])], [torch.tensor([[1.0, 1.0, 0.0]])])
-    torch.testing.assert_close(described, torch.tensor([[2.0, math.sqrt(1 + LEAST)]]))
+    features = head.student_features([torch.tensor([[[1.0], [3.0], [99.0]]])], [torch.tensor([[1.0, 1.0, 0.0]])])
+    torch.testing.assert_close(features, torch.tensor([[2.0, math.sqrt(1 + LEAST)]]))
 
 
-def as_it_comes(numbers: int, attentions: int) -> AttentiveStatistics:
+def as_it_comes(dimensions: int, attentions: int) -> AttentiveStatistics:
     """Statistics of the frames themselves: what is learned before the pooling passes them on, but for the norm."""
-    pool = AttentiveStatistics(numbers, numbers, attentions=attentions)
-    pool.turn, pool.norm = nn.Identity(), nn.Identity()
+    pool = AttentiveStatistics(dimensions, dimensions, attentions=attentions)
+    pool.project, pool.norm = nn.Identity(), nn.Identity()
     return pool.eval()
 
 
@@ -155,7 +155,7 @@ def test_a_discriminant_is_linear() -> None:
 
 @pytest.mark.parametrize("filling", [0.0, 1_000.0])
 def test_a_clip_is_answered_the_same_alone_and_padded_beside_others(head: Head, filling: float) -> None:
-    large, small = [ear(length, 6) for length in (1, 2, 9, 4)], [ear(length, 4, 1) for length in (3, 1, 6, 8)]
+    large, small = [encoder(length, 6) for length in (1, 2, 9, 4)], [encoder(length, 4, 1) for length in (3, 1, 6, 8)]
     alone = torch.cat([head([one, other]) for one, other in zip(large, small, strict=True)])
     (frames, mask), (further, further_mask) = padded(large, filling), padded(small, filling)
     together = head([frames, further], [mask, further_mask])
@@ -164,21 +164,21 @@ def test_a_clip_is_answered_the_same_alone_and_padded_beside_others(head: Head, 
 
 
 def test_no_mask_is_the_same_as_a_mask_of_ones(head: Head) -> None:
-    ears = [torch.cat([ear(5, 6), ear(5, 6, 2)]), torch.cat([ear(7, 4), ear(7, 4, 2)])]
+    encoder_frames = [torch.cat([encoder(5, 6), encoder(5, 6, 2)]), torch.cat([encoder(7, 4), encoder(7, 4, 2)])]
     masks = [torch.ones(2, 5), torch.ones(2, 7)]
-    torch.testing.assert_close(head(ears), head(ears, masks), atol=1e-6, rtol=0)
+    torch.testing.assert_close(head(encoder_frames), head(encoder_frames, masks), atol=1e-6, rtol=0)
 
 
 def test_the_order_of_frames_is_no_matter(head: Head) -> None:
-    ears = [ear(9, 6), ear(8, 4)]
-    torch.testing.assert_close(head([one.flip(1) for one in ears]), head(ears), atol=1e-5, rtol=0)
+    encoder_frames = [encoder(9, 6), encoder(8, 4)]
+    torch.testing.assert_close(head([one.flip(1) for one in encoder_frames]), head(encoder_frames), atol=1e-5, rtol=0)
 
 
 # What could break
 
 
 def test_one_frame_is_finite_and_can_be_learned_from(head: Head) -> None:
-    logits = head.train()([ear(1, 6), ear(1, 4)])
+    logits = head.train()([encoder(1, 6), encoder(1, 4)])
     logits.logsumexp(dim=1).sum().backward()
     assert logits.isfinite().all()
     slopes = [weight.grad for weight in head.parameters() if weight.grad is not None]
@@ -187,27 +187,27 @@ def test_one_frame_is_finite_and_can_be_learned_from(head: Head) -> None:
 
 
 def test_an_answer_is_what_is_judged_of_what_is_pooled(head: Head) -> None:
-    ears = [ear(5, 6), ear(4, 4)]
-    assert head(ears).shape == (1, 3)
-    torch.testing.assert_close(head.judge(head.pool(ears)), head(ears))
+    encoder_frames = [encoder(5, 6), encoder(4, 4)]
+    assert head(encoder_frames).shape == (1, 3)
+    torch.testing.assert_close(head.classify(head.pool(encoder_frames)), head(encoder_frames))
 
 
 def test_an_answer_depends_on_both_ears(head: Head) -> None:
-    large, small = ear(5, 6), ear(4, 4)
-    answers = [head([large, small]), head([ear(5, 6, 3), small]), head([large, ear(4, 4, 3)])]
-    apart = [(answers[0] - other).detach().abs().max() for other in answers[1:]]
-    assert min(apart) > 1e-3
+    large, small = encoder(5, 6), encoder(4, 4)
+    log_probabilities = [head([large, small]), head([encoder(5, 6, 3), small]), head([large, encoder(4, 4, 3)])]
+    centred = [(log_probabilities[0] - other).detach().abs().max() for other in log_probabilities[1:]]
+    assert min(centred) > 1e-3
 
 
 def test_dropout_sleeps_unless_it_is_taught(head: Head) -> None:
-    ears = [ear(5, 6), ear(4, 4)]
-    assert torch.equal(head(ears), head(ears))
+    encoder_frames = [encoder(5, 6), encoder(4, 4)]
+    assert torch.equal(head(encoder_frames), head(encoder_frames))
     head.train()
-    assert not torch.equal(head(ears), head(ears))
+    assert not torch.equal(head(encoder_frames), head(encoder_frames))
 
 
 def test_a_plain_heads_scaler_is_one_of_its_buffers_and_is_kept_with_it() -> None:
     head, fresh = head_of(PlainHead), PlainHead(SIZE, 3)
     fresh.load_state_dict(head.state_dict())
-    ears = [ear(5, 6), ear(4, 4)]
-    torch.testing.assert_close(fresh.eval()(ears), head(ears))
+    encoder_frames = [encoder(5, 6), encoder(4, 4)]
+    torch.testing.assert_close(fresh.eval()(encoder_frames), head(encoder_frames))

@@ -7,44 +7,46 @@ import torch
 
 from hearfelt.models.encoders.pitch_statistics import PITCH_DIMENSIONS
 from hearfelt.models.pooling import Discriminant
-from hearfelt.models.tiny import SmallHead, TinyEar, TinyNetwork, describe
+from hearfelt.models.tiny import SmallHead, TinyEncoder, TinyNetwork, tiny_features
 
 CLASSES = 3
 
 
 @pytest.fixture
-def ear() -> TinyEar:
+def encoder() -> TinyEncoder:
     torch.manual_seed(0)
-    return TinyEar(16, fine=1, coarse=3, imitated=12).eval()
+    return TinyEncoder(16, fine_blocks=1, coarse_blocks=3, dimensions=12).eval()
 
 
 @pytest.fixture
-def network(ear: TinyEar) -> TinyNetwork:
+def network(encoder: TinyEncoder) -> TinyNetwork:
     torch.manual_seed(1)
-    numbers = 2 * ear.numbers + PITCH_DIMENSIONS
-    discriminant = Discriminant(numbers, CLASSES)
+    dimensions = 2 * encoder.dimensions + PITCH_DIMENSIONS
+    discriminant = Discriminant(dimensions, CLASSES)
     with torch.no_grad():
         discriminant.slopes.normal_(0, 0.1)
-    return TinyNetwork(ear, [SmallHead(numbers, 8, CLASSES), SmallHead(numbers, 8, CLASSES)], discriminant).eval()
+    return TinyNetwork(
+        encoder, [SmallHead(dimensions, 8, CLASSES), SmallHead(dimensions, 8, CLASSES)], discriminant
+    ).eval()
 
 
-def test_the_ear_gives_states_at_50_and_25_frames_a_second_and_what_it_imitates(ear: TinyEar) -> None:
-    states = ear(torch.randn(2, 80, 101))
+def test_the_ear_gives_states_at_50_and_25_frames_a_second_and_what_it_imitates(encoder: TinyEncoder) -> None:
+    states = encoder(torch.randn(2, 80, 101))
     assert [tuple(state.shape) for state in states] == [(2, 51, 16), (2, 25, 16), (2, 25, 16), (2, 25, 12)]
-    assert ear.numbers == 16 + 16 + 16 + 12
+    assert encoder.dimensions == 16 + 16 + 16 + 12
 
 
-def test_what_is_heard_far_away_in_time_changes_nothing_here(ear: TinyEar) -> None:
+def test_what_is_heard_far_away_in_time_changes_nothing_here(encoder: TinyEncoder) -> None:
     mel = torch.randn(1, 80, 400)
     other = mel.clone()
     other[:, :, 300:] = 0.0
-    for one, two in zip(ear(mel), ear(other), strict=True):
+    for one, two in zip(encoder(mel), encoder(other), strict=True):
         assert torch.equal(one[:, : one.shape[1] // 4], two[:, : one.shape[1] // 4])
 
 
-def test_a_clip_is_described_by_statistics_of_all_states_and_its_melody(ear: TinyEar) -> None:
-    described = describe(ear(torch.randn(1, 80, 60)), torch.randn(1, 9, PITCH_DIMENSIONS // 3))
-    assert described.shape == (1, 2 * ear.numbers + PITCH_DIMENSIONS)
+def test_a_clip_is_described_by_statistics_of_all_states_and_its_melody(encoder: TinyEncoder) -> None:
+    features = tiny_features(encoder(torch.randn(1, 80, 60)), torch.randn(1, 9, PITCH_DIMENSIONS // 3))
+    assert features.shape == (1, 2 * encoder.dimensions + PITCH_DIMENSIONS)
 
 
 @torch.inference_mode()
@@ -52,9 +54,9 @@ def test_heads_together_weigh_as_much_as_the_discriminant(network: TinyNetwork) 
     samples = torch.sin(torch.arange(16_000) / 7)[None]
     logits, embedding = network(samples)
     mel, wave = network.front(samples)
-    described = describe(network.ear(mel), network.pitch(wave))
-    heads = (network.heads[0](described).log_softmax(1) + network.heads[1](described).log_softmax(1)) / 2
-    expected = (heads + network.discriminant(described).log_softmax(1)) / 2
+    features = tiny_features(network.encoder(mel), network.pitch(wave))
+    heads = (network.heads[0](features).log_softmax(1) + network.heads[1](features).log_softmax(1)) / 2
+    expected = (heads + network.discriminant(features).log_softmax(1)) / 2
     torch.testing.assert_close(logits, expected)
     assert embedding.shape == (1, 12)
 

@@ -15,7 +15,7 @@ from hearfelt.emotions import EMOTIONS
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.evaluation.results import About, Results, Unanswered, write_results
+from hearfelt.evaluation.results import FailedClip, Results, ResultsInfo, write_results
 from hearfelt.reports.evaluation import read_curves, write_report
 from hearfelt.reports.formatting import percent
 
@@ -83,9 +83,9 @@ def write_curves(folder: Path) -> None:
 def results(tmp_path: Path) -> Results:
     plan = plan_of()
     epochs = {(fold, seed): 2 + seed for fold in (1, 2) for seed in (0, 1)}
-    unanswered = [Unanswered("0/calm-0.wav", "mine/0", "0/calm-0.wav: silent")]
-    about = About(plan, {"name": "mine", "fit": {"epochs": 40}}, epochs, unanswered=unanswered)
-    return write_results(tmp_path / "by-speaker" / "mine", answers(plan), about)
+    failed = [FailedClip("0/calm-0.wav", "mine/0", "0/calm-0.wav: silent")]
+    info = ResultsInfo(plan, {"name": "mine", "fit": {"epochs": 40}}, epochs, failed=failed)
+    return write_results(tmp_path / "by-speaker" / "mine", answers(plan), info)
 
 
 def test_the_page_states_the_figures_of_the_summary(results: Results) -> None:
@@ -123,15 +123,15 @@ def test_the_page_says_where_the_epoch_was_chosen_and_names_auxiliary_corpora(tm
     folder = tmp_path / "by-speaker" / "honest"
     folder.mkdir(parents=True)
     write_curves(folder)
-    honest = write_results(folder, answers(plan), About(plan, {}))
+    honest = write_results(folder, answers(plan), ResultsInfo(plan, {}))
     assert "chosen on validation clips" in Words(write_report(honest).read_text()).text
     step = replace(plan.protocol, leaky=True, copies_of_test=True, chooses_on_test=True)
     song = Clips([Clip("other", Path("nowhere"), "song.wav", "other/1", "sad", channel="song")])
-    leaky = replace(plan, protocol=step, beside=song)
+    leaky = replace(plan, protocol=step, auxiliary=song)
     folder = tmp_path / "by-speaker" / "leaky"
     folder.mkdir()
     write_curves(folder)
-    page = Words(write_report(write_results(folder, answers(plan), About(leaky, {}))).read_text())
+    page = Words(write_report(write_results(folder, answers(plan), ResultsInfo(leaky, {}))).read_text())
     assert "The epoch was chosen on the test clips, to show the effect of this leak." in page.text
     assert "other, for training only" in page.text
 
@@ -141,8 +141,8 @@ def test_without_curves_there_is_no_training_section(results: Results) -> None:
 
 
 def test_a_finished_model_has_no_curves_even_where_another_recipe_s_lie(results: Results) -> None:
-    about = About(plan_of(), {"name": "mine"}, model="classic")
-    finished = write_results(results.folder, answers(plan_of(), seeds=1), about)
+    info = ResultsInfo(plan_of(), {"name": "mine"}, model="classic")
+    finished = write_results(results.folder, answers(plan_of(), seeds=1), info)
     write_curves(results.folder)
     page = Words(write_report(finished).read_text())
     assert "Training</h2>" not in write_report(finished).read_text()
@@ -158,7 +158,7 @@ def test_clips_without_an_answer_are_counted_and_named(results: Results) -> None
 def test_a_leaky_result_opens_with_a_warning(tmp_path: Path) -> None:
     honest = plan_of()
     leaky = Plan(PROTOCOLS["seed-ravdess"], honest.clips, honest.folds, (), {}, Leaks(("mine/0", "mine/1"), ()))
-    text = write_report(write_results(tmp_path, answers(honest), About(leaky, {}))).read_text()
+    text = write_report(write_results(tmp_path, answers(honest), ResultsInfo(leaky, {}))).read_text()
     page = Words(text)
     assert "seed-ravdess is leaky: 2 speakers on both sides" in page.text
     assert text.index("is leaky") < text.index("UAR")
@@ -184,7 +184,7 @@ def test_a_page_of_one_speaker_and_a_perfect_model_is_written(tmp_path: Path) ->
     whole = PROTOCOLS["by-speaker"]
     rows = [Row(c.name, c.speaker, 1, 0, c.emotion, (1.0, 0.0) if c.emotion == "calm" else (0.0, 1.0)) for c in clips]
     plan = Plan(whole, Clips(clips), (), (), {}, Leaks((), ()))
-    results = write_results(tmp_path, Evaluation(("calm", "sad"), rows), About(plan, {}, model="classic"))
+    results = write_results(tmp_path, Evaluation(("calm", "sad"), rows), ResultsInfo(plan, {}, model="classic"))
     page = Words(write_report(results).read_text())
     assert "No clip was recognized as another emotion" in page.text
     assert "95 %" not in page.text
@@ -192,7 +192,7 @@ def test_a_page_of_one_speaker_and_a_perfect_model_is_written(tmp_path: Path) ->
 
 def test_names_from_outside_cannot_break_the_page(tmp_path: Path) -> None:
     plan = plan_of(corpus="<b>&")
-    results = write_results(tmp_path / "<i>", answers(plan), About(plan, {"name": "<script>alert(1)</script>"}))
+    results = write_results(tmp_path / "<i>", answers(plan), ResultsInfo(plan, {"name": "<script>alert(1)</script>"}))
     text = write_report(results).read_text()
     assert "<script" not in text
     assert "<i>" not in text

@@ -14,7 +14,7 @@ from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.published import emotion_code, ravdess_names
-from hearfelt.evaluation.results import About, ModelFile, Results, write_results
+from hearfelt.evaluation.results import ModelFile, Results, ResultsInfo, write_results
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +53,8 @@ def make_results(named_clips: Clips) -> Callable[..., Results]:
                     row[plan.emotions.index(clip.emotion)] += strength
                     shares = tuple((np.exp(row) / np.exp(row).sum()).tolist())
                     rows.append(Row(clip.name, clip.speaker, fold.name, seed, clip.emotion, shares))
-        about = About(plan, {"name": name}, file=file)
-        return write_results(home / protocol / name, Evaluation(plan.emotions, rows), about)
+        info = ResultsInfo(plan, {"name": name}, file=file)
+        return write_results(home / protocol / name, Evaluation(plan.emotions, rows), info)
 
     return make
 

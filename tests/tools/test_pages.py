@@ -140,7 +140,7 @@ def test_the_classification_report_is_that_of_scikit_learn(checkout: Path) -> No
     one = read_results(checkout / "results" / "seed-ravdess" / "weak-7")
     evaluation = one.evaluation
     reference = classification_report(
-        evaluation.truth, evaluation.answers, target_names=evaluation.emotions, output_dict=True
+        evaluation.truth, evaluation.predicted, target_names=evaluation.emotions, output_dict=True
     )
     shown = part((checkout / "docs" / "results.md").read_text(), "### weak-7 on seed-ravdess")
     for emotion in EMOTIONS[1:]:

@@ -8,7 +8,7 @@ import pytest
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.results import SUMMARY
-from hearfelt.evaluation.segment_results import TimedResults, read_timed_results, summarize
+from hearfelt.evaluation.segment_results import SegmentResults, read_segment_results, summarize
 from hearfelt.evaluation.segment_tables import Tables, read_tables, write_tables
 from hearfelt.reports.segment_scores import COLUMNS, method_rows
 from result_pages.pages import check_pages, write_pages
@@ -41,11 +41,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def one(checkout: Path) -> TimedResults:
-    return read_timed_results(checkout / "results" / "ravdess-conversations" / "mine")
+def one(checkout: Path) -> SegmentResults:
+    return read_segment_results(checkout / "results" / "ravdess-conversations" / "mine")
 
 
-def test_the_page_states_both_ways_figures_and_is_fresh(checkout: Path, one: TimedResults) -> None:
+def test_the_page_states_both_ways_figures_and_is_fresh(checkout: Path, one: SegmentResults) -> None:
     check_pages(checkout)
     page = (checkout / "docs" / "results.md").read_text()
     assert "### mine on `ravdess-conversations`" in page
@@ -55,7 +55,7 @@ def test_the_page_states_both_ways_figures_and_is_fresh(checkout: Path, one: Tim
     assert f"is {one.summary['lower_than_naive'] * 100:.1f} % lower than that of the naive method" in page
 
 
-def test_rows_are_in_the_order_of_their_columns(one: TimedResults) -> None:
+def test_rows_are_in_the_order_of_their_columns(one: SegmentResults) -> None:
     timeline, naive, gated = (dict(zip(COLUMNS, row[1:], strict=True)) for row in method_rows(one.summary))
     # 12 turns of 2 s, each missed for 0.5 s; every second one is calm, 7 of 12, and answered sad for 1.5 s
     assert timeline["missed"] == gated["missed"] == "25.0"
@@ -66,7 +66,7 @@ def test_rows_are_in_the_order_of_their_columns(one: TimedResults) -> None:
 
 
 def test_the_picture_shows_the_first_recording_of_five_clips_and_is_drawn_anew_when_it_changes(
-    checkout: Path, one: TimedResults
+    checkout: Path, one: SegmentResults
 ) -> None:
     assert example_of(one).name == "001"
     path = checkout / "docs" / "pictures" / "ravdess-conversations-mine.png"
@@ -78,8 +78,8 @@ def test_the_picture_shows_the_first_recording_of_five_clips_and_is_drawn_anew_w
     path.write_bytes(whole)
 
 
-def test_a_model_worse_than_the_naive_method_is_reported(one: TimedResults) -> None:
-    worse = TimedResults(one.folder, one.emotions, one.recordings, {**one.summary, "lower_than_naive": -0.25})
+def test_a_model_worse_than_the_naive_method_is_reported(one: SegmentResults) -> None:
+    worse = SegmentResults(one.folder, one.emotions, one.recordings, {**one.summary, "lower_than_naive": -0.25})
     assert "is 25.0 % higher than that of the naive method" in over_time_section([worse])
 
 
@@ -87,5 +87,5 @@ def test_no_result_makes_no_section() -> None:
     assert over_time_section([]) == ""
 
 
-def test_a_segment_is_a_segment(one: TimedResults) -> None:
+def test_a_segment_is_a_segment(one: SegmentResults) -> None:
     assert one.recordings[0].truth == (LabelSpan(1.0, 3.0, "calm"),)

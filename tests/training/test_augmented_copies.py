@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hearfelt.training.augmented_copies import RATE_HZ, View, played, worn
+from hearfelt.training.augmented_copies import RATE_HZ, Variant, at_speed, degrade
 
 
 def tone(frequency_hz: float, n: int = RATE_HZ) -> np.ndarray:
@@ -25,7 +25,7 @@ def loudest_hz(samples: np.ndarray) -> float:
 
 @pytest.mark.parametrize("speed", [0.8, 0.9, 1.1, 1.25])
 def test_played_faster_a_tone_is_higher_and_shorter(speed: float) -> None:
-    heard = played(tone(1_000), speed)
+    heard = at_speed(tone(1_000), speed)
     assert loudest_hz(heard) == pytest.approx(1_000 * speed, abs=2)
     assert len(heard) == pytest.approx(RATE_HZ / speed, abs=1)
     assert heard.dtype == np.float32
@@ -33,19 +33,19 @@ def test_played_faster_a_tone_is_higher_and_shorter(speed: float) -> None:
 
 def test_as_it_is_is_as_it_is() -> None:
     samples = tone(1_000)
-    assert played(samples, 1.0) is samples
-    assert View() == View(1.0, False)
+    assert at_speed(samples, 1.0) is samples
+    assert Variant() == Variant(1.0, False)
 
 
 def test_slower_and_faster_again_is_the_clip() -> None:
     samples = tone(1_000)
-    back = played(played(samples, 0.8), 1.25)
+    back = at_speed(at_speed(samples, 0.8), 1.25)
     inside = slice(500, 15_000)  # but for the ends, where a filter hears silence
     np.testing.assert_allclose(back[inside], samples[inside], atol=1e-3)
 
 
 def test_the_same_numbers_wear_a_clip_in_the_same_way() -> None:
-    one, again, other = (worn(voice(), np.random.default_rng(seed)) for seed in (3, 3, 4))
+    one, again, other = (degrade(voice(), np.random.default_rng(seed)) for seed in (3, 3, 4))
     np.testing.assert_array_equal(one, again)
     assert one.shape != other.shape or not np.array_equal(one, other)
 
@@ -54,13 +54,13 @@ def test_a_clip_given_stays_as_it_is() -> None:
     samples = voice()
     before = samples.copy()
     for seed in range(20):
-        worn(samples, np.random.default_rng(seed))
+        degrade(samples, np.random.default_rng(seed))
     np.testing.assert_array_equal(samples, before)
 
 
 def test_worn_clips_are_damaged_in_many_ways_and_none_is_lost() -> None:
     samples = voice()
-    copies = [worn(samples, np.random.default_rng(seed)) for seed in range(60)]
+    copies = [degrade(samples, np.random.default_rng(seed)) for seed in range(60)]
     assert all(copy.dtype == np.float32 and np.isfinite(copy).all() for copy in copies)
     lengths = {len(copy) for copy in copies}
     assert min(lengths) >= len(samples) - 2_000
@@ -76,7 +76,7 @@ def test_worn_clips_are_damaged_in_many_ways_and_none_is_lost() -> None:
 @pytest.mark.parametrize("seconds", [0.1, 0.3, 0.5])
 def test_a_short_clip_is_never_cut_or_padded(seconds: float) -> None:
     samples = voice(seconds)
-    assert {len(worn(samples, np.random.default_rng(seed))) for seed in range(40)} == {len(samples)}
+    assert {len(degrade(samples, np.random.default_rng(seed))) for seed in range(40)} == {len(samples)}
 
 
 def _share_above(samples: np.ndarray, frequency_hz: float) -> float:

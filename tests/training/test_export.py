@@ -59,8 +59,8 @@ def test_the_same_network_gives_the_same_bytes(network: ClassicNetwork, path: Pa
 
 def test_nothing_of_the_machine_is_in_the_file(path: Path) -> None:
     content = path.read_bytes()
-    for place in (Path(__file__).parents[2], Path.home(), Path(torch.__file__).parent):
-        assert str(place).encode() not in content
+    for index in (Path(__file__).parents[2], Path.home(), Path(torch.__file__).parent):
+        assert str(index).encode() not in content
 
 
 def test_exporting_leaves_dropout_asleep(network: ClassicNetwork, path: Path) -> None:

@@ -22,22 +22,22 @@ from hearfelt.models.frontend import LogMel
 from hearfelt.models.hearfelt import Whitening
 from hearfelt.models.pooling import HeadSize, PlainHead
 from hearfelt.runtime.cache import Cache
-from hearfelt.training import frames as hearing
-from hearfelt.training.augmented_copies import View, played
+from hearfelt.training import frames as module
+from hearfelt.training.augmented_copies import Variant, at_speed
 from hearfelt.training.frames import (
-    DESCRIBED,
-    KEPT,
-    LONGEST_S,
+    FEATURE_COUNT,
+    MAX_CLIP_S,
+    WHITENED_DIMENSIONS,
     Encoders,
+    FrameExtractor,
     Frames,
-    Listener,
+    cache_frames,
+    extract_frames,
     fit_whitenings,
-    hear_frames,
-    keep_frames,
 )
 
 Whitenings = tuple[Whitening, Whitening]
-Wanted = Sequence[tuple[Clip, View]]
+Wanted = Sequence[tuple[Clip, Variant]]
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +60,18 @@ def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_part_is_heard_as_if_it_had_been_cut_out_before(toy_clips: Clips, joined: Path) -> None:
     for clip, part in zip(toy_clips[:4], read_corpus(joined)[:4], strict=True):
         assert part.clip == "all.wav"
-        np.testing.assert_array_equal(hearing.samples_of(part), hearing.samples_of(clip))
+        np.testing.assert_array_equal(module.samples_of(part), module.samples_of(clip))
 
 
-def told(encoders: Encoders, whitenings: Whitenings, wanted: Wanted) -> list[int]:
+def report(encoders: Encoders, whitenings: Whitenings, wanted: Wanted) -> list[int]:
     """Tell how many views were remembered, then 1 for each that was not."""
     counts: list[int] = []
-    keep_frames(encoders, whitenings, wanted, processes=1, progress=counts.append)
+    cache_frames(encoders, whitenings, wanted, processes=1, progress=counts.append)
     return counts
 
 
-def same(one: Frames, other: Frames, place: int = 0, other_place: int = 0) -> bool:
-    pairs = zip(one.heard[place], other.heard[other_place], strict=True)
+def same(one: Frames, other: Frames, index: int = 0, other_place: int = 0) -> bool:
+    pairs = zip(one.arrays[index], other.arrays[other_place], strict=True)
     return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
 
 
@@ -79,13 +79,16 @@ def pencil() -> Frames:
     """Three views of 1, 3 and 2 frames of the large ear, and 2, 1 and 2 of the small one, all numbers alike."""
     clips = tuple(Clip("folder", Path(), f"{name}.wav", f"folder/{name}", "sad") for name in "abc")
     large, small = ([1], [2, 3, 4], [5, 6]), ([10, 20], [30], [40, 50])
-    heard = tuple((_frames(one, KEPT[0]), _frames(other, KEPT[1])) for one, other in zip(large, small, strict=True))
-    described = [np.array([place, 2 * place], np.float16) for place in range(3)]
-    return Frames(clips, (View(),) * 3, tuple((*one, other) for one, other in zip(heard, described, strict=True)))
+    arrays = tuple(
+        (_frames(one, WHITENED_DIMENSIONS[0]), _frames(other, WHITENED_DIMENSIONS[1]))
+        for one, other in zip(large, small, strict=True)
+    )
+    features = [np.array([index, 2 * index], np.float16) for index in range(3)]
+    return Frames(clips, (Variant(),) * 3, tuple((*one, other) for one, other in zip(arrays, features, strict=True)))
 
 
-def _frames(values: list[int], numbers: int) -> np.ndarray:
-    return np.repeat(np.array(values, np.float16)[:, None], numbers, axis=1)
+def _frames(values: list[int], feature_count: int) -> np.ndarray:
+    return np.repeat(np.array(values, np.float16)[:, None], feature_count, axis=1)
 
 
 # Batches
@@ -93,8 +96,8 @@ def _frames(values: list[int], numbers: int) -> np.ndarray:
 
 def test_views_stand_side_by_side_with_padding_and_a_mask() -> None:
     (large, small), (large_mask, small_mask) = pencil().batch(np.array([2, 0, 1]))
-    assert large.shape == (3, 3, KEPT[0])
-    assert small.shape == (3, 2, KEPT[1])
+    assert large.shape == (3, 3, WHITENED_DIMENSIONS[0])
+    assert small.shape == (3, 2, WHITENED_DIMENSIONS[1])
     assert large[:, :, 0].tolist() == [[5, 6, 0], [1, 0, 0], [2, 3, 4]]
     assert small[:, :, 0].tolist() == [[40, 50], [10, 20], [30, 0]]
     assert torch.equal(large, large[:, :, :1].expand_as(large))
@@ -113,110 +116,119 @@ def test_a_view_may_be_drawn_twice_and_is_as_long_as_it_is() -> None:
 
 
 def test_statistics_stand_in_the_order_asked() -> None:
-    described = pencil().described(np.array([2, 0, 2]))
-    assert described.tolist() == [[2, 4], [0, 0], [2, 4]]
-    assert described.dtype == np.float32
+    features = pencil().features(np.array([2, 0, 2]))
+    assert features.tolist() == [[2, 4], [0, 0], [2, 4]]
+    assert features.dtype == np.float32
 
 
 def test_segments_are_what_a_plain_head_makes_of_a_batch() -> None:
     frames = pencil()
-    segments = torch.from_numpy(frames.moments)
-    assert segments[1, [0, KEPT[0], 2 * KEPT[0], -1]].tolist() == pytest.approx([3, (2 / 3) ** 0.5, 30, 0], abs=0.01)
-    described = PlainHead(HeadSize(KEPT, (8, 8)), 2).describe(*frames.batch(np.arange(3)))
-    torch.testing.assert_close(segments, described)
+    segments = torch.from_numpy(frames.frame_statistics)
+    assert segments[1, [0, WHITENED_DIMENSIONS[0], 2 * WHITENED_DIMENSIONS[0], -1]].tolist() == pytest.approx(
+        [3, (2 / 3) ** 0.5, 30, 0], abs=0.01
+    )
+    features = PlainHead(HeadSize(WHITENED_DIMENSIONS, (8, 8)), 2).frame_statistics(*frames.batch(np.arange(3)))
+    torch.testing.assert_close(segments, features)
 
 
 def test_a_batch_is_a_copy() -> None:
     frames = pencil()
     frames.batch(np.array([0]))[0][0].add_(100)
-    assert frames.heard[0][0][0, 0] == 1
+    assert frames.arrays[0][0][0, 0] == 1
 
 
-def test_what_is_packed_comes_back() -> None:
-    heard = torch.randn(5, KEPT[0]), torch.randn(3, KEPT[1]), torch.randn(DESCRIBED)
-    for one, back in zip(heard, hearing._unpacked(hearing._packed(heard)), strict=True):
-        np.testing.assert_array_equal(back, one.half().numpy())
+def test_packed_arrays_are_unpacked_the_same(encoders: Encoders, few: Clips) -> None:
+    extractor, samples = FrameExtractor(encoders), module.samples_of(few[0])
+    plain, packed = extractor.extract(samples), extractor.pack(samples, 1.0)
+    sizes = [1536, 864]
+    counts = np.frombuffer(packed[:8], "<i4").tolist()
+    assert counts == [len(one) for one in plain[:2]]
+    parts = np.split(
+        np.frombuffer(packed, "<f2", offset=8), np.cumsum([n * s for n, s in zip(counts, sizes, strict=True)])
+    )
+    for one, back in zip(plain, parts, strict=True):
+        np.testing.assert_array_equal(back.reshape(one.shape), one.half().numpy())
 
 
 # Hearing
 
 
 def test_frames_are_those_that_the_ears_hear(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
-    wanted = [(few[0], View()), (few[1], View(0.9)), (few[2], View())]
-    frames = hear_frames(encoders, whitenings, wanted)
-    assert (frames.clips, frames.views) == (tuple(few[:3]), (View(), View(0.9), View()))
-    listener = Listener(encoders, whitenings)
-    for place, (clip, view) in enumerate(wanted):
+    wanted = [(few[0], Variant()), (few[1], Variant(0.9)), (few[2], Variant())]
+    frames = extract_frames(encoders, whitenings, wanted)
+    assert (frames.clips, frames.variants) == (tuple(few[:3]), (Variant(), Variant(0.9), Variant()))
+    extractor = FrameExtractor(encoders, whitenings)
+    for index, (clip, variant) in enumerate(wanted):
         samples, _ = soundfile.read(clip.path, dtype="float32")
-        for mine, theirs in zip(frames.heard[place], listener.hear(samples, view.speed), strict=True):
+        for mine, theirs in zip(frames.arrays[index], extractor.extract(samples, variant.speed), strict=True):
             np.testing.assert_allclose(mine, theirs, atol=0.01, rtol=0.002)  # 16 bits
 
 
 @pytest.mark.usefixtures("_fresh")
 def test_a_second_call_hears_nothing(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
-    wanted = [(clip, view) for clip in few[:2] for view in (View(), View(is_worn=True))]
-    assert told(encoders, whitenings, wanted) == [0, 1, 1, 1, 1]
-    assert told(encoders, whitenings, wanted[::-1]) == [4]
-    one, other = (hear_frames(encoders, whitenings, some) for some in (wanted, wanted[::-1]))
+    wanted = [(clip, variant) for clip in few[:2] for variant in (Variant(), Variant(degraded=True))]
+    assert report(encoders, whitenings, wanted) == [0, 1, 1, 1, 1]
+    assert report(encoders, whitenings, wanted[::-1]) == [4]
+    one, other = (extract_frames(encoders, whitenings, some) for some in (wanted, wanted[::-1]))
     assert other.clips == one.clips[::-1]
-    assert all(same(one, other, place, 3 - place) for place in range(4))
+    assert all(same(one, other, index, 3 - index) for index in range(4))
 
 
 @pytest.mark.usefixtures("_fresh")
 def test_it_is_remembered_by_its_sound_and_not_by_its_name(
     encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path
 ) -> None:
-    def clip(name: str) -> list[tuple[Clip, View]]:
-        return [(replace(few[0], root=tmp_path, name=name), View())]
+    def clip(name: str) -> list[tuple[Clip, Variant]]:
+        return [(replace(few[0], root=tmp_path, name=name), Variant())]
 
     shutil.copy(few[0].path, tmp_path / "one.wav")
-    assert told(encoders, whitenings, clip("one.wav")) == [0, 1]
-    first = hear_frames(encoders, whitenings, clip("one.wav"))
+    assert report(encoders, whitenings, clip("one.wav")) == [0, 1]
+    first = extract_frames(encoders, whitenings, clip("one.wav"))
     shutil.copy(few[0].path, tmp_path / "copy.wav")
-    assert told(encoders, whitenings, clip("copy.wav")) == [1]
-    assert same(hear_frames(encoders, whitenings, clip("copy.wav")), first)
+    assert report(encoders, whitenings, clip("copy.wav")) == [1]
+    assert same(extract_frames(encoders, whitenings, clip("copy.wav")), first)
     shutil.copy(few[1].path, tmp_path / "one.wav")  # another sound under the old name
-    assert told(encoders, whitenings, clip("one.wav")) == [0, 1]
-    assert not same(hear_frames(encoders, whitenings, clip("one.wav")), first)
+    assert report(encoders, whitenings, clip("one.wav")) == [0, 1]
+    assert not same(extract_frames(encoders, whitenings, clip("one.wav")), first)
 
 
 @pytest.mark.usefixtures("_fresh")
 def test_other_ears_and_other_whitenings_hear_anew(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
-    wanted = [(few[0], View())]
-    assert told(encoders, whitenings, wanted) == [0, 1]
-    moved = Whitening(1536, KEPT[0])
+    wanted = [(few[0], Variant())]
+    assert report(encoders, whitenings, wanted) == [0, 1]
+    moved = Whitening(1536, WHITENED_DIMENSIONS[0])
     moved.load_state_dict(whitenings[0].state_dict())
     moved.mean.add_(1.0)
-    assert told(encoders, (moved, whitenings[1]), wanted) == [0, 1]
+    assert report(encoders, (moved, whitenings[1]), wanted) == [0, 1]
     deaf = replace(encoders, moonshine={**encoders.moonshine, "conv3.bias": encoders.moonshine["conv3.bias"] + 0.5})
-    assert told(deaf, whitenings, wanted) == [0, 1]
-    assert told(encoders, whitenings, wanted) == [1]
+    assert report(deaf, whitenings, wanted) == [0, 1]
+    assert report(encoders, whitenings, wanted) == [1]
 
 
 def test_a_clip_is_worn_in_the_same_way_whatever_stands_beside_it(
     encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = [(clip, View(is_worn=True)) for clip in few[:2]]
-    heard = []
+    wanted = [(clip, Variant(degraded=True)) for clip in few[:2]]
+    arrays = []
     for name, some in (("both", wanted), ("last", wanted[1:])):
         monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / name))
-        heard.append(hear_frames(encoders, whitenings, some))
-    assert same(heard[0], heard[1], 1, 0)
-    assert not same(hear_frames(encoders, whitenings, [(few[1], View())]), heard[1])
+        arrays.append(extract_frames(encoders, whitenings, some))
+    assert same(arrays[0], arrays[1], 1, 0)
+    assert not same(extract_frames(encoders, whitenings, [(few[1], Variant())]), arrays[1])
 
 
 def test_several_processes_hear_what_one_does(
     encoders: Encoders, whitenings: Whitenings, few: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hearing, "_CLIPS_A_PROCESS", 1)  # a process for so few clips, which would not pay
-    wanted = [(clip, View(speed)) for clip in few[:2] for speed in (1.0, 1.1)]
-    heard = []
+    monkeypatch.setattr(module, "_CLIPS_PER_PROCESS", 1)  # a process for so few clips, which would not pay
+    wanted = [(clip, Variant(speed)) for clip in few[:2] for speed in (1.0, 1.1)]
+    arrays = []
     for processes in (1, 2):
         monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / str(processes)))
-        keep_frames(encoders, whitenings, wanted, processes=processes)
-        assert told(encoders, whitenings, wanted) == [4]
-        heard.append(hear_frames(encoders, whitenings, wanted))
-    for one, other in zip(heard[0].heard, heard[1].heard, strict=True):
+        cache_frames(encoders, whitenings, wanted, processes=processes)
+        assert report(encoders, whitenings, wanted) == [4]
+        arrays.append(extract_frames(encoders, whitenings, wanted))
+    for one, other in zip(arrays[0].arrays, arrays[1].arrays, strict=True):
         for mine, theirs in zip(one, other, strict=True):
             np.testing.assert_allclose(mine, theirs, atol=0.01)
 
@@ -224,12 +236,12 @@ def test_several_processes_hear_what_one_does(
 def test_without_a_cache_nothing_is_remembered_and_all_is_heard(
     encoders: Encoders, whitenings: Whitenings, few: Clips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = [(few[0], View())]
-    kept = hear_frames(encoders, whitenings, wanted)
+    wanted = [(few[0], Variant())]
+    kept = extract_frames(encoders, whitenings, wanted)
     monkeypatch.setenv("HEARFELT_CACHE", "off")
-    assert told(encoders, whitenings, wanted) == [0, 1]
-    assert told(encoders, whitenings, wanted) == [0, 1]
-    assert same(hear_frames(encoders, whitenings, wanted), kept)
+    assert report(encoders, whitenings, wanted) == [0, 1]
+    assert report(encoders, whitenings, wanted) == [0, 1]
+    assert same(extract_frames(encoders, whitenings, wanted), kept)
 
 
 def test_a_folder_that_cannot_keep_anything_is_told(
@@ -238,7 +250,7 @@ def test_a_folder_that_cannot_keep_anything_is_told(
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / "file"))
     with pytest.raises(HearfeltError, match="could not be kept; is the disk full"):
-        hear_frames(encoders, whitenings, [(few[0], View())])
+        extract_frames(encoders, whitenings, [(few[0], Variant())])
 
 
 @pytest.mark.usefixtures("_fresh")
@@ -248,21 +260,21 @@ def test_what_was_heard_before_a_bad_clip_is_kept(
     soundfile.write(tmp_path / "silent.wav", np.zeros(8_000), 16_000)
     silent = replace(few[0], root=tmp_path, name="silent.wav")
     with pytest.raises(AudioError, match=r"silent\.wav"):
-        hear_frames(encoders, whitenings, [(few[0], View()), (silent, View())])
-    assert told(encoders, whitenings, [(few[0], View())]) == [1]
+        extract_frames(encoders, whitenings, [(few[0], Variant()), (silent, Variant())])
+    assert report(encoders, whitenings, [(few[0], Variant())]) == [1]
 
 
 # The listener
 
 
 def test_a_clip_heard_faster_has_fewer_frames(encoders: Encoders, few: Clips) -> None:
-    listener = Listener(encoders)
+    extractor = FrameExtractor(encoders)
     samples, _ = soundfile.read(few[0].path, dtype="float32")
-    counts = {speed: [len(ear) for ear in listener.hear(samples, speed)[:2]] for speed in (0.9, 1.0, 1.1)}
+    counts = {speed: [len(ear) for ear in extractor.extract(samples, speed)[:2]] for speed in (0.9, 1.0, 1.1)}
     for ear, rate in ((0, 25.0), (1, 125 / 6)):  # frames a second
-        for speed, heard in counts.items():
-            assert heard[ear] == pytest.approx(len(samples) / 16_000 / speed * rate, abs=2)
-    assert [ear.shape[-1] for ear in listener.hear(samples)] == [1536, 864, DESCRIBED]
+        for speed, arrays in counts.items():
+            assert arrays[ear] == pytest.approx(len(samples) / 16_000 / speed * rate, abs=2)
+    assert [ear.shape[-1] for ear in extractor.extract(samples)] == [1536, 864, FEATURE_COUNT]
 
 
 def test_a_clip_is_described_by_statistics_of_all_its_states_and_its_melody(encoders: Encoders, few: Clips) -> None:
@@ -272,15 +284,15 @@ def test_a_clip_is_described_by_statistics_of_all_its_states_and_its_melody(enco
         states = [WhisperEncoder.of(encoders.whisper)(mel)[0], MoonshineEncoder.of(encoders.moonshine)(wave)[0]]
     expected = [part for some in states for part in (some.mean(dim=0), (some.var(dim=0, unbiased=False) + 1e-5).sqrt())]
     expected.append(pitch_statistics(PitchFrontEnd()(wave))[0])
-    torch.testing.assert_close(Listener(encoders).hear(samples)[2], torch.cat(expected), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(FrameExtractor(encoders).extract(samples)[2], torch.cat(expected), atol=1e-3, rtol=1e-3)
 
 
 def test_the_small_ear_hears_the_clip_played_at_that_speed(encoders: Encoders) -> None:
     """A swelling hum, whose loudest sample is the same at any speed: frames begin there."""
-    listener = Listener(encoders)
+    extractor = FrameExtractor(encoders)
     times = np.arange(-8_000, 8_000)
     samples = (np.exp(-((times / 3_000) ** 2)) * np.cos(times * (2 * np.pi * 100 / 16_000))).astype(np.float32)
-    small, reference = listener.hear(samples, 1.1)[1], listener.hear(played(samples, 1.1))[1]
+    small, reference = extractor.extract(samples, 1.1)[1], extractor.extract(at_speed(samples, 1.1))[1]
     frames = min(len(small), len(reference))
     assert np.corrcoef(small[:frames].ravel(), reference[:frames].ravel())[0, 1] > 0.9
 
@@ -288,9 +300,9 @@ def test_the_small_ear_hears_the_clip_played_at_that_speed(encoders: Encoders) -
 @pytest.mark.parametrize("speed", [0.75, 1.0, 1.25])
 def test_a_tenth_of_a_second_is_heard(encoders: Encoders, whitenings: Whitenings, speed: float) -> None:
     samples = np.sin(np.arange(1_600) / 9).astype(np.float32)
-    for heard in Listener(encoders, whitenings).hear(samples, speed):
-        assert heard.isfinite().all()
-        assert len(heard) >= 1
+    for arrays in FrameExtractor(encoders, whitenings).extract(samples, speed):
+        assert arrays.isfinite().all()
+        assert len(arrays) >= 1
 
 
 @pytest.mark.usefixtures("_fresh")
@@ -299,8 +311,8 @@ def test_of_a_long_clip_the_beginning_is_heard(
 ) -> None:
     samples, _ = soundfile.read(few[0].path)
     soundfile.write(tmp_path / "long.wav", np.tile(samples, 14), 16_000)
-    frames = hear_frames(encoders, whitenings, [(replace(few[0], root=tmp_path, name="long.wav"), View())])
-    assert frames.lengths[0] == LONGEST_S * 25
+    frames = extract_frames(encoders, whitenings, [(replace(few[0], root=tmp_path, name="long.wav"), Variant())])
+    assert frames.lengths[0] == MAX_CLIP_S * 25
 
 
 # Whitening
@@ -308,9 +320,9 @@ def test_of_a_long_clip_the_beginning_is_heard(
 
 def test_whitened_frames_repeat_nothing(encoders: Encoders, whitenings: Whitenings, few: Clips) -> None:
     """On the frames that it was learned from, which here are all there are."""
-    frames = hear_frames(encoders, whitenings, [(clip, View()) for clip in few])
+    frames = extract_frames(encoders, whitenings, [(clip, Variant()) for clip in few])
     for ear in (0, 1):
-        table = np.concatenate([heard[ear] for heard in frames.heard])
+        table = np.concatenate([arrays[ear] for arrays in frames.arrays])
         covariance = np.cov(table.astype(np.float64).T, bias=True)
         deviations = np.sqrt(np.diag(covariance))
         assert (np.diff(deviations[:20]) < 1e-3).all()  # in their order
@@ -323,26 +335,26 @@ def test_whitened_frames_repeat_nothing(encoders: Encoders, whitenings: Whitenin
 def test_a_whitening_is_learned_once(encoders: Encoders, few: Clips, tmp_path: Path) -> None:
     cache = Cache(tmp_path / "kept.sqlite")
 
-    def learn(clips: Clips, seed: int = 0) -> Whitenings:
+    def train(clips: Clips, seed: int = 0) -> Whitenings:
         return fit_whitenings(encoders, clips, np.random.default_rng(seed), cache=cache)
 
-    first = learn(few[:1])
-    again = learn(few[:1])
+    first = train(few[:1])
+    again = train(few[:1])
     for one, other in zip(first, again, strict=True):
         assert torch.equal(one.mean, other.mean)
         assert torch.equal(one.components, other.components)
     (key,) = _keys(cache)
     cache.put_many({key: np.zeros_like(np.frombuffer(cache.get_many([key])[key], np.float32)).tobytes()})
-    assert not learn(few[:1])[0].components.any()  # it is what was kept
-    assert learn(few[1:2])[0].components.any()  # other clips are another matter
+    assert not train(few[:1])[0].components.any()  # it is what was kept
+    assert train(few[1:2])[0].components.any()  # other clips are another matter
 
 
 def test_a_whitening_depends_on_sound_and_not_on_labels_names_or_folders(
     encoders: Encoders, few: Clips, tmp_path: Path
 ) -> None:
     moved = Clips(
-        replace(clip, root=tmp_path, name=f"{place}.wav", emotion="happy", speaker="toy/09")
-        for place, clip in enumerate(few[:2])
+        replace(clip, root=tmp_path, name=f"{index}.wav", emotion="happy", speaker="toy/09")
+        for index, clip in enumerate(few[:2])
     )
     for clip, copy in zip(few[:2], moved, strict=True):
         shutil.copy(clip.path, copy.path)

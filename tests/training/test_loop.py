@@ -12,26 +12,26 @@ import torch
 
 from hearfelt.errors import ModelError
 from hearfelt.evaluation.metrics import confusion_matrix, uar
-from hearfelt.training.dataset import Lesson, Rows, training_rows, validation_rows
-from hearfelt.training.loop import CHECKPOINT, CURVES, EpochRow, Fitted, answer, fit, read_curves
+from hearfelt.training.loop import CHECKPOINT, CURVES, EpochRow, TrainedNetwork, predict, read_curves, train_network
 from hearfelt.training.settings import Balance, Fit
+from hearfelt.training.training_set import Rows, TrainingSet, training_rows, validation_rows
 
 SETTINGS = Fit(epochs=4, batch=32, patience=4)
 
 
 @pytest.fixture(scope="module")
-def training(lesson: Lesson) -> Rows:
-    return training_rows(lesson, Balance(), np.random.default_rng(0))
+def training(training_set: TrainingSet) -> Rows:
+    return training_rows(training_set, Balance(), np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
-def validation(lesson: Lesson) -> Rows:
-    return validation_rows(lesson)
+def validation(training_set: TrainingSet) -> Rows:
+    return validation_rows(training_set)
 
 
 @pytest.fixture(scope="module")
-def fitted(training: Rows, validation: Rows, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
-    return fit(training, validation, SETTINGS, tmp_path_factory.mktemp("whole"), seed=7)
+def trained(training: Rows, validation: Rows, tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:
+    return train_network(training, validation, SETTINGS, tmp_path_factory.mktemp("whole"), seed=7)
 
 
 def _stop_after(epoch: int) -> Callable[[EpochRow], None]:
@@ -48,56 +48,58 @@ def _without_time(rows: tuple[EpochRow, ...]) -> list[EpochRow]:
 
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_a_training_that_goes_on_is_bit_equal_to_one_that_was_not_stopped(
-    epoch: int, fitted: Fitted, training: Rows, validation: Rows, tmp_path: Path
+    epoch: int, trained: TrainedNetwork, training: Rows, validation: Rows, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        fit(training, validation, SETTINGS, tmp_path, seed=7, on_epoch=_stop_after(epoch))
+        train_network(training, validation, SETTINGS, tmp_path, seed=7, on_epoch=_stop_after(epoch))
     torch.manual_seed(123)  # whatever the new process's random numbers are
     again: list[int] = []
-    resumed = fit(training, validation, SETTINGS, tmp_path, seed=7, on_epoch=lambda row: again.append(row.epoch))
+    resumed = train_network(
+        training, validation, SETTINGS, tmp_path, seed=7, on_epoch=lambda row: again.append(row.epoch)
+    )
     assert again == list(range(epoch + 1, 5))
-    assert _without_time(resumed.curves) == _without_time(fitted.curves)
-    assert resumed.epoch == fitted.epoch
+    assert _without_time(resumed.curves) == _without_time(trained.curves)
+    assert resumed.epoch == trained.epoch
     for (name, wanted), got in zip(
-        fitted.network.state_dict().items(), resumed.network.state_dict().values(), strict=True
+        trained.network.state_dict().items(), resumed.network.state_dict().values(), strict=True
     ):
         assert torch.equal(wanted, got), name
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_gives_others(
-    fitted: Fitted, training: Rows, validation: Rows, tmp_path: Path
+    trained: TrainedNetwork, training: Rows, validation: Rows, tmp_path: Path
 ) -> None:
-    same = fit(training, validation, SETTINGS, tmp_path / "same", seed=7)
-    np.testing.assert_array_equal(same.logits, fitted.logits)
-    other = fit(training, validation, replace(SETTINGS, epochs=1), tmp_path / "other", seed=8)
-    assert other.curves[0].train_loss != fitted.curves[0].train_loss
+    same = train_network(training, validation, SETTINGS, tmp_path / "same", seed=7)
+    np.testing.assert_array_equal(same.logits, trained.logits)
+    other = train_network(training, validation, replace(SETTINGS, epochs=1), tmp_path / "other", seed=8)
+    assert other.curves[0].train_loss != trained.curves[0].train_loss
 
 
-def test_the_schedule_is_a_cosine_stepped_once_an_epoch(fitted: Fitted) -> None:
-    rates = [row.learning_rate for row in fitted.curves]
-    wanted = [SETTINGS.learning_rate * (1 + math.cos(math.pi * place / 4)) / 2 for place in range(4)]
+def test_the_schedule_is_a_cosine_stepped_once_an_epoch(trained: TrainedNetwork) -> None:
+    rates = [row.learning_rate for row in trained.curves]
+    wanted = [SETTINGS.learning_rate * (1 + math.cos(math.pi * index / 4)) / 2 for index in range(4)]
     assert rates == pytest.approx(wanted)
 
 
-def test_the_best_epoch_is_that_of_the_validation_clips(fitted: Fitted, validation: Rows) -> None:
-    best = max(fitted.curves, key=lambda row: (row.validation_uar, -row.validation_loss))
-    assert fitted.epoch == best.epoch
+def test_the_best_epoch_is_that_of_the_validation_clips(trained: TrainedNetwork, validation: Rows) -> None:
+    best = max(trained.curves, key=lambda row: (row.validation_uar, -row.validation_loss))
+    assert trained.epoch == best.epoch
     # The weights are those of that epoch, not of the last one.
-    answers = answer(fitted.network, validation.features)
-    np.testing.assert_array_equal(answers, fitted.logits)
-    assert uar(confusion_matrix(validation.places, answers.argmax(axis=1), 8)) == best.validation_uar
+    predicted = predict(trained.network, validation.features)
+    np.testing.assert_array_equal(predicted, trained.logits)
+    assert uar(confusion_matrix(validation.indices, predicted.argmax(axis=1), 8)) == best.validation_uar
 
 
 def test_an_earlier_epoch_stays_the_best_when_validation_gets_worse(
     training: Rows, validation: Rows, tmp_path: Path
 ) -> None:
     """The choice follows the validation clips, and not what is learned from."""
-    turned = Rows(validation.features, np.roll(validation.targets, 3, axis=1), validation.heard)
-    fitted = fit(training, turned, replace(SETTINGS, epochs=6, patience=2), tmp_path, seed=7)
-    losses = [row.train_loss for row in fitted.curves]
+    turned = Rows(validation.features, np.roll(validation.targets, 3, axis=1), validation.real)
+    trained = train_network(training, turned, replace(SETTINGS, epochs=6, patience=2), tmp_path, seed=7)
+    losses = [row.train_loss for row in trained.curves]
     assert losses[-1] < losses[0]  # it learns …
-    assert fitted.epoch == len(fitted.curves) - 2  # … and stops two epochs after the best on validation
-    assert len(fitted.curves) < 6
+    assert trained.epoch == len(trained.curves) - 2  # … and stops two epochs after the best on validation
+    assert len(trained.curves) < 6
 
 
 def test_of_equal_uar_the_lower_loss_is_better() -> None:
@@ -109,19 +111,21 @@ def test_of_equal_uar_the_lower_loss_is_better() -> None:
     assert not replace(row, validation_uar=0.4, validation_loss=0.1).better_than(row)
 
 
-def test_every_row_is_learned_from(lesson: Lesson, validation: Rows, tmp_path: Path) -> None:
+def test_every_row_is_learned_from(training_set: TrainingSet, validation: Rows, tmp_path: Path) -> None:
     """One more row, be it a copy, changes the weights."""
-    whole = training_rows(lesson, Balance(), np.random.default_rng(0))
+    whole = training_rows(training_set, Balance(), np.random.default_rng(0))
     bent = whole.features.copy()
     bent[-1] *= 1.5  # a changed copy: the last clip's
-    one = fit(whole, validation, replace(SETTINGS, epochs=1), tmp_path / "a", seed=7)
-    other = fit(replace(whole, features=bent), validation, replace(SETTINGS, epochs=1), tmp_path / "b", seed=7)
+    one = train_network(whole, validation, replace(SETTINGS, epochs=1), tmp_path / "a", seed=7)
+    other = train_network(
+        replace(whole, features=bent), validation, replace(SETTINGS, epochs=1), tmp_path / "b", seed=7
+    )
     assert one.curves[0].train_loss != other.curves[0].train_loss
 
 
-def test_the_scaler_knows_only_what_was_heard_in_training(fitted: Fitted, training: Rows) -> None:
-    mean = fitted.network.get_submodule("scaler").get_buffer("mean")
-    np.testing.assert_allclose(mean.numpy(), training.heard.mean(axis=0, dtype=np.float64), rtol=1e-5, atol=1e-6)
+def test_the_scaler_knows_only_what_was_heard_in_training(trained: TrainedNetwork, training: Rows) -> None:
+    mean = trained.network.get_submodule("scaler").get_buffer("mean")
+    np.testing.assert_allclose(mean.numpy(), training.real.mean(axis=0, dtype=np.float64), rtol=1e-5, atol=1e-6)
 
 
 def test_the_callers_random_numbers_and_threads_stay_as_they_were(
@@ -129,36 +133,36 @@ def test_the_callers_random_numbers_and_threads_stay_as_they_were(
 ) -> None:
     before = torch.get_rng_state()
     threads = torch.get_num_threads()
-    fit(training, validation, replace(SETTINGS, epochs=1), tmp_path, seed=7)
+    train_network(training, validation, replace(SETTINGS, epochs=1), tmp_path, seed=7)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
 
 
 def test_curves_are_json_lines(training: Rows, validation: Rows, tmp_path: Path) -> None:
-    fitted = fit(training, validation, replace(SETTINGS, epochs=2), tmp_path, seed=7)
+    trained = train_network(training, validation, replace(SETTINGS, epochs=2), tmp_path, seed=7)
     lines = (tmp_path / CURVES).read_text().splitlines()
-    assert [EpochRow(**json.loads(line)) for line in lines] == list(fitted.curves)
+    assert [EpochRow(**json.loads(line)) for line in lines] == list(trained.curves)
     assert [row["epoch"] for row in read_curves(tmp_path)] == [1, 2]
     assert read_curves(tmp_path / "nowhere") == []
 
 
 def test_a_checkpoint_of_something_else_is_refused(training: Rows, validation: Rows, tmp_path: Path) -> None:
     settings = replace(SETTINGS, epochs=1)
-    fit(training, validation, settings, tmp_path, seed=7, key="one")
+    train_network(training, validation, settings, tmp_path, seed=7, key="one")
     assert (tmp_path / CHECKPOINT).is_file()
     with pytest.raises(ModelError, match="made with another recipe or other clips"):
-        fit(training, validation, settings, tmp_path, seed=7, key="other")
+        train_network(training, validation, settings, tmp_path, seed=7, key="other")
 
 
 def test_three_rows_are_enough_for_a_batch_of_two(training: Rows, validation: Rows, tmp_path: Path) -> None:
     """A part of one row would leave batch normalization without a deviation."""
-    few = Rows(training.features[:3], training.targets[:3], training.heard[:3])
-    fitted = fit(few, validation, replace(SETTINGS, epochs=1, batch=2), tmp_path, seed=7)
-    assert np.isfinite(fitted.logits).all()
+    few = Rows(training.features[:3], training.targets[:3], training.real[:3])
+    trained = train_network(few, validation, replace(SETTINGS, epochs=1, batch=2), tmp_path, seed=7)
+    assert np.isfinite(trained.logits).all()
 
 
 def test_weights_that_explode_are_told(training: Rows, validation: Rows, tmp_path: Path) -> None:
     endless = training.features.copy()
     endless[0, 0] = np.inf  # as a row that was invented, so that the scaler doesn't meet it
     with pytest.raises(ModelError, match="a lower learning_rate is wanted"):
-        fit(replace(training, features=endless), validation, replace(SETTINGS, epochs=1), tmp_path, seed=7)
+        train_network(replace(training, features=endless), validation, replace(SETTINGS, epochs=1), tmp_path, seed=7)

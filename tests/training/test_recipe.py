@@ -56,7 +56,7 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"name": ""}, "name = ''; letters, digits"),
         ({"svm": {"c": 1.0}}, "[svm] means nothing to the network 'classic'; take it out"),
         ({"network": "svm", "fit": {"epochs": 3}}, "[fit] means nothing to the network 'svm'; take it out"),
-        ({"views": {"worn": True}}, "[views] means nothing to the network 'classic'; take it out"),
+        ({"copies": {"degraded": True}}, "[copies] means nothing to the network 'classic'; take it out"),
         ({"ensemble": {}}, "[ensemble] means nothing to the network 'classic'; take it out"),
         ({"network": "hearfelt", "fit": {}}, "[fit] means nothing to the network 'hearfelt'; take it out"),
         ({"network": "hearfelt", "augment": {"copies": 1}}, "[augment] means nothing to the network 'hearfelt'"),
@@ -64,9 +64,15 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"network": "hearfelt", "ensemble": {"group": 4}}, "unknown key 'ensemble.group'; did you mean 'groups'?"),
         ({"network": "hearfelt", "ensemble": {"groups": 1}}, "ensemble.groups = 1; a whole number from 2 to 20"),
         ({"network": "hearfelt", "ensemble": {"target": 3}}, "ensemble.target = 3; text in quotes is wanted"),
-        ({"network": "hearfelt", "views": {"worn": 1}}, "views.worn = 1; true or false is wanted"),
-        ({"network": "hearfelt", "views": {"spread": 0.5}}, "views.spread = 0.5; a number from 0 to 0.25 is wanted"),
-        ({"network": "hearfelt", "views": {"spread": 0.13}}, "views.spread = 0.13; 0, 0.05, 0.1, 0.15 … leave whole"),
+        ({"network": "hearfelt", "copies": {"degraded": 1}}, "copies.degraded = 1; true or false is wanted"),
+        (
+            {"network": "hearfelt", "copies": {"speed_change": 0.5}},
+            "copies.speed_change = 0.5; a number from 0 to 0.25 is wanted",
+        ),
+        (
+            {"network": "hearfelt", "copies": {"speed_change": 0.13}},
+            "copies.speed_change = 0.13; 0, 0.05, 0.1, 0.15 … leave whole",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(change: dict[str, Any], sentence: str) -> None:
@@ -113,21 +119,21 @@ def test_the_recipe_of_a_network_that_takes_sound_comes_back_the_same(tmp_path: 
         {
             "name": "mine",
             "network": "hearfelt",
-            "views": {"spread": 0.15, "worn": False},
+            "copies": {"speed_change": 0.15, "degraded": False},
             "ensemble": {"target": "emodb", "groups": 3, "mixup": 0, "learning_rate": 2e-3},
         }
     )
     (tmp_path / "mine.toml").write_text(recipe.to_toml(), encoding="utf-8")
     assert read_recipe(tmp_path / "mine.toml") == recipe
-    assert recipe.changed("views", worn=True).views.worn
+    assert recipe.changed("copies", degraded=True).copies.degraded
     with pytest.raises(RecipeError, match=r"\[fit\] means nothing to the network 'hearfelt'"):
         recipe.changed("fit", epochs=3)
 
 
 @pytest.mark.parametrize("spread", [0, 0.05, 0.1, 0.15, 0.2, 0.25])
 def test_every_spread_that_is_allowed_leaves_whole_frames(spread: float) -> None:
-    recipe = recipe_of({"name": "mine", "network": "hearfelt", "views": {"spread": spread}})
-    for speed in (1 - recipe.views.spread, 1 + recipe.views.spread):
+    recipe = recipe_of({"name": "mine", "network": "hearfelt", "copies": {"speed_change": spread}})
+    for speed in (1 - recipe.copies.speed_change, 1 + recipe.copies.speed_change):
         assert speed * 160 == pytest.approx(round(speed * 160))
 
 

@@ -12,7 +12,7 @@ from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError, ModelError
 from hearfelt.evaluation.protocols import protocol_called
 from hearfelt.runtime.executor import run_in_turn
-from hearfelt.training.experiment import plan_runs, run_experiment
+from hearfelt.training.experiment import ExperimentOptions, plan_runs, run_experiment
 from hearfelt.training.loop import CHECKPOINT
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.remote_runs import run_remotely
@@ -29,14 +29,14 @@ def backwards(work: Callable[[Any], Any], items: Mapping[int, Any]) -> Iterator[
 
 @pytest.fixture
 def run(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> Run:
-    return plan_runs(plain, BY_SPEAKER.plan(toy_clips, folds=2), seeds=1, out=tmp_path)[0]
+    return plan_runs(plain, BY_SPEAKER.plan(toy_clips, folds=2), tmp_path)[0]
 
 
 def test_results_do_not_hang_on_who_does_the_runs(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
-    how: dict[str, Any] = {"seeds": 2, "jobs": 1, "folds": 2}
-    here = run_experiment(plain, BY_SPEAKER, toy_clips, out=tmp_path / "here", **how)
-    away = run_experiment(plain, BY_SPEAKER, toy_clips, out=tmp_path / "away", executor=backwards, **how)
-    assert away.summary == here.summary
+    options = ExperimentOptions(seeds=2, jobs=1, folds=2)
+    here = run_experiment(plain, BY_SPEAKER, toy_clips, tmp_path / "here", options)
+    there = run_experiment(plain, BY_SPEAKER, toy_clips, tmp_path / "away", options, executor=backwards)
+    assert there.summary == here.summary
     for path in (tmp_path / "here").rglob("*.*"):
         assert (tmp_path / "away" / path.relative_to(tmp_path / "here")).read_bytes() == path.read_bytes()
 
@@ -64,7 +64,7 @@ def test_recordings_that_another_machine_lacks_are_not_counted_as_unanswered(
 ) -> None:
     own = shutil.copytree(toy, tmp_path / "toy")
     clips = read_corpus(own, "toy")
-    run = plan_runs(plain, BY_SPEAKER.plan(clips, folds=2), seeds=1, out=tmp_path / "out")[0]
+    run = plan_runs(plain, BY_SPEAKER.plan(clips, folds=2), tmp_path / "out")[0]
     shutil.rmtree(own)
     with pytest.raises(
         CorpusError, match=r"\.wav: not there on the machine .*, and \d+ others; recordings must lie at"

@@ -13,9 +13,9 @@ ROWS = [EpochRow(epoch, 2.0 / epoch, 0.5, 1.0, 0.5, 0.25 * epoch, 1e-3, 1.0) for
 
 
 def _told(kind: str | None, folder: Path, recipe: Recipe) -> None:
-    with track(kind, folder, recipe, seed=3) as told:
+    with track(kind, folder, recipe, seed=3) as report:
         for row in ROWS:
-            told(row)
+            report(row)
 
 
 def test_no_tracker_leaves_nothing(quick: Recipe, tmp_path: Path) -> None:

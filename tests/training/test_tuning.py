@@ -12,8 +12,9 @@ from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.toy import write_toy
 from hearfelt.errors import CorpusError, RecipeError
-from hearfelt.training.dataset import Lesson
 from hearfelt.training.recipe import Recipe, read_recipe
+from hearfelt.training.train import TrainingOptions
+from hearfelt.training.training_set import TrainingSet
 from hearfelt.training.tuning import SETTINGS, score, tune
 
 pytest.importorskip("optuna")
@@ -36,34 +37,45 @@ def test_a_test_clip_cannot_reach_the_objective(plain: Recipe, tmp_path: Path) -
     clips = read_corpus(write_toy(tmp_path / "toy", speakers=4), "toy")
     for clip in clips.where(speaker="toy/02"):
         clip.path.write_bytes(b"the sound of a test speaker, which nobody may read here")
-    found = tune(plain, clips, tmp_path / "tuned.toml", trials=2, without_speakers=["toy/02"])
+    found = tune(plain, clips, tmp_path / "tuned.toml", TrainingOptions(without_speakers=["toy/02"]), trials=2)
     assert found.trials == 2
     with pytest.raises(CorpusError, match="mend or remove this clip"):  # it would have been read
         tune(plain, clips, tmp_path / "all.toml", trials=2)
 
 
-def test_the_objective_takes_a_lesson_and_a_lesson_has_no_test_part() -> None:
-    assert set(inspect.signature(score).parameters) == {"recipe", "lesson", "seed"}
-    # "copied" holds changed copies of test clips where a protocol shows that leak; tuning makes lessons without them.
-    assert set(Lesson.__dataclass_fields__) == {"labels", "learn", "validation", "copied"}
+def test_the_objective_takes_a_training_set_without_test_clips(
+    plain: Recipe, toy_clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(inspect.signature(score).parameters) == {"recipe", "training_set", "seed"}
+    seen: list[TrainingSet] = []
+
+    def spy(recipe: Recipe, training_set: TrainingSet, *, seed: int) -> float:
+        seen.append(training_set)
+        return 0.5
+
+    monkeypatch.setattr("hearfelt.training.tuning.score", spy)
+    tune(plain, toy_clips, tmp_path / "tuned.toml", TrainingOptions(without_speakers=["toy/02"]), trials=1)
+    assert not seen[0].leaked  # augmented copies of test clips, where a protocol shows that leak
+    assert "toy/02" not in seen[0].clips.speakers
 
 
-def test_the_score_is_that_of_the_validation_clips(plain: Recipe, lesson: Lesson) -> None:
-    by_heart = replace(lesson, validation=lesson.learn.of(lesson.learn.clips, copies=False))
+def test_the_score_is_that_of_the_validation_clips(plain: Recipe, training_set: TrainingSet) -> None:
+    by_heart = replace(training_set, validation=training_set.train)
     assert score(plain, by_heart, seed=0) == 1.0
-    assert score(plain, lesson, seed=0) < 1.0
+    assert score(plain, training_set, seed=0) < 1.0
 
 
-def test_fewer_copies_are_the_first_ones(quick: Recipe, lesson: Lesson) -> None:
+def test_fewer_copies_are_the_first_ones(quick: Recipe, training_set: TrainingSet) -> None:
     once = quick.changed("fit", epochs=1).changed("augment", copies=0)
-    alone = replace(lesson, learn=lesson.learn.of(lesson.learn.clips, copies=False))
-    assert score(once, lesson, seed=0) == score(once, alone, seed=0)
+    features = training_set.clip_features
+    alone = replace(training_set, features=replace(features, copies=features.copies[:, :0]))
+    assert score(once, training_set, seed=0) == score(once, alone, seed=0)
 
 
 def test_the_study_of_another_recipe_is_refused(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
     tune(plain, toy_clips, tmp_path / "tuned.toml", trials=1)
     with pytest.raises(RecipeError, match="the study of another recipe or of other clips"):
-        tune(plain, toy_clips, tmp_path / "tuned.toml", trials=1, seed=1)
+        tune(plain, toy_clips, tmp_path / "tuned.toml", TrainingOptions(seed=1), trials=1)
 
 
 @pytest.mark.parametrize("network", sorted(SETTINGS))

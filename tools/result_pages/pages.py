@@ -16,7 +16,7 @@ from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import Reliability, reliability
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results, find_results
-from hearfelt.evaluation.segment_results import TimedResults, find_timed_results
+from hearfelt.evaluation.segment_results import SegmentResults, find_segment_results
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
 from hearfelt.reports.formatting import bare, interval
 from hearfelt.reports.shipped_scores import FILE, Ladder, Measurement, ShippedScores
@@ -83,7 +83,7 @@ _SEEN: Final = """\
 sound. Such scores are common in publications; they do not hold for new voices."""
 
 
-def results_page(results: Sequence[Results], root: Path, over_time: Sequence[TimedResults] = ()) -> str:
+def results_page(results: Sequence[Results], root: Path, over_time: Sequence[SegmentResults] = ()) -> str:
     """Write the text of ``docs/results.md``.
 
     Args:
@@ -176,7 +176,7 @@ def check_pages(root: Path) -> None:
 def _wanted(root: Path) -> tuple[dict[Path, str], list[Picture]]:
     """The text of every generated file, and their pictures."""
     results = find_results(root / RESULTS)
-    over_time = find_timed_results(root / RESULTS)
+    over_time = find_segment_results(root / RESULTS)
     wanted = {root / PAGE: results_page(results, root, over_time)}
     pictures = [*ladder_picture(results), *map(over_time_picture, over_time)]
     if (text := _readme(root, results)) is not None:

@@ -15,7 +15,7 @@ from hearfelt.errors import CorpusError
 from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.metrics import reliability
 from hearfelt.evaluation.results import Results
-from hearfelt.evaluation.segment_results import TimedResults
+from hearfelt.evaluation.segment_results import SegmentResults
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.reports.figures.canvas import save_figure
@@ -69,10 +69,10 @@ def ladder_picture(results: Sequence[Results]) -> list[Picture]:
     return [Picture(LADDER_PICTURE, _note("ladder", [[step.short for step in LADDER], scores]), draw)]
 
 
-def over_time_picture(one: TimedResults) -> Picture:
+def over_time_picture(one: SegmentResults) -> Picture:
     """The true emotions of one recording, its timeline, and the naive method."""
     shown = example_of(one)
-    rows = {"truth": shown.truth, "timeline": shown.said["timeline"], "naive": shown.said["naive"]}
+    rows = {"truth": shown.truth, "timeline": shown.predictions["timeline"], "naive": shown.predictions["naive"]}
 
     def draw() -> Figure:
         timelines = {name: _timeline(spans, shown.duration_s) for name, spans in rows.items()}

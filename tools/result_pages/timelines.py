@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from hearfelt.evaluation.segment_results import TimedResults
-from hearfelt.evaluation.segment_tables import Recorded
+from hearfelt.evaluation.segment_results import SegmentResults
+from hearfelt.evaluation.segment_tables import RecordingRows
 from hearfelt.reports.formatting import bare, many
 from hearfelt.reports.segment_scores import COLUMNS, method_rows
 from result_pages.markdown import markdown_table
@@ -24,7 +24,7 @@ collar; lower is better, and it can exceed 100 %. "Naive" is the same model on w
 [protocols.md](protocols.md#timelines-on-synthetic-conversations) describes the recordings."""
 
 
-def over_time_section(results: Sequence[TimedResults]) -> str:
+def over_time_section(results: Sequence[SegmentResults]) -> str:
     """The section; empty without results."""
     if not results:
         return ""
@@ -45,11 +45,11 @@ def over_time_section(results: Sequence[TimedResults]) -> str:
     return "\n\n".join(parts)
 
 
-def example_of(one: TimedResults) -> Recorded:
+def example_of(one: SegmentResults) -> RecordingRows:
     """The recording in the picture: the first with five clips or more, whatever its score."""
     return next((made for made in one.recordings if len(made.truth) >= _MIN_CLIPS), one.recordings[0])
 
 
-def picture_of(one: TimedResults) -> str:
+def picture_of(one: SegmentResults) -> str:
     """Path of the picture in the checkout."""
     return f"docs/pictures/{one.protocol}-{one.name}.png"

@@ -1,6 +1,6 @@
-"""Confidence that keeps its word: one temperature, and the threshold below which a model is unsure.
+"""Calibration: one temperature, and the threshold of confidence below which a model is unsure.
 
-Both are chosen on validation clips and stored in the model's card; test clips have no say in either.
+Both are chosen on validation clips and stored in the model's card; test clips do not influence them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 __all__ = ["TEMPERATURES", "fit_temperature", "log_softmax", "threshold_for"]
 
-# The range searched. A temperature at its end means that the logits tell nothing (20) or are far too small (0.05).
+# The range searched. A temperature at its end means that the logits are useless (20) or far too small (0.05).
 TEMPERATURES: Final = (0.05, 20.0)
 
 _GOLDEN: Final = (np.sqrt(5.0) - 1.0) / 2.0
@@ -31,22 +31,22 @@ def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
-    """Find the one number by which logits are divided so that confidence means what it says.
+    """Fit the temperature that logits are divided by, so that confidence is calibrated.
 
     It minimises the negative log-likelihood of the labels (Guo et al. 2017, "On Calibration of Modern Neural
     Networks"), by golden section over the logarithm of the temperature: the loss is convex in its inverse,
-    so there is one valley. The most probable emotion of a clip never changes.
+    so there is one minimum. The most probable emotion of a clip never changes.
 
-    Where every answer is right, the likelihood grows for ever as the temperature falls, and a handful of easy clips
-    would make the model sure of everything. There the labels count as right ``n + 1`` times in ``n + 2`` (Platt
-    1999, "Probabilistic Outputs for Support Vector Machines"), which is what ``n`` right answers are evidence for.
+    Where every prediction is right, the likelihood grows without limit as the temperature falls, and a handful of easy
+    clips would make the model overconfident. There the labels count as right ``n + 1`` times in ``n + 2`` (Platt
+    1999, "Probabilistic Outputs for Support Vector Machines"), which is what ``n`` right predictions are evidence for.
 
     Args:
         logits: ``(clips, classes)``, of validation clips.
-        labels: ``(clips,)``, places of the true classes.
+        labels: ``(clips,)``, indices of the true classes.
 
     Returns:
-        A temperature between 0.05 and 20; above 1 where the model was too sure of itself.
+        A temperature between 0.05 and 20; above 1 where the model was overconfident.
 
     Raises:
         ValueError: if there are no clips, shapes don't fit, or a logit is not finite.
@@ -83,15 +83,15 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
 
 
 def threshold_for(confidences: NDArray[Any], correct: NDArray[Any]) -> float:
-    """Find the confidence below which an answer is sooner wrong than right.
+    """Find the confidence below which a prediction is more often wrong than right.
 
-    Calling an answer "unsure" is itself a judgement, and it errs in two ways: a right answer called unsure, or
-    a wrong one that is not. The threshold returned makes the fewest such errors on the clips given; among
-    equals, the lowest, so that as few answers as possible are called unsure.
+    Calling a prediction unsure has two kinds of errors: a right one called unsure, and a wrong one that is not. The
+    threshold returned has the fewest errors on the clips given; among equals it is the lowest, so that as few
+    predictions as possible are unsure.
 
     Args:
-        confidences: ``(clips,)``, probability of the answer given, after the temperature, 0 to 1.
-        correct: ``(clips,)``, whether the answer was right.
+        confidences: ``(clips,)``, probability of the prediction, after the temperature, 0 to 1.
+        correct: ``(clips,)``, whether the prediction was right.
 
     Returns:
         A threshold from 0 (never unsure) to 1 (always).
@@ -129,5 +129,5 @@ def _checked(logits: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[np.flo
     if not np.isfinite(logits).all():
         raise ValueError("a logit is not finite; a temperature can only be found for finite ones")
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
-        raise ValueError(f"label {labels.max()} of {logits.shape[1]} classes; places from 0 are wanted")
+        raise ValueError(f"label {labels.max()} of {logits.shape[1]} classes; indices from 0 are wanted")
     return logits, labels

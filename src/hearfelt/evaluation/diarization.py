@@ -1,9 +1,8 @@
-"""Which emotion appears when: figures for stretches of time, on frames of 10 ms, without a collar.
+"""Speech emotion diarization metrics on frames of 10 ms, without a collar.
 
 The error rate is that of speech emotion diarization (Wang, Ravanelli and Yacoubi 2023, "Speech Emotion Diarization:
-Which Emotion Appears When?"): missed speech, false alarms and confused emotions, over the time in which somebody
-truly speaks. Emotions have names, so nothing is matched first: it is what ``pyannote.metrics`` calls the
-identification error rate.
+Which Emotion Appears When?"): missed speech, false alarms and confused emotions, over the time of true speech.
+Emotions have names, so nothing is matched first: it is what ``pyannote.metrics`` calls the identification error rate.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import accuracy, confusion_matrix, uar
 
-__all__ = ["FRAMES_PER_S", "LabelSpan", "frame_confusion", "frame_labels", "time_figures"]
+__all__ = ["FRAMES_PER_S", "LabelSpan", "frame_confusion", "frame_labels", "segment_metrics"]
 
 FRAMES_PER_S: Final = 100  # frames of 10 ms
 
@@ -41,7 +40,7 @@ class LabelSpan:
 
 
 def frame_labels(segments: Iterable[LabelSpan], duration_s: float, emotions: Sequence[str]) -> NDArray[np.int64]:
-    """Say for each frame of 10 ms which emotion holds in its middle.
+    """Label each frame of 10 ms by the emotion in its middle.
 
     Args:
         segments: in any order; no two of them at one time.
@@ -49,7 +48,7 @@ def frame_labels(segments: Iterable[LabelSpan], duration_s: float, emotions: Seq
         emotions: the labels, in order.
 
     Returns:
-        ``(frames,)``, places in ``emotions``; their number, ``len(emotions)``, stands for no speech.
+        ``(frames,)``, indices in ``emotions``; their number, ``len(emotions)``, stands for no speech.
 
     Raises:
         CorpusError: if two segments lie over each other, one ends before it begins, or an emotion is unknown.
@@ -73,13 +72,13 @@ def frame_labels(segments: Iterable[LabelSpan], duration_s: float, emotions: Seq
     return labels
 
 
-def frame_confusion(truth: NDArray[Any], answers: NDArray[Any], emotions: int) -> NDArray[np.int64]:
-    """Count frames: what was said for what, no speech among it.
+def frame_confusion(truth: NDArray[Any], predicted: NDArray[Any], emotions: int) -> NDArray[np.int64]:
+    """Count the frames of each true and predicted label, no speech being one.
 
     Args:
         truth: ``(frames,)``, as :func:`frame_labels` gives it.
-        answers: ``(frames,)``.
-        emotions: how many emotions there are.
+        predicted: ``(frames,)``.
+        emotions: number of emotions.
 
     Returns:
         ``(emotions + 1, emotions + 1)``: a row for each true label, no speech last.
@@ -88,11 +87,11 @@ def frame_confusion(truth: NDArray[Any], answers: NDArray[Any], emotions: int) -
         >>> frame_confusion([0, 0, 2], [0, 2, 2], 2).tolist()
         [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
     """
-    return confusion_matrix(np.asarray(truth), np.asarray(answers), emotions + 1)
+    return confusion_matrix(np.asarray(truth), np.asarray(predicted), emotions + 1)
 
 
-def time_figures(confusion: NDArray[Any]) -> dict[str, float]:
-    """Compute what there is to say of all frames together.
+def segment_metrics(confusion: NDArray[Any]) -> dict[str, float]:
+    """Compute the metrics of all frames together.
 
     Args:
         confusion: ``(emotions + 1, emotions + 1)``, of :func:`frame_confusion`, summed over the recordings.
@@ -100,15 +99,15 @@ def time_figures(confusion: NDArray[Any]) -> dict[str, float]:
     Returns:
         ``frame_accuracy``, the share of all frames with the right label, no speech being one; ``frame_uar``, the
         mean of the labels' shares of right frames, no speech among them; ``diarization_error_rate``, the sum of
-        ``missed`` (speech in which nothing was heard), ``false_alarm`` (an emotion where nobody speaks) and
+        ``missed`` (speech without an emotion), ``false_alarm`` (an emotion without speech) and
         ``confusion`` (another emotion), each over the time of true speech; it may exceed 1. ``speech_accuracy`` and
         ``speech_uar`` look at frames of true speech alone, where a missed one is wrong.
 
     Raises:
-        CorpusError: if nobody speaks in any frame.
+        CorpusError: if there is no frame of speech.
 
     Example:
-        >>> figures = time_figures(np.array([[6, 1, 1], [0, 2, 0], [3, 0, 7]]))     # 10 frames of speech, 10 without
+        >>> figures = segment_metrics(np.array([[6, 1, 1], [0, 2, 0], [3, 0, 7]]))     # 10 frames of speech, 10 without
         >>> figures["missed"], figures["false_alarm"], figures["confusion"], figures["diarization_error_rate"]
         (0.1, 0.3, 0.1, 0.5)
         >>> figures["frame_accuracy"], figures["speech_accuracy"], figures["speech_uar"]

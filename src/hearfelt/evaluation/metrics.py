@@ -1,7 +1,7 @@
-"""Every figure, from labels and probabilities, in numpy: accuracy, UAR, macro-F1, intervals, calibration.
+"""Metrics from labels and probabilities, in numpy: accuracy, UAR, macro-F1, intervals, calibration.
 
-One rule for classes that nobody spoke: a class without a single true clip has no recall, so it enters neither
-UAR nor macro-F1. Answers of such a class still count as wrong for the clips that got them.
+A class without a true clip has no recall, so it enters neither UAR nor macro-F1. Predictions of such a class still
+count as wrong for their clips.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """How well one emotion is heard.
+    """Metrics of one emotion.
 
     Attributes:
         emotion: the label.
-        precision: share of the answers "emotion" that were right, 0 to 1; 0 where it was never answered.
+        precision: share of its predictions that were right, 0 to 1; 0 where it was never predicted.
         recall: share of its clips that were recognized, 0 to 1; 0 where it has no clips.
         f1: harmonic mean of both.
         support: number of its clips.
@@ -59,12 +59,12 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class Reliability:
-    """One bin of a reliability diagram: how sure the answers in it were, and how often they were right.
+    """One bin of a reliability diagram: mean confidence and accuracy of the predictions in it.
 
     Attributes:
         low: lower end of the bin, not in it (but 0 is in the first).
         high: upper end, in it.
-        count: number of answers.
+        count: number of predictions.
         confidence: their mean confidence, 0 where there are none.
         accuracy: share of them that were right, 0 where there are none.
     """
@@ -76,27 +76,27 @@ class Reliability:
     accuracy: float
 
 
-def confusion_matrix(truth: NDArray[Any], answers: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    """Count what was said for what.
+def confusion_matrix(truth: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Count the predictions of each true class.
 
     Args:
-        truth: ``(clips,)``, places of the true classes.
-        answers: ``(clips,)``, places of the answers.
+        truth: ``(clips,)``, indices of the true classes.
+        predicted: ``(clips,)``, indices of the predicted classes.
         classes: number of classes.
 
     Returns:
-        ``(classes, classes)``: a row for each true class, a column for each answer.
+        ``(classes, classes)``: a row for each true class, a column for each predicted class.
 
     Example:
         >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2).tolist()
         [[1, 1], [0, 1]]
     """
-    places = np.asarray(truth, dtype=np.int64) * classes + np.asarray(answers, dtype=np.int64)
-    return np.bincount(places, minlength=classes * classes).reshape(classes, classes)
+    indices = np.asarray(truth, dtype=np.int64) * classes + np.asarray(predicted, dtype=np.int64)
+    return np.bincount(indices, minlength=classes * classes).reshape(classes, classes)
 
 
 def accuracy(confusion: NDArray[Any]) -> float:
-    """Share of clips answered rightly (also called WA), from a confusion matrix.
+    """Share of clips predicted correctly (also called WA), from a confusion matrix.
 
     Example:
         >>> accuracy(np.array([[3, 1], [0, 0]]))
@@ -129,7 +129,7 @@ def macro_f1(confusion: NDArray[Any]) -> float:
 
 
 def figures_of(confusion: NDArray[Any]) -> dict[str, float]:
-    """Compute the three figures that every result states.
+    """Compute the three metrics that every result states.
 
     Example:
         >>> figures_of(np.array([[2, 0], [0, 2]]))
@@ -146,8 +146,8 @@ def per_class(confusion: NDArray[Any], emotions: Sequence[str]) -> list[ClassFig
         ClassFigures(emotion='sad', precision=0.8, recall=1.0, f1=0.888..., support=4)
     """
     confusion = np.asarray(confusion, dtype=np.float64)
-    hits, support, answered = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    columns = (_share(hits, answered), _share(hits, support), _share(2 * hits, support + answered))
+    hits, support, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    columns = (_share(hits, predicted), _share(hits, support), _share(2 * hits, support + predicted))
     return [
         ClassFigures(emotion, float(precision), float(recall), float(f1), int(count))
         for emotion, precision, recall, f1, count in zip(emotions, *columns, support, strict=True)
@@ -166,10 +166,10 @@ def lowest_class(figures: Sequence[ClassFigures]) -> ClassFigures:
 def bootstrap_by_speaker(
     confusions: NDArray[Any], *, draws: int = DRAWS, seed: int = 0, level: float = 0.95
 ) -> dict[str, tuple[float, float]] | None:
-    """Say how much the figures would move with other speakers: percentile intervals over drawn speakers.
+    """Compute percentile intervals over resampled speakers: how much the metrics depend on the speakers.
 
-    Clips of one speaker resemble each other, so drawing clips would promise far too much. Whole speakers are
-    drawn with replacement, the same ones for every seed of training, and the figures of the seeds averaged.
+    Clips of one speaker resemble each other, so resampling clips would give far too narrow intervals. Whole speakers
+    are drawn with replacement, the same ones for every seed of training, and the metrics of the seeds averaged.
 
     Args:
         confusions: ``(seeds, speakers, classes, classes)``, a confusion matrix for each seed and speaker.
@@ -178,7 +178,7 @@ def bootstrap_by_speaker(
         level: share of the draws inside the interval.
 
     Returns:
-        ``{metric: (low, high)}``, or None with fewer than two speakers, about whom nothing can be said.
+        ``{metric: (low, high)}``, or None with fewer than two speakers.
 
     Example:
         >>> alike = np.tile(np.array([[3, 1], [1, 3]]), (1, 5, 1, 1))      # five speakers, all the same
@@ -190,10 +190,10 @@ def bootstrap_by_speaker(
     if speakers < 2:
         return None
     drawn = np.random.default_rng(seed).integers(speakers, size=(draws, speakers))
-    times = np.stack([np.bincount(row, minlength=speakers) for row in drawn]).astype(np.float64)
+    counts = np.stack([np.bincount(row, minlength=speakers) for row in drawn]).astype(np.float64)
     totals: dict[str, list[Matrix]] = {name: [] for name in METRICS}
     for one in confusions:  # (speakers, classes, classes)
-        matrices = (times @ one.reshape(speakers, -1)).reshape(draws, classes, classes)
+        matrices = (counts @ one.reshape(speakers, -1)).reshape(draws, classes, classes)
         for name, values in _figures(matrices).items():
             totals[name].append(values)
     ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
@@ -202,11 +202,11 @@ def bootstrap_by_speaker(
 
 
 def reliability(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int = BINS) -> list[Reliability]:
-    """Sort answers into equally wide bins of confidence and count how often each bin was right.
+    """Sort predictions into equally wide bins of confidence and compute the accuracy of each bin.
 
     Args:
         confidences: ``(clips,)``, 0 to 1.
-        correct: ``(clips,)``, whether the answer was right.
+        correct: ``(clips,)``, whether the prediction was right.
         bins: number of bins between 0 and 1; each holds its upper end.
 
     Example:
@@ -216,12 +216,14 @@ def reliability(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int =
     confidences = np.asarray(confidences, dtype=np.float64)
     correct = np.asarray(correct, dtype=np.float64)
     edges = np.linspace(0.0, 1.0, bins + 1)
-    places = np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, bins - 1)
-    counts = np.bincount(places, minlength=bins)
-    sure = _share(np.bincount(places, weights=confidences, minlength=bins), counts)
-    right = _share(np.bincount(places, weights=correct, minlength=bins), counts)
+    indices = np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(indices, minlength=bins)
+    mean_confidence = _share(np.bincount(indices, weights=confidences, minlength=bins), counts)
+    bin_accuracy = _share(np.bincount(indices, weights=correct, minlength=bins), counts)
     return [
-        Reliability(float(edges[k]), float(edges[k + 1]), int(counts[k]), float(sure[k]), float(right[k]))
+        Reliability(
+            float(edges[k]), float(edges[k + 1]), int(counts[k]), float(mean_confidence[k]), float(bin_accuracy[k])
+        )
         for k in range(bins)
     ]
 
@@ -229,7 +231,7 @@ def reliability(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int =
 def ece(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int = BINS) -> float:
     """Expected calibration error: how far, on average, confidence is from the share that was right.
 
-    Naeini et al. 2015, with equally wide bins, weighted by the number of answers in each.
+    Naeini et al. 2015, with equally wide bins, weighted by the number of predictions in each.
 
     Example:
         >>> round(ece([0.9, 0.9], [True, False]), 3)      # said 90 %, was right half the time
@@ -238,17 +240,17 @@ def ece(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int = BINS) -
     groups = reliability(confidences, correct, bins=bins)
     total = sum(one.count for one in groups)
     if not total:
-        raise ValueError("no answers; a calibration error needs at least one")
+        raise ValueError("no predictions; a calibration error needs at least one")
     return sum(one.count * abs(one.accuracy - one.confidence) for one in groups) / total
 
 
 def _figures(confusions: NDArray[Any]) -> dict[str, Matrix]:
-    """Compute the three figures of each of many matrices: ``(draws, classes, classes)`` -> ``(draws,)``."""
+    """Compute the three metrics of each of many matrices: ``(draws, classes, classes)`` -> ``(draws,)``."""
     confusions = np.asarray(confusions, dtype=np.float64)
     hits = np.diagonal(confusions, axis1=1, axis2=2)  # (draws, classes)
-    support, answered = confusions.sum(axis=2), confusions.sum(axis=1)  # (draws, classes)
+    support, predicted = confusions.sum(axis=2), confusions.sum(axis=1)  # (draws, classes)
     classes = np.maximum((support > 0).sum(axis=1), 1)
-    f1 = np.where(support > 0, _share(2 * hits, support + answered), 0.0)
+    f1 = np.where(support > 0, _share(2 * hits, support + predicted), 0.0)
     return {
         "uar": _share(hits, support).sum(axis=1) / classes,
         "accuracy": _share(hits.sum(axis=1), support.sum(axis=1)),

@@ -1,22 +1,189 @@
-"""A plan: what a protocol makes of the clips at hand, and who may be learned from where somebody is tested."""
+"""An evaluation protocol and its plan: how clips are split, what may be trained on, and what would leak."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
 
 from hearfelt.corpora.base import stem_of
 from hearfelt.corpora.catalog import CORPORA
-from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.clips import Clip, Clips, duplicates
 from hearfelt.corpora.splits import Fold, Leaks, find_leaks
+from hearfelt.emotions import EMOTIONS
+from hearfelt.errors import CorpusError
+from hearfelt.evaluation.published import ACTORS, refuse_incomplete
+from hearfelt.inference.card import ModelCard
 
-if TYPE_CHECKING:
-    from hearfelt.evaluation.protocols import Protocol
+__all__ = [
+    "DEFAULT_FOLDS",
+    "EvaluationProtocol",
+    "Plan",
+    "SameSound",
+    "keep_labels",
+    "leaks_of",
+    "without_copies",
+    "without_invalid",
+]
 
-__all__ = ["Plan", "SameSound", "leaks_of", "tell_apart", "without_copies", "without_unfit"]
+DEFAULT_FOLDS: Final = 5
 
+Split = Callable[[Clips, int], list[Fold]]
 SameSound = tuple[tuple[Clip, ...], ...]  # groups of clips that hold the very same sound
+
+
+@dataclass(frozen=True)
+class EvaluationProtocol:
+    """One way to evaluate.
+
+    Attributes:
+        name: as typed, such as ``"emobox-ravdess"``.
+        title: half a sentence for tables.
+        description: a few sentences for readers.
+        split: makes the folds from the chosen clips and the wanted number of folds.
+        by: what is split, speakers or clips; validation parts are held out in the same way.
+        leaky: whether speakers or copies are known to be on both sides.
+        channels: channels of RAVDESS that it uses; empty for a protocol of any corpus.
+        fold_names: the published numbers of its folds; empty where their number is an option.
+        needs_model: whether it is for finished models alone.
+        copies_of_test: whether augmented copies of the test clips are trained on, as happens where clips are augmented
+            before they are split. Only to measure the effect.
+        chooses_on_test: whether the epoch, and with 162 features whatever else is chosen on validation clips, is
+            chosen on the test clips instead. Only to measure the effect.
+        actors: actors of RAVDESS that it uses; empty for all, or with ``needs_model`` for those not trained on.
+        recordings: whether recordings are made of its clips, and evaluated over time.
+    """
+
+    name: str
+    title: str
+    description: str
+    split: Split = field(repr=False)
+    by: Literal["speaker", "clip"] = "speaker"
+    leaky: bool = False
+    channels: tuple[str, ...] = ()
+    fold_names: tuple[int, ...] = ()
+    needs_model: bool = False
+    copies_of_test: bool = False
+    chooses_on_test: bool = False
+    actors: tuple[int, ...] = ()
+    recordings: bool = False
+
+    def plan(
+        self,
+        clips: Clips,
+        *,
+        drop: Sequence[str] = (),
+        folds: int | None = None,
+        card: ModelCard | None = None,
+        auxiliary: bool = False,
+    ) -> Plan:
+        """Choose clips, make the folds, and look for leaks.
+
+        Args:
+            clips: of one corpus or of several.
+            drop: emotions whose clips are left out before the split.
+            folds: number of folds, for a protocol that leaves it open; 5 by default.
+            card: of the finished model to evaluate. Nothing is trained then: that model predicts every test clip, and
+                the training speakers of its card are the training side.
+            auxiliary: keep clips that the protocol does not use, such as other corpora or song, for training alone
+                (:attr:`Plan.auxiliary`), instead of refusing or dropping them. Ignored with ``card``.
+
+        Raises:
+            CorpusError: if clips are missing, an emotion to drop is not there, too few clips are left to train on, or
+                a speaker or a sound is on both sides of a protocol not listed as leaky.
+        """
+        self._refuse_what_has_no_meaning(folds, card)
+        training_speakers = frozenset(card.training_speakers) if card else frozenset()
+        valid = without_invalid(clips)
+        chosen, others, left_out = self._choose(valid, training_speakers, auxiliary=auxiliary and card is None)
+        if len(valid) < len(clips):
+            left_out["silent, or the same sound as another under another label"] = len(clips) - len(valid)
+        _refuse_unknown_emotions(drop, chosen)
+        known = card.labels if card else EMOTIONS
+        who = "the model" if card else "hearfelt"
+        chosen = keep_labels(chosen.without(emotion=drop), known, who, left_out)
+        others = keep_labels(others.without(emotion=drop), chosen.emotions, self.name, left_out)
+        if card:
+            made = self._folds_to_predict(chosen, folds)
+            leaks = Leaks(tuple(sorted({s for fold in made for s in fold.test.speakers} & training_speakers)), ())
+            plan = Plan(self, chosen, tuple(made), tuple(drop), left_out, leaks)
+        else:
+            made, same_sound = self._folds_to_train(chosen, folds), tuple(duplicates([*chosen, *others]))
+            plan = Plan(self, chosen, tuple(made), tuple(drop), left_out, Leaks((), ()), others, same_sound)
+            plan = replace(plan, leaks=leaks_of(plan))
+        if plan.leaks and not self.leaky:
+            raise CorpusError(self._refusal(plan.leaks, card))
+        return plan
+
+    def folds(self, clips: Clips, *, drop: Sequence[str] = (), folds: int | None = None) -> list[Fold]:
+        """Make the folds alone; :meth:`plan` has all the rest."""
+        return list(self.plan(clips, drop=drop, folds=folds).folds)
+
+    def _refuse_what_has_no_meaning(self, folds: int | None, card: ModelCard | None) -> None:
+        if self.needs_model and card is None:
+            raise CorpusError(f"{self.name} is for finished models, and trains nothing; give one with --model")
+        if card and (self.copies_of_test or self.chooses_on_test):
+            raise CorpusError(
+                f"{self.name} shows what a leak in training is worth, and {card.name} is trained already; give a recipe"
+            )
+        if folds is not None and self.fold_names:
+            raise CorpusError(f"{self.name} has its own folds ({len(self.fold_names)}); leave --folds {folds} out")
+
+    def _choose(
+        self, clips: Clips, training_speakers: Collection[str], *, auxiliary: bool
+    ) -> tuple[Clips, Clips, dict[str, int]]:
+        """Select the clips that it uses and the auxiliary clips, and count what is left out."""
+        if not self.channels:
+            return clips, Clips(), {}
+        if (other_corpora := [corpus for corpus in clips.corpora if corpus != "ravdess"]) and not auxiliary:
+            raise CorpusError(f"{self.name} is over ravdess alone; leave --corpus {other_corpora[0]}=… out")
+        chosen = clips.where(corpus="ravdess", channel=self.channels)
+        others = Clips(c for c in clips if auxiliary and (c.corpus != "ravdess" or c.channel not in self.channels))
+        left_out = {}
+        actors = list(self.actors or ACTORS)
+        if self.actors:
+            chosen = chosen.where(speaker=[f"ravdess/{actor:02d}" for actor in actors])
+        elif self.needs_model:
+            actors = [actor for actor in ACTORS if f"ravdess/{actor:02d}" not in training_speakers]
+            if not actors:
+                raise CorpusError("the model was trained on all 24 speakers of ravdess; none is left to test it on")
+            left_out["of speakers whom the model was trained on"] = len(chosen.where(speaker=training_speakers))
+            chosen = chosen.without(speaker=training_speakers)
+        refuse_incomplete(chosen, self.channels, actors, protocol=self.name)
+        return chosen, others, left_out
+
+    def _folds_to_predict(self, clips: Clips, folds: int | None) -> list[Fold]:
+        """Make the folds for a finished model, without training parts."""
+        if not clips:
+            raise CorpusError(f"{self.name}: no clip is left to test; other emotions or another model are wanted")
+        if not self.fold_names:  # folds by speaker have no meaning where nothing is trained
+            return [Fold(1, Clips(), clips)]
+        return [Fold(fold.name, Clips(), fold.test) for fold in self._split(clips, folds)]
+
+    def _folds_to_train(self, clips: Clips, folds: int | None) -> list[Fold]:
+        """Make the folds for training, each with enough training clips."""
+        if len(clips.emotions) < 2:
+            found = clips.emotions[0] if clips else "nothing"
+            raise CorpusError(f"{self.name}: only {found} in {len(clips):,} clips; at least 2 emotions are needed")
+        made = self._split(clips, folds)
+        for fold in made:
+            if absent := [name for name in fold.test.emotions if name not in fold.train.emotions]:
+                raise CorpusError(
+                    f"fold {fold.name} tests {absent[0]}, and its training part has no clip of it;"
+                    f" more speakers, other folds or --drop {absent[0]} are wanted"
+                )
+        return made
+
+    def _split(self, clips: Clips, folds: int | None) -> list[Fold]:
+        return self.split(clips, len(self.fold_names) or folds or DEFAULT_FOLDS)
+
+    def _refusal(self, leaks: Leaks, card: ModelCard | None) -> str:
+        if card is None:
+            return f"{self.name} leaks: {leaks.sentence()}; such a score is too good, so leave copies out"
+        who = ", ".join(leaks.speakers[:3]) + (", …" if len(leaks.speakers) > 3 else "")
+        other = self.channels and not self.actors
+        advice = "; unheard-ravdess leaves them out" if other else "; test it on other speakers"
+        return f"{self.name} would test {card.name} on {len(leaks.speakers)} of its training speakers ({who}){advice}"
 
 
 @dataclass(frozen=True)
@@ -24,24 +191,24 @@ class Plan:
     """What a protocol makes of the clips at hand.
 
     Attributes:
-        protocol: whose plan it is.
-        clips: all clips it is over, learned from or tested on.
-        folds: in their order; where a finished model is measured, their training parts are empty.
-        dropped: emotions that were asked to leave.
-        left_out: how many clips left before the split, by reason.
-        leaks: what stands on both sides; empty unless the protocol is leaky.
-        beside: clips that the protocol is not over and nobody is tested on, such as other corpora; a model may
-            learn from those that :meth:`lessons_of` lets in. Empty unless asked for.
-        same_sound: groups of clips with the very same sound, among ``clips`` and ``beside``.
+        protocol: of the plan.
+        clips: all clips that are trained or tested on, without auxiliary ones.
+        folds: in their order; for a finished model their training parts are empty.
+        dropped: emotions that were left out on demand.
+        left_out: number of clips left out before the split, by reason.
+        leaks: what is on both sides; empty unless the protocol is leaky.
+        auxiliary: clips of other corpora or channels, which are not tested on; a model may be trained on those that
+            :meth:`training_clips` includes. Empty unless asked for.
+        same_sound: groups of clips with the very same sound, among ``clips`` and ``auxiliary``.
     """
 
-    protocol: Protocol
+    protocol: EvaluationProtocol
     clips: Clips = field(repr=False)
     folds: tuple[Fold, ...] = field(repr=False)
     dropped: tuple[str, ...]
     left_out: dict[str, int]
     leaks: Leaks
-    beside: Clips = field(default=Clips(), repr=False)
+    auxiliary: Clips = field(default=Clips(), repr=False)
     same_sound: SameSound = field(default=(), repr=False)
 
     @property
@@ -49,64 +216,71 @@ class Plan:
         """The labels of its clips, in order."""
         return self.clips.emotions
 
-    def lessons_of(self, fold: Fold) -> Clips:
-        """List everything a model may learn from where ``fold`` is tested: its training part, then clips beside it.
+    def training_clips(self, fold: Fold) -> Clips:
+        """List all clips that a model for ``fold`` may be trained on: its training part, then auxiliary clips.
 
-        Beside it stay what a tested speaker sings or says elsewhere, and every copy of a tested sound. A protocol
-        that is listed as leaky and divides clips has everybody on both sides by design; there, only copies stay out.
+        Auxiliary clips of test speakers, and copies of test sounds, are excluded. A leaky protocol that splits by clip
+        has all speakers on both sides by design; there only copies are excluded.
 
         Args:
             fold: one of the plan's folds.
         """
-        return Clips([*fold.train, *_let_in(self, fold)])
+        return Clips([*fold.train, *_auxiliary_for(self, fold)])
 
 
 def without_copies(clips: Clips, of: Clips, same_sound: SameSound) -> Clips:
     """Leave out the clips whose very sound is one of ``of``.
 
     Args:
-        clips: some of them are kept, in their order.
+        clips: in their order.
         of: the other side.
-        same_sound: the groups that are known among both.
+        same_sound: groups of clips with the same sound, among both.
     """
-    other = {_place(clip) for clip in of}
+    other = {_key(clip) for clip in of}
     copies = {
-        _place(clip) for group in same_sound if any(_place(clip) in other for clip in group) for clip in group
+        _key(clip) for group in same_sound if any(_key(clip) in other for clip in group) for clip in group
     } | other
-    return Clips(clip for clip in clips if _place(clip) not in copies)
+    return Clips(clip for clip in clips if _key(clip) not in copies)
 
 
 def leaks_of(plan: Plan) -> Leaks:
-    """Find who and what stands on both sides of any fold, clips beside it included."""
+    """Find speakers and sounds on both sides of any fold, auxiliary clips included."""
     found = [
-        find_leaks(Fold(fold.name, plan.lessons_of(fold), fold.test), same_sound=plan.same_sound) for fold in plan.folds
+        find_leaks(Fold(fold.name, plan.training_clips(fold), fold.test), same_sound=plan.same_sound)
+        for fold in plan.folds
     ]
     speakers = tuple(sorted({speaker for leaks in found for speaker in leaks.speakers}))
     return Leaks(speakers, tuple(dict.fromkeys(group for leaks in found for group in leaks.copies)))
 
 
-def without_unfit(clips: Sequence[Clip]) -> Clips:
-    """Leave out the recordings that are known to answer nothing, such as three pairs of CREMA-D."""
-    unfit = {name: form.published.unfit for name, form in CORPORA.items() if form.published}
-    return Clips(clip for clip in clips if stem_of(clip.name) not in unfit.get(clip.corpus, ()))
+def without_invalid(clips: Sequence[Clip]) -> Clips:
+    """Leave out recordings that are known to be unusable, such as three pairs of CREMA-D."""
+    invalid = {name: form.published.unfit for name, form in CORPORA.items() if form.published}
+    return Clips(clip for clip in clips if stem_of(clip.name) not in invalid.get(clip.corpus, ()))
 
 
-def tell_apart(clips: Clips, emotions: Sequence[str], who: str, left_out: dict[str, int]) -> Clips:
+def keep_labels(clips: Clips, emotions: Sequence[str], who: str, left_out: dict[str, int]) -> Clips:
     """Keep the clips of some emotions, and count those of others."""
     for emotion, count in clips.count("emotion").items():
         if emotion not in emotions:
-            reason = f"of {emotion}, which {who} does not tell apart"
+            reason = f"of {emotion}, which {who} does not know"
             left_out[reason] = left_out.get(reason, 0) + count
     return clips.where(emotion=emotions)
 
 
-def _let_in(plan: Plan, fold: Fold) -> Clips:
-    if not plan.beside:
+def _auxiliary_for(plan: Plan, fold: Fold) -> Clips:
+    if not plan.auxiliary:
         return Clips()
     by_design = plan.protocol.by == "clip" and plan.protocol.leaky
-    beside = plan.beside if by_design else plan.beside.without(speaker=fold.test.speakers)
-    return without_copies(beside, fold.test, plan.same_sound)
+    auxiliary = plan.auxiliary if by_design else plan.auxiliary.without(speaker=fold.test.speakers)
+    return without_copies(auxiliary, fold.test, plan.same_sound)
 
 
-def _place(clip: Clip) -> tuple[object, str]:
+def _key(clip: Clip) -> tuple[object, str]:
     return clip.root, clip.name
+
+
+def _refuse_unknown_emotions(drop: Sequence[str], clips: Clips) -> None:
+    for emotion in drop:
+        if emotion not in clips.emotions:
+            raise CorpusError(f"--drop {emotion}: no clip has this label; there are {', '.join(clips.emotions)}")

@@ -1,4 +1,4 @@
-"""Predictions over clips: one row a test clip and seed, as arrays for the figures and as ``predictions.csv``."""
+"""Predictions of test clips: one row a clip and seed, as arrays for the metrics and as ``predictions.csv``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SUM_TOLERANCE: Final = 1e-4
 
 @dataclass(frozen=True)
 class Row:
-    """What one model answered for one test clip.
+    """Prediction of one model for one test clip.
 
     Attributes:
         clip: path relative to the corpus.
@@ -44,21 +44,21 @@ class Row:
     probabilities: tuple[float, ...]
 
     @property
-    def place(self) -> tuple[int, int, str, str]:
-        """Where the row stands among others: by seed, fold, corpus, and clip."""
+    def sort_key(self) -> tuple[int, int, str, str]:
+        """Sort key among other rows: seed, fold, corpus, and clip."""
         return self.seed, self.fold, self.speaker.partition("/")[0], self.clip
 
 
 class Evaluation:
-    """All rows of one experiment, in a fixed order, and what the figures are computed from.
+    """All rows of one experiment, in a fixed order, as arrays for the metrics.
 
     Args:
-        emotions: the labels that the models answer with, in order.
+        emotions: the labels of the models, in order.
         rows: of all folds and seeds, in any order.
 
     Raises:
         CorpusError: if there are no rows, a label is not among the emotions, a probability is impossible, a clip
-            is answered twice with one seed, or two seeds answered different clips.
+            has two rows of one seed, or two seeds have different clips.
 
     Example:
         >>> rows = [Row("a.wav", "mine/a", 1, 0, "sad", (0.3, 0.7)), Row("b.wav", "mine/b", 1, 0, "sad", (0.9, 0.1))]
@@ -68,18 +68,18 @@ class Evaluation:
 
     def __init__(self, emotions: Sequence[str], rows: Iterable[Row]) -> None:
         self.emotions = tuple(emotions)
-        self.rows = tuple(sorted(rows, key=lambda row: row.place))
+        self.rows = tuple(sorted(rows, key=lambda row: row.sort_key))
         _check(self)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} answers, {len(self.runs)} runs, {len(self.speakers)} speakers>"
+        return f"<{len(self):,} predictions, {len(self.runs)} runs, {len(self.speakers)} speakers>"
 
     @cached_property
     def truth(self) -> NDArray[np.int64]:
-        """Places of the true emotions, ``(rows,)``."""
+        """Indices of the true emotions, ``(rows,)``."""
         return np.array([self.emotions.index(row.label) for row in self.rows], dtype=np.int64)
 
     @cached_property
@@ -88,24 +88,24 @@ class Evaluation:
         return np.array([row.probabilities for row in self.rows], dtype=np.float64)
 
     @cached_property
-    def answers(self) -> NDArray[np.int64]:
-        """Places of the most probable emotions, ``(rows,)``; of equals, the first."""
+    def predicted(self) -> NDArray[np.int64]:
+        """Indices of the most probable emotions, ``(rows,)``; of equals, the first."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
     @cached_property
     def confidences(self) -> NDArray[np.float64]:
-        """Probability of each answer, ``(rows,)``."""
+        """Probability of each prediction, ``(rows,)``."""
         return np.asarray(self.probabilities.max(axis=1))
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether each answer was right, ``(rows,)``."""
-        return np.asarray(self.answers == self.truth)
+        """Whether each prediction was right, ``(rows,)``."""
+        return np.asarray(self.predicted == self.truth)
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
         """Confusion matrix over all rows, ``(emotions, emotions)``, a row for each true emotion."""
-        return confusion_matrix(self.truth, self.answers, len(self.emotions))
+        return confusion_matrix(self.truth, self.predicted, len(self.emotions))
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
@@ -119,11 +119,11 @@ class Evaluation:
 
     @cached_property
     def speakers(self) -> tuple[str, ...]:
-        """Everybody tested, sorted."""
+        """All test speakers, sorted."""
         return tuple(sorted({row.speaker for row in self.rows}))
 
     def of(self, *, seed: int | None = None, fold: int | None = None, speaker: str | None = None) -> Evaluation:
-        """Keep the rows of one seed, fold or speaker."""
+        """Select the rows of one seed, fold or speaker."""
         wanted = {"seed": seed, "fold": fold, "speaker": speaker}
         chosen = [(name, value) for name, value in wanted.items() if value is not None]
         kept = [row for row in self.rows if all(getattr(row, name) == value for name, value in chosen)]
@@ -134,9 +134,9 @@ class Evaluation:
         """A confusion matrix of each seed and speaker, ``(seeds, speakers, emotions, emotions)``."""
         classes, shape = len(self.emotions), (len(self.seeds), len(self.speakers))
         seed = np.array([self.seeds.index(row.seed) for row in self.rows])
-        who = {name: place for place, name in enumerate(self.speakers)}
-        speaker = np.array([who[row.speaker] for row in self.rows])
-        cells = ((seed * shape[1] + speaker) * classes + self.truth) * classes + self.answers
+        index_of = {name: index for index, name in enumerate(self.speakers)}
+        speaker = np.array([index_of[row.speaker] for row in self.rows])
+        cells = ((seed * shape[1] + speaker) * classes + self.truth) * classes + self.predicted
         return np.bincount(cells, minlength=shape[0] * shape[1] * classes**2).reshape(*shape, classes, classes)
 
 
@@ -146,15 +146,15 @@ def write_predictions(evaluation: Evaluation, path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*COLUMNS, *evaluation.emotions])
         for row in evaluation.rows:
-            shares = [f"{share:.{DECIMALS}f}" for share in row.probabilities]
-            writer.writerow([row.clip, row.speaker, row.fold, row.seed, row.label, *shares])
+            probabilities = [f"{share:.{DECIMALS}f}" for share in row.probabilities]
+            writer.writerow([row.clip, row.speaker, row.fold, row.seed, row.label, *probabilities])
 
 
 def read_predictions(path: Path) -> Evaluation:
     """Read ``predictions.csv`` and check every row.
 
     Raises:
-        CorpusError: if the file cannot be read, a column is missing, or a row says something impossible.
+        CorpusError: if the file cannot be read, a column is missing, or a row is impossible.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -172,8 +172,8 @@ def read_predictions(path: Path) -> Evaluation:
         try:
             if len(line) != len(header):
                 raise ValueError(f"{len(line)} fields instead of {len(header)}")
-            clip, speaker, fold, seed, label, *shares = line
-            rows.append(Row(clip, speaker, int(fold), int(seed), label, tuple(float(one) for one in shares)))
+            clip, speaker, fold, seed, label, *probabilities = line
+            rows.append(Row(clip, speaker, int(fold), int(seed), label, tuple(float(one) for one in probabilities)))
         except ValueError as error:
             raise CorpusError(f"{path}: line {number}: {error}; the file is damaged") from error
     try:
@@ -184,8 +184,8 @@ def read_predictions(path: Path) -> Evaluation:
 
 def _check(evaluation: Evaluation) -> None:
     if not evaluation.rows:
-        raise CorpusError("no answers; at least one test clip has to be answered")
-    answered: dict[int, dict[tuple[str, str], tuple[int, str]]] = {}
+        raise CorpusError("no predictions; at least one test clip has to be predicted")
+    by_seed: dict[int, dict[tuple[str, str], tuple[int, str]]] = {}
     for row in evaluation.rows:
         name = f"{row.clip} with seed {row.seed}"
         if row.label not in evaluation.emotions:
@@ -196,13 +196,13 @@ def _check(evaluation: Evaluation) -> None:
             raise CorpusError(f"{name}: probabilities add up to {sum(row.probabilities):.6f}; 1 is wanted")
         if row.seed < 0 or row.fold < 0:
             raise CorpusError(f"{name}: fold {row.fold}; folds and seeds are counted, none is below 0")
-        said = answered.setdefault(row.seed, {})
+        labels = by_seed.setdefault(row.seed, {})
         key = (row.speaker, row.clip)
-        if key in said:
-            raise CorpusError(f"{name}: answered twice; one row a test clip and seed is wanted")
-        said[key] = (row.fold, row.label)
-    first = answered[evaluation.rows[0].seed]
-    for seed, said in answered.items():
-        if said != first:
-            clip = min(key for key in first.keys() | said.keys() if first.get(key) != said.get(key))[1]
+        if key in labels:
+            raise CorpusError(f"{name}: predicted twice; one row a test clip and seed is wanted")
+        labels[key] = (row.fold, row.label)
+    first = by_seed[evaluation.rows[0].seed]
+    for seed, labels in by_seed.items():
+        if labels != first:
+            clip = min(key for key in first.keys() | labels.keys() if first.get(key) != labels.get(key))[1]
             raise CorpusError(f"{clip}: seed {seed} differs from the first seed in fold or label; all test alike")

@@ -1,6 +1,6 @@
-"""Results: what an evaluation writes into its folder, and how it is read back and held to its own numbers.
+"""Results of an evaluation: write them into a folder, and read them back with a check of all metrics.
 
-``predictions.csv`` holds every answer; ``summary.json`` what is computed from it and what it was made with.
+``predictions.csv`` has every prediction; ``summary.json`` what is computed from it and what it was made with.
 The summary is always computed from the written table, so that the two cannot disagree.
 """
 
@@ -26,10 +26,10 @@ from hearfelt.runtime.files import atomic_write
 __all__ = [
     "PREDICTIONS",
     "SUMMARY",
-    "About",
+    "FailedClip",
     "ModelFile",
     "Results",
-    "Unanswered",
+    "ResultsInfo",
     "corpora_of",
     "find_results",
     "read_results",
@@ -45,8 +45,8 @@ _KEYS: Final = ("protocol", "leaky", "corpora", "recipe", "version", *_FIGURES)
 
 
 @dataclass(frozen=True)
-class Unanswered:
-    """A test clip in which nothing could be heard.
+class FailedClip:
+    """A test clip without a prediction.
 
     Attributes:
         clip: path relative to the corpus.
@@ -61,11 +61,11 @@ class Unanswered:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """How large what answered is.
+    """Size of a model.
 
     Attributes:
         bytes: of the file; of the largest, where each fold has its own.
-        parameters: how many numbers were learned, as its card says; 0 where nobody counted.
+        parameters: number of parameters according to its card; 0 where it is unknown.
     """
 
     bytes: int
@@ -73,16 +73,16 @@ class ModelFile:
 
 
 @dataclass(frozen=True)
-class About:
-    """What a summary says besides its figures.
+class ResultsInfo:
+    """What a summary states besides its metrics.
 
     Attributes:
-        plan: what the protocol made of the clips.
+        plan: of the protocol, for the clips.
         recipe: the whole recipe, as JSON can hold it.
         epochs: the epoch chosen on validation clips for each ``(fold, seed)``; absent or None where there is none.
-        model: name of the finished model that was measured; None where models were trained.
-        unanswered: test clips that nobody could answer.
-        file: of the model, or of one of the models; None where nobody looked.
+        model: name of the finished model that was evaluated; None where models were trained.
+        failed: test clips without a prediction.
+        file: of the model, or of the largest one; None where it is unknown.
         device: what the models were trained on, such as ``"cpu"``; empty where nothing was trained.
     """
 
@@ -90,18 +90,18 @@ class About:
     recipe: Mapping[str, Any]
     epochs: Mapping[tuple[int, int], int | None] = field(default_factory=dict)
     model: str | None = None
-    unanswered: Sequence[Unanswered] = ()
+    failed: Sequence[FailedClip] = ()
     file: ModelFile | None = None
     device: str = ""
 
 
 @dataclass(frozen=True)
 class Results:
-    """One folder of results, read back and found consistent.
+    """One folder of results, read back and checked.
 
     Attributes:
         folder: where it is.
-        evaluation: every answer.
+        evaluation: every prediction.
         summary: the content of ``summary.json``.
     """
 
@@ -111,7 +111,7 @@ class Results:
 
     @property
     def name(self) -> str:
-        """What was measured: the folder's name."""
+        """Name of the model or recipe: that of the folder."""
         return self.folder.resolve().name
 
     @property
@@ -121,7 +121,7 @@ class Results:
 
     @property
     def leak(self) -> str:
-        """What training and test have in common, in words; empty where the protocol lets nothing leak."""
+        """What training and test have in common, in words; empty where the protocol is not leaky."""
         if not self.summary["leaky"]:
             return ""
         leaks = self.summary.get("leaks", {})
@@ -131,31 +131,31 @@ class Results:
             counted.append(f"{copies} sound{'s' if copies != 1 else ''} under different names")
         said = [f"{' and '.join(counted)} on both sides of the split"] if counted else []
         if leaks.get("copies_of_test"):
-            said.append("changed copies of the test clips were learned from")
+            said.append("augmented copies of the test clips were trained on")
         if leaks.get("chosen_on_test"):
             said.append("the epoch was chosen on the test clips")
         if not said:
-            return f"{self.protocol} is leaky, though here nobody heard in training is tested."
+            return f"{self.protocol} is leaky, though here no training speaker is tested."
         return (
-            f"{self.protocol} is leaky: {'; '.join(said)}. Voices are easier to tell apart than emotions, so such a"
-            " score says little about strangers; compare it only with scores of the same split."
+            f"{self.protocol} is leaky: {'; '.join(said)}. Voices are easier to distinguish than emotions, so such a"
+            " score says little about unseen speakers; compare it only with scores of the same split."
         )
 
     def figure(self, metric: str) -> float:
-        """Give the headline: the mean over seeds of the metric over all folds together, 0 to 1."""
+        """Compute the headline: the mean over seeds of the metric over all folds together, 0 to 1."""
         return float(np.mean([pooled[metric] for pooled in self.summary["pooled"].values()]))
 
     def interval(self, metric: str) -> tuple[float, float] | None:
-        """Give the headline's 95 % interval over speakers, None where there are fewer than two."""
+        """Return the headline's 95 % interval over speakers, None where there are fewer than two."""
         intervals = self.summary.get("intervals")
         return tuple(intervals[metric]) if intervals else None
 
 
 def summarize(evaluation: Evaluation, epochs: Mapping[tuple[int, int], int | None]) -> dict[str, Any]:
-    """Compute every figure of ``summary.json``.
+    """Compute every metric of ``summary.json``.
 
     Args:
-        evaluation: all answers.
+        evaluation: all predictions.
         epochs: for each ``(fold, seed)`` the chosen epoch.
 
     Returns:
@@ -186,30 +186,30 @@ def summarize(evaluation: Evaluation, epochs: Mapping[tuple[int, int], int | Non
 
 
 def corpora_of(clips: Clips) -> dict[str, dict[str, Any]]:
-    """Say of each corpus how many clips there are and which: ``{"ravdess": {"clips": …, "fingerprint": …}}``."""
+    """Describe the clips of each corpus: ``{"ravdess": {"clips": …, "fingerprint": …}}``."""
     each = ((corpus, clips.where(corpus=corpus)) for corpus in clips.corpora)
     return {corpus: {"clips": len(own), "fingerprint": own.fingerprint()} for corpus, own in each}
 
 
-def write_results(out: Path, evaluation: Evaluation, about: About) -> Results:
+def write_results(out: Path, evaluation: Evaluation, info: ResultsInfo) -> Results:
     """Write ``predictions.csv`` and then, computed from it, ``summary.json``.
 
-    A summary is there only beside the predictions it was computed from: an old one leaves before new predictions
-    come, so that a lost process cannot leave a pair that does not belong together.
+    An old summary is removed before new predictions are written, so that a lost process cannot leave a pair that does
+    not belong together.
 
     Args:
         out: folder, made where missing.
-        evaluation: every answer of every fold and seed.
-        about: what it was made with.
+        evaluation: every prediction of every fold and seed.
+        info: what it was made with.
 
     Returns:
-        What a reader of the folder finds.
+        What is read back from the folder.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / SUMMARY).unlink(missing_ok=True)
     write_predictions(evaluation, out / PREDICTIONS)
     written = read_predictions(out / PREDICTIONS)  # rounded as in the file
-    plan = about.plan
+    plan = info.plan
     summary = {
         "protocol": plan.protocol.name,
         "leaky": plan.protocol.leaky,
@@ -220,16 +220,16 @@ def write_results(out: Path, evaluation: Evaluation, about: About) -> Results:
             "chosen_on_test": plan.protocol.chooses_on_test,
         },
         "corpora": corpora_of(plan.clips),
-        "beside": corpora_of(plan.beside),
-        "recipe": dict(about.recipe),
-        "model": about.model,
-        "file": asdict(about.file) if about.file else None,
-        "device": about.device,
+        "beside": corpora_of(plan.auxiliary),
+        "recipe": dict(info.recipe),
+        "model": info.model,
+        "file": asdict(info.file) if info.file else None,
+        "device": info.device,
         "version": version("hearfelt"),
         "dropped": list(plan.dropped),
         "left_out": plan.left_out,
-        "unanswered": [asdict(one) for one in about.unanswered],
-        **summarize(written, about.epochs),
+        "unanswered": [asdict(one) for one in info.failed],
+        **summarize(written, info.epochs),
     }
     with atomic_write(out / SUMMARY) as file:
         json.dump(summary, file, indent=1, ensure_ascii=False, allow_nan=False)
@@ -238,7 +238,7 @@ def write_results(out: Path, evaluation: Evaluation, about: About) -> Results:
 
 
 def read_results(folder: Path) -> Results:
-    """Read a folder that :func:`write_results` wrote, and hold the summary to the predictions.
+    """Read a folder that :func:`write_results` wrote, and check the summary against the predictions.
 
     Raises:
         CorpusError: if a file is missing or damaged, or the summary is not what the predictions give.
@@ -274,7 +274,7 @@ def find_results(home: Path) -> list[Results]:
 
 
 def _hold_to(summary: Mapping[str, Any], evaluation: Evaluation, path: Path) -> None:
-    """Refuse a summary whose figures are not those of the predictions beside it."""
+    """Refuse a summary whose metrics are not those of the predictions."""
     try:
         epochs = {(run["fold"], run["seed"]): run["epoch"] for run in summary["runs"]}
         computed = summarize(evaluation, epochs)

@@ -1,6 +1,6 @@
-"""Results over time: what an evaluation on made recordings writes into its folder, and how it is read back.
+"""Results over time: evaluate a model on synthetic recordings, write the results into a folder and read them back.
 
-``recordings.csv`` holds the truth, ``predictions.csv`` every answer of both ways, ``summary.json`` what is computed
+``recordings.csv`` has the truth, ``predictions.csv`` the segments of both methods, ``summary.json`` what is computed
 from the two and nothing else. The summary is always computed from the written tables.
 """
 
@@ -17,17 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import LabelSpan, frame_confusion, frame_labels, time_figures
+from hearfelt.evaluation.diarization import LabelSpan, frame_confusion, frame_labels, segment_metrics
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import SUMMARY, ModelFile, corpora_of
-from hearfelt.evaluation.segment_predictions import NAIVE, TIMELINE, Progress, answer_scripts, within
-from hearfelt.evaluation.segment_tables import Recorded, read_tables, tables_of, write_tables
+from hearfelt.evaluation.segment_predictions import NAIVE, TIMELINE, Progress, clipped_to, predict_recordings
+from hearfelt.evaluation.segment_tables import RecordingRows, read_tables, tables_of, write_tables
 from hearfelt.evaluation.synthetic_recordings import write_scripts
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.files import atomic_write
 
-__all__ = ["RECORDINGS", "TimedResults", "evaluate_recordings", "find_timed_results", "read_timed_results", "summarize"]
+__all__ = [
+    "RECORDINGS",
+    "SegmentResults",
+    "evaluate_recordings",
+    "find_segment_results",
+    "read_segment_results",
+    "summarize",
+]
 
 RECORDINGS: Final = 200
 _DECIMALS: Final = 6
@@ -35,24 +42,24 @@ _KEYS: Final = ("protocol", "model", "version", "seed")
 
 
 @dataclass(frozen=True)
-class TimedResults:
-    """One folder of results over time, read back and found consistent.
+class SegmentResults:
+    """One folder of results over time, read back and checked.
 
     Attributes:
         folder: where it is.
         emotions: the model's labels, in order.
-        recordings: the truth and every answer.
+        recordings: truth and predictions.
         summary: the content of ``summary.json``.
     """
 
     folder: Path
     emotions: tuple[str, ...]
-    recordings: tuple[Recorded, ...] = field(repr=False)
+    recordings: tuple[RecordingRows, ...] = field(repr=False)
     summary: Mapping[str, Any] = field(repr=False)
 
     @property
     def name(self) -> str:
-        """What was measured: the folder's name."""
+        """Name of the model: that of the folder."""
         return self.folder.resolve().name
 
     @property
@@ -71,16 +78,16 @@ def evaluate_recordings(
     jobs: int | None = None,
     progress: Progress | None = None,
     size: int | None = None,
-) -> TimedResults:
-    """Measure a finished model's timeline on recordings made from the clips of a plan.
+) -> SegmentResults:
+    """Evaluate a finished model's timeline on recordings made from the clips of a plan.
 
     Args:
         recognizer: the model.
-        plan: made with the model's own card, so that speakers whom it has heard are refused.
+        plan: made with the model's own card, so that its training speakers are refused.
         out: folder for the results.
-        recordings: how many are made.
-        seed: another seed makes others.
-        jobs: how many threads share them; one for each core by default.
+        recordings: number of recordings.
+        seed: of the recordings.
+        jobs: number of threads; one for each core by default.
         progress: called with 1 after each recording.
         size: of the model's file in bytes, where it is known.
 
@@ -92,10 +99,10 @@ def evaluate_recordings(
         AudioError: if a clip cannot be read.
     """
     scripts = write_scripts(plan.clips, recordings, seed=seed)
-    heard = answer_scripts(recognizer, scripts, jobs=jobs, progress=progress)
+    predicted = predict_recordings(recognizer, scripts, jobs=jobs, progress=progress)
     out.mkdir(parents=True, exist_ok=True)
-    (out / SUMMARY).unlink(missing_ok=True)  # a summary stands only beside the tables it was computed from
-    write_tables(out, tables_of(recognizer.labels, heard))
+    (out / SUMMARY).unlink(missing_ok=True)  # a summary is kept only with the tables it was computed from
+    write_tables(out, tables_of(recognizer.labels, predicted))
     emotions, written = read_tables(out)  # rounded as in the files
     card = recognizer.card
     summary = {
@@ -113,43 +120,45 @@ def evaluate_recordings(
     with atomic_write(out / SUMMARY) as file:
         json.dump(summary, file, indent=1, ensure_ascii=False, allow_nan=False)
         file.write("\n")
-    return read_timed_results(out)
+    return read_segment_results(out)
 
 
-def summarize(emotions: Sequence[str], recordings: Sequence[Recorded]) -> dict[str, Any]:
-    """Compute every figure of ``summary.json``.
+def summarize(emotions: Sequence[str], recordings: Sequence[RecordingRows]) -> dict[str, Any]:
+    """Compute every metric of ``summary.json``.
 
     Args:
         emotions: the model's labels, in order.
-        recordings: the truth and every answer.
+        recordings: truth and predictions.
 
     Returns:
-        The timeline's figures of :func:`~hearfelt.evaluation.diarization.time_figures` by their names; under
-        ``naive`` those of plain windows; under ``naive_where_speech_was_found`` those of the same windows' answers,
-        but only where the timeline found speech, which shows what else than finding speech it is good for;
+        The timeline's metrics of :func:`~hearfelt.evaluation.diarization.segment_metrics` by their names; under
+        ``naive`` those of plain windows; under ``naive_where_speech_was_found`` those of the same windows,
+        but only where the timeline found speech, which shows the effect of the rest of the timeline;
         ``lower_than_naive``, by which share the timeline's error rate is lower; ``by_speaker``, the error rates of
         each; ``recordings``, ``duration_s`` and ``speech_s``. Shares of 1, rounded to 6 decimals.
     """
-    ways = {"timeline": [_counted(one, one.said[TIMELINE], emotions) for one in recordings]}
-    ways["naive"] = [_counted(one, one.said[NAIVE], emotions) for one in recordings]
-    gated = (within(one.said[NAIVE], one.said[TIMELINE]) for one in recordings)
-    ways["gated"] = [_counted(one, said, emotions) for one, said in zip(recordings, gated, strict=True)]
-    whole = {way: time_figures(np.sum(counts, axis=0)) for way, counts in ways.items()}
-    ours, naive = (whole[way]["diarization_error_rate"] for way in ("timeline", "naive"))
+    methods = {"timeline": [_counted(one, one.predictions[TIMELINE], emotions) for one in recordings]}
+    methods["naive"] = [_counted(one, one.predictions[NAIVE], emotions) for one in recordings]
+    gated = (clipped_to(one.predictions[NAIVE], one.predictions[TIMELINE]) for one in recordings)
+    methods["gated"] = [
+        _counted(one, predictions, emotions) for one, predictions in zip(recordings, gated, strict=True)
+    ]
+    whole = {method: segment_metrics(np.sum(counts, axis=0)) for method, counts in methods.items()}
+    ours, naive = (whole[method]["diarization_error_rate"] for method in ("timeline", "naive"))
     return {
         "recordings": len(recordings),
         "duration_s": round(sum(one.duration_s for one in recordings), 2),
-        "speech_s": round(sum(turn.end_s - turn.start_s for one in recordings for turn in one.truth), 2),
+        "speech_s": round(sum(span.end_s - span.start_s for one in recordings for span in one.truth), 2),
         **_rounded(whole["timeline"]),
         "naive": _rounded(whole["naive"]),
         "naive_where_speech_was_found": _rounded(whole["gated"]),
         "lower_than_naive": round(1 - ours / naive, _DECIMALS) if naive else None,
-        "by_speaker": {speaker: _of_speaker(speaker, recordings, ways) for speaker in _speakers(recordings)},
+        "by_speaker": {speaker: _of_speaker(speaker, recordings, methods) for speaker in _speakers(recordings)},
     }
 
 
-def read_timed_results(folder: Path) -> TimedResults:
-    """Read a folder that :func:`evaluate_recordings` wrote, and hold the summary to the tables.
+def read_segment_results(folder: Path) -> SegmentResults:
+    """Read a folder that :func:`evaluate_recordings` wrote, and check the summary against the tables.
 
     Raises:
         CorpusError: if a file is missing or damaged, or the summary is not what the tables give.
@@ -166,39 +175,39 @@ def read_timed_results(folder: Path) -> TimedResults:
     computed = json.loads(json.dumps(summarize(emotions, recordings)))
     if apart := [name for name in computed if summary.get(name) != computed[name]]:
         raise CorpusError(f"{path}: {apart[0]!r} is not what the tables beside it give; evaluate again")
-    return TimedResults(folder, emotions, recordings, summary)
+    return SegmentResults(folder, emotions, recordings, summary)
 
 
-def find_timed_results(home: Path) -> list[TimedResults]:
+def find_segment_results(home: Path) -> list[SegmentResults]:
     """Read every ``PROTOCOL/NAME/`` below a folder whose protocol makes recordings, sorted.
 
     Raises:
         CorpusError: if one of them is damaged or stands under another protocol's name.
     """
     names = [name for name, protocol in PROTOCOLS.items() if protocol.recordings]
-    found = [read_timed_results(path.parent) for name in names for path in sorted(home.glob(f"{name}/*/{SUMMARY}"))]
+    found = [read_segment_results(path.parent) for name in names for path in sorted(home.glob(f"{name}/*/{SUMMARY}"))]
     for one in found:
         if one.folder.parent.name != one.protocol:
             raise CorpusError(f"{one.folder}: results of {one.protocol}; they belong under {home / one.protocol}")
     return found
 
 
-def _counted(one: Recorded, said: Iterable[LabelSpan], emotions: Sequence[str]) -> NDArray[np.int64]:
-    truth, answers = (frame_labels(some, one.duration_s, emotions) for some in (one.truth, said))
-    return frame_confusion(truth, answers, len(emotions))
+def _counted(one: RecordingRows, predictions: Iterable[LabelSpan], emotions: Sequence[str]) -> NDArray[np.int64]:
+    truth, predictions = (frame_labels(some, one.duration_s, emotions) for some in (one.truth, predictions))
+    return frame_confusion(truth, predictions, len(emotions))
 
 
-def _speakers(recordings: Sequence[Recorded]) -> list[str]:
+def _speakers(recordings: Sequence[RecordingRows]) -> list[str]:
     return sorted({one.speaker for one in recordings})
 
 
 def _of_speaker(
-    speaker: str, recordings: Sequence[Recorded], ways: Mapping[str, Sequence[NDArray[np.int64]]]
+    speaker: str, recordings: Sequence[RecordingRows], methods: Mapping[str, Sequence[NDArray[np.int64]]]
 ) -> dict[str, float]:
     own = [place for place, one in enumerate(recordings) if one.speaker == speaker]
     rates = {
-        way: time_figures(np.sum([counts[place] for place in own], axis=0))["diarization_error_rate"]
-        for way, counts in ways.items()
+        method: segment_metrics(np.sum([counts[place] for place in own], axis=0))["diarization_error_rate"]
+        for method, counts in methods.items()
     }
     return _rounded({"diarization_error_rate": rates["timeline"], "naive": rates["naive"]})
 

@@ -1,4 +1,4 @@
-"""The two tables of results over time: what was truly heard when, and what was said of it."""
+"""The two tables of results over time: true emotions and predicted emotions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hearfelt.emotions import in_order
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.results import PREDICTIONS
-from hearfelt.evaluation.segment_predictions import WAYS, Heard
+from hearfelt.evaluation.segment_predictions import METHODS, RecordingPredictions
 from hearfelt.runtime.files import atomic_write
 
-__all__ = ["RECORDINGS_TABLE", "Recorded", "Tables", "read_tables", "tables_of", "write_tables"]
+__all__ = ["RECORDINGS_TABLE", "RecordingRows", "Tables", "read_tables", "tables_of", "write_tables"]
 
 RECORDINGS_TABLE: Final = "recordings.csv"
 TRUTH_COLUMNS: Final = (
@@ -30,7 +30,7 @@ TRUTH_COLUMNS: Final = (
     "end_s",
     "emotion",
 )
-ANSWER_COLUMNS: Final = ("recording", "way", "start_s", "end_s", "emotion")
+PREDICTION_COLUMNS: Final = ("recording", "way", "start_s", "end_s", "emotion")
 _SHARE_DECIMALS: Final = 4
 
 Rows = Sequence[Sequence[str]]
@@ -43,60 +43,60 @@ class Tables:
     Attributes:
         emotions: the model's labels, in order.
         truth: a row for each clip of each recording.
-        answers: a row for each answer of each way.
+        predictions: a row for each segment of each method.
     """
 
     emotions: tuple[str, ...]
     truth: Rows
-    answers: Rows
+    predictions: Rows
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """One recording as the tables tell it.
+class RecordingRows:
+    """One recording, as read from the tables.
 
     Attributes:
         name: its number.
-        speaker: who speaks in it.
+        speaker: of the recording.
         duration_s: length in seconds.
-        truth: when which emotion is truly heard.
-        said: when which emotion was answered, by way.
+        truth: true emotions over time.
+        predictions: predicted emotions over time, by method.
     """
 
     name: str
     speaker: str
     duration_s: float
     truth: tuple[LabelSpan, ...]
-    said: dict[str, tuple[LabelSpan, ...]]
+    predictions: dict[str, tuple[LabelSpan, ...]]
 
 
-def tables_of(labels: Sequence[str], heard: Iterable[Heard]) -> Tables:
-    """Make both tables of what was heard.
+def tables_of(labels: Sequence[str], predicted: Iterable[RecordingPredictions]) -> Tables:
+    """Make both tables.
 
     Args:
         labels: of the model.
-        heard: recordings in their order.
+        predicted: recordings in their order.
     """
-    truth, answers = [], []
-    for one in heard:
+    truth, predictions = [], []
+    for one in predicted:
         script = one.script
         head = [script.name, script.speaker, _time(one.duration_s), f"{script.snr_db:.3f}", str(script.noise_seed)]
-        for turn in one.turns:
-            times = (_time(time_s) for time_s in (turn.clip_start_s, turn.start_s, turn.end_s))
-            truth.append([*head, turn.clip.name, *times, turn.clip.emotion])
-        for way in WAYS:
-            for said in one.said[way]:
-                times = (_time(time_s) for time_s in (said.segment.start_s, said.segment.end_s))
-                shares = (f"{share:.{_SHARE_DECIMALS}f}" for share in said.probabilities)
-                answers.append([script.name, way, *times, said.segment.emotion, *shares])
-    return Tables(in_order(labels), truth, answers)
+        for span in one.spans:
+            times = (_time(time_s) for time_s in (span.clip_start_s, span.start_s, span.end_s))
+            truth.append([*head, span.clip.name, *times, span.clip.emotion])
+        for method in METHODS:
+            for answer in one.predictions[method]:
+                times = (_time(time_s) for time_s in (answer.segment.start_s, answer.segment.end_s))
+                probabilities = (f"{share:.{_SHARE_DECIMALS}f}" for share in answer.probabilities)
+                predictions.append([script.name, method, *times, answer.segment.emotion, *probabilities])
+    return Tables(in_order(labels), truth, predictions)
 
 
 def write_tables(folder: Path, tables: Tables) -> None:
     """Write ``recordings.csv`` and ``predictions.csv``."""
     headed = (
         (RECORDINGS_TABLE, TRUTH_COLUMNS, tables.truth),
-        (PREDICTIONS, (*ANSWER_COLUMNS, *tables.emotions), tables.answers),
+        (PREDICTIONS, (*PREDICTION_COLUMNS, *tables.emotions), tables.predictions),
     )
     for name, header, rows in headed:
         with atomic_write(folder / name) as file:
@@ -105,34 +105,36 @@ def write_tables(folder: Path, tables: Tables) -> None:
             writer.writerows(rows)
 
 
-def read_tables(folder: Path) -> tuple[tuple[str, ...], tuple[Recorded, ...]]:
+def read_tables(folder: Path) -> tuple[tuple[str, ...], tuple[RecordingRows, ...]]:
     """Read both tables.
 
     Returns:
         The model's labels, and the recordings in their order.
 
     Raises:
-        CorpusError: if a file is missing or damaged, or a recording has answers and no truth.
+        CorpusError: if a file is missing or damaged, or a recording has predictions and no truth.
     """
     header, lines = _lines(folder / RECORDINGS_TABLE, TRUTH_COLUMNS)
     truth: dict[str, list[list[str]]] = {}
     for line in lines:
         truth.setdefault(line[0], []).append(line)
-    header, lines = _lines(folder / PREDICTIONS, ANSWER_COLUMNS)
-    said: dict[tuple[str, str], list[LabelSpan]] = {}
+    header, lines = _lines(folder / PREDICTIONS, PREDICTION_COLUMNS)
+    predicted: dict[tuple[str, str], list[LabelSpan]] = {}
     for number, line in enumerate(lines, 2):
-        if line[0] not in truth or line[1] not in WAYS:
+        if line[0] not in truth or line[1] not in METHODS:
             raise CorpusError(
                 f"{folder / PREDICTIONS}: line {number}: recording {line[0]!r}, way {line[1]!r}; one of"
-                f" {RECORDINGS_TABLE}, and {' or '.join(WAYS)}, is wanted"
+                f" {RECORDINGS_TABLE}, and {' or '.join(METHODS)}, is wanted"
             )
-        said.setdefault((line[0], line[1]), []).append(_segment(line[2:5], folder / PREDICTIONS, number))
+        predicted.setdefault((line[0], line[1]), []).append(_segment(line[2:5], folder / PREDICTIONS, number))
     recordings = []
     for name, rows in truth.items():
-        turns = tuple(_segment(row[7:10], folder / RECORDINGS_TABLE, number) for number, row in enumerate(rows, 2))
-        answers = {way: tuple(said.get((name, way), ())) for way in WAYS}
-        recordings.append(Recorded(name, rows[0][1], _number(rows[0][2], folder / RECORDINGS_TABLE), turns, answers))
-    return tuple(header[len(ANSWER_COLUMNS) :]), tuple(recordings)
+        spans = tuple(_segment(row[7:10], folder / RECORDINGS_TABLE, number) for number, row in enumerate(rows, 2))
+        predictions = {method: tuple(predicted.get((name, method), ())) for method in METHODS}
+        recordings.append(
+            RecordingRows(name, rows[0][1], _number(rows[0][2], folder / RECORDINGS_TABLE), spans, predictions)
+        )
+    return tuple(header[len(PREDICTION_COLUMNS) :]), tuple(recordings)
 
 
 def _lines(path: Path, columns: Sequence[str]) -> tuple[list[str], list[list[str]]]:

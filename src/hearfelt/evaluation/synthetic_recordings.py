@@ -1,7 +1,7 @@
-"""Recordings whose truth is known: one person's clips with pauses between them, in a room that is never silent.
+"""Synthetic recordings with exact labels over time: clips of one speaker with pauses, in background noise.
 
-Nobody labels every hundredth of a second of a real call. Here a script says which clips follow each other; the sound
-is made from it in memory, the same on every machine, and when each clip begins and ends is known exactly.
+Real calls are not labelled every hundredth of a second. Here a script lists the clips of a recording; the sound is made
+from it in memory, the same on every machine, and the beginning and the end of each clip are known exactly.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = [
     "LONGEST_PAUSE_S",
     "MOST_CLIPS",
     "SNR_DB",
-    "Conversation",
+    "ClipSpan",
+    "Recording",
     "Script",
-    "Turn",
     "room_noise",
     "speech_within",
     "write_scripts",
@@ -42,14 +42,14 @@ _LEAST_POWER: Final = 1e-12
 
 @dataclass(frozen=True)
 class Script:
-    """What is to be heard in one recording, before any sound is opened.
+    """The content of one recording, before any sound is read.
 
     Attributes:
         name: a number with three digits or more, from ``"000"``.
-        clips: of one speaker, in their order, no one twice.
+        clips: of one speaker, in their order, none twice.
         pauses_s: after each clip but the last, in whole frames of 10 ms.
-        snr_db: level of the voice over that of the room, in dB.
-        noise_seed: which noise it is.
+        snr_db: level of the voice over that of the noise, in dB.
+        noise_seed: of the noise.
     """
 
     name: str
@@ -60,41 +60,41 @@ class Script:
 
     @property
     def speaker(self) -> str:
-        """Who speaks."""
+        """The speaker."""
         return self.clips[0].speaker
 
-    def record(self) -> Conversation:
-        """Make the sound at 16 kHz: the clips as they are, silence between them, and the room's noise over all.
+    def record(self) -> Recording:
+        """Make the sound at 16 kHz: the clips as they are, silence between them, and noise over all.
 
         The clips keep their levels, so that a shout stays louder than a whisper. The voice's level is the mean of
         the clips' levels in dB, each measured within its true speech; the noise lies ``snr_db`` under it, the same
-        from the first to the last sample. In the pauses there is nothing else.
+        from the first to the last sample. In the pauses there is only noise.
 
         Raises:
             AudioError: if a clip cannot be read or is silent.
         """
         parts: list[Samples] = []
-        turns, levels_db, length = [], [], 0
+        spans, levels_db, length = [], [], 0
         for clip, pause_s in zip(self.clips, (*self.pauses_s, 0.0), strict=True):
             audio = read_audio(clip.sound, strict=True)
             samples = resample(audio.samples, audio.rate_hz, RATE_HZ)
             start, end = speech_within(samples, name=clip.name)
-            turns.append(Turn(clip, length / RATE_HZ, (length + start) / RATE_HZ, (length + end) / RATE_HZ))
+            spans.append(ClipSpan(clip, length / RATE_HZ, (length + start) / RATE_HZ, (length + end) / RATE_HZ))
             levels_db.append(10 * np.log10(float(np.var(samples[start:end], dtype=np.float64))))
             whole = -(-len(samples) // _GRID) * _GRID + round(pause_s * FRAMES_PER_S) * _GRID
             parts.append(np.pad(samples, (0, whole - len(samples))))
             length += whole
         noise = room_noise(length, np.random.default_rng(self.noise_seed))
         noise *= 10 ** ((float(np.mean(levels_db)) - self.snr_db) / 20)
-        return Conversation(self, (np.concatenate(parts) + noise).astype(np.float32), tuple(turns))
+        return Recording(self, (np.concatenate(parts) + noise).astype(np.float32), tuple(spans))
 
 
 @dataclass(frozen=True)
-class Turn:
+class ClipSpan:
     """One clip in a recording.
 
     Attributes:
-        clip: what is heard.
+        clip: which one.
         clip_start_s: where its file begins.
         start_s: where its true speech begins, in seconds from the beginning of the recording.
         end_s: where its true speech ends.
@@ -107,18 +107,18 @@ class Turn:
 
 
 @dataclass(frozen=True, eq=False)
-class Conversation:
-    """A recording and the truth about it.
+class Recording:
+    """A recording and its labels over time.
 
     Attributes:
         script: what it was made from.
         samples: ``(n,)`` float32 at 16 kHz, a whole number of frames of 10 ms.
-        turns: its clips, in their order.
+        spans: its clips, in their order.
     """
 
     script: Script
     samples: Samples = field(repr=False)
-    turns: tuple[Turn, ...]
+    spans: tuple[ClipSpan, ...]
 
     @property
     def duration_s(self) -> float:
@@ -127,20 +127,20 @@ class Conversation:
 
     @property
     def truth(self) -> tuple[LabelSpan, ...]:
-        """When which emotion is truly heard."""
-        return tuple(LabelSpan(turn.start_s, turn.end_s, turn.clip.emotion) for turn in self.turns)
+        """The true emotions over time."""
+        return tuple(LabelSpan(span.start_s, span.end_s, span.clip.emotion) for span in self.spans)
 
 
 def write_scripts(clips: Sequence[Clip], count: int = 200, *, seed: int = 0) -> tuple[Script, ...]:
-    """Draw what is heard in each of some recordings.
+    """Draw the content of recordings.
 
-    The speakers take turns. Each recording has 1 to 8 clips, as often this many as that, or as many as its speaker
-    has; pauses of 0 to 2 s and a room 15 to 30 dB under the voice, both drawn evenly. A recording depends on the
+    Each recording is of the next speaker. It has 1 to 8 clips, with equal probabilities, or as many as its speaker
+    has; pauses of 0 to 2 s and noise 15 to 30 dB under the voice, both drawn uniformly. A recording depends on the
     clips' names, ``seed`` and its own number, so that the first of many are those of few, on every machine.
 
     Args:
         clips: of one speaker or of several.
-        count: how many recordings.
+        count: number of recordings.
         seed: another seed gives others.
 
     Raises:
@@ -148,9 +148,9 @@ def write_scripts(clips: Sequence[Clip], count: int = 200, *, seed: int = 0) -> 
 
     Example:
         >>> from pathlib import Path
-        >>> made = [Clip("mine", Path(), f"{k}.wav", f"mine/{k % 2}", "calm") for k in range(20)]
-        >>> scripts = write_scripts(made, 3)
-        >>> [script.speaker for script in scripts], scripts[:2] == write_scripts(made, 2)
+        >>> clips = [Clip("mine", Path(), f"{k}.wav", f"mine/{k % 2}", "calm") for k in range(20)]
+        >>> scripts = write_scripts(clips, 3)
+        >>> [script.speaker for script in scripts], scripts[:2] == write_scripts(clips, 2)
         (['mine/0', 'mine/1', 'mine/0'], True)
     """
     if not clips or count < 1:
@@ -189,7 +189,7 @@ def speech_within(samples: Samples, *, name: str = "sound") -> tuple[int, int]:
 
 
 def room_noise(length: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Make the noise of a quiet room: pink, 3 dB less with each octave from 50 Hz on, and level below.
+    """Make pink noise: 3 dB less with each octave from 50 Hz on, and flat below.
 
     Args:
         length: samples, at 16 kHz.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.inputs import name_of
 from hearfelt.audio.reader import read_audio
-from hearfelt.augmentation.transforms import Augmentation
+from hearfelt.augmentation.perturbations import Perturbation
 from hearfelt.errors import AudioError
 from hearfelt.features.classic import RATE_HZ, classic_features, measured_part
 from hearfelt.runtime.pool import Pool, WorkerLostError, workers_for
@@ -33,7 +33,7 @@ class Task:
     """
 
     source: Path | Excerpt
-    changes: tuple[Augmentation | None, ...]
+    changes: tuple[Perturbation | None, ...]
 
 
 def measure_file(task: Task) -> NDArray[np.float32] | AudioError:

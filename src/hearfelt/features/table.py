@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearfelt.audio.excerpts import Excerpt
-from hearfelt.augmentation.transforms import Augmentation
+from hearfelt.augmentation.perturbations import Perturbation
 from hearfelt.corpora.clips import PART_COLUMNS, Clip
 from hearfelt.errors import AudioError, HearfeltError, require
 from hearfelt.features.classic import FEATURE_NAMES, GROUPS
@@ -54,7 +54,7 @@ class Measured:
 def measure(
     clips: Sequence[Clip],
     *,
-    augmentations: Sequence[Augmentation | None] | None = None,
+    augmentations: Sequence[Perturbation | None] | None = None,
     processes: int | None = None,
     cache: Cache | None = None,
     progress: Callable[[int], None] | None = None,
@@ -111,7 +111,7 @@ def measure(
 def features_of(
     clips: Sequence[Clip],
     *,
-    augmentations: Sequence[Augmentation | None] | None = None,
+    augmentations: Sequence[Perturbation | None] | None = None,
     processes: int | None = None,
     cache: Cache | None = None,
     progress: Callable[[int], None] | None = None,
@@ -130,7 +130,7 @@ def features_of(
     return measured.features
 
 
-def _keys(sounds: Sequence[Path | Excerpt], changes: Sequence[Augmentation | None]) -> list[str]:
+def _keys(sounds: Sequence[Path | Excerpt], changes: Sequence[Perturbation | None]) -> list[str]:
     """Name each sound by its content and the change; no name for a file that cannot be opened."""
     digests = sound_digests(sounds)
     return [

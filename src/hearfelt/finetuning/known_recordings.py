@@ -1,4 +1,4 @@
-"""Whether a base has heard what it is taught: then every score of it flatters, and that has to be said."""
+"""Find out whether a base model was trained on the same recordings, which would make the scores too good."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from hearfelt.corpora.catalog import CORPORA
 from hearfelt.corpora.clips import Clips
 from hearfelt.inference.card import ModelCard
 
-__all__ = ["Heard", "heard_before", "sounds_of"]
+__all__ = ["KnownRecordings", "find_known_recordings", "sounds_of"]
 
 _BYTES: Final = 6  # of each sound's digest: two different sounds meet once in 10¹⁴ pairs
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a base has heard of the clips that it is taught.
+class KnownRecordings:
+    """What a base model was trained on already, of the clips that it is fine-tuned on.
 
     Attributes:
-        sentences: what is known, without their full stops; empty where nothing is.
-        is_certain: whether its own answers about some of the clips are answers by heart.
+        sentences: one for each corpus, without their full stops; empty where nothing is known.
+        is_certain: whether the base was trained on some of these clips or speakers.
     """
 
     sentences: tuple[str, ...]
@@ -31,7 +31,7 @@ class Heard:
 
 
 def sounds_of(digests: Sequence[str]) -> str:
-    """Write which sounds were learned from, short enough for a card: base64 of six bytes each, sorted.
+    """Encode the digests of training sounds, short enough for a card: base64 of six bytes each, sorted.
 
     Example:
         >>> sounds_of(["00ff00ff00ff" + "0" * 52])
@@ -40,31 +40,30 @@ def sounds_of(digests: Sequence[str]) -> str:
     return base64.b64encode(b"".join(sorted(bytes.fromhex(digest)[:_BYTES] for digest in digests))).decode("ascii")
 
 
-def heard_before(clips: Clips, digests: Sequence[str], card: ModelCard) -> Heard:
-    """Find out what a base has heard of the clips, as far as its card says.
+def find_known_recordings(clips: Clips, digests: Sequence[str], card: ModelCard) -> KnownRecordings:
+    """Compare clips with what the base's card says about its training.
 
-    Sounds are compared where the card lists them, which cards of taught models do. Besides, speakers are compared by
-    name, sets of clips by fingerprint, and file names with those of every corpus that the card lists, so that
-    recordings sorted into folders of one's own are noticed, too. Renamed recordings of a corpus whose sounds are not
-    listed are not.
+    Sounds are compared where the card lists them, as cards of fine-tuned models do. Besides, speakers are compared by
+    name, sets of clips by fingerprint, and file names with those of every corpus in the card, so that recordings sorted
+    into folders are recognized too. Renamed recordings of a corpus whose sounds are not listed are not.
 
     Args:
-        clips: to be taught.
+        clips: to fine-tune on.
         digests: of their sounds.
-        card: the base's.
+        card: of the base model.
     """
-    said, is_certain = [], False
+    sentences, is_certain = [], False
     own = {bytes.fromhex(digest)[:_BYTES] for digest in digests}
     for corpus, facts in card.corpora.items():
         known = own & _sounds_in(facts)
         if known or facts.get("fingerprint") == clips.fingerprint():
             count = len(known) or len(clips)
-            said.append(f"{card.name} has learned from {count:,} of these {len(clips):,} very sounds")
+            sentences.append(f"{card.name} was trained on {count:,} of these {len(clips):,} very sounds")
             is_certain = True
         elif alike := _read_as(corpus, clips):
-            said.append(_of_corpus(corpus, alike, card))
+            sentences.append(_of_corpus(corpus, alike, card))
             is_certain |= bool(set(alike.speakers) & set(card.training_speakers))
-    return Heard(tuple(dict.fromkeys(sentence for sentence in said if sentence)), is_certain)
+    return KnownRecordings(tuple(dict.fromkeys(sentence for sentence in sentences if sentence)), is_certain)
 
 
 def _of_corpus(corpus: str, alike: Clips, card: ModelCard) -> str:
@@ -74,14 +73,14 @@ def _of_corpus(corpus: str, alike: Clips, card: ModelCard) -> str:
         if corpus == "folder":
             return ""  # everybody's own is called so
         return (
-            f"{card.name} has learned from other speakers of {corpus}, who say the same in the same room: it does"
+            f"{card.name} was trained on other speakers of {corpus}, who say the same in the same room: it does"
             " better on these clips than on others"
         )
     who = ", ".join(speakers[:3]) + (", …" if len(speakers) > 3 else "")
     of_them = f"{len(speakers)} of the {len(alike.speakers)} speakers"
     if corpus == "folder":
-        return f"{card.name} has learned from somebody of the same name as {of_them} ({who})"
-    return f"{card.name} has learned from {corpus}, where it heard {of_them} of these clips ({who})"
+        return f"{card.name} was trained on somebody of the same name as {of_them} ({who})"
+    return f"{card.name} was trained on {corpus}, with {of_them} of these clips ({who})"
 
 
 def _read_as(corpus: str, clips: Clips) -> Clips:

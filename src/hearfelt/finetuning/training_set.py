@@ -1,4 +1,4 @@
-"""What is taught from: a folder for each label, who speaks in each clip where that is known, and what is left out."""
+"""Read the clips to fine-tune on: a folder for each label, speakers where they are known, and what is left out."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from hearfelt.emotions import standard_label
 from hearfelt.errors import CorpusError
 from hearfelt.runtime.files import path_given
 
-__all__ = ["FEWEST", "Lesson", "gather", "refuse_too_few"]
+__all__ = ["MIN_CLIPS_PER_LABEL", "FinetuningSet", "read_finetuning_set", "refuse_too_few"]
 
-FEWEST: Final = 10  # clips of each label: with fewer, the score says nothing
+MIN_CLIPS_PER_LABEL: Final = 10  # with fewer, the score says nothing
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """Clips to teach from.
+class FinetuningSet:
+    """Clips to fine-tune on.
 
     Attributes:
         clips: each sound once, readable, with its label; in the order of their names.
-        digests: what names each clip's sound, whatever its container.
-        corpus: as what the folder was read; ``"folder"`` for anybody's own.
-        left_out: files that are not learned from, by reason; none is ever left out silently.
-        remarks: what else should be known, a sentence each.
+        digests: of each clip's sound, whatever its container.
+        corpus: the data set that the folder was read as; ``"folder"`` for one's own clips.
+        left_out: files that are left out, by reason; none is ever left out silently.
+        remarks: for the user, a sentence each.
     """
 
     clips: Clips
@@ -48,11 +48,11 @@ class Lesson:
 
     @property
     def speakers_are_known(self) -> bool:
-        """Whether somebody said of every clip who speaks."""
+        """Whether the speaker of every clip is known."""
         return all(clip.speaker_is_known for clip in self.clips)
 
-    def without(self, failed: Mapping[Clip, str]) -> Lesson:
-        """Leave out clips about which the base could say nothing, each with its reason."""
+    def without(self, failed: Mapping[Clip, str]) -> FinetuningSet:
+        """Leave out clips that the base model could not read, each with its reason."""
         if not failed:
             return self
         pairs = [(clip, digest) for clip, digest in zip(self.clips, self.digests, strict=True) if clip not in failed]
@@ -65,32 +65,32 @@ class Lesson:
 _UNREADABLE: Final = "cannot be read"
 
 
-def gather(
+def read_finetuning_set(
     folder: Path,
     *,
     corpus: str | None = None,
     speakers: Path | None = None,
     speaker_pattern: str | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Lesson:
-    """Read what is to be taught, hear every file once, and leave out what nobody should learn from.
+) -> FinetuningSet:
+    """Read a folder of clips, and leave out what is not fit for training.
 
     Args:
         folder: a folder for each label; or a folder with a table of ``path, emotion`` and perhaps ``speaker``; or a
             corpus that hearfelt knows by its file names, which then say label and speaker.
-        corpus: as what the folder is read, such as ``"folder"``; known by the file names if left out.
+        corpus: the data set to read the folder as, such as ``"folder"``; recognized by the file names if left out.
         speakers: a table with the columns ``path, speaker``.
         speaker_pattern: a regular expression that finds the speaker in a clip's path below the folder: its group
             ``speaker``, else its first group, else all that it matches.
-        progress: called with the number of files just heard.
+        progress: called with the number of files just read.
 
     Raises:
-        CorpusError: if there is nothing to learn from, two folders mean one label, a folder's name says nothing, some
+        CorpusError: if there are no clips, two folders mean one label, a folder's name says nothing, some
             clips have a speaker and others have none, or a label has fewer than ten clips.
     """
     if speakers is not None and speaker_pattern is not None:
         raise CorpusError("speakers are given twice, by a table and by a pattern; one of them is wanted")
-    corpus = corpus or _kind_of(folder)
+    corpus = corpus or _corpus_of(folder)
     found = read_folder(folder, corpus)
     clips = read_corpus(folder, corpus)
     remarks = list(found.reading.remarks)
@@ -108,46 +108,52 @@ def gather(
     left_out = {}
     if found.reading.unrecognized:
         left_out["not a clip of any label"] = tuple(found.reading.unrecognized)
-    kept, unfit = _fit(clips, facts)
-    lesson = Lesson(
-        kept, tuple(facts[clip.sound].digest for clip in kept), found.form.name, {**left_out, **unfit}, tuple(remarks)
+    kept, rejected = _select(clips, facts)
+    training_set = FinetuningSet(
+        kept,
+        tuple(facts[clip.sound].digest for clip in kept),
+        found.form.name,
+        {**left_out, **rejected},
+        tuple(remarks),
     )
-    refuse_too_few(lesson, clips)
-    return lesson
+    refuse_too_few(training_set, clips)
+    return training_set
 
 
-def refuse_too_few(lesson: Lesson, meant: Clips) -> None:
-    """Refuse to teach one label alone, or a label of which there are too few clips.
+def refuse_too_few(training_set: FinetuningSet, meant: Clips) -> None:
+    """Refuse a single label, or a label with too few clips.
 
     Args:
-        lesson: what is left.
-        meant: what was there before any clip was left out.
+        training_set: what is left.
+        meant: the clips before any was left out.
 
     Raises:
         CorpusError: with the label and its count.
     """
     if len(meant.emotions) < 2:
         raise CorpusError(
-            f"only one label, {meant.emotions[0]}; at least 2 are wanted, each a folder with {FEWEST} clips or more"
+            f"only one label, {meant.emotions[0]}; at least 2 are wanted, each a folder with {MIN_CLIPS_PER_LABEL}"
+            " clips or more"
         )
-    left = lesson.clips.count("emotion")
+    left = training_set.clips.count("emotion")
     for label, count in meant.count("emotion").items():
-        if left.get(label, 0) < FEWEST:
+        if left.get(label, 0) < MIN_CLIPS_PER_LABEL:
             lost = count - left.get(label, 0)
-            more = f" ({lost} more cannot be learned from)" if lost else ""
+            more = f" ({lost} more cannot be used)" if lost else ""
             raise CorpusError(
-                f"{label}: {_many(left.get(label, 0), 'clip')}{more}; at least {FEWEST} of each label are wanted"
-                f"{_examples(lesson.left_out)}"
+                f"{label}: {_many(left.get(label, 0), 'clip')}{more}; at least {MIN_CLIPS_PER_LABEL} of each label are"
+                f" wanted"
+                f"{_examples(training_set.left_out)}"
             )
 
 
-def _kind_of(folder: Path) -> str:
-    """Tell as what a folder is read: a corpus that hearfelt knows, or a folder for each label."""
+def _corpus_of(folder: Path) -> str:
+    """Recognize the data set of a folder; ``"folder"`` if it is none that hearfelt knows."""
     try:
         return identify(folder)
     except CorpusError:
-        place = path_given(folder)
-        if not place.is_dir() or not any(one.is_dir() for one in place.iterdir()):
+        path = path_given(folder)
+        if not path.is_dir() or not any(one.is_dir() for one in path.iterdir()):
             raise
         return "folder"  # one stray file is no reason to stop
 
@@ -157,7 +163,7 @@ def _has_table(folder: Path) -> bool:
 
 
 def _check_folders(folder: Path, clips: Clips) -> None:
-    """Refuse two folders that mean one label: nobody can know whether that is wanted."""
+    """Refuse two folders that mean one label, as that may be a mistake."""
     spelled: dict[str, str] = {}
     for clip in clips:
         parts = PurePosixPath(clip.name).parts[:-1]
@@ -173,20 +179,22 @@ def _check_folders(folder: Path, clips: Clips) -> None:
 
 def _empty_folders(folder: Path, clips: Clips) -> list[str]:
     used = {PurePosixPath(clip.name).parts[0] for clip in clips}
-    inside = sorted(one.name for one in path_given(folder).iterdir() if one.is_dir() and not one.name.startswith("."))
-    return [f"{folder / name}: no sound in this folder, so it is no label" for name in inside if name not in used]
+    folders = sorted(one.name for one in path_given(folder).iterdir() if one.is_dir() and not one.name.startswith("."))
+    return [f"{folder / name}: no sound in this folder, so it is no label" for name in folders if name not in used]
 
 
 def _with_speakers(clips: Clips, found: FolderReading, table: Path | None, pattern: str | None) -> Clips:
     if table is not None:
-        told = _speakers_in(table, found.root)
+        speaker_of = _speakers_in(table, found.root)
         what = f"{table} names no speaker"
     elif pattern is not None:
-        told = _speakers_by(pattern, [clip.clip for clip in clips])
+        speaker_of = _speakers_by(pattern, [clip.clip for clip in clips])
         what = f"the pattern {pattern!r} finds no speaker"
     else:
         return clips
-    who = [told.get(clip.name) or told.get(clip.clip, "") for clip in clips]  # of the part, or of the whole file
+    who = [
+        speaker_of.get(clip.name) or speaker_of.get(clip.clip, "") for clip in clips
+    ]  # of the part, or of the whole file
     if absent := [clip.name for clip, speaker in zip(clips, who, strict=True) if not speaker]:
         raise CorpusError(f"{what} for {_some(absent)}; every clip needs one, or none")
     return Clips(replace(clip, speaker=f"{clip.corpus}/{speaker}") for clip, speaker in zip(clips, who, strict=True))
@@ -194,19 +202,19 @@ def _with_speakers(clips: Clips, found: FolderReading, table: Path | None, patte
 
 def _speakers_in(table: Path, root: Path) -> dict[str, str]:
     """Read who speaks in which file or part of one; paths start at the folder, or at the table's own."""
-    told: dict[str, str] = {}
+    speaker_of: dict[str, str] = {}
     for row in read_table(table, needs=("path", "speaker")):
-        places = (base / row.path_in(str(base)) for base in (root, table.parent))
-        place = next((place for place in places if place.is_file()), None)
-        if place is None:
+        paths = (base / row.path_in(str(base)) for base in (root, table.parent))
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
             raise row.refuse(f"there is no {row['path']}; put the file there or take the row out")
-        resolved = place.resolve()
+        resolved = path.resolve()
         if not resolved.is_relative_to(root.resolve()):
             continue
         name = resolved.relative_to(root.resolve()).as_posix() + time_fragment(*row.part)
-        if told.setdefault(name, row["speaker"]) != row["speaker"]:
-            raise row.refuse(f"{name} is spoken by {row['speaker']}, and above by {told[name]}")
-    return told
+        if speaker_of.setdefault(name, row["speaker"]) != row["speaker"]:
+            raise row.refuse(f"{name} is spoken by {row['speaker']}, and above by {speaker_of[name]}")
+    return speaker_of
 
 
 def _speakers_by(pattern: str, names: Sequence[str]) -> dict[str, str]:
@@ -216,12 +224,12 @@ def _speakers_by(pattern: str, names: Sequence[str]) -> dict[str, str]:
         raise CorpusError(
             f"{pattern!r} is no regular expression ({error}); one that finds the speaker is wanted"
         ) from None
-    told = {}
+    speaker_of = {}
     for name in names:
         if match := expression.search(name):
             group: str | int = "speaker" if "speaker" in expression.groupindex else min(1, expression.groups)
-            told[name] = (match[group] or "").strip()
-    return told
+            speaker_of[name] = (match[group] or "").strip()
+    return speaker_of
 
 
 def _check_speakers(clips: Clips) -> None:
@@ -230,8 +238,8 @@ def _check_speakers(clips: Clips) -> None:
         raise CorpusError(f"no speaker is known for {_some(unknown)}; every clip needs one, or none")
 
 
-def _fit(clips: Clips, facts: Mapping[Path | Excerpt, FileStatistics]) -> tuple[Clips, dict[str, tuple[str, ...]]]:
-    """Leave out what is broken or silent, what contradicts itself, and second copies."""
+def _select(clips: Clips, facts: Mapping[Path | Excerpt, FileStatistics]) -> tuple[Clips, dict[str, tuple[str, ...]]]:
+    """Leave out clips that are broken, silent, of contradicting labels, or second copies."""
     reasons: dict[str, list[str]] = {}
     first: dict[str, Clip] = {}
     labels: dict[str, set[str]] = {}

@@ -1,9 +1,8 @@
 """The student's CNN-BiLSTM on the 162 classic features, kept as the named baseline.
 
-One weakness is kept on purpose, because the network is measured as it was drawn: **its LSTM does not run over
-time**. The 162 features are means over the whole clip, so no time is left in them; they are written into an
-image of 9 × 18, and what reaches the LSTM as two "steps" are the left and the right half of that image. The
-network that keeps its time axis is another one.
+One weakness is kept on purpose, because the network is evaluated as it was designed: **its LSTM does not run over
+time**. The 162 features are means over the whole clip, so they have no time axis; they are reshaped to an image of
+9 × 18, and the two "steps" of the LSTM are the left and the right half of that image.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ CONVOLUTIONS: Final = ((32, (1, 2), 0.25), (64, (1, 2), 0.25), (128, (1, 2), 0.3
 STEP: Final = CONVOLUTIONS[-1][0] * ROWS  # 256 · 9 = 2,304 numbers in each of the LSTM's 2 steps
 
 LIMITS: Final = (
-    "Its 162 features are means over at most 2.5 s of a clip: how a voice moves in time is not in them.",
+    "Its 162 features are means over at most 2.5 s of a clip: changes over time are not in them.",
     "Its LSTM runs over two halves of the feature axis and not over time; it is kept so as the named baseline.",
 )
 
@@ -35,7 +34,7 @@ class ClassicNetwork(nn.Module):
     """Four convolutions, a two-layer BiLSTM and three linear layers; 3.4 million weights.
 
     Args:
-        classes: how many emotions it tells apart.
+        classes: number of emotions.
 
     Example:
         >>> import torch
@@ -74,7 +73,7 @@ class ClassicNetwork(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Tell the log-probability of each emotion.
+        """Compute the log-probability of each emotion.
 
         Args:
             features: ``(batch, 162)``, as :func:`hearfelt.features.classic.classic_features` gives them, not scaled.

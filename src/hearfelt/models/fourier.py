@@ -1,4 +1,4 @@
-"""Windowed cosines and sines as filters: a Fourier transform that is exported like any other layer."""
+"""Short-time Fourier transform as a convolution with windowed cosines and sines, which can be exported as a layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class FourierFilters(nn.Module):
     """Filters of a short-time Fourier transform with a periodic Hann window.
 
     Args:
-        turns: which frequencies, in turns a period.
+        turns: frequencies, in turns a period.
         frame: samples of a filter.
         period: samples of a period, at least ``frame``.
 

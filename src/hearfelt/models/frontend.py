@@ -1,7 +1,7 @@
-"""The front end of the sound models: level, silence at the ends, and log-mel, as layers that are exported with them.
+"""The front end of the sound models: level, trimming of silence, and log-mel, as layers that are exported with them.
 
-Whatever is done to a sound before the encoder happens here and nowhere else, so that Python, a browser and a phone do
-the same. A clip may be heard faster or slower than it is: frames of 360 samples with a hop of 144 are what frames of
+All processing before the encoder is here, so that Python, a browser and a phone do the same. A clip can be processed as
+if it were played faster or slower: frames of 360 samples with a hop of 144 are what frames of
 400 with a hop of 160 would be if the clip were played at 0.9 times its speed.
 """
 
@@ -24,12 +24,12 @@ BANDS: Final = 80
 HIGHEST_HZ: Final = 8_000.0
 
 # Levels are powers as log10: 1 is 10 dB.
-SPOKEN: Final = 2.5  # frames within 25 dB of the loudest set the level …
+SPEECH_RANGE: Final = 2.5  # frames within 25 dB of the loudest set the level …
 KEPT: Final = 3.2  # … and those beyond the first and last within 32 dB are trimmed: low noise does not move them
-FLOOR: Final = 6.0  # what is 60 dB under the loudest band counts as silence; Whisper's own 80 dB would hear faint hiss
+FLOOR: Final = 6.0  # what is 60 dB under the loudest band counts as silence; Whisper's own 80 dB would keep faint hiss
 LEVEL: Final = 1.0  # mean power of the spoken frames, all bands together, after levelling
 CONTEXT: Final = 10  # frames kept on either side, 0.1 s
-_LEAST: Final = 1e-14
+_EPSILON: Final = 1e-14
 
 
 class LogMel(nn.Module):
@@ -40,7 +40,7 @@ class LogMel(nn.Module):
     click nor faint noise changes much.
 
     Args:
-        speed: how fast the clip is heard; ``speed · 160`` must be whole.
+        speed: factor of the clip's tempo and pitch; ``speed · 160`` must be whole.
 
     Example:
         >>> samples = torch.sin(torch.arange(16000) / 5)[None] * torch.hann_window(16000)
@@ -75,20 +75,20 @@ class LogMel(nn.Module):
         energy = power.sum(dim=1)  # (1, frames)
         loudness = (energy + 1e-12).log10()
         below_peak = loudness.max() - loudness
-        spoken = (below_peak < SPOKEN).to(energy.dtype)
-        level = (energy * spoken).sum() / spoken.sum()
+        is_speech = (below_peak < SPEECH_RANGE).to(energy.dtype)
+        level = (energy * is_speech).sum() / is_speech.sum()
         first, end = _kept_frames(below_peak[0])
-        logarithm = ((power[:, :, first:end] + _LEAST) / (level + _LEAST)).log10() + LEVEL
+        logarithm = ((power[:, :, first:end] + _EPSILON) / (level + _EPSILON)).log10() + LEVEL
         logarithm = torch.maximum(logarithm, logarithm.max() - FLOOR)
-        wave = samples[:, first * self.hop : end * self.hop] * (10.0 ** (LEVEL / 2) / (level + _LEAST).sqrt())
+        wave = samples[:, first * self.hop : end * self.hop] * (10.0 ** (LEVEL / 2) / (level + _EPSILON).sqrt())
         return (logarithm + 4.0) / 4.0, wave
 
 
 def _aligned(samples: Tensor, hop: int) -> Tensor:
-    """Put silence in front until the loudest sample is in the middle of a frame.
+    """Pad with silence in front until the loudest sample is in the middle of a frame.
 
-    Half a frame more or less at the beginning of a file is nothing to a listener, but changes one answer in twenty if
-    the frames follow the file and not the sound.
+    Half a frame more or less at the beginning of a file is inaudible, but changes one prediction in twenty if frames
+    are aligned to the file and not to the sound.
     """
     loudest = samples.abs().argmax(dim=1)[0]
     longer = functional.pad(samples, (hop - 1, 0))
@@ -96,16 +96,16 @@ def _aligned(samples: Tensor, hop: int) -> Tensor:
 
 
 def _kept_frames(below_peak: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the first frame kept and the first one after the last: tensors, so that the graph finds them anew."""
-    places = torch.arange(below_peak.shape[0], device=below_peak.device)
-    heard = below_peak < KEPT
-    first = torch.where(heard, places, below_peak.shape[0]).min() - CONTEXT
-    end = torch.where(heard, places, 0).max() + 1 + CONTEXT
+    """Find the first frame kept and the first one after the last; tensors, so that they are part of the graph."""
+    indices = torch.arange(below_peak.shape[0], device=below_peak.device)
+    is_kept = below_peak < KEPT
+    first = torch.where(is_kept, indices, below_peak.shape[0]).min() - CONTEXT
+    end = torch.where(is_kept, indices, 0).max() + 1 + CONTEXT
     return first.clamp(min=0), end
 
 
 def mel_bank(frame: int = FRAME) -> Tensor:
-    """Make Slaney's mel filters for frames of any length that stand for 25 ms: ``(80, frame // 2 + 1)``.
+    """Compute Slaney's mel filters for frames of any length that stand for 25 ms: ``(80, frame // 2 + 1)``.
 
     Slaney, "Auditory Toolbox" (1998): linear below 1 kHz, logarithmic above, each triangle of equal area.
 

@@ -1,4 +1,4 @@
-"""The network that ships: two borrowed ears, one made by hand, and an ensemble of small heads that learned to judge."""
+"""The network ``hearfelt``: Whisper and Moonshine encoders, pitch statistics, and an ensemble of heads."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from hearfelt.models.pooling import Discriminant, halved, statistics
 
 __all__ = ["LIMITS", "WINDOW_S", "HearfeltNetwork", "Whitening"]
 
-WINDOW_S: Final = 12.0  # heard at once; training clips are shorter
+WINDOW_S: Final = 12.0  # processed at once; training clips are shorter
 LIMITS: Final = (
-    "It learned from acted speech: what people show when they play a feeling is plainer than what they show in life.",
-    "It learned from a few dozen sentences in three languages; other languages and long speech are new to it.",
-    "It hears a voice and not a person: what somebody feels, it cannot know.",
+    "Trained on acted speech, in which emotions are plainer than in everyday life.",
+    "Trained on a few dozen sentences in three languages; other languages and long speech are new to it.",
+    "It recognizes how a voice sounds; what a person feels, it cannot know.",
     "Calm and surprise come from one corpus alone, RAVDESS or TESS, and are the least certain in other recordings.",
 )
 
 
 class Whitening(nn.Module):
-    """Fewer numbers a frame, none of which repeats another: principal components, evened out in part.
+    """Partial whitening of frames: principal components, scaled towards equal variance.
 
     Args:
-        numbers: in a frame.
-        kept: components.
+        dimensions: of a frame.
+        kept: number of components.
     """
 
     mean: Tensor
     components: Tensor
 
-    def __init__(self, numbers: int, kept: int) -> None:
+    def __init__(self, dimensions: int, kept: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(numbers))
-        self.register_buffer("components", torch.eye(numbers, kept))
+        self.register_buffer("mean", torch.zeros(dimensions))
+        self.register_buffer("components", torch.eye(dimensions, kept))
 
     def fit(self, frames: npt.NDArray[np.floating]) -> None:
-        """Learn from frames ``(frames, numbers)`` of the training part, and of nothing else."""
+        """Fit to frames ``(frames, dimensions)`` of the training part."""
         kept = self.components.shape[1]
         rows = np.asarray(frames, np.float64)
         mean, deviation = rows.mean(axis=0), rows.std(axis=0) + 1e-3
@@ -57,19 +57,19 @@ class Whitening(nn.Module):
         self.components.copy_(torch.from_numpy(components / deviation[:, None]))
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Turn ``(…, frames, numbers)`` into ``(…, frames, kept)``."""
+        """Project ``(…, frames, dimensions)`` to ``(…, frames, kept)``."""
         return (frames - self.mean) @ self.components
 
 
 class HearfeltNetwork(nn.Module):
-    """From samples to logits, and to a description of the clip.
+    """From samples to logits and an embedding.
 
     Args:
-        whisper: the large ear.
-        moonshine: the small ear.
+        whisper: the large encoder.
+        moonshine: the small encoder.
         whitenings: of the frames of each.
-        heads: kinds of heads; answers are averaged within a kind, then over the kinds, as log-probabilities.
-        discriminant: answers from the statistics of all three ears; a kind of its own.
+        heads: of each kind; log-probabilities are averaged within a kind, then over the kinds.
+        discriminant: on the statistics of both encoders' states and of pitch; a kind of its own.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class HearfeltNetwork(nn.Module):
         self.discriminant = discriminant
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Answer for one clip.
+        """Compute logits and embedding of one clip.
 
         Args:
             samples: ``(1, n)`` at 16 kHz, any level, 0.1 s to 14 s.
@@ -99,12 +99,12 @@ class HearfeltNetwork(nn.Module):
         """
         mel, wave = self.front(samples)
         states = [self.whisper(mel), self.moonshine(wave)]
-        described = torch.cat([*(statistics(some) for some in states), pitch_statistics(self.pitch(wave))], dim=1)
-        ears = [whiten(halved(some)) for whiten, some in zip(self.whitenings, states, strict=True)]
-        answers = [self.discriminant(described).log_softmax(dim=1)]
-        given = [head(ears).log_softmax(dim=1) for head in self.heads]
+        features = torch.cat([*(statistics(some) for some in states), pitch_statistics(self.pitch(wave))], dim=1)
+        encoder_frames = [whiten(halved(some)) for whiten, some in zip(self.whitenings, states, strict=True)]
+        log_probabilities = [self.discriminant(features).log_softmax(dim=1)]
+        head_log_probabilities = [head(encoder_frames).log_softmax(dim=1) for head in self.heads]
         for count in self.counts:
-            answers.append(torch.stack(given[:count]).mean(dim=0))
-            given = given[count:]
-        embedding = torch.cat([frames.mean(dim=1) for frames in ears], dim=1)
-        return torch.stack(answers).mean(dim=0), embedding
+            log_probabilities.append(torch.stack(head_log_probabilities[:count]).mean(dim=0))
+            head_log_probabilities = head_log_probabilities[count:]
+        embedding = torch.cat([frames.mean(dim=1) for frames in encoder_frames], dim=1)
+        return torch.stack(log_probabilities).mean(dim=0), embedding

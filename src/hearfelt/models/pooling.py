@@ -1,4 +1,4 @@
-"""From frames to one answer: attentive statistics over time, and the small network on top."""
+"""Pooling and heads: from frames to logits, by attentive or plain statistics over time."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = [
     "statistics",
 ]
 
-_LEAST: float = 1e-5  # keeps the slope of a root finite where nothing varies
+_EPSILON: float = 1e-5  # keeps the gradient of a root finite where nothing varies
 
 
 @dataclass(frozen=True)
 class HeadSize:
-    """How large a head is.
+    """Size of a head.
 
     Attributes:
-        frames: numbers in a frame of each ear, such as ``(512, 256)``.
-        widths: numbers that each ear's frames are turned into.
-        attentions: how many ways of weighing the frames there are.
-        hidden: width of the layer before the answer.
-        dropout: share of the statistics dropped in training; of the frames' numbers a quarter of that.
+        frames: dimensions of each encoder's frames, such as ``(512, 256)``.
+        widths: that each encoder's frames are projected to.
+        attentions: number of attention maps.
+        hidden: width of the hidden layer.
+        dropout: of the pooled statistics; that of the frames is a quarter of it.
     """
 
     frames: tuple[int, ...]
@@ -50,7 +50,7 @@ def halved(frames: Tensor) -> Tensor:
     """Average every two frames; an odd one at the end is left out.
 
     Args:
-        frames: ``(batch, frames, numbers)``, at least 2 frames.
+        frames: ``(batch, frames, dimensions)``, at least 2 frames.
 
     Example:
         >>> halved(torch.tensor([[[1.0], [3.0], [9.0]]])).tolist()
@@ -60,26 +60,26 @@ def halved(frames: Tensor) -> Tensor:
 
 
 def statistics(frames: Tensor) -> Tensor:
-    """Mean and deviation of each number over all frames of each clip.
+    """Compute mean and deviation of each dimension over all frames of each clip.
 
     Args:
-        frames: ``(batch, frames, numbers)``.
+        frames: ``(batch, frames, dimensions)``.
 
     Returns:
-        ``(batch, 2 · numbers)``, the means first.
+        ``(batch, 2 · dimensions)``, the means first.
 
     Example:
         >>> statistics(torch.tensor([[[1.0], [3.0]]])).round(decimals=2).tolist()
         [[2.0, 1.0]]
     """
     even = torch.ones_like(frames[:, :, :1])
-    return torch.cat(_segments(frames, even / even.sum(dim=1, keepdim=True)), dim=1)
+    return torch.cat(_mean_and_deviation(frames, even / even.sum(dim=1, keepdim=True)), dim=1)
 
 
 class FrameDropout(nn.Dropout):
-    """Dropout of single numbers of many frames, faster on a processor than torch's, which draws them one by one.
+    """Dropout of single values of many frames, faster on a CPU than torch's, which draws them one by one.
 
-    The share that is dropped is rounded to a multiple of 1/65,536. Random numbers come from torch's seed.
+    The share is rounded to a multiple of 1/65,536. Random numbers come from torch's seed.
 
     Example:
         >>> FrameDropout(0.5).eval()(torch.ones(1, 2, 3)).sum().item()
@@ -87,7 +87,7 @@ class FrameDropout(nn.Dropout):
     """
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Drop numbers of ``(batch, frames, numbers)`` while learning, and raise the others so that sums stay."""
+        """Drop values of ``(batch, frames, dimensions)`` in training, and scale the others so that means stay."""
         if not self.training or not 0 < self.p < 1 or frames.device.type != "cpu":
             dropped: Tensor = super().forward(frames)
             return dropped
@@ -99,9 +99,9 @@ class FrameDropout(nn.Dropout):
 
 
 class AttentiveStatistics(nn.Module):
-    """Statistics over time in which a few learned attentions decide which frames count (Okabe et al. 2018).
+    """Statistics over time, weighted by a few attention maps (Okabe et al. 2018).
 
-    Beside the attentions' means stand the plain mean and deviation and the deviation under the mean attention.
+    The output has the mean of each map, the plain mean and deviation, and the deviation under the mean attention.
 
     Example:
         >>> pool = AttentiveStatistics(8, 16, attentions=4)
@@ -109,10 +109,10 @@ class AttentiveStatistics(nn.Module):
         True
     """
 
-    def __init__(self, numbers: int, width: int, *, attentions: int = 4, dropout: float = 0.1) -> None:
+    def __init__(self, dimensions: int, width: int, *, attentions: int = 4, dropout: float = 0.1) -> None:
         super().__init__()
         self.dropout = FrameDropout(dropout)
-        self.turn = nn.Linear(numbers, width)
+        self.project = nn.Linear(dimensions, width)
         self.norm = nn.LayerNorm(width)
         self.attention = nn.Linear(width, attentions)
         self.width = width * (attentions + 3)
@@ -121,82 +121,83 @@ class AttentiveStatistics(nn.Module):
         """Pool a batch.
 
         Args:
-            frames: ``(batch, frames, numbers)``.
+            frames: ``(batch, frames, dimensions)``.
             mask: ``(batch, frames)``, 1 where there is a frame and 0 where there is padding; all by default.
 
         Returns:
             ``(batch, width)``.
         """
-        turned = self.norm(functional.gelu(self.turn(self.dropout(frames))))  # (batch, frames, width)
-        scores = self.attention(turned)  # (batch, frames, attentions)
+        projected = self.norm(functional.gelu(self.project(self.dropout(frames))))  # (batch, frames, width)
+        scores = self.attention(projected)  # (batch, frames, attentions)
         if mask is None:
             plain = torch.full_like(scores[:, :, :1], 1.0).softmax(dim=1)
         else:
             scores = scores.masked_fill(mask[:, :, None] == 0, -1e4)
             plain = (mask / mask.sum(dim=1, keepdim=True))[:, :, None]
         weights = scores.softmax(dim=1)
-        attended = (weights.transpose(1, 2) @ turned).flatten(1)  # (batch, attentions · width)
-        mean, deviation = _segments(turned, plain)
-        _, attended_deviation = _segments(turned, weights.mean(dim=2, keepdim=True))
+        attended = (weights.transpose(1, 2) @ projected).flatten(1)  # (batch, attentions · width)
+        mean, deviation = _mean_and_deviation(projected, plain)
+        _, attended_deviation = _mean_and_deviation(projected, weights.mean(dim=2, keepdim=True))
         return torch.cat([attended, mean, deviation, attended_deviation], dim=1)
 
 
-def _segments(frames: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def _mean_and_deviation(frames: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     mean = (weights * frames).sum(dim=1)
-    apart = frames - mean[:, None]
-    return mean, ((weights * apart * apart).sum(dim=1) + _LEAST).sqrt()
+    centred = frames - mean[:, None]
+    return mean, ((weights * centred * centred).sum(dim=1) + _EPSILON).sqrt()
 
 
 class AttentiveHead(nn.Module):
-    """A head that learns which frames count: attentive statistics of each ear, then two layers.
+    """A head with attention over the frames: attentive statistics of each encoder, then two layers.
 
     Args:
         size: of its parts.
-        classes: how many emotions it tells apart.
+        classes: number of emotions.
     """
 
     def __init__(self, size: HeadSize, classes: int) -> None:
         super().__init__()
         self.pools = nn.ModuleList(
-            AttentiveStatistics(numbers, width, attentions=size.attentions, dropout=size.dropout / 4)
-            for numbers, width in zip(size.frames, size.widths, strict=True)
+            AttentiveStatistics(dimensions, width, attentions=size.attentions, dropout=size.dropout / 4)
+            for dimensions, width in zip(size.frames, size.widths, strict=True)
         )
         width = sum(size.attentions * wide + 3 * wide for wide in size.widths)
         self.norm = nn.LayerNorm(width)
         self.hidden = nn.Linear(width, size.hidden)
         self.dropout = nn.Dropout(size.dropout)
-        self.answer = nn.Linear(size.hidden, classes)
+        self.output = nn.Linear(size.hidden, classes)
 
-    def pool(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
-        """Describe a batch of clips, each by one row: ``(batch, width)``.
+    def pool(self, encoder_frames: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+        """Pool a batch of clips, each to one row: ``(batch, width)``.
 
         Args:
-            ears: frames of each ear, ``(batch, frames, numbers)``.
-            masks: of each ear, as :meth:`AttentiveStatistics.forward` takes them.
+            encoder_frames: frames of each encoder, ``(batch, frames, dimensions)``.
+            masks: of each encoder, as :meth:`AttentiveStatistics.forward` takes them.
         """
-        asked: Sequence[Tensor | None] = masks or [None] * len(ears)
-        pooled = [pool(frames, mask) for pool, frames, mask in zip(self.pools, ears, asked, strict=True)]
-        described: Tensor = self.norm(torch.cat(pooled, dim=1))
-        return described
+        all_masks: Sequence[Tensor | None] = masks or [None] * len(encoder_frames)
+        pooled = [pool(frames, mask) for pool, frames, mask in zip(self.pools, encoder_frames, all_masks, strict=True)]
+        features: Tensor = self.norm(torch.cat(pooled, dim=1))
+        return features
 
-    def judge(self, pooled: Tensor) -> Tensor:
-        """Answer for pooled rows: logits ``(batch, classes)``."""
-        logits: Tensor = self.answer(self.dropout(functional.gelu(self.hidden(self.dropout(pooled)))))
+    def classify(self, pooled: Tensor) -> Tensor:
+        """Compute the logits ``(batch, classes)`` of pooled rows."""
+        logits: Tensor = self.output(self.dropout(functional.gelu(self.hidden(self.dropout(pooled)))))
         return logits
 
-    def forward(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
-        """Answer for clips: logits ``(batch, classes)``."""
-        return self.judge(self.pool(ears, masks))
+    def forward(self, encoder_frames: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+        """Compute the logits ``(batch, classes)`` of clips."""
+        return self.classify(self.pool(encoder_frames, masks))
 
 
 class PlainHead(nn.Module):
-    """A head that weighs all frames alike: mean and deviation of each ear, scaled, then two layers.
+    """A head with equal weights of all frames: mean and deviation of each encoder, scaled, then two layers.
 
-    It errs on other clips than :class:`AttentiveHead`, which is why both together are better than two of a kind.
+    Its errors are on other clips than those of :class:`AttentiveHead`, so that both together are better than two of a
+    kind.
 
     Args:
         size: of its parts; widths and attentions are not used.
-        classes: how many emotions it tells apart.
+        classes: number of emotions.
     """
 
     def __init__(self, size: HeadSize, classes: int) -> None:
@@ -204,51 +205,51 @@ class PlainHead(nn.Module):
         width = 2 * sum(size.frames)
         self.scaler = Scaler(width)
         self.hidden = nn.Linear(width, size.hidden)
-        self.scarce = nn.Dropout(size.dropout * 0.4)
+        self.input_dropout = nn.Dropout(size.dropout * 0.4)
         self.dropout = nn.Dropout(size.dropout)
-        self.answer = nn.Linear(size.hidden, classes)
+        self.output = nn.Linear(size.hidden, classes)
 
-    def describe(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+    def frame_statistics(self, encoder_frames: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
         """Compute the statistics, not scaled: ``(batch, width)``."""
         parts: list[Tensor] = []
-        for place, frames in enumerate(ears):
-            mask = torch.ones_like(frames[:, :, 0]) if masks is None else masks[place]
-            parts += _segments(frames, (mask / mask.sum(dim=1, keepdim=True))[:, :, None])
+        for index, frames in enumerate(encoder_frames):
+            mask = torch.ones_like(frames[:, :, 0]) if masks is None else masks[index]
+            parts += _mean_and_deviation(frames, (mask / mask.sum(dim=1, keepdim=True))[:, :, None])
         return torch.cat(parts, dim=1)
 
-    def pool(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
-        """Describe a batch of clips, each by one row: ``(batch, width)``."""
-        scaled: Tensor = self.scaler(self.describe(ears, masks))
+    def pool(self, encoder_frames: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+        """Pool a batch of clips, each to one row: ``(batch, width)``."""
+        scaled: Tensor = self.scaler(self.frame_statistics(encoder_frames, masks))
         return scaled
 
-    def judge(self, pooled: Tensor) -> Tensor:
-        """Answer for pooled rows: logits ``(batch, classes)``."""
-        logits: Tensor = self.answer(self.dropout(functional.gelu(self.hidden(self.scarce(pooled)))))
+    def classify(self, pooled: Tensor) -> Tensor:
+        """Compute the logits ``(batch, classes)`` of pooled rows."""
+        logits: Tensor = self.output(self.dropout(functional.gelu(self.hidden(self.input_dropout(pooled)))))
         return logits
 
-    def forward(self, ears: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
-        """Answer for clips: logits ``(batch, classes)``."""
-        return self.judge(self.pool(ears, masks))
+    def forward(self, encoder_frames: list[Tensor], masks: list[Tensor] | None = None) -> Tensor:
+        """Compute the logits ``(batch, classes)`` of clips."""
+        return self.classify(self.pool(encoder_frames, masks))
 
 
 class Discriminant(nn.Module):
-    """A linear answer from statistics of the ears' states, found in one step and not by learning.
+    """A linear classifier of a clip's features, fitted in closed form.
 
-    The numbers differ in size by decades, so its product is never computed in 8 bits.
+    The features differ in size by decades, so its product is never computed in 8 bits.
 
     Args:
-        numbers: of a clip's statistics.
-        classes: how many emotions it tells apart.
+        dimensions: of the features.
+        classes: number of emotions.
     """
 
-    def __init__(self, numbers: int, classes: int) -> None:
+    def __init__(self, dimensions: int, classes: int) -> None:
         super().__init__()
-        self.slopes = nn.Parameter(torch.zeros(numbers, classes))
+        self.slopes = nn.Parameter(torch.zeros(dimensions, classes))
         self.offsets = nn.Parameter(torch.zeros(classes))
 
-    def forward(self, described: Tensor) -> Tensor:
-        """Answer for statistics ``(batch, numbers)``: logits ``(batch, classes)``."""
-        return described @ self.slopes + self.offsets
+    def forward(self, features: Tensor) -> Tensor:
+        """Compute the logits ``(batch, classes)`` of features ``(batch, dimensions)``."""
+        return features @ self.slopes + self.offsets
 
 
 Head = AttentiveHead | PlainHead

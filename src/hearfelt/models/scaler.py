@@ -1,4 +1,4 @@
-"""Scaling inside the graph, so that nobody who runs a model can forget it."""
+"""Scaling of features as a layer, so that it is part of the model file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Scaler(nn.Module):
     """What scikit-learn's ``StandardScaler`` does, as the first layer of a network.
 
     Args:
-        features: how many numbers a row has. Until it is fitted, rows pass unchanged.
+        features: number of features of a row. Until it is fitted, rows pass unchanged.
 
     Example:
         >>> scaler = Scaler(2)
@@ -32,7 +32,7 @@ class Scaler(nn.Module):
         self.register_buffer("scale", torch.ones(features))
 
     def fit(self, rows: npt.NDArray[np.floating]) -> None:
-        """Learn mean and deviation of each feature; a feature that never changes is only centred.
+        """Fit mean and deviation of each feature; a constant feature is only centred.
 
         Args:
             rows: ``(rows, features)`` of the training part, and of nothing else.

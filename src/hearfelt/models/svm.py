@@ -14,7 +14,7 @@ from hearfelt.models.scaler import Scaler
 
 __all__ = ["LIMITS", "SvmNetwork"]
 
-LIMITS: Final = ("Its 162 features are means over at most 2.5 s of a clip: how a voice moves in time is not in them.",)
+LIMITS: Final = ("Its 162 features are means over at most 2.5 s of a clip: changes over time are not in them.",)
 
 
 class SvmNetwork(nn.Module):
@@ -25,8 +25,8 @@ class SvmNetwork(nn.Module):
     ``decision_function_shape="ovr"``; so the largest output is ``SVC(break_ties=True).predict``.
 
     Args:
-        classes: how many emotions it tells apart.
-        vectors: how many support vectors it holds.
+        classes: number of emotions.
+        vectors: number of support vectors.
 
     Example:
         >>> network = SvmNetwork(8, vectors=5).eval()
@@ -45,16 +45,16 @@ class SvmNetwork(nn.Module):
         super().__init__()
         pairs = list(combinations(range(classes), 2))
         self.scaler = Scaler(len(FEATURE_NAMES))
-        # In double precision: thousands of differences of large numbers are added up, each weighed by up to C.
+        # In double precision: thousands of differences of large numbers are added up, each weighted by up to C.
         double = torch.float64
         self.register_buffer("vectors", torch.zeros(vectors, len(FEATURE_NAMES), dtype=double))
         self.register_buffer("coefficients", torch.zeros(vectors, len(pairs), dtype=double))
         self.register_buffer("intercepts", torch.zeros(len(pairs), dtype=double))
         self.register_buffer("gamma", torch.ones((), dtype=double))
         # (pairs, classes): 1 where a class is the first, or the second, of a pair
-        places = torch.eye(classes, dtype=double)
-        self.register_buffer("first", places[[one for one, _ in pairs]])
-        self.register_buffer("second", places[[other for _, other in pairs]])
+        indices = torch.eye(classes, dtype=double)
+        self.register_buffer("first", indices[[one for one, _ in pairs]])
+        self.register_buffer("second", indices[[other for _, other in pairs]])
 
     @classmethod
     def of(cls, machine: Any, scaler: Scaler) -> SvmNetwork:
@@ -82,7 +82,7 @@ class SvmNetwork(nn.Module):
         return network
 
     def forward(self, features: Tensor) -> Tensor:
-        """Tell votes and confidence of each emotion.
+        """Compute votes and confidence of each emotion.
 
         Args:
             features: ``(batch, 162)``, not scaled.

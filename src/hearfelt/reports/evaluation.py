@@ -169,7 +169,7 @@ def _mistakes(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
         (
             PurePosixPath(evaluation.rows[index].clip).stem,
             evaluation.rows[index].label,
-            evaluation.emotions[evaluation.answers[index]],
+            evaluation.emotions[evaluation.predicted[index]],
             percent(evaluation.confidences[index]),
         )
         for index in list(first.values())[:_MOST_MISTAKES]

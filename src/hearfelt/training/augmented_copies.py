@@ -1,4 +1,4 @@
-"""Views: the ways in which a training clip is heard, so that a model learns what does not matter."""
+"""Augmented copies of training clips for models that take sound: other speeds, and degraded recordings."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import numpy.typing as npt
 
 from hearfelt.audio.reader import resample
 from hearfelt.augmentation.perturbations import (
-    Change,
     Clipping,
     CropAfter,
     CropBefore,
     HighPass,
     LowPass,
+    Noise,
+    Perturbation,
     TelephoneBand,
     Tone,
     ZerosAfter,
     ZerosBefore,
 )
-from hearfelt.augmentation.transforms import Noise
 
-__all__ = ["View", "played", "worn", "worn_always_alike"]
+__all__ = ["ORIGINAL", "Variant", "at_speed", "degrade", "degrade_reproducibly"]
 
 RATE_HZ: Final = 16_000
 SNR_DB: Final = (10.0, 40.0)  # from a loud street to a good studio
-# Of each kind, how often it happens to a worn copy; several may happen to one.
-_CHANCES: Final[tuple[tuple[type[Change], float], ...]] = (
+# How probable each kind is in a degraded copy; several may be applied to one.
+_PROBABILITIES: Final[tuple[tuple[type[Perturbation], float], ...]] = (
     (CropBefore, 0.15),
     (CropAfter, 0.15),
     (ZerosBefore, 0.15),
@@ -40,50 +40,53 @@ _CHANCES: Final[tuple[tuple[type[Change], float], ...]] = (
     (Clipping, 0.3),
     (Tone, 0.15),
 )
-_NOISY: Final = 0.65
+_NOISE_PROBABILITY: Final = 0.65
 
 Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class View:
-    """One way of hearing a clip.
+class Variant:
+    """A clip as it is, or one of its augmented copies.
 
     Attributes:
-        speed: how fast it is played; pitch goes with it.
-        is_worn: whether it went through cheap microphones, lines and rooms first.
+        speed: factor of tempo and pitch together, as if the sampling rate were changed.
+        degraded: whether the sound is degraded as by cheap microphones, telephone lines and noisy rooms.
     """
 
     speed: float = 1.0
-    is_worn: bool = False
+    degraded: bool = False
 
 
-def worn(samples: Samples, generator: np.random.Generator) -> Samples:
-    """Wear a clip: a few of cut or padded ends, filters, a telephone line, clipping, a tone, and then noise.
+ORIGINAL: Final = Variant()
+
+
+def degrade(samples: Samples, generator: np.random.Generator) -> Samples:
+    """Degrade a recording: a random few of cropped or padded ends, filters, clipping, a tone, and last noise.
 
     Args:
         samples: ``(n,)`` at 16 kHz.
-        generator: decides what happens, and how much.
+        generator: draws the perturbations.
     """
-    for kind, chance in _CHANCES:
-        if generator.random() < chance and samples.size > RATE_HZ // 2:
-            samples = kind.draw(generator).apply(samples)
-    if generator.random() < _NOISY:
+    for kind, probability in _PROBABILITIES:
+        if generator.random() < probability and samples.size > RATE_HZ // 2:
+            samples = kind.draw(generator).apply(samples, RATE_HZ)
+    if generator.random() < _NOISE_PROBABILITY:
         samples = Noise(float(generator.uniform(*SNR_DB)), int(generator.integers(2**32))).apply(samples, RATE_HZ)
     return samples.astype(np.float32, copy=False)
 
 
-def worn_always_alike(samples: Samples) -> Samples:
-    """Wear a clip in the way that its own sound decides, whatever stands beside it."""
+def degrade_reproducibly(samples: Samples) -> Samples:
+    """Degrade a recording, seeded by its own hash, so that the result does not depend on other clips."""
     seed = int.from_bytes(hashlib.sha256(samples.tobytes()).digest()[:8], "little")
-    return worn(samples, np.random.default_rng(seed))
+    return degrade(samples, np.random.default_rng(seed))
 
 
-def played(samples: Samples, speed: float) -> Samples:
+def at_speed(samples: Samples, speed: float) -> Samples:
     """Play samples faster or slower: ``(n,)`` becomes about ``(n / speed,)``.
 
     Example:
-        >>> played(np.zeros(900, np.float32), 0.9).shape
+        >>> at_speed(np.zeros(900, np.float32), 0.9).shape
         (1000,)
     """
     if speed == 1.0:

@@ -1,4 +1,4 @@
-"""Checkpoints: where a training stands, as plain arrays and JSON, so that loading one can run nobody's code."""
+"""Checkpoints of a training as plain arrays and JSON, so that loading one cannot run code."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 class Checkpoint:
-    """What must be known to go on as if nothing had happened.
+    """The state of a training.
 
     Attributes:
         arrays: weights, the optimizer's moments and the state of the random numbers, by name.
-        facts: everything else, as JSON can hold it.
+        facts: everything else, as JSON.
     """
 
     def __init__(self, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any]) -> None:
@@ -36,7 +36,7 @@ class Checkpoint:
         self.facts = dict(facts)
 
     def under(self, name: str) -> Arrays:
-        """Give the arrays whose names begin with ``name/``, without that beginning."""
+        """Select the arrays whose names begin with ``name/``, without that beginning."""
         return {key.removeprefix(f"{name}/"): value for key, value in self.arrays.items() if key.startswith(f"{name}/")}
 
 
@@ -46,7 +46,7 @@ def arrays_of(network: nn.Module) -> Arrays:
 
 
 def load_arrays(network: nn.Module, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Put copied weights and buffers back.
+    """Load copied weights and buffers.
 
     Raises:
         ModelError: if they are those of another network.
@@ -58,11 +58,11 @@ def load_arrays(network: nn.Module, arrays: Mapping[str, npt.NDArray[Any]]) -> N
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint that is there as a whole or not at all.
+    """Write a checkpoint atomically.
 
     Args:
         path: the file, replaced where it exists.
-        checkpoint: whose names hold no second ``facts``.
+        checkpoint: without an array called ``facts``.
     """
     facts = np.frombuffer(json.dumps(checkpoint.facts).encode(), np.uint8)
     with atomic_write(path, "wb") as file:

@@ -1,4 +1,4 @@
-"""Who may take part: training refuses what cannot be honest, and takes its validation part out of the training part."""
+"""Select the clips to train on, and hold validation clips out of the training part."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from hearfelt.errors import CorpusError
 from hearfelt.evaluation.plan import Plan, without_copies
 from hearfelt.training.settings import Validation
 
-__all__ = ["PURPOSES", "Admitted", "Division", "Parts", "admit", "divide", "generator_for", "parts_of"]
+__all__ = ["PURPOSES", "Division", "FoldParts", "Selection", "generator_for", "parts_of", "select", "split_validation"]
 
 Division = Literal["speaker", "clip"]
 PURPOSES: Final = ("validation", "copies", "balance", "background", "network")
 
 
 @dataclass(frozen=True)
-class Admitted:
-    """Clips that may be learned from.
+class Selection:
+    """Clips selected for training.
 
     Attributes:
         clips: in their order.
-        left_out: how many were not admitted, by reason.
+        left_out: number of clips left out, by reason.
     """
 
     clips: Clips
@@ -36,23 +36,27 @@ class Admitted:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Who does what where one fold is tested.
+class FoldParts:
+    """The parts of a fold's training clips.
 
     Attributes:
-        learn: what is learned from.
-        validation: what the epoch, the temperature and the threshold are chosen on.
-        copied: test clips whose changed copies, and only these, are learned from as well. Empty but for a protocol
-            that shows what this is worth.
+        train: clips to train on.
+        validation: clips to choose the epoch, the temperature and the threshold on.
+        leaked: test clips whose augmented copies, and only these, are trained on too; empty in every honest protocol.
     """
 
-    learn: Clips
+    train: Clips
     validation: Clips
-    copied: Clips
+    leaked: Clips
+
+    @property
+    def clips(self) -> Clips:
+        """All of them."""
+        return Clips(dict.fromkeys([*self.train, *self.validation, *self.leaked]))
 
 
 def generator_for(seed: int, purpose: str, fold: int = 0) -> np.random.Generator:
-    """Make the random numbers for one purpose, so that a change in one does not move the others.
+    """Make a random generator for one purpose, so that changes in one do not affect the others.
 
     Example:
         >>> bool(generator_for(0, "copies").random() == generator_for(0, "copies").random())
@@ -61,11 +65,11 @@ def generator_for(seed: int, purpose: str, fold: int = 0) -> np.random.Generator
     return np.random.default_rng([seed, fold, PURPOSES.index(purpose)])
 
 
-def admit(clips: Clips, *, drop: Sequence[str] = ()) -> Admitted:
-    """Leave out what nobody should learn from, and refuse clips from which no honest model can come.
+def select(clips: Clips, *, drop: Sequence[str] = ()) -> Selection:
+    """Leave out clips that are not fit for training, and refuse clips that are too few.
 
-    Left out are labels beyond the eight, silent clips, and copies of one sound under contradicting labels: there
-    nobody knows which is true.
+    Left out are labels beyond the eight emotions, silent clips, and copies of one sound with different labels, of
+    which nobody knows which is true.
 
     Args:
         clips: of one corpus or of several.
@@ -93,64 +97,68 @@ def admit(clips: Clips, *, drop: Sequence[str] = ()) -> Admitted:
         clips = kept
     if len(clips.emotions) < 2:
         found = f"only {clips.emotions[0]}" if clips else "nothing"
-        raise CorpusError(f"{found} in {len(clips):,} clips to learn from; at least 2 emotions are needed")
-    return Admitted(clips, left_out)
+        raise CorpusError(f"{found} in {len(clips):,} clips to train on; at least 2 emotions are needed")
+    return Selection(clips, left_out)
 
 
-def divide(clips: Clips, by: Division, validation: Validation, generator: np.random.Generator) -> tuple[Clips, Clips]:
-    """Take the validation part out of the training part: speakers, or clips, as the protocol divides.
+def split_validation(
+    clips: Clips, by: Division, validation: Validation, generator: np.random.Generator
+) -> tuple[Clips, Clips]:
+    """Hold validation clips out of the training part, by speaker or by clip as the protocol splits.
 
     Args:
-        clips: the training part; nothing else is ever looked at.
-        by: what is divided.
+        clips: the training part.
+        by: what is held out.
         validation: the recipe's shares.
         generator: draws.
 
     Returns:
-        What is left to learn from, and the validation part.
+        The clips to train on, and the validation clips.
 
     Raises:
-        CorpusError: if there is one speaker, speakers are unknown, or an emotion is left without a clip to learn.
+        CorpusError: if there is one speaker, speakers are unknown, or an emotion is left without a training clip.
     """
     if by == "speaker":
-        learn, held_out = hold_out_speakers(clips, share=validation.speakers, generator=generator)
+        train, held_out = hold_out_speakers(clips, share=validation.speakers, generator=generator)
     else:
-        learn, held_out = hold_out_clips(clips, share=validation.clips, generator=generator)
-    if lost := [emotion for emotion in clips.emotions if emotion not in learn.emotions]:
+        train, held_out = hold_out_clips(clips, share=validation.clips, generator=generator)
+    if lost := [emotion for emotion in clips.emotions if emotion not in train.emotions]:
         raise CorpusError(
             f"every clip of {lost[0]} is of a speaker held out for validation; more speakers with it are needed, or"
             f" --drop {lost[0]}"
         )
-    return learn, held_out
+    return train, held_out
 
 
-def parts_of(plan: Plan, fold: Fold, validation: Validation, *, seeds: int) -> list[Parts]:
-    """Take a fold apart, once for each seed, as its protocol says.
+def parts_of(plan: Plan, fold: Fold, validation: Validation, *, seeds: int) -> list[FoldParts]:
+    """Split a fold's training clips, once for each seed, as its protocol says.
 
-    Validation clips are taken from the fold's own training part. Where a plan has clips beside it, those of speakers
-    held out for validation, and copies of validation clips, are not learned from either.
+    Validation clips are taken from the fold's own training part. Of a plan's auxiliary clips, those of speakers held
+    out for validation, and copies of validation clips, are not trained on either.
 
     Args:
-        plan: whose fold it is.
-        fold: which.
+        plan: of the fold.
+        fold: one of the plan's folds.
         validation: the recipe's shares.
-        seeds: how many, counted from 0; they decide who is held out.
+        seeds: number of seeds, counted from 0; they decide what is held out.
 
     Raises:
         CorpusError: if training refuses these clips.
     """
     protocol = plan.protocol
-    admitted, own = admit(plan.lessons_of(fold)).clips, set(fold.train)
-    train, beside = Clips(c for c in admitted if c in own), Clips(c for c in admitted if c not in own)
-    leaked = admit(fold.test).clips if protocol.copies_of_test or protocol.chooses_on_test else Clips()
+    selection, own = select(plan.training_clips(fold)).clips, set(fold.train)
+    own_clips, auxiliary = Clips(c for c in selection if c in own), Clips(c for c in selection if c not in own)
+    leaked = select(fold.test).clips if protocol.copies_of_test or protocol.chooses_on_test else Clips()
     parts = []
     for seed in range(seeds):
-        learn, held_out = divide(train, protocol.by, validation, generator_for(seed, "validation", fold.name))
-        further = beside.without(speaker=held_out.speakers) if protocol.by == "speaker" else beside
+        train, held_out = split_validation(
+            own_clips, protocol.by, validation, generator_for(seed, "validation", fold.name)
+        )
+        further = auxiliary.without(speaker=held_out.speakers) if protocol.by == "speaker" else auxiliary
         further = without_copies(further, held_out, plan.same_sound)
-        # Where the epoch is chosen on test, what is held out is still not learned from: one leak at a time.
+        # Where the epoch is chosen on test clips, what is held out is still not trained on: one leak at a time.
         chosen_on = leaked if protocol.chooses_on_test else held_out
-        parts.append(Parts(Clips([*learn, *further]), chosen_on, leaked if protocol.copies_of_test else Clips()))
+        parts.append(FoldParts(Clips([*train, *further]), chosen_on, leaked if protocol.copies_of_test else Clips()))
     return parts
 
 

@@ -1,4 +1,4 @@
-"""The ensemble: heads for each group held out, which tell how sure it may be, and those that stay."""
+"""Train an ensemble: heads for each group held out, which give its confidence, and then the heads that stay."""
 
 from __future__ import annotations
 
@@ -16,215 +16,239 @@ from hearfelt.evaluation.calibration import fit_temperature, log_softmax
 from hearfelt.evaluation.plan import without_copies
 from hearfelt.models.encoders.pitch_statistics import PITCH_DIMENSIONS
 from hearfelt.models.pooling import Discriminant
-from hearfelt.training.augmented_copies import View
+from hearfelt.training.augmented_copies import ORIGINAL
 from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
 from hearfelt.training.data_selection import generator_for
-from hearfelt.training.discriminant import fit_discriminant
 from hearfelt.training.frames import Frames
-from hearfelt.training.heads import AnyHead, Member, answer_frames, new_head, teach_member
-from hearfelt.training.heads import Taught as TaughtHead
+from hearfelt.training.heads import (
+    AnyHead,
+    HeadData,
+    TrainedHead,
+    fit_discriminant,
+    new_head,
+    predict_frames,
+    train_head,
+)
 from hearfelt.training.loop import EpochRow
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.sound_training_set import SoundLesson
+from hearfelt.training.training_set import TrainingSet
 
-__all__ = ["Taught", "Teacher", "teach_ensemble"]
+__all__ = ["EnsembleTrainer", "TrainedEnsemble", "held_out_groups", "train_ensemble"]
 
 Floats = npt.NDArray[np.float64]
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
-    """What was taught, and what tells how sure it may be.
+class TrainedEnsemble:
+    """A trained ensemble, with held-out predictions for its calibration.
 
     Attributes:
-        heads: kinds of heads.
-        discriminant: scaled so that its probabilities mean what they say.
-        curves: of the heads of the first kind that held out a group, which checked them.
+        heads: of each kind.
+        discriminant: scaled so that its probabilities are calibrated.
+        curves: of the heads of the first kind that held out a group, validated on it.
         epoch: whose weights the heads of the first kind have, on average.
-        held_out: answers to every target clip by heads that never heard its group, and the places of the truth.
+        logits: ``(clips, classes)``, of every target clip by heads that were not trained on its group.
+        labels: ``(clips,)``, indices of the true emotions of these clips.
     """
 
     heads: tuple[tuple[AnyHead, ...], ...]
     discriminant: Discriminant
     curves: tuple[tuple[EpochRow, ...], ...]
     epoch: int
-    held_out: tuple[Floats, Places]
+    logits: Floats
+    labels: Indices
 
 
-class Teacher:
-    """Teaches the members of one ensemble, and keeps each as soon as it is done.
+class EnsembleTrainer:
+    """Trains the heads of one ensemble, and stores each as soon as it is done.
 
     Args:
-        recipe: how.
-        lesson: from what.
-        frames: everything that the lesson needs, heard.
-        folder: for members that are done.
+        recipe: how to train.
+        training_set: with encoder frames.
+        frames: of all variants of its clips.
+        folder: for finished heads.
         key: names the training.
     """
 
-    def __init__(self, recipe: Recipe, lesson: SoundLesson, frames: Frames, folder: Path, key: str) -> None:
-        self.recipe, self.lesson, self.frames, self.folder, self.key = recipe, lesson, frames, folder, key
-        self.labels = np.array([lesson.labels.index(clip.emotion) for clip in frames.clips], np.int64)
-        self.near = np.isin([clip.corpus for clip in frames.clips], lesson.target.corpora)
-        plain = {clip: place for place, clip in enumerate(frames.clips) if frames.views[place] == View()}
-        self.place_of = plain
-        channels = {clip.channel for clip in lesson.target}
-        like = [clip.corpus in lesson.target.corpora and clip.channel in channels for clip in frames.clips]
+    def __init__(self, recipe: Recipe, training_set: TrainingSet, frames: Frames, folder: Path, key: str) -> None:
+        self.recipe, self.training_set, self.frames, self.folder, self.key = recipe, training_set, frames, folder, key
+        self.source = training_set.encoder_frames
+        self.labels = np.array([training_set.labels.index(clip.emotion) for clip in frames.clips], np.int64)
+        self.in_target_corpora = np.isin([clip.corpus for clip in frames.clips], self.source.target.corpora)
+        self.index_of = {
+            clip: index
+            for index, (clip, variant) in enumerate(zip(frames.clips, frames.variants, strict=True))
+            if variant == ORIGINAL
+        }
+        channels = {clip.channel for clip in self.source.target}
         kinds = sorted({(clip.corpus, clip.channel) for clip in frames.clips})
         self.groups = np.array(
             [
-                0 if one else 1 + kinds.index((clip.corpus, clip.channel))
-                for one, clip in zip(like, frames.clips, strict=True)
+                0 if own and clip.channel in channels else 1 + kinds.index((clip.corpus, clip.channel))
+                for own, clip in zip(self.in_target_corpora, frames.clips, strict=True)
             ]
         )
 
     @property
-    def kinds(self) -> dict[str, int]:
-        """How many heads of each kind the network has."""
+    def head_counts(self) -> dict[str, int]:
+        """Number of heads of each kind in the network."""
         settings = self.recipe.ensemble
         if self.recipe.network == "tiny":
-            return {"small": settings.plain}
-        return {"attentive": settings.attentive, "plain": settings.plain}
+            return {"small": settings.plain_heads}
+        return {"attentive": settings.attentive_heads, "plain": settings.plain_heads}
 
-    def places(self, clips: Clips) -> Places:
-        """Find the views in which clips are heard as they are."""
-        return np.array([self.place_of[clip] for clip in clips], np.int64)
+    def original_indices(self, clips: Clips) -> Indices:
+        """Find the variants that are clips as they are."""
+        return np.array([self.index_of[clip] for clip in clips], np.int64)
 
-    def head(self, name: str, kind: str, chances: Floats, checked: Clips, *, seed: int) -> TaughtHead:
-        """Teach one head, or read what an earlier call kept."""
-        settings, lesson, classes = self.recipe.ensemble, self.lesson, len(self.lesson.labels)
+    def sampling_weights(self, held_out: Clips) -> Floats:
+        """Weigh each variant by how often it is drawn; never what is held out, nor the same speaker or sound.
+
+        The weights of the target's corpora add up to 1, those of auxiliary corpora to the recipe's
+        ``auxiliary_weight``, each corpus in proportion to the square root of its size.
+
+        Args:
+            held_out: clips of a group; empty for a head that stays.
+
+        Returns:
+            ``(variants,)``.
+        """
+        settings, source, frames = self.recipe.ensemble, self.source, self.frames
+        channels = {clip.channel for clip in source.target}
+        speakers = set(held_out.speakers) if source.by == "speaker" else set()
+        train = Clips([*self.training_set.train, *self.training_set.leaked])
+        allowed = set(without_copies(train, held_out, source.same_sound))
+        only_validated = set(self.training_set.validation) - set(self.training_set.train)
+        weights = np.zeros(len(frames))
+        for index, (clip, variant) in enumerate(zip(frames.clips, frames.variants, strict=True)):
+            if clip not in allowed or clip.speaker in speakers or (clip in only_validated and variant == ORIGINAL):
+                continue
+            weights[index] = settings.degraded_weight if variant.degraded else 1.0
+            if self.in_target_corpora[index] and clip.channel not in channels:
+                weights[index] *= settings.other_channel_weight
+        weights[self.in_target_corpora] /= weights[self.in_target_corpora].sum()
+        corpora = np.array([clip.corpus for clip in frames.clips])
+        sizes = {name: np.count_nonzero(weights[corpora == name]) for name in self.training_set.train.corpora}
+        roots = {name: np.sqrt(size) for name, size in sizes.items() if size and name not in source.target.corpora}
+        for name, root in roots.items():
+            own = corpora == name
+            weights[own] *= settings.auxiliary_weight * root / sum(roots.values()) / weights[own].sum()
+        return weights
+
+    def head(self, name: str, kind: str, sampling_weights: Floats, validation: Clips, *, seed: int) -> TrainedHead:
+        """Train one head, or load it if an earlier call stored it."""
+        settings, train, classes = self.recipe.ensemble, self.training_set.train, len(self.training_set.labels)
         path = self.folder / f"{name}.npz"
-        untaught = new_head(kind, settings, classes, described=self.frames.numbers)
-        if kept := _kept(path, self.key, untaught):
-            return kept
-        draws = round(
-            len(lesson.learn.where(corpus=lesson.target.corpora)) * (1.0 + settings.beside * _has_beside(lesson))
+        untrained = new_head(kind, settings, classes, features=self.frames.feature_count)
+        if stored := _stored(path, self.key, untrained):
+            return stored
+        target_corpora = self.source.target.corpora
+        has_auxiliary = len(train.corpora) > len(target_corpora)
+        data = HeadData(
+            self.frames,
+            self.labels,
+            sampling_weights,
+            validation=self.original_indices(self.training_set.validation or validation),
+            scaler_indices=np.flatnonzero(self.in_target_corpora & (sampling_weights > 0)),
+            samples_per_epoch=round(
+                len(train.where(corpus=target_corpora)) * (1.0 + settings.auxiliary_weight * has_auxiliary)
+            ),
+            classes=classes,
+            device=self.source.device,
         )
-        basis = np.flatnonzero(self.near & (chances > 0))
-        asked = self.places(lesson.chooser or checked)
-        member = Member(self.frames, self.labels, chances, asked, basis, draws, classes, lesson.device)
-        taught = teach_member(member, kind, settings, seed=seed, choose=bool(lesson.chooser))
-        _keep(path, self.key, taught)
-        return taught
+        trained = train_head(data, kind, settings, seed=seed, choose=bool(self.training_set.validation))
+        _store(path, self.key, trained)
+        return trained
 
-    def discriminant(self, chances: Floats) -> Discriminant:
+    def discriminant(self, sampling_weights: Floats) -> Discriminant:
         """Fit the discriminant to the target's corpora, and to others for emotions that these lack."""
-        lacking = ~np.isin(self.labels, self.labels[self.near & (chances > 0)])
-        used = np.flatnonzero((self.near | lacking) & (chances > 0))
+        used = self.in_target_corpora & (sampling_weights > 0)
+        lacking = ~np.isin(self.labels, self.labels[used]) & (sampling_weights > 0)
+        indices = np.flatnonzero(used | lacking)
+        emphasis = np.ones(self.frames.feature_count, np.float32)
+        emphasis[-PITCH_DIMENSIONS:] = self.recipe.ensemble.pitch_weight
         return fit_discriminant(
-            self.frames.described(used),
-            self.labels[used],
-            self.groups[used],
-            chances[used].astype(np.float32),
-            classes=len(self.lesson.labels),
+            self.frames.features(indices),
+            self.labels[indices],
+            self.groups[indices],
+            sampling_weights[indices].astype(np.float32),
+            classes=len(self.training_set.labels),
             shrinkage=self.recipe.ensemble.shrinkage,
-            emphasis=self._emphasis(),
+            emphasis=emphasis,
         )
 
-    def _emphasis(self) -> npt.NDArray[np.float32]:
-        emphasis = np.ones(self.frames.numbers, np.float32)
-        emphasis[-PITCH_DIMENSIONS:] = self.recipe.ensemble.melody
-        return emphasis
-
-    def answers(self, discriminant: Discriminant, places: Places) -> Floats:
-        """Let a discriminant answer for views: logits ``(views, classes)``."""
+    def discriminant_logits(self, discriminant: Discriminant, indices: Indices) -> Floats:
+        """Compute a discriminant's logits of variants, ``(indices, classes)``."""
         with torch.inference_mode():
-            described = torch.from_numpy(self.frames.described(places))
-            logits: Floats = discriminant(described).double().numpy()
+            logits: Floats = discriminant(torch.from_numpy(self.frames.features(indices))).double().numpy()
         return logits
 
 
-def teach_ensemble(teacher: Teacher, *, seed: int) -> Taught:
-    """Teach heads for each group held out, to know how sure they may be, and then those that stay, on everything."""
-    lesson, settings = teacher.lesson, teacher.recipe.ensemble
-    by_head, by_discriminant, truth, curves = [], [], [], []
-    for number, group in enumerate(_groups(lesson, settings.groups, seed)):
-        chances = _chances(teacher.recipe, lesson, teacher.frames, group)
-        checked = teacher.places(group)
+def train_ensemble(trainer: EnsembleTrainer, *, seed: int) -> TrainedEnsemble:
+    """Train heads without each group, which predict it, and then those that stay, on everything."""
+    source, settings = trainer.source, trainer.recipe.ensemble
+    head_logits, discriminant_logits, labels, curves = [], [], [], []
+    for number, group in enumerate(held_out_groups(trainer.training_set, settings.groups, seed)):
+        sampling_weights = trainer.sampling_weights(group)
+        validation = trainer.original_indices(group)
         logits: list[Floats] = []
-        for kind in teacher.kinds:
-            one = teacher.head(f"group{number}-{kind}", kind, chances, group, seed=1000 * seed + number)
+        for kind in trainer.head_counts:
+            one = trainer.head(f"group{number}-{kind}", kind, sampling_weights, group, seed=1000 * seed + number)
             curves += [one.curve] if not logits else []
-            logits.append(log_softmax(answer_frames(one.head, teacher.frames, checked)))
-        by_head.append(np.stack(logits))  # (kinds, clips, classes)
-        by_discriminant.append(teacher.answers(teacher.discriminant(chances), checked))
-        truth.append(teacher.labels[checked])
-    places, flat = np.concatenate(truth), np.concatenate(by_discriminant)
-    temperature = fit_temperature(flat, places)
-    held_out = np.concatenate([np.concatenate(by_head, axis=1), log_softmax(flat / temperature)[None]]).mean(axis=0)
-    everything = _chances(teacher.recipe, lesson, teacher.frames, Clips())
-    kinds = []
-    for kind, count in teacher.kinds.items():
-        kinds.append(
-            [
-                teacher.head(f"{kind}{number}", kind, everything, lesson.target, seed=1000 * seed + 100 + number)
-                for number in range(count)
-            ]
-        )
-    discriminant = teacher.discriminant(everything)
+            logits.append(log_softmax(predict_frames(one.head, trainer.frames, validation)))
+        head_logits.append(np.stack(logits))  # (kinds, clips, classes)
+        discriminant_logits.append(trainer.discriminant_logits(trainer.discriminant(sampling_weights), validation))
+        labels.append(trainer.labels[validation])
+    truth, of_discriminant = np.concatenate(labels), np.concatenate(discriminant_logits)
+    temperature = fit_temperature(of_discriminant, truth)
+    of_heads = np.concatenate(head_logits, axis=1)
+    held_out = np.concatenate([of_heads, log_softmax(of_discriminant / temperature)[None]]).mean(axis=0)
+    everything = trainer.sampling_weights(Clips())
+    heads = [
+        [
+            trainer.head(f"{kind}{number}", kind, everything, source.target, seed=1000 * seed + 100 + number)
+            for number in range(count)
+        ]
+        for kind, count in trainer.head_counts.items()
+    ]
+    discriminant = trainer.discriminant(everything)
     with torch.no_grad():
         discriminant.slopes.div_(temperature)
         discriminant.offsets.div_(temperature)
-    return Taught(
-        tuple(tuple(one.head for one in some) for some in kinds),
-        discriminant,
-        tuple(curves),
-        round(float(np.mean([one.epoch for one in kinds[0]]))),
-        (held_out, places),
+    return TrainedEnsemble(
+        heads=tuple(tuple(one.head for one in some) for some in heads),
+        discriminant=discriminant,
+        curves=tuple(curves),
+        epoch=round(float(np.mean([one.epoch for one in heads[0]]))),
+        logits=held_out,
+        labels=truth,
     )
 
 
-def _groups(lesson: SoundLesson, count: int, seed: int) -> list[Clips]:
-    """Divide the target's speakers, or its clips emotion by emotion, into groups."""
-    if lesson.by == "speaker":
-        return [fold.test for fold in speaker_folds(lesson.target, count, seed=seed)]
+def held_out_groups(training_set: TrainingSet, count: int, seed: int) -> list[Clips]:
+    """Split the target into groups of speakers, or of clips with the same share of every emotion."""
+    target, by = training_set.encoder_frames.target, training_set.encoder_frames.by
+    if by == "speaker":
+        return [fold.test for fold in speaker_folds(target, count, seed=seed)]
     generator = generator_for(seed, "validation")
-    shuffled = [lesson.target[int(place)] for place in generator.permutation(len(lesson.target))]
+    shuffled = [target[int(index)] for index in generator.permutation(len(target))]
     dealt = sorted(shuffled, key=lambda clip: clip.emotion)
     return [Clips(dealt[number::count]) for number in range(count)]
 
 
-def _chances(recipe: Recipe, lesson: SoundLesson, frames: Frames, held_out: Clips) -> Floats:
-    """Tell how often each view is drawn: never what is held out, nor the same person or sound."""
-    settings, near = recipe.ensemble, set(lesson.target.corpora)
-    channels, speakers = {clip.channel for clip in lesson.target}, set(held_out.speakers)
-    allowed = set(without_copies(Clips([*lesson.learn, *lesson.copied]), held_out, lesson.same_sound))
-    plain_only = set(lesson.chooser) - set(lesson.learn)
-    chances = np.zeros(len(frames))
-    for place, (clip, view) in enumerate(zip(frames.clips, frames.views, strict=True)):
-        apart = lesson.by == "clip" or clip.speaker not in speakers
-        if clip in allowed and apart and not (clip in plain_only and view == View()):
-            chances[place] = (settings.worn if view.is_worn else 1.0) * (
-                1.0 if clip.corpus not in near or clip.channel in channels else settings.song
-            )
-    corpora = np.array([clip.corpus for clip in frames.clips])
-    own = np.isin(corpora, sorted(near))
-    chances[own] /= chances[own].sum()
-    roots = {corpus: np.sqrt((chances[corpora == corpus] > 0).sum()) for corpus in lesson.learn.corpora}
-    roots = {corpus: root for corpus, root in roots.items() if corpus not in near and root > 0}
-    for corpus, root in roots.items():
-        some = corpora == corpus
-        chances[some] *= settings.beside * root / sum(roots.values()) / chances[some].sum()
-    return chances
+def _store(path: Path, key: str, trained: TrainedHead) -> None:
+    curve = [asdict(row) for row in trained.curve]
+    write_checkpoint(path, Checkpoint(arrays_of(trained.head), {"key": key, "curve": curve, "epoch": trained.epoch}))
 
 
-def _has_beside(lesson: SoundLesson) -> bool:
-    return len(lesson.learn.corpora) > len(lesson.target.corpora)
-
-
-def _keep(path: Path, key: str, taught: TaughtHead) -> None:
-    curve = [asdict(row) for row in taught.curve]
-    write_checkpoint(path, Checkpoint(arrays_of(taught.head), {"key": key, "curve": curve, "epoch": taught.epoch}))
-
-
-def _kept(path: Path, key: str, head: AnyHead) -> TaughtHead | None:
-    """Read a head that is taught already, into an untaught one."""
-    kept = read_checkpoint(path)
-    if kept is None:
+def _stored(path: Path, key: str, untrained: AnyHead) -> TrainedHead | None:
+    """Load a stored head into an untrained one; None where there is none."""
+    stored = read_checkpoint(path)
+    if stored is None:
         return None
-    if kept.facts["key"] != key:
+    if stored.facts["key"] != key:
         raise ModelError(f"{path}: of another recipe or other clips; delete the folder, or give another one")
-    load_arrays(head, kept.arrays)
-    curve = tuple(EpochRow(**row) for row in kept.facts["curve"])
-    return TaughtHead(head.eval(), np.zeros((0, 0)), curve, kept.facts["epoch"])
+    load_arrays(untrained, stored.arrays)
+    curve = tuple(EpochRow(**row) for row in stored.facts["curve"])
+    return TrainedHead(untrained.eval(), np.zeros((0, 0)), curve, stored.facts["epoch"])

@@ -1,37 +1,38 @@
-"""Experiments: a recipe measured by a protocol, in all its folds and with several seeds."""
+"""Experiments: a recipe evaluated by a protocol, in all its folds and with several seeds."""
 
 from __future__ import annotations
 
 import csv
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import HearfeltError, RecipeError
-from hearfelt.evaluation.evaluate import gather
-from hearfelt.evaluation.plan import Plan
-from hearfelt.evaluation.protocols import Protocol
-from hearfelt.evaluation.results import About, ModelFile, Results, write_results
+from hearfelt.evaluation.evaluate import combine
+from hearfelt.evaluation.plan import EvaluationProtocol, Plan
+from hearfelt.evaluation.results import ModelFile, Results, ResultsInfo, write_results
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import kind_of
 from hearfelt.runtime.executor import Executor
 from hearfelt.runtime.files import atomic_write
-from hearfelt.training.data_selection import Parts, generator_for, parts_of
-from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
-from hearfelt.training.device import device_called
+from hearfelt.training.clip_features import ClipFeatures, compute_features, sound_count
+from hearfelt.training.data_selection import FoldParts, generator_for, parts_of, select
+from hearfelt.training.frames import PUBLISHED, EncoderFiles
 from hearfelt.training.loop import read_curves
 from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.remote_runs import run_remotely
 from hearfelt.training.runs import RUNS, Run, do_runs
-from hearfelt.training.sound_runs import plan_sound_runs
-from hearfelt.training.sound_training_set import PUBLISHED, EarFiles
+from hearfelt.training.sound_network import prepare_frames
+from hearfelt.training.train import device_called
 from hearfelt.training.trainer import MODEL
+from hearfelt.training.training_set import EncoderFrames, TrainingSet, variants_of
 
-__all__ = ["CURVES_TABLE", "plan_runs", "read_curves_table", "run_experiment"]
+__all__ = ["CURVES_TABLE", "ExperimentOptions", "plan_runs", "run_experiment"]
 
 CURVES_TABLE: Final = "curves.csv"
 _COLUMNS: Final = (
@@ -46,120 +47,168 @@ _COLUMNS: Final = (
 )
 
 
+@dataclass(frozen=True)
+class ExperimentOptions:
+    """Options of an experiment that are part of neither its recipe nor its protocol.
+
+    Attributes:
+        seeds: number of seeds, counted from 0.
+        folds: number of folds, for a protocol that leaves it open; None for its default.
+        drop: emotions whose clips are left out before the split.
+        jobs: worker processes; by default one for each core.
+        encoder_files: weights of the encoders, for a network that takes sound.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    """
+
+    seeds: int = 1
+    folds: int | None = None
+    drop: Sequence[str] = ()
+    jobs: int | None = None
+    encoder_files: EncoderFiles = PUBLISHED
+    device: str = "auto"
+
+
+DEFAULT_OPTIONS: Final = ExperimentOptions()
+
+
 def run_experiment(
     recipe: Recipe,
-    protocol: Protocol,
+    protocol: EvaluationProtocol,
     clips: Clips,
-    *,
-    seeds: int,
     out: Path,
-    jobs: int | None = None,
-    drop: Sequence[str] = (),
-    folds: int | None = None,
+    options: ExperimentOptions = DEFAULT_OPTIONS,
+    *,
     bars: Bars = no_bars,
-    ears: EarFiles = PUBLISHED,
-    device: str = "auto",
     executor: Executor | None = None,
 ) -> Results:
     """Train and test every fold with every seed, and write the results.
 
-    What is done already in ``out`` is not done again, so a call that was stopped goes on when it is repeated.
+    Runs that are done already in ``out`` are not repeated, so that a call that was stopped can be resumed.
 
     Args:
         recipe: how to train.
-        protocol: how to divide, and what may be learned from.
+        protocol: how to split, and what may be trained on.
         clips: of one corpus or of several.
-        seeds: how many, counted from 0.
         out: gets ``predictions.csv``, ``summary.json``, ``curves.csv``, and below ``runs/`` each model.
-        jobs: processes at once; one for each core by default.
-        drop: emotions whose clips leave before the split.
-        folds: how many, for a protocol that leaves it open.
-        bars: shows how far it is.
-        ears: where the encoders' weights are, for a network that takes sound.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        options: what is part of neither.
+        bars: shows the progress.
         executor: does the runs elsewhere, such as on a cluster; by default processes of this machine do them.
 
     Raises:
         CorpusError: if the protocol or the training refuses these clips.
-        ModelError: if ``out`` holds runs of another recipe or other clips.
+        ModelError: if ``out`` contains runs of another recipe or other clips.
     """
-    if seeds < 1:
-        raise HearfeltError(f"{seeds} seeds; at least 1 is needed")
-    jobs = jobs or os.cpu_count() or 1
-    takes_sound = kind_of(recipe.network).input == "sound"  # and may learn from clips that nobody is tested on
-    device = device_called(device, takes_sound=takes_sound)
-    plan = protocol.plan(clips, drop=drop, folds=folds, beside=takes_sound)
-    if takes_sound:
-        runs = plan_sound_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars, ears=ears, device=device)
-    else:
-        runs = plan_runs(recipe, plan, seeds=seeds, out=out, jobs=jobs, bars=bars)
+    if options.seeds < 1:
+        raise HearfeltError(f"{options.seeds} seeds; at least 1 is needed")
+    takes_sound = kind_of(recipe.network).input == "sound"  # and may be trained on auxiliary corpora as well
+    device = device_called(options.device, takes_sound=takes_sound)
+    options = replace(options, jobs=options.jobs or os.cpu_count() or 1, device=device)
+    plan = protocol.plan(clips, drop=options.drop, folds=options.folds, auxiliary=takes_sound)
+    runs = plan_runs(recipe, plan, out, options, bars=bars)
     with bars("training", len(runs)) as done:
         elsewhere = None if executor is None else partial(run_remotely, executor)
-        finished = do_runs(runs, jobs=jobs, progress=done, elsewhere=elsewhere)
+        finished = do_runs(runs, jobs=options.jobs or 1, progress=done, elsewhere=elsewhere)
     _write_curves_table(out, runs)
-    evaluation, unanswered = gather(one.answers for one in finished)
+    evaluation, failed = combine(one.predictions for one in finished)
     epochs = {(one.fold, one.seed): one.epoch for one in finished}
-    about = About(plan, recipe.to_dict(), epochs, unanswered=unanswered, file=_largest(runs), device=device)
-    return write_results(out, evaluation, about)
+    info = ResultsInfo(plan, recipe.to_dict(), epochs, failed=failed, file=_largest(runs), device=device)
+    return write_results(out, evaluation, info)
 
 
 def plan_runs(
-    recipe: Recipe, plan: Plan, *, seeds: int, out: Path, jobs: int | None = None, bars: Bars = no_bars
+    recipe: Recipe, plan: Plan, out: Path, options: ExperimentOptions = DEFAULT_OPTIONS, *, bars: Bars = no_bars
 ) -> list[Run]:
-    """Prepare every fold with every seed: who is learned from, who is checked on, and all their features.
+    """Prepare a run for every fold and seed, with all the features that it needs.
 
     Args:
         recipe: how to train.
         plan: the folds.
-        seeds: how many, counted from 0.
         out: folder of the experiment.
-        jobs: processes that measure.
-        bars: shows how far it is.
+        options: of the experiment.
+        bars: shows the progress.
 
     Raises:
         CorpusError: if training refuses a fold's clips.
-        RecipeError: if the protocol learns from changed copies of test clips and the recipe makes none.
+        ModelError: if the encoders' weights are not what they should be.
+        RecipeError: if the protocol trains on augmented copies of test clips and the recipe makes none.
     """
-    if plan.protocol.copies_of_test and not recipe.augment.copies:
+    if kind_of(recipe.network).input == "sound":
+        _refuse_without_copies(recipe, plan, "speed_change = 0.1 or degraded = true under [copies]")
+        by_fold = _frame_sets(recipe, plan, options, bars)
+        training_sets = dict.fromkeys(range(options.seeds), by_fold)
+    else:
+        _refuse_without_copies(recipe, plan, "copies = 1 or more under [augment]")
+        training_sets = _feature_sets(recipe, plan, options, bars)
+    return [
+        Run(recipe, by_fold[fold.name], fold.test, fold.name, seed, out / RUNS / f"fold{fold.name}-seed{seed}")
+        for seed, by_fold in training_sets.items()
+        for fold in plan.folds
+    ]
+
+
+def _refuse_without_copies(recipe: Recipe, plan: Plan, wanted: str) -> None:
+    if plan.protocol.copies_of_test and not recipe.makes_copies:
         raise RecipeError(
             f"{plan.protocol.name} lets changed copies of test clips into training, and {recipe.name} makes no copies;"
-            " it needs copies = 1 or more under [augment]"
+            f" it needs {wanted}"
         )
-    parts = {fold.name: parts_of(plan, fold, recipe.validation, seeds=seeds) for fold in plan.folds}
-    runs = []
-    for seed in range(seeds):
-        heard = _hear(plan, recipe, [parts[fold.name][seed] for fold in plan.folds], seed, jobs=jobs, bars=bars)
-        for fold in plan.folds:
-            own = parts[fold.name][seed]
-            lesson = Lesson(
-                plan.emotions,
-                heard.of(own.learn),
-                heard.of(own.validation, copies=False),
-                heard.of(own.copied) if own.copied else None,
-            )
-            folder = out / RUNS / f"fold{fold.name}-seed{seed}"
-            runs.append(Run(recipe, lesson, fold.test, fold.name, seed, folder))
-    return runs
 
 
-def _hear(plan: Plan, recipe: Recipe, parts: Sequence[Parts], seed: int, *, jobs: int | None, bars: Bars) -> Heard:
-    """Measure what any fold learns from or checks on with this seed, once for all of them."""
-    learn = {clip for part in parts for clip in (*part.learn, *part.copied)}
-    validation = {clip for part in parts for clip in part.validation} - learn
-    with bars(f"measuring sounds, seed {seed}", sounds_to_hear(recipe.augment, len(learn), len(validation))) as done:
-        return hear(
-            Clips([*plan.clips, *plan.beside]),
+def _feature_sets(
+    recipe: Recipe, plan: Plan, options: ExperimentOptions, bars: Bars
+) -> dict[int, dict[int, TrainingSet]]:
+    """Make training sets of 162 features for each seed and fold."""
+    parts = {fold.name: parts_of(plan, fold, recipe.validation, seeds=options.seeds) for fold in plan.folds}
+    sets: dict[int, dict[int, TrainingSet]] = {}
+    for seed in range(options.seeds):
+        of_seed = {fold: some[seed] for fold, some in parts.items()}
+        features = _features(recipe, plan, list(of_seed.values()), seed, jobs=options.jobs, bars=bars)
+        sets[seed] = {
+            fold: TrainingSet(plan.emotions, own.train, own.validation, features.of(own.clips), own.leaked)
+            for fold, own in of_seed.items()
+        }
+    return sets
+
+
+def _features(
+    recipe: Recipe, plan: Plan, parts: Sequence[FoldParts], seed: int, *, jobs: int | None, bars: Bars
+) -> ClipFeatures:
+    """Compute the features that any fold needs with this seed, once for all folds."""
+    train = {clip for part in parts for clip in (*part.train, *part.leaked)}
+    validation = {clip for part in parts for clip in part.validation} - train
+    with bars(f"computing features, seed {seed}", sound_count(recipe.augment, len(train), len(validation))) as done:
+        return compute_features(
+            Clips([*plan.clips, *plan.auxiliary]),
             recipe.augment,
             generator_for(seed, "copies"),
-            learn=learn,
+            train=train,
             validation=validation,
             processes=jobs,
             progress=done,
         )
 
 
+def _frame_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, bars: Bars) -> dict[int, TrainingSet]:
+    """Make training sets of encoder frames for each fold, the same for all seeds, and cache all frames."""
+    protocol, sets = plan.protocol, {}
+    for fold in plan.folds:
+        train, own = select(plan.training_clips(fold)).clips, set(fold.train)
+        target = Clips(clip for clip in train if clip in own)
+        sets[fold.name] = TrainingSet(
+            plan.emotions,
+            train,
+            fold.test if protocol.chooses_on_test else Clips(),
+            EncoderFrames(target, protocol.by, plan.same_sound, options.encoder_files, options.device),
+            fold.test if protocol.copies_of_test else Clips(),
+        )
+    wanted = {one for training_set in sets.values() for one in variants_of(recipe, training_set)}
+    with bars("computing frames", len(wanted)) as done:
+        prepare_frames(recipe, list(sets.values()), processes=options.jobs, progress=done)
+    return sets
+
+
 def _largest(runs: Sequence[Run]) -> ModelFile | None:
-    """Tell the size of the largest model of all runs; None where the files are gone, and only answers were kept."""
+    """Find the size of the largest model of all runs; None where only predictions were kept."""
     files = [path for run in runs if (path := run.folder / MODEL).is_file()]
     if not files:
         return None
@@ -168,7 +217,7 @@ def _largest(runs: Sequence[Run]) -> ModelFile | None:
 
 
 def _write_curves_table(out: Path, runs: Sequence[Run]) -> None:
-    """Put the curves of all runs into one small table, which stays with the results; none of what has no epochs."""
+    """Write the curves of all runs into one table, which stays with the results; none where there are no epochs."""
     rows = [(run, row) for run in runs for row in read_curves(run.folder)]
     if not rows:
         (out / CURVES_TABLE).unlink(missing_ok=True)
@@ -179,13 +228,3 @@ def _write_curves_table(out: Path, runs: Sequence[Run]) -> None:
         for run, row in rows:
             figures = [f"{row[column]:.5f}" for column in _COLUMNS[3:]]
             writer.writerow([run.fold, run.seed, row["epoch"], *figures])
-
-
-def read_curves_table(out: Path) -> list[dict[str, float]]:
-    """Read the curves of all runs back, one row an epoch with ``fold`` and ``seed``; none where there are none."""
-    path = out / CURVES_TABLE
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-    return [{**row, **{key: int(row[key]) for key in ("fold", "seed", "epoch")}} for row in rows]

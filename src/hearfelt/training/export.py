@@ -1,4 +1,4 @@
-"""Export: the trained network as one ONNX file that carries its card, checked against the network itself."""
+"""Export a trained network as an ONNX file with its card, and check its outputs against the network."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
 from hearfelt.runtime.files import atomic_write
-from hearfelt.training.constant_folding import with_computed_filters
-from hearfelt.training.quantize import quantized, with_short_names
+from hearfelt.training.compression import quantized, with_computed_filters, with_short_names
 
 __all__ = ["OPSET", "PARITY", "export", "export_sound", "parity", "replace_card"]
 
@@ -44,12 +43,12 @@ def export(network: nn.Module, card: ModelCard, background: Features, path: Path
 
     Args:
         network: from ``(batch, 162)`` features, not scaled, to ``(batch, classes)`` logits.
-        card: goes inside.
-        background: ``(k, 162)`` features of training clips, against which answers are explained.
-        path: the file; it is there as a whole or not at all.
+        card: of the file.
+        background: ``(k, 162)`` features of training clips, against which predictions are explained.
+        path: the file, written atomically.
 
     Raises:
-        ModelError: if the file's answers are not the network's, within 1e-4.
+        ModelError: if the file's outputs are not the network's, within 1e-4.
         ExtraMissingError: if onnx is not installed.
     """
     model = _with_metadata(
@@ -71,19 +70,19 @@ def export(network: nn.Module, card: ModelCard, background: Features, path: Path
 def export_sound(
     network: nn.Module, card: ModelCard, examples: Sequence[Path | Excerpt], path: Path, float_path: Path
 ) -> None:
-    """Write a network that takes sound twice: in float32, held to the network itself, and in 8 bits.
+    """Write a network that takes sound twice: in float32, compared with the network, and in 8 bits.
 
-    The card of the smaller file says what it answers to a bundled example, so that anyone can check a copy.
+    The card has the file's probabilities for a bundled example, so that anyone can check a copy.
 
     Args:
         network: from ``(1, n)`` samples at 16 kHz to logits and embedding.
-        card: goes inside.
-        examples: recordings on which the float file is held to the network.
+        card: of the file.
+        examples: recordings on which the float file is compared with the network.
         path: the file in 8 bits, which is the model.
         float_path: the file in float32.
 
     Raises:
-        ModelError: if the float file's answers are not the network's, within 1e-4.
+        ModelError: if the float file's outputs are not the network's, within 1e-4.
         ExtraMissingError: if onnx is not installed.
     """
     sounds = [read_audio(example) for example in examples]
@@ -93,11 +92,11 @@ def export_sound(
     apart = _sound_parity(network, graph, waves)
     if not apart <= PARITY:
         raise ModelError(f"{path}: the float file differs from the network by {apart:.2g}; at most {PARITY:g} is right")
-    for model, place in ((graph, float_path), (with_short_names(quantized(graph)), path)):
+    for model, index in ((graph, float_path), (with_short_names(quantized(graph)), path)):
         known = Recognizer(_with_metadata(model, {CARD_KEY: card.to_json()}), threads=1).recognize(_KNOWN.read_bytes())
-        said = {"example": _KNOWN.name, "probabilities": dict(known.probabilities)}
-        finished = _with_metadata(model, {CARD_KEY: replace(card, known_answer=said).to_json()})
-        with atomic_write(place, "wb") as file:
+        known_answer = {"example": _KNOWN.name, "probabilities": dict(known.probabilities)}
+        finished = _with_metadata(model, {CARD_KEY: replace(card, known_answer=known_answer).to_json()})
+        with atomic_write(index, "wb") as file:
             file.write(finished)
 
 
@@ -106,13 +105,13 @@ def _filters_of(network: nn.Module) -> list[FourierFilters]:
 
 
 def replace_card(path: Path, card: ModelCard) -> None:
-    """Give a model file another card, such as one with scores that could only be measured on the finished file.
+    """Replace the card of a model file, such as by one with scores that were measured on the finished file.
 
-    The graph and the background stay as they are.
+    Graph and background stay as they are.
 
     Args:
         path: of the file.
-        card: goes inside; its labels must be those of the graph's outputs.
+        card: the new one; its labels must be those of the graph's outputs.
 
     Raises:
         ExtraMissingError: if onnx is not installed.
@@ -126,7 +125,7 @@ def replace_card(path: Path, card: ModelCard) -> None:
 
 
 def parity(network: nn.Module, model: bytes, features: Features) -> float:
-    """Measure how far a file's logits are from the network's: rows together, and each alone.
+    """Compare a file's logits with the network's: rows together, and each alone.
 
     Args:
         network: in torch.
@@ -134,7 +133,7 @@ def parity(network: nn.Module, model: bytes, features: Features) -> float:
         features: ``(rows, 162)``; silence is added to them.
 
     Returns:
-        The largest difference; NaN if an answer is not finite.
+        The largest difference; NaN if a logit is not finite.
     """
     rows = np.concatenate([features, np.zeros((1, len(FEATURE_NAMES)), np.float32)]).astype(np.float32)
     network.eval()
@@ -153,7 +152,7 @@ def _graph(network: nn.Module) -> bytes:
     file = io.BytesIO()
     example = torch.zeros(2, len(FEATURE_NAMES))
     with warnings.catch_warnings():
-        # The exporter that traces is called old, but writes an LSTM as one node; the new one takes it apart.
+        # The tracing exporter is deprecated, but writes an LSTM as one node; the new one decomposes it.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.onnx|hearfelt")
         # The LSTM checks the width of its input, which is no part of the graph.
         warnings.filterwarnings("ignore", category=TracerWarning, module=r"torch\.nn\.modules\.rnn")
@@ -213,6 +212,6 @@ def _sound_parity(network: nn.Module, model: bytes, waves: Sequence[Features]) -
         with torch.no_grad():
             wanted = network(torch.from_numpy(wave))
         for mine, theirs in zip(wanted, session.run(["logits", "embedding"], {"samples": wave}), strict=True):
-            # Of what is far from 0, such as the logit of an emotion that nothing speaks for, only some digits are held.
+            # Of what is far from 0, such as the logit of an impossible emotion, only some digits are compared.
             apart.append(float((np.abs(mine.numpy() - theirs) / np.maximum(1.0, np.abs(theirs))).max()))
     return float(np.max(apart))

@@ -1,4 +1,4 @@
-"""The loop: epoch after epoch over the training rows, with every choice made on validation clips."""
+"""Train the network on 162 features, epoch by epoch; the best epoch is chosen on validation clips."""
 
 from __future__ import annotations
 
@@ -17,13 +17,23 @@ from torch import Tensor, nn
 
 from hearfelt.errors import ModelError
 from hearfelt.evaluation.metrics import confusion_matrix, uar
-from hearfelt.models.build import build
+from hearfelt.models.classic import ClassicNetwork
 from hearfelt.runtime.files import atomic_write
 from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
-from hearfelt.training.dataset import Rows
 from hearfelt.training.settings import Fit
+from hearfelt.training.training_set import Rows
 
-__all__ = ["CHECKPOINT", "CURVES", "EpochRow", "Fitted", "fit", "one_thread", "write_curves"]
+__all__ = [
+    "CHECKPOINT",
+    "CURVES",
+    "EpochRow",
+    "TrainedNetwork",
+    "one_thread",
+    "predict",
+    "read_curves",
+    "train_network",
+    "write_curves",
+]
 
 CHECKPOINT: Final = "checkpoint.npz"
 CURVES: Final = "curves.jsonl"
@@ -31,9 +41,9 @@ CURVES: Final = "curves.jsonl"
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One line of the learning curves; accuracies and UAR are shares of 1.
+    """Metrics of one epoch, a line of the learning curves; accuracies and UAR are 0 to 1.
 
-    ``train_loss`` and ``train_accuracy`` are those of the rows as learned from, with dropout.
+    ``train_loss`` and ``train_accuracy`` are computed while training, with dropout.
     """
 
     epoch: int
@@ -46,32 +56,34 @@ class EpochRow:
     seconds: float
 
     def better_than(self, other: EpochRow | None) -> bool:
-        """Whether this epoch's model is to be preferred: higher validation UAR, of equals the lower loss."""
+        """Whether this epoch is preferred: higher validation UAR, of equals the lower loss."""
         if other is None:
             return True
         return (self.validation_uar, -self.validation_loss) > (other.validation_uar, -other.validation_loss)
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
-    """What came of it.
+class TrainedNetwork:
+    """A trained network, with held-out predictions for its calibration.
 
     Attributes:
         network: in evaluation mode, with the weights of the best epoch.
         epoch: the best one, from 1; None where there are no epochs.
         curves: one row an epoch.
-        logits: of the validation clips, ``(clips, classes)``.
+        logits: of clips that it was not trained on, ``(clips, classes)``.
+        labels: of these clips, ``(clips,)``, indices of the true emotions.
     """
 
     network: nn.Module
     epoch: int | None
     curves: tuple[EpochRow, ...]
     logits: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.int64]
 
 
 @dataclass
 class _State:
-    """Where the training stands between two epochs."""
+    """State of a training between two epochs."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
@@ -86,7 +98,7 @@ class _State:
         return done >= settings.epochs or waited >= settings.patience
 
 
-def fit(
+def train_network(
     training: Rows,
     validation: Rows,
     settings: Fit,
@@ -94,30 +106,28 @@ def fit(
     *,
     seed: int,
     key: str = "",
-    network: str = "classic",
     on_epoch: Callable[[EpochRow], None] | None = None,
-) -> Fitted:
-    """Fit a network; go on from the checkpoint in ``folder`` where there is one.
+) -> TrainedNetwork:
+    """Train the network ``classic``; resume from the checkpoint in ``folder`` if there is one.
 
-    A training that was stopped and goes on ends with the very same weights as one that was not: the state of
-    the random numbers is part of the checkpoint, and everything runs on one thread. Test clips have no way in.
+    A training that was stopped and resumed ends with the very same weights as one that was not: the state of the
+    random numbers is part of the checkpoint, and everything runs on one thread.
 
     Args:
-        training: rows to learn from.
+        training: rows to train on.
         validation: rows on which the epoch is chosen.
         settings: the recipe's table ``[fit]``.
         folder: for the checkpoint and the curves.
-        seed: decides first weights, dropout and order.
+        seed: of first weights, dropout and order.
         key: names recipe and data; a checkpoint of another key is refused.
-        network: which one, by name.
-        on_epoch: told each epoch's row as it comes.
+        on_epoch: called with each epoch's row.
 
     Raises:
         ModelError: if the checkpoint is damaged or belongs to another recipe or other data.
     """
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        state = _begin(training, settings, network)
+        state = _begin(training, settings)
         _resume(state, folder, key)
         write_curves(folder, state.curves)
         while not state.is_over(settings):
@@ -130,12 +140,13 @@ def fit(
             if on_epoch:
                 on_epoch(row)
         load_arrays(state.network, state.best_arrays)
-        logits = answer(state.network, validation.features)
-    return Fitted(state.network, state.best.epoch if state.best else None, tuple(state.curves), logits)
+        logits = predict(state.network, validation.features)
+    epoch = state.best.epoch if state.best else None
+    return TrainedNetwork(state.network, epoch, tuple(state.curves), logits, validation.indices)
 
 
-def answer(network: nn.Module, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Give a network's outputs in evaluation mode: ``(rows, 162)`` to ``(rows, classes)``."""
+def predict(network: nn.Module, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Compute a network's outputs in evaluation mode: ``(rows, 162)`` to ``(rows, classes)``."""
     network.eval()
     with torch.no_grad():
         outputs: Tensor = network(torch.from_numpy(features))
@@ -144,7 +155,7 @@ def answer(network: nn.Module, features: npt.NDArray[np.float32]) -> npt.NDArray
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread, where sums have one order, and so one result; the old number comes back."""
+    """Let torch compute on one thread, where sums have one order and so one result; then restore the old number."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -153,18 +164,18 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _begin(training: Rows, settings: Fit, network: str) -> _State:
-    made = build(network, training.classes)
-    made.get_submodule("scaler").fit(training.heard)  # type: ignore[operator]
+def _begin(training: Rows, settings: Fit) -> _State:
+    network = ClassicNetwork(training.classes)
+    network.scaler.fit(training.real)
     optimizer = torch.optim.AdamW(
-        made.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=settings.epochs)
-    return _State(made, optimizer, schedule)
+    return _State(network, optimizer, schedule)
 
 
 def _epoch(state: _State, training: Rows, validation: Rows, batch: int) -> EpochRow:
-    """Learn from every training row once, then look at the validation rows."""
+    """Train on every row once, then validate."""
     started = time.perf_counter()
     rate = float(state.schedule.get_last_lr()[0])
     features, targets = torch.from_numpy(training.features), torch.from_numpy(training.targets)
@@ -173,35 +184,35 @@ def _epoch(state: _State, training: Rows, validation: Rows, batch: int) -> Epoch
     state.network.train()
     # Parts of nearly equal size: a last part of one row would have no deviation for batch normalization.
     parts = max(1, len(features) // batch)
-    for places in torch.randperm(len(features)).tensor_split(parts):
+    for indices in torch.randperm(len(features)).tensor_split(parts):
         state.optimizer.zero_grad()
-        logits = state.network(features[places])  # (batch, 162) -> (batch, classes)
-        truth = targets[places].argmax(dim=1)  # one-hot (batch, classes) -> (batch,)
+        logits = state.network(features[indices])  # (batch, 162) -> (batch, classes)
+        truth = targets[indices].argmax(dim=1)  # one-hot (batch, classes) -> (batch,)
         loss = criterion(logits, truth)
         loss.backward()
         state.optimizer.step()
-        losses += float(loss.detach()) * len(places)
+        losses += float(loss.detach()) * len(indices)
         correct += int((logits.argmax(dim=1) == truth).sum())
     state.schedule.step()  # once an epoch, after its last step
-    judged = _judge(answer(state.network, validation.features), validation)
+    validation_figures = _validate(predict(state.network, validation.features), validation)
     return EpochRow(
         epoch=len(state.curves) + 1,
         train_loss=losses / len(features),
         train_accuracy=correct / len(features),
-        **judged,
+        **validation_figures,
         learning_rate=rate,
         seconds=round(time.perf_counter() - started, 3),
     )
 
 
-def _judge(logits: npt.NDArray[np.float64], validation: Rows) -> dict[str, float]:
-    truth, answers = validation.places, logits.argmax(axis=1)
+def _validate(logits: npt.NDArray[np.float64], validation: Rows) -> dict[str, float]:
+    truth, predicted = validation.indices, logits.argmax(axis=1)
     if not np.isfinite(logits).all():
-        raise ModelError("the network's answers are no longer numbers; a lower learning_rate is wanted")
+        raise ModelError("the network's outputs are not finite; a lower learning_rate is wanted")
     return {
         "validation_loss": -float(logits[np.arange(len(truth)), truth].mean()),
-        "validation_accuracy": float((answers == truth).mean()),
-        "validation_uar": float(uar(confusion_matrix(truth, answers, validation.classes))),
+        "validation_accuracy": float((predicted == truth).mean()),
+        "validation_uar": float(uar(confusion_matrix(truth, predicted, validation.classes))),
     }
 
 
@@ -209,8 +220,8 @@ def _checkpoint_of(state: _State, key: str) -> Checkpoint:
     optimizer = state.optimizer.state_dict()
     arrays = {f"network/{name}": value for name, value in arrays_of(state.network).items()}
     arrays |= {f"best/{name}": value for name, value in state.best_arrays.items()}
-    for place, moments in optimizer["state"].items():
-        arrays |= {f"optimizer/{place}/{name}": value.numpy() for name, value in moments.items()}
+    for index, moments in optimizer["state"].items():
+        arrays |= {f"optimizer/{index}/{name}": value.numpy() for name, value in moments.items()}
     arrays["random"] = torch.get_rng_state().numpy()
     facts = {
         "key": key,
@@ -235,8 +246,8 @@ def _resume(state: _State, folder: Path, key: str) -> None:
     load_arrays(state.network, checkpoint.under("network"))
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in checkpoint.under("optimizer").items():
-        place, _, moment = name.partition("/")
-        moments.setdefault(int(place), {})[moment] = torch.from_numpy(np.array(value))
+        index, _, moment = name.partition("/")
+        moments.setdefault(int(index), {})[moment] = torch.from_numpy(np.array(value))
     state.optimizer.load_state_dict({"state": moments, "param_groups": facts["groups"]})
     state.schedule.load_state_dict(facts["schedule"])
     state.curves = [EpochRow(**row) for row in facts["curves"]]
@@ -246,12 +257,12 @@ def _resume(state: _State, folder: Path, key: str) -> None:
 
 
 def write_curves(folder: Path, curves: list[EpochRow]) -> None:
-    """Write the learning curves of a run, one row an epoch."""
+    """Write learning curves, one row an epoch."""
     with atomic_write(folder / CURVES) as file:
         file.writelines(json.dumps(asdict(row)) + "\n" for row in curves)
 
 
 def read_curves(folder: Path) -> list[Mapping[str, float]]:
-    """Read the learning curves of a run; none where there are none."""
+    """Read the learning curves of a run; empty where there are none."""
     path = folder / CURVES
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []

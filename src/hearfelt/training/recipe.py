@@ -1,6 +1,6 @@
-"""A recipe: everything that decides how a model is trained, in one TOML file that is checked before anything starts.
+"""Recipes: all settings of a training in one TOML file, checked before the training starts.
 
-What is not in the file has its default, so that a recipe says only what is particular about it.
+Settings that are not in the file have their defaults.
 """
 
 from __future__ import annotations
@@ -14,10 +14,21 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast, get_args, get_type_hints
 
-from hearfelt.augmentation.transforms import KINDS
+from hearfelt.augmentation.perturbations import AUGMENTATIONS
 from hearfelt.errors import RecipeError
 from hearfelt.runtime.files import path_given
-from hearfelt.training.settings import NETWORKS, TABLES, Augment, Balance, Ear, Ensemble, Fit, Svm, Validation, Views
+from hearfelt.training.settings import (
+    NETWORKS,
+    TABLES,
+    Augment,
+    Balance,
+    Copies,
+    Distillation,
+    Ensemble,
+    Fit,
+    Svm,
+    Validation,
+)
 
 __all__ = ["Recipe", "read_recipe", "recipe_of"]
 
@@ -29,15 +40,15 @@ class Recipe:
     Attributes:
         name: what the model will be called.
         network: ``"classic"``, ``"svm"``, ``"hearfelt"`` or ``"tiny"``.
-        description: a sentence for people.
-        augment: changes to training clips.
-        balance: help for rare emotions.
-        fit: how ``classic`` is fitted.
-        svm: how ``svm`` is fitted.
+        description: a sentence for readers.
+        augment: augmented copies for ``classic`` and ``svm``.
+        balance: oversampling of rare emotions.
+        fit: how ``classic`` is trained.
+        svm: how ``svm`` is trained.
         validation: what is held out of the training part.
-        views: how ``hearfelt`` and ``tiny`` hear clips.
-        ear: how the ear of ``tiny`` learns.
-        ensemble: how the heads of both are taught.
+        copies: augmented copies for ``hearfelt`` and ``tiny``.
+        distillation: how the encoder of ``tiny`` is trained.
+        ensemble: how the heads of both are trained.
 
     Example:
         >>> Recipe("mine", "classic").fit.batch
@@ -52,15 +63,22 @@ class Recipe:
     fit: Fit = field(default_factory=Fit)
     svm: Svm = field(default_factory=Svm)
     validation: Validation = field(default_factory=Validation)
-    views: Views = field(default_factory=Views)
-    ear: Ear = field(default_factory=Ear)
+    copies: Copies = field(default_factory=Copies)
+    distillation: Distillation = field(default_factory=Distillation)
     ensemble: Ensemble = field(default_factory=Ensemble)
 
+    @property
+    def makes_copies(self) -> bool:
+        """Whether it trains on augmented copies of clips."""
+        if "augment" in TABLES[self.network]:
+            return self.augment.copies > 0
+        return self.copies.speed_change > 0 or self.copies.degraded
+
     def to_dict(self) -> dict[str, Any]:
-        """Write the whole recipe, defaults included, without the tables that its network doesn't use."""
+        """Write the whole recipe, defaults included, without the tables that its network has no use for."""
         values: dict[str, Any] = asdict(self)
         values["augment"]["kinds"] = list(self.augment.kinds)
-        return {name: value for name, value in values.items() if name not in _strange_tables(self.network)}
+        return {name: value for name, value in values.items() if name not in _unused_tables(self.network)}
 
     def to_toml(self) -> str:
         """Write the whole recipe as the text of a file that :func:`read_recipe` reads back."""
@@ -125,17 +143,21 @@ def recipe_of(values: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
     recipe: Recipe = _read(Recipe, values, source, "")
     if not recipe.name or not all(letter.isalnum() or letter in "-_." for letter in recipe.name):
         raise RecipeError(f"{source}: name = {recipe.name!r}; letters, digits, '-', '_' and '.' make a file name")
-    for table in sorted(_strange_tables(recipe.network)):
+    for table in sorted(_unused_tables(recipe.network)):
         if table in values:
             raise RecipeError(f"{source}: [{table}] means nothing to the network {recipe.network!r}; take it out")
-    if abs(recipe.views.spread * 20 - round(recipe.views.spread * 20)) > 1e-9:  # a hop of 160 samples stays whole
-        raise RecipeError(f"{source}: views.spread = {recipe.views.spread}; 0, 0.05, 0.1, 0.15 … leave whole frames")
+    if (
+        abs(recipe.copies.speed_change * 20 - round(recipe.copies.speed_change * 20)) > 1e-9
+    ):  # a hop of 160 samples stays whole
+        raise RecipeError(
+            f"{source}: copies.speed_change = {recipe.copies.speed_change}; 0, 0.05, 0.1, 0.15 … leave whole frames"
+        )
     # The order of the kinds must not matter: copies are drawn from them by number.
-    kinds = tuple(kind for kind in KINDS if kind in recipe.augment.kinds)
+    kinds = tuple(kind for kind in AUGMENTATIONS if kind in recipe.augment.kinds)
     return replace(recipe, augment=replace(recipe.augment, kinds=kinds))
 
 
-def _strange_tables(network: str) -> set[str]:
+def _unused_tables(network: str) -> set[str]:
     return {name for tables in TABLES.values() for name in tables} - set(TABLES[network])
 
 
@@ -179,12 +201,12 @@ def _value(hint: Any, value: Any, limits: Mapping[str, Any], what: str) -> Any:
         if not isinstance(value, list | tuple) or not value or not all(isinstance(one, str) for one in value):
             raise RecipeError(f"{what} = {value!r}; a list of names is wanted, such as {list(limits['among'])}")
         for one in value:
-            _refuse_stranger(one, limits["among"], what)
+            _refuse_unknown(one, limits["among"], what)
         return tuple(value)
     if not isinstance(value, str):
         raise RecipeError(f"{what} = {value!r}; text in quotes is wanted")
     if "among" in limits:
-        _refuse_stranger(value, limits["among"], what)
+        _refuse_unknown(value, limits["among"], what)
     return value
 
 
@@ -199,11 +221,11 @@ def _checked_number(hint: type, value: Any, limits: Mapping[str, Any], what: str
     return int(value) if hint is int else float(value)
 
 
-def _refuse_stranger(value: str, among: Collection[str], what: str) -> None:
+def _refuse_unknown(value: str, among: Collection[str], what: str) -> None:
     if value not in among:
         raise RecipeError(f"{what}: {value!r} is unknown; {_advice(value, among)}")
 
 
 def _advice(name: str, among: Collection[str]) -> str:
-    near = get_close_matches(name, among, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(among)}"
+    target_corpora = get_close_matches(name, among, n=1)
+    return f"did you mean {target_corpora[0]!r}?" if target_corpora else f"there are {', '.join(among)}"

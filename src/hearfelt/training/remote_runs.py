@@ -12,8 +12,8 @@ from hearfelt.errors import CorpusError
 from hearfelt.runtime.executor import Executor
 from hearfelt.runtime.files import atomic_write
 from hearfelt.training.runs import ANSWERS, Finished, Run, do_run
-from hearfelt.training.sound_training_set import SoundLesson
 from hearfelt.training.trainer import RUN
+from hearfelt.training.training_set import EncoderFrames
 
 __all__ = ["run_remotely"]
 
@@ -36,8 +36,8 @@ class _RemoteRun:
 def run_remotely(executor: Executor, runs: Mapping[int, Run]) -> Iterator[tuple[int, Finished]]:
     """Do runs with an executor, and write their results here.
 
-    No disk has to be shared for models and answers. Recordings are read where a run is done: test clips, and what
-    a network that takes sound learns from, must lie at the same place on every machine.
+    No disk has to be shared for models and answers. Recordings are read where a run is done: test clips, and
+    training clips of a network that takes sound, must lie at the same place on every machine.
 
     Args:
         executor: does the runs.
@@ -75,8 +75,8 @@ def _do_remote(remote: _RemoteRun) -> dict[str, bytes]:
 
 def _refuse_missing(run: Run) -> None:
     """A clip that is not there would be counted as one that cannot be answered."""
-    learned = run.lesson.clips if isinstance(run.lesson, SoundLesson) else ()
-    missing = [clip.path for clip in (*run.test, *learned) if not clip.path.is_file()]
+    needed = run.training_set.clips if isinstance(run.training_set.features, EncoderFrames) else ()
+    missing = [clip.path for clip in (*run.test, *needed) if not clip.path.is_file()]
     if missing:
         raise CorpusError(
             f"{missing[0]}: not there on the machine {platform.node()}, and {len(missing) - 1:,} others;"

@@ -11,45 +11,38 @@ from typing import Final
 
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import HearfeltError, ModelError
-from hearfelt.evaluation.evaluate import Answers, answer_clips
+from hearfelt.evaluation.evaluate import FoldPredictions, predict_clips
 from hearfelt.evaluation.predictions import Row
-from hearfelt.evaluation.results import Unanswered
+from hearfelt.evaluation.results import FailedClip
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.executor import run_in_turn
 from hearfelt.runtime.files import atomic_write, remove_parts
 from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError
-from hearfelt.training.dataset import Lesson
-from hearfelt.training.loop import EpochRow
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.sound import sound_key, teach_sound
-from hearfelt.training.sound_training_set import SoundLesson
-from hearfelt.training.trainer import Taught, key_of, teach
+from hearfelt.training.trainer import train_model
+from hearfelt.training.training_set import TrainingSet
 
-__all__ = ["ANSWERS", "RUNS", "AnyLesson", "Finished", "Run", "do_run", "do_runs", "teach_any"]
+__all__ = ["ANSWERS", "RUNS", "Finished", "Run", "do_run", "do_runs"]
 
 RUNS: Final = "runs"  # folder of an experiment below which each run has its own
 ANSWERS: Final = "answers.json"  # written last: where it is, the whole run is over
 
 
-AnyLesson = Lesson | SoundLesson
-
-
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One fold with one seed. The test clips are answered when the model is written, and meet the lesson never, but
-    where a protocol lets them in to show what that is worth.
+    """The training and the test of one fold with one seed.
 
     Attributes:
-        recipe: how.
-        lesson: from what.
-        test: what the exported file is asked at the end.
+        recipe: how to train.
+        training_set: what to train on.
+        test: clips that the exported file predicts at the end.
         fold: published number.
         seed: from 0.
-        folder: for everything that comes of it.
+        folder: for the model and all else.
     """
 
     recipe: Recipe
-    lesson: AnyLesson
+    training_set: TrainingSet
     test: Clips
     fold: int
     seed: int
@@ -58,19 +51,19 @@ class Run:
 
 @dataclass(frozen=True)
 class Finished:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
         fold: published number.
         seed: from 0.
         epoch: the one chosen on validation clips; None where there are none.
-        answers: to the test clips.
+        predictions: of the test clips.
     """
 
     fold: int
     seed: int
     epoch: int | None
-    answers: Answers
+    predictions: FoldPredictions
 
 
 def do_runs(
@@ -138,32 +131,14 @@ def do_run(run: Run) -> Finished:
     """Train, export, and let the exported file answer the test clips; or read what an earlier call kept."""
     if kept := _kept(run):
         return kept
-    taught = teach_any(run.recipe, run.lesson, run.folder, seed=run.seed)
-    recognizer = Recognizer.load(taught.model, threads=1)
-    answers = answer_clips(recognizer, run.test, fold=run.fold, seed=run.seed)
+    trained = train_model(run.recipe, run.training_set, run.folder, seed=run.seed)
+    recognizer = Recognizer.load(trained.path, threads=1)
+    predictions = predict_clips(recognizer, run.test, fold=run.fold, seed=run.seed)
     with atomic_write(run.folder / ANSWERS) as file:
-        key = _key(run.recipe, run.lesson, run.seed)
-        facts = {"key": key, "test": run.test.fingerprint(), "epoch": taught.epoch, **asdict(answers)}
+        key = run.training_set.key(run.recipe, run.seed)
+        facts = {"key": key, "test": run.test.fingerprint(), "epoch": trained.epoch, **asdict(predictions)}
         json.dump(facts, file)
-    return Finished(run.fold, run.seed, taught.epoch, answers)
-
-
-def teach_any(
-    recipe: Recipe,
-    lesson: AnyLesson,
-    folder: Path,
-    *,
-    seed: int,
-    on_epoch: Callable[[EpochRow], None] | None = None,
-) -> Taught:
-    """Train one model from a lesson of either kind, as :func:`teach` and :func:`teach_sound` do."""
-    if isinstance(lesson, SoundLesson):
-        return teach_sound(recipe, lesson, folder, seed=seed, on_epoch=on_epoch)
-    return teach(recipe, lesson, folder, seed=seed, on_epoch=on_epoch)
-
-
-def _key(recipe: Recipe, lesson: AnyLesson, seed: int) -> str:
-    return sound_key(recipe, lesson, seed) if isinstance(lesson, SoundLesson) else key_of(recipe, lesson, seed)
+    return Finished(run.fold, run.seed, trained.epoch, predictions)
 
 
 def _kept(run: Run) -> Finished | None:
@@ -175,10 +150,10 @@ def _kept(run: Run) -> Finished | None:
         return None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); delete it and run this again") from error
-    if (kept["key"], kept["test"]) != (_key(run.recipe, run.lesson, run.seed), run.test.fingerprint()):
+    if (kept["key"], kept["test"]) != (run.training_set.key(run.recipe, run.seed), run.test.fingerprint()):
         raise ModelError(
             f"{path.parent}: holds a run of another recipe or other clips; delete it, or give another --out"
         )
     rows = tuple(Row(**{**row, "probabilities": tuple(row["probabilities"])}) for row in kept["rows"])
-    unanswered = tuple(Unanswered(**one) for one in kept["unanswered"])
-    return Finished(run.fold, run.seed, kept["epoch"], Answers(tuple(kept["emotions"]), rows, unanswered))
+    failed = tuple(FailedClip(**one) for one in kept["failed"])
+    return Finished(run.fold, run.seed, kept["epoch"], FoldPredictions(tuple(kept["emotions"]), rows, failed))

@@ -1,4 +1,4 @@
-"""Tracking: each epoch's figures to TensorBoard or MLflow, beside the JSON Lines that are always written."""
+"""Track each epoch's metrics in TensorBoard or MLflow, beside the JSON Lines that are always written."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from hearfelt.errors import RecipeError, require
 from hearfelt.training.loop import EpochRow
 from hearfelt.training.recipe import Recipe
 
-__all__ = ["TRACKERS", "Told", "track"]
+__all__ = ["TRACKERS", "EpochListener", "track"]
 
-Told = Callable[[EpochRow], None]
+EpochListener = Callable[[EpochRow], None]
 
 
 @contextmanager
-def track(kind: str | None, folder: Path, recipe: Recipe, *, seed: int) -> Iterator[Told]:
+def track(kind: str | None, folder: Path, recipe: Recipe, *, seed: int) -> Iterator[EpochListener]:
     """Open a tracker for one training.
 
     Args:
@@ -31,7 +31,7 @@ def track(kind: str | None, folder: Path, recipe: Recipe, *, seed: int) -> Itera
         folder: of the training; TensorBoard's files and MLflow's data base go into it. MLflow's own variable
             ``MLFLOW_TRACKING_URI`` names another place.
         recipe: its values are kept as parameters.
-        seed: too.
+        seed: likewise.
 
     Yields:
         A function to call with each epoch's row.
@@ -48,34 +48,34 @@ def track(kind: str | None, folder: Path, recipe: Recipe, *, seed: int) -> Itera
         advice = f"did you mean {near[0]}?" if near else f"there are {' and '.join(TRACKERS)}"
         raise RecipeError(f"--track {kind}: there is no such tracker; {advice}")
     parameters = {**_flat(recipe.to_dict()), "seed": seed}
-    with TRACKERS[kind](folder, recipe.name, parameters) as told:
-        yield told
+    with TRACKERS[kind](folder, recipe.name, parameters) as report:
+        yield report
 
 
 @contextmanager
-def _tensorboard(folder: Path, name: str, parameters: Mapping[str, Any]) -> Iterator[Told]:
+def _tensorboard(folder: Path, name: str, parameters: Mapping[str, Any]) -> Iterator[EpochListener]:
     require("tensorboard", "tensorboard")
     writer: Any = require("torch.utils.tensorboard", "tensorboard").SummaryWriter(str(folder / "tensorboard"))
     try:
         table = "\n".join(f"| {key} | {value} |" for key, value in parameters.items())
         writer.add_text(f"recipe/{name}", f"| key | value |\n|---|---|\n{table}")
 
-        def told(row: EpochRow) -> None:
+        def report(row: EpochRow) -> None:
             for key, value in _figures(row).items():
                 writer.add_scalar(key, value, row.epoch)
 
-        yield told
+        yield report
     finally:
         writer.close()
 
 
 @contextmanager
-def _mlflow(folder: Path, name: str, parameters: Mapping[str, Any]) -> Iterator[Told]:
+def _mlflow(folder: Path, name: str, parameters: Mapping[str, Any]) -> Iterator[EpochListener]:
     # Local data base, and no word about this training to anybody: MLflow reads this when it is imported.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     client_class: Any = require("mlflow.tracking", "mlflow").MlflowClient
     require("sqlalchemy", "mlflow")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table that it makes
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it logs every table that it makes
     folder.mkdir(parents=True, exist_ok=True)
     address = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(folder / 'mlflow.db').resolve()}"
     with warnings.catch_warnings():
@@ -88,12 +88,12 @@ def _mlflow(folder: Path, name: str, parameters: Mapping[str, Any]) -> Iterator[
     for key, value in parameters.items():
         client.log_param(run, key, value)
 
-    def told(row: EpochRow) -> None:
+    def report(row: EpochRow) -> None:
         for key, value in _figures(row).items():
             client.log_metric(run, key, value, step=row.epoch)
 
     try:
-        yield told
+        yield report
     except BaseException:
         client.set_terminated(run, "KILLED")
         raise

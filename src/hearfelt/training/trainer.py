@@ -1,8 +1,7 @@
-"""Teaching: from a lesson to a model file, with everything that its card says."""
+"""Train one model: from a training set to a model file with its card."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,33 +12,37 @@ import numpy as np
 
 from hearfelt.errors import CorpusError, ModelError, require
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
+from hearfelt.inference.card import ModelCard
+from hearfelt.models.build import kind_of
 from hearfelt.models.scaler import Scaler
 from hearfelt.models.svm import SvmNetwork
 from hearfelt.runtime.files import atomic_write, remove_parts
 from hearfelt.training.build_card import card_for
 from hearfelt.training.data_selection import generator_for
-from hearfelt.training.dataset import Lesson, Rows, training_rows, validation_rows
-from hearfelt.training.export import export
-from hearfelt.training.loop import CHECKPOINT, EpochRow, Fitted, answer, fit, one_thread
+from hearfelt.training.export import export, export_sound
+from hearfelt.training.loop import EpochRow, TrainedNetwork, one_thread, predict, train_network
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.settings import Svm
+from hearfelt.training.sound_network import train_sound_network
+from hearfelt.training.training_set import Rows, TrainingSet, training_rows, validation_rows
 
-__all__ = ["MODEL", "RUN", "Taught", "finished", "key_of", "teach"]
+__all__ = ["FLOAT_MODEL", "MODEL", "RUN", "TrainedModel", "train_model"]
 
 MODEL: Final = "model.onnx"
-RUN: Final = "run.json"  # written last: where it is, the training is over and the model whole
-BACKGROUND: Final = 64  # training clips that answers are explained against
-_FORMAT: Final = 1  # of a run; raised when the same recipe would give another model
+FLOAT_MODEL: Final = "float.onnx"  # the same network in float32, to measure the cost of 8 bits; it is never shipped
+RUN: Final = "run.json"  # written last: where it exists, the training is over and the model is whole
+BACKGROUND: Final = 64  # training clips that predictions are explained against
+_EXAMPLES: Final = 4  # training clips on which an exported file is compared with its network
 
 
 @dataclass(frozen=True)
-class Taught:
-    """A finished training.
+class TrainedModel:
+    """A trained model.
 
     Attributes:
-        folder: holds ``model.onnx``, the curves and ``run.json``.
+        folder: contains ``model.onnx``, the curves and ``run.json``.
         epoch: the one chosen on validation clips, from 1; None where there are no epochs.
-        validation: figures on the validation clips at that epoch, shares of 1.
+        validation: metrics on clips that were held out of the training, 0 to 1.
     """
 
     folder: Path
@@ -47,85 +50,63 @@ class Taught:
     validation: dict[str, float]
 
     @property
-    def model(self) -> Path:
+    def path(self) -> Path:
         """The model file."""
         return self.folder / MODEL
 
 
-def key_of(recipe: Recipe, lesson: Lesson, seed: int) -> str:
-    """Name a training by everything that decides its weights: recipe, clips, labels, sound and seed.
-
-    A recipe's description decides nothing, and may be worded better while its runs go on.
-
-    Returns:
-        16 hexadecimal digits.
-    """
-    decisive = {name: value for name, value in recipe.to_dict().items() if name != "description"}
-    facts = [_FORMAT, decisive, lesson.labels, seed]
-    names = [[f"{clip.corpus}/{clip.name}", clip.emotion] for clip in lesson.clips]
-    digest = hashlib.sha256(json.dumps([facts, names, len(lesson.learn.clips)]).encode())
-    for heard in (lesson.learn, lesson.validation, *([lesson.copied] if lesson.copied else [])):
-        digest.update(heard.features.tobytes())
-        digest.update(heard.copies.tobytes())
-    return digest.hexdigest()[:16]
-
-
-def teach(
+def train_model(
     recipe: Recipe,
-    lesson: Lesson,
+    training_set: TrainingSet,
     folder: Path,
     *,
     seed: int,
     on_epoch: Callable[[EpochRow], None] | None = None,
-) -> Taught:
-    """Train one model and write its file; go on where an earlier call was stopped, and do nothing twice.
+) -> TrainedModel:
+    """Train one model and write its file; resume where an earlier call was stopped, and do nothing twice.
 
     Args:
-        recipe: how.
-        lesson: from what.
-        folder: for the model, its curves and, meanwhile, a checkpoint.
-        seed: decides every random number.
-        on_epoch: told each epoch's row as it comes.
+        recipe: how to train.
+        training_set: what to train on.
+        folder: for the model, its curves and, meanwhile, a checkpoint or finished heads.
+        seed: of every random number.
+        on_epoch: called with each epoch's row; of an ensemble the mean over its heads, when all are trained.
 
     Raises:
-        CorpusError: if an emotion has too few clips.
-        ModelError: if the folder holds another training, or the exported file differs from the network.
+        CorpusError: if an emotion has too few clips, or there are fewer speakers than groups.
+        ModelError: if the folder contains another training, or the exported file differs from the network.
     """
-    key = key_of(recipe, lesson, seed)
-    if done := finished(folder, key):
+    key = training_set.key(recipe, seed)
+    if done := _finished(folder, key):
         return done
     folder.mkdir(parents=True, exist_ok=True)
     remove_parts(folder)
-    rows = training_rows(lesson, recipe.balance, generator_for(seed, "balance"))
-    validation = validation_rows(lesson)
-    if len(rows) < 2 or not len(validation):
-        raise CorpusError(f"{len(rows)} clips to learn from and {len(validation)} to check on; more are needed")
-    if recipe.network == "svm":
-        fitted = _fit_svm(rows, validation, recipe.svm)
+    if kind_of(recipe.network).input == "sound":
+        with one_thread():
+            trained = train_sound_network(recipe, training_set, folder, seed=seed, key=key, on_epoch=on_epoch)
+            _export_sound(trained, training_set, card_for(recipe, training_set, trained), folder)
     else:
-        fitted = fit(rows, validation, recipe.fit, folder, seed=seed, key=key, on_epoch=on_epoch)
-    drawn = generator_for(seed, "background").permutation(len(lesson.learn.clips))[:BACKGROUND]
-    with one_thread():
-        export(
-            fitted.network,
-            card_for(recipe, lesson.labels, lesson.clips, fitted.network, (fitted.logits, validation.places)),
-            lesson.learn.features[np.sort(drawn)],
-            folder / MODEL,
-        )
-    figures = figures_of(confusion_matrix(validation.places, fitted.logits.argmax(axis=1), validation.classes))
-    run = {"key": key, "seed": seed, "epoch": fitted.epoch, "validation": figures}
+        trained = _train_on_features(recipe, training_set, folder, seed=seed, key=key, on_epoch=on_epoch)
+        drawn = generator_for(seed, "background").permutation(len(training_set.train))[:BACKGROUND]
+        background = training_set.clip_features.of(training_set.train).features[np.sort(drawn)]
+        with one_thread():
+            export(trained.network, card_for(recipe, training_set, trained), background, folder / MODEL)
+    confusion = confusion_matrix(trained.labels, trained.logits.argmax(axis=1), len(training_set.labels))
+    model = TrainedModel(folder, trained.epoch, figures_of(confusion))
+    run = {"key": key, "seed": seed, "epoch": model.epoch, "validation": model.validation}
     with atomic_write(folder / RUN) as file:
         json.dump(run, file, indent=1)
         file.write("\n")
-    (folder / CHECKPOINT).unlink(missing_ok=True)
-    return Taught(folder, fitted.epoch, figures)
+    for path in folder.glob("*.npz"):  # the checkpoint, or finished heads
+        path.unlink()
+    return model
 
 
-def finished(folder: Path, key: str) -> Taught | None:
-    """Read what a training left that is over; None if it isn't.
+def _finished(folder: Path, key: str) -> TrainedModel | None:
+    """Read the result of a training that is over; None if it isn't.
 
     Raises:
-        ModelError: if the folder holds another training.
+        ModelError: if the folder contains another training.
     """
     try:
         run: dict[str, Any] = json.loads((folder / RUN).read_text("utf-8"))
@@ -137,16 +118,40 @@ def finished(folder: Path, key: str) -> Taught | None:
         raise ModelError(
             f"{folder}: holds a model made with another recipe or from other clips; delete it, or give another folder"
         )
-    return Taught(folder, run["epoch"], run["validation"])
+    return TrainedModel(folder, run["epoch"], run["validation"])
 
 
-def _fit_svm(training: Rows, validation: Rows, settings: Svm) -> Fitted:
+def _export_sound(trained: TrainedNetwork, training_set: TrainingSet, card: ModelCard, folder: Path) -> None:
+    indices = np.linspace(0, len(training_set.train) - 1, _EXAMPLES).astype(int)
+    examples = [training_set.train[index].sound for index in indices]
+    export_sound(trained.network, card, examples, folder / MODEL, folder / FLOAT_MODEL)
+
+
+def _train_on_features(
+    recipe: Recipe,
+    training_set: TrainingSet,
+    folder: Path,
+    *,
+    seed: int,
+    key: str,
+    on_epoch: Callable[[EpochRow], None] | None,
+) -> TrainedNetwork:
+    rows = training_rows(training_set, recipe.balance, generator_for(seed, "balance"))
+    validation = validation_rows(training_set)
+    if len(rows) < 2 or not len(validation):
+        raise CorpusError(f"{len(rows)} clips to train on and {len(validation)} to validate on; more are needed")
+    if recipe.network == "svm":
+        return _train_svm(rows, validation, recipe.svm)
+    return train_network(rows, validation, recipe.fit, folder, seed=seed, key=key, on_epoch=on_epoch)
+
+
+def _train_svm(training: Rows, validation: Rows, settings: Svm) -> TrainedNetwork:
     svm = require("sklearn.svm", "train")
     scaler = Scaler(training.features.shape[1])
-    scaler.fit(training.heard)
+    scaler.fit(training.real)
     mean, scale = scaler.mean.double().numpy(), scaler.scale.double().numpy()
     machine = svm.SVC(C=settings.c, kernel="rbf", gamma="scale", class_weight="balanced" if settings.balanced else None)
-    machine.fit((training.features - mean) / scale, training.places)
+    machine.fit((training.features - mean) / scale, training.indices)
     network = SvmNetwork.of(machine, scaler)
     with one_thread():
-        return Fitted(network, None, (), answer(network, validation.features))
+        return TrainedNetwork(network, None, (), predict(network, validation.features), validation.indices)

@@ -1,14 +1,13 @@
-"""Tuning: better settings for a recipe, found by Optuna, which sees the score on validation clips and nothing else.
+"""Tune a recipe: search better settings with Optuna, by the score on validation speakers alone.
 
-What is tuned on cannot be tested on: name the speakers of a later test in ``without_speakers``, and not even
-their sound is opened here.
+Speakers that settings were tuned on cannot be tested on: name those of a later test in ``without_speakers``.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -18,23 +17,23 @@ from hearfelt.corpora.clips import Clips
 from hearfelt.errors import RecipeError, require
 from hearfelt.runtime.executor import Executor, run_in_turn
 from hearfelt.runtime.files import atomic_write
-from hearfelt.training.data_selection import admit, divide, generator_for
-from hearfelt.training.dataset import Heard, Lesson, hear, sounds_to_hear
+from hearfelt.training.data_selection import select
 from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.single import named_speakers
-from hearfelt.training.trainer import key_of, teach
+from hearfelt.training.train import DEFAULT_OPTIONS, TrainingOptions, feature_set, named_speakers
+from hearfelt.training.trainer import train_model
+from hearfelt.training.training_set import TrainingSet
 
 __all__ = ["SETTINGS", "Setting", "Tuned", "score", "tune"]
 
 MOST_COPIES: Final = 4
-ROUND: Final = 4  # trials that are drawn together, before any of them is judged
+ROUND: Final = 4  # trials that are drawn together, before any of them is done
 _AS_GIVEN: Final = "as given"
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting that is searched, in a range widened to hold the recipe's own value.
+    """One setting to search, in a range widened to include the recipe's own value.
 
     Attributes:
         name: ``table.key`` in the recipe.
@@ -49,7 +48,7 @@ class Setting:
     high: float = 0
 
     def draw(self, trial: Any, recipe: Recipe) -> Any:
-        """Let a trial choose."""
+        """Draw a value for a trial."""
         own = _value_in(recipe, self.name)
         if self.choices:
             return trial.suggest_categorical(self.name, list(dict.fromkeys([*self.choices, own])))
@@ -75,13 +74,13 @@ SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
         recipe: with the best settings, as written.
         best: its UAR on the validation clips, 0 to 1.
         start: that of the recipe as given.
-        trials: how many settings were tried, those of earlier calls included.
+        trials: number of settings tried, those of earlier calls included.
     """
 
     recipe: Recipe
@@ -94,48 +93,44 @@ def tune(
     recipe: Recipe,
     clips: Clips,
     out: Path,
+    options: TrainingOptions = DEFAULT_OPTIONS,
     *,
     trials: int,
-    seed: int = 0,
-    drop: Sequence[str] = (),
-    without_speakers: Sequence[str] = (),
-    jobs: int | None = None,
     bars: Bars = no_bars,
     executor: Executor = run_in_turn,
 ) -> Tuned:
     """Search settings for a recipe, and write the best as a new recipe.
 
     The recipe as given is the first trial. Trials are drawn a few at a time, so that the same ones are tried whether
-    one core does them or a cluster. The study is kept beside ``out``, so that a repeated call goes on.
+    one core does them or a cluster. The study is stored beside ``out``, so that a repeated call continues it.
 
     Args:
         recipe: where the search begins.
-        clips: from what; some of their speakers are held out, and settings are judged on these.
+        clips: what to train on; some of their speakers are held out for validation.
         out: the new recipe, a TOML file.
-        trials: how many settings to try in all, earlier calls included.
-        seed: decides who is held out, the search, and every training.
-        drop: emotions to leave out.
-        without_speakers: people to be tested on later; nothing of them is read.
-        jobs: processes that measure features.
-        bars: shows how far it is.
+        options: ``seed``, ``drop``, ``jobs``, and in ``without_speakers`` those of a later test, of whom no file is
+            opened.
+        trials: number of settings to try in all, earlier calls included.
+        bars: shows the progress.
         executor: does the trainings; by default one after another, here.
 
     Raises:
-        CorpusError: if no honest model can come of these clips.
+        CorpusError: if the clips are not fit for training.
         RecipeError: if the study beside ``out`` is of another recipe or other clips.
         ExtraMissingError: if Optuna is not installed.
     """
-    optuna = require("optuna", "tune")
-    away = named_speakers(without_speakers, clips.speakers)
-    admitted = admit(clips.without(speaker=away), drop=drop).clips
-    lesson = _lesson(recipe, admitted, seed, jobs=jobs, bars=bars)
+    optuna, seed = require("optuna", "tune"), options.seed
+    excluded = named_speakers(options.without_speakers, clips.speakers)
+    selected = select(clips.without(speaker=excluded), drop=options.drop).clips
+    training_set = _training_set(recipe, selected, seed, jobs=options.jobs, bars=bars)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = _open_study(optuna, out, key_of(recipe, lesson, seed), seed)
-    _see_that_it_starts_as_given(optuna, study, recipe)
+    study = _open_study(optuna, out, training_set.key(recipe, seed), seed)
+    _enqueue_given_settings(optuna, study, recipe)
     left = max(trials - len(_complete(study)), 0)
-    with bars("trying settings", left) as tell:
+    with bars("trying settings", left) as advance:
         for asked in range(0, left, ROUND):
-            _try_some(study, min(ROUND, left - asked), recipe, partial(_score_of, lesson, seed), (executor, tell))
+            count = min(ROUND, left - asked)
+            _run_trials(study, count, recipe, partial(_score_of, training_set, seed), (executor, advance))
     complete = _complete(study)
     best = _changed(recipe, study.best_trial.params)
     with atomic_write(out) as file:
@@ -146,73 +141,62 @@ def tune(
     return Tuned(best, study.best_value, _start_of(study) or complete[0].value, len(complete))
 
 
-def _see_that_it_starts_as_given(optuna: Any, study: Any, recipe: Recipe) -> None:
+def _enqueue_given_settings(optuna: Any, study: Any, recipe: Recipe) -> None:
     waiting = study.get_trials(states=[optuna.trial.TrialState.WAITING])
     if _start_of(study) is None and not any(_AS_GIVEN in trial.user_attrs for trial in waiting):
         study.enqueue_trial(_settings_of(recipe), user_attrs={_AS_GIVEN: True})
 
 
-def _try_some(
+def _run_trials(
     study: Any,
     count: int,
     recipe: Recipe,
-    judge: Callable[[Recipe], float],
-    how: tuple[Executor, Callable[[int], None]],
+    objective: Callable[[Recipe], float],
+    runner: tuple[Executor, Callable[[int], None]],
 ) -> None:
-    """Draw a few settings, have each judged, and tell the study."""
-    executor, tell = how
+    """Draw a few settings, train with each, and report the scores to the study."""
+    executor, advance = runner
     drawn = {}
     for _ in range(count):
         trial = study.ask()
         settings = {setting.name: setting.draw(trial, recipe) for setting in SETTINGS[recipe.network]}
         drawn[trial.number] = _changed(recipe, settings)
-    untold = set(drawn)
+    pending = set(drawn)
     try:
-        for number, value in executor(judge, drawn):
+        for number, value in executor(objective, drawn):
             study.tell(number, value)
-            untold.remove(number)
-            tell(1)
+            pending.remove(number)
+            advance(1)
     finally:
-        for number in untold:  # stopped or failed: a search that goes on draws others
+        for number in pending:  # stopped or failed: a resumed search draws others
             study.tell(number, state=require("optuna", "tune").trial.TrialState.FAIL)
 
 
-def _score_of(lesson: Lesson, seed: int, recipe: Recipe) -> float:
-    return score(recipe, lesson, seed=seed)
+def _score_of(training_set: TrainingSet, seed: int, recipe: Recipe) -> float:
+    return score(recipe, training_set, seed=seed)
 
 
-def score(recipe: Recipe, lesson: Lesson, *, seed: int) -> float:
-    """Train once and give the UAR on the lesson's validation clips, 0 to 1.
+def score(recipe: Recipe, training_set: TrainingSet, *, seed: int) -> float:
+    """Train once and return the UAR on the validation clips, 0 to 1.
 
     Args:
         recipe: with the settings to try.
-        lesson: holds training and validation clips, and has no room for others. Of the copies of its clips, the
-            first few are used, as many as the recipe says.
+        training_set: training and validation clips. Of the copies of its clips, the first few are used, as many as
+            the recipe says.
         seed: of the training.
     """
-    learn = lesson.learn
-    fewer = Heard(learn.clips, learn.features, learn.copies[:, : recipe.augment.copies])
+    features = training_set.clip_features
+    fewer = replace(features, copies=features.copies[:, : recipe.augment.copies])
     with tempfile.TemporaryDirectory() as folder:
-        taught = teach(recipe, Lesson(lesson.labels, fewer, lesson.validation), Path(folder), seed=seed)
-    return taught.validation["uar"]
+        model = train_model(recipe, replace(training_set, features=fewer), Path(folder), seed=seed)
+    return model.validation["uar"]
 
 
-def _lesson(recipe: Recipe, clips: Clips, seed: int, *, jobs: int | None, bars: Bars) -> Lesson:
-    """Measure once, with as many copies as any trial may want."""
-    learn, validation = divide(clips, "speaker", recipe.validation, generator_for(seed, "validation"))
+def _training_set(recipe: Recipe, clips: Clips, seed: int, *, jobs: int | None, bars: Bars) -> TrainingSet:
+    """Compute the features once, with as many copies as any trial may want."""
     copies = MOST_COPIES if recipe.network == "classic" else recipe.augment.copies
-    augment = recipe.changed("augment", copies=max(copies, recipe.augment.copies)).augment
-    with bars("measuring sounds", sounds_to_hear(augment, len(learn), len(validation))) as done:
-        heard = hear(
-            clips,
-            augment,
-            generator_for(seed, "copies"),
-            learn=learn,
-            validation=validation,
-            processes=jobs,
-            progress=done,
-        )
-    return Lesson(clips.emotions, heard.of(learn), heard.of(validation, copies=False))
+    most = recipe.changed("augment", copies=max(copies, recipe.augment.copies))
+    return feature_set(most, clips, seed, jobs=jobs, bars=bars)
 
 
 def _open_study(optuna: Any, out: Path, key: str, seed: int) -> Any:
@@ -224,7 +208,7 @@ def _open_study(optuna: Any, out: Path, key: str, seed: int) -> Any:
     if study.user_attrs.get("key", key) != key:
         raise RecipeError(f"{path}: the study of another recipe or of other clips; delete it, or give another --out")
     study.set_user_attr("key", key)
-    # A search that goes on must not draw again what it drew at its start.
+    # A resumed search must not draw again what it drew at its start.
     study.sampler = optuna.samplers.TPESampler(seed=seed + 1000 * len(_complete(study)))
     return study
 
@@ -234,7 +218,7 @@ def _complete(study: Any) -> list[Any]:
 
 
 def _start_of(study: Any) -> float | None:
-    """Tell the score of the recipe as given; None if it was not tried yet."""
+    """Find the score of the recipe as given; None if it was not tried yet."""
     scores = [trial.value for trial in _complete(study) if _AS_GIVEN in trial.user_attrs]
     return float(scores[0]) if scores else None
 

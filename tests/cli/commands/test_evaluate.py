@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.cli.display.evaluation import print_timed_results
+from hearfelt.cli.display.evaluation import print_segment_results
 from hearfelt.emotions import EMOTIONS
 from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.evaluation.segment_results import TimedResults, summarize
-from hearfelt.evaluation.segment_tables import Recorded
+from hearfelt.evaluation.segment_results import SegmentResults, summarize
+from hearfelt.evaluation.segment_tables import RecordingRows
 
 Here = Callable[..., tuple[int, str, str]]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -124,7 +124,7 @@ def test_a_model_is_not_tested_on_speakers_whom_it_has_heard(hearfelt: Run, mode
     refused = hearfelt("evaluate", "--model", model, "-p", "by-speaker", "-c", f"toy={toy}", "-o", "out")
     assert refused.returncode == 4
     assert refused.stdout == ""
-    assert "would test tiny on 2 of the speakers it has heard (toy/01, toy/02)" in refused.stderr
+    assert "would test tiny on 2 of its training speakers (toy/01, toy/02)" in refused.stderr
 
 
 def test_a_leaky_protocol_says_so_in_the_terminal(hearfelt: Run, ravdess: Path, model: Path, tmp_path: Path) -> None:
@@ -144,17 +144,17 @@ def test_conversations_are_not_made_of_speakers_whom_the_model_has_heard(
     command = ("evaluate", "-m", "mine.onnx", "-p", "ravdess-conversations", "-c", f"ravdess={ravdess}", "-o", "out")
     refused = hearfelt(*command)
     assert refused.returncode == 4
-    assert "would test sound-toy on 1 of the speakers it has heard (ravdess/13); test it on" in refused.stderr
+    assert "would test sound-toy on 1 of its training speakers (ravdess/13); test it on" in refused.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_results_over_time_show_both_ways_and_where_the_files_are(capsys: pytest.CaptureFixture[str]) -> None:
     truth = (LabelSpan(1.0, 2.0, "sad"), LabelSpan(3.0, 4.0, "calm"))
-    said = {"timeline": truth[:1], "naive": (LabelSpan(0.0, 5.0, "sad"),)}
-    recordings = (Recorded("000", "mine/a", 5.0, truth, said),)
+    predictions = {"timeline": truth[:1], "naive": (LabelSpan(0.0, 5.0, "sad"),)}
+    recordings = (RecordingRows("000", "mine/a", 5.0, truth, predictions),)
     summary = {"protocol": "ravdess-conversations", "left_out": {"of others": 3}}
     summary |= summarize(("calm", "sad"), recordings)
-    print_timed_results(TimedResults(Path("results/mine"), ("calm", "sad"), recordings, summary))
+    print_segment_results(SegmentResults(Path("results/mine"), ("calm", "sad"), recordings, summary))
     lines = capsys.readouterr().out.splitlines()
     [rate] = [line.split() for line in lines if line.strip().startswith("error rate ") and "than" not in line]
     [alarm] = [line.split() for line in lines if line.strip().startswith("false alarm")]

@@ -100,13 +100,13 @@ def test_the_new_file_works_everywhere(here: Here, mine: Path, sound_model: Path
     assert here("doctor", out)[0] == 0
     code, said, _ = here("card", out)
     assert code == 0
-    assert "taught, by clip" in said
+    assert "cross-validation by clip" in said
 
 
 def test_unknown_speakers_are_said_loudly(here: Here, mine: Path, sound_model: Path, tmp_path: Path) -> None:
     code, said, wrong = here("teach", mine, "--out", tmp_path / "mine.onnx", "--base", sound_model)
     assert code == 0
-    assert wrong.startswith("warning: who speaks is not known")
+    assert wrong.startswith("warning: speakers are unknown")
     assert "unknown speakers" in said
     assert "by clip" in said
 

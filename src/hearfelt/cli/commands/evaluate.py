@@ -30,7 +30,7 @@ from hearfelt.cli.options import (
 
 if TYPE_CHECKING:
     from hearfelt.evaluation.results import Results
-    from hearfelt.evaluation.segment_results import TimedResults
+    from hearfelt.evaluation.segment_results import SegmentResults
 
 __all__ = ["add_to"]
 
@@ -89,10 +89,10 @@ def _evaluate(
     if (recipe is None) == (model is None):
         raise typer.BadParameter("give a recipe or --model NAME|FILE, exactly one of them")
     split = (parse_names(drop), folds)
-    results: Results | TimedResults
+    results: Results | SegmentResults
     if recipe is not None:
         how = {"seeds": seeds, "drop": split[0], "folds": split[1], "device": device_with(ray, device)}
-        results = _train_and_test(recipe, protocol, corpus, encoder, (ray, jobs), out=out, **how)
+        results = _train_and_test(recipe, protocol, corpus, encoder, (ray, jobs), out, **how)
     elif ray is not None:
         raise typer.BadParameter("a finished model is not trained, so --ray has nothing to do", param_hint="--ray")
     elif seeds != 1:
@@ -103,7 +103,7 @@ def _evaluate(
 
 
 def _train_and_test(
-    recipe: Path, protocol: str, corpus: list[str], encoder: list[str], where: _Where, **how: Any
+    recipe: Path, protocol: str, corpus: list[str], encoder: list[str], where: _Where, out: Path, **how: Any
 ) -> Results:
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.errors import require
@@ -117,17 +117,17 @@ def _train_and_test(
     chosen, wanted = protocol_called(protocol), read_recipe(recipe)
     clips = read_corpora(corpora, with_unfit=True, remark=remark)
     require("torch", "train")
-    from hearfelt.training.experiment import run_experiment
-    from hearfelt.training.sound_training_set import EarFiles
+    from hearfelt.training.experiment import ExperimentOptions, run_experiment
+    from hearfelt.training.frames import EncoderFiles
 
-    how |= {"bars": progress, "ears": EarFiles(**encoders), "jobs": jobs if ray is None else None}
+    options = ExperimentOptions(**how, encoder_files=EncoderFiles(**encoders), jobs=jobs if ray is None else None)
     with executor_on(ray, jobs) as executor:
-        return run_experiment(wanted, chosen, clips, executor=executor, **how)
+        return run_experiment(wanted, chosen, clips, out, options, bars=progress, executor=executor)
 
 
 def _test(
     model: str, protocol: str, corpus: list[str], out: Path, split: _Split, jobs: int | None
-) -> Results | TimedResults:
+) -> Results | SegmentResults:
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.evaluation.evaluate import evaluate_model
     from hearfelt.evaluation.protocols import protocol_called
@@ -147,14 +147,14 @@ def _test(
         return evaluate_model(recognizer, plan, out, jobs=jobs, progress=done, size=size)
 
 
-def _show(results: Results | TimedResults, format: Literal["table", "json"]) -> None:
-    from hearfelt.cli.display.evaluation import print_results, print_timed_results
+def _show(results: Results | SegmentResults, format: Literal["table", "json"]) -> None:
+    from hearfelt.cli.display.evaluation import print_results, print_segment_results
     from hearfelt.errors import ExtraMissingError, require
-    from hearfelt.evaluation.segment_results import TimedResults
+    from hearfelt.evaluation.segment_results import SegmentResults
 
-    if isinstance(results, TimedResults):
+    if isinstance(results, SegmentResults):
         if format == "table":
-            print_timed_results(results)
+            print_segment_results(results)
         else:
             from hearfelt.cli.display.output import print_json
 

@@ -12,8 +12,8 @@ from hearfelt.cli.display.progress import progress
 from hearfelt.cli.options import TableOrJsonOption, examples, expanded
 
 if TYPE_CHECKING:
-    from hearfelt.finetuning.teach import Taught
-    from hearfelt.finetuning.training_set import Lesson
+    from hearfelt.finetuning.finetune import FinetunedModel
+    from hearfelt.finetuning.training_set import FinetuningSet
 
 __all__ = ["add_to"]
 
@@ -76,27 +76,31 @@ def _teach(
     The scores come from clips that were not used for training, and of unseen speakers if you say who speaks. Without
     that they are by clip, and too high.
     """
-    from hearfelt.finetuning.teach import teach
-    from hearfelt.finetuning.training_set import gather
+    from hearfelt.errors import require
+    from hearfelt.finetuning.finetune import finetune
+    from hearfelt.finetuning.training_set import read_finetuning_set
 
+    require("onnx", "teach")
     if report is not None:
         _need_reports()
     with progress("reading clips", None) as done:
-        lesson = gather(folder, corpus=read_as, speakers=speakers, speaker_pattern=speaker_pattern, progress=done)
-    for remark in lesson.remarks:
+        training_set = read_finetuning_set(
+            folder, corpus=read_as, speakers=speakers, speaker_pattern=speaker_pattern, progress=done
+        )
+    for remark in training_set.remarks:
         print(remark, file=sys.stderr)
-    taught = teach(lesson, out, base=base, bars=progress)
-    _report_left_out(taught.lesson)
-    for warning in taught.warnings:
+    model = finetune(training_set, out, base=base, bars=progress)
+    _report_left_out(model.training_set)
+    for warning in model.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if format == "json":
         from hearfelt.cli.display.output import print_json
 
-        print_json(_as_json(taught))
+        print_json(_as_json(model))
     else:
-        _print_table(taught)
+        _print_table(model)
     if report is not None:
-        _write_report(taught, report)
+        _write_report(model, report)
 
 
 def _need_reports() -> None:
@@ -105,18 +109,18 @@ def _need_reports() -> None:
     require("matplotlib", "plots")
 
 
-def _write_report(taught: Taught, path: Path) -> None:
+def _write_report(model: FinetunedModel, path: Path) -> None:
     from hearfelt.reports.teaching import write_teaching_report
 
-    curve = [(point.share, point.clips, point.uar) for point in taught.scored.curve]
-    write_teaching_report(path, taught.card, taught.evaluation, curve, warnings=taught.warnings)
+    curve = [(point.share, point.clips, point.uar) for point in model.validation.curve]
+    write_teaching_report(path, model.card, model.evaluation, curve, warnings=model.warnings)
     print(f"{path}", file=sys.stderr)
 
 
-def _report_left_out(lesson: Lesson) -> None:
+def _report_left_out(training_set: FinetuningSet) -> None:
     from hearfelt.cli.display.output import printable
 
-    for reason, files in lesson.left_out.items():
+    for reason, files in training_set.left_out.items():
         print(f"left out: {_many(len(files), 'file')}, {reason}", file=sys.stderr)
         for file in files[:_NAMED]:
             print(f"  {printable(file)}", file=sys.stderr)
@@ -124,76 +128,76 @@ def _report_left_out(lesson: Lesson) -> None:
             print(f"  … and {len(files) - _NAMED:,} more", file=sys.stderr)
 
 
-def _as_json(taught: Taught) -> dict[str, Any]:
+def _as_json(model: FinetunedModel) -> dict[str, Any]:
     from hearfelt.evaluation.metrics import per_class
 
-    evaluation, card = taught.evaluation, taught.card
+    evaluation, card = model.evaluation, model.card
     figures = per_class(evaluation.confusion, evaluation.emotions)
-    speakers = len(taught.lesson.clips.speakers) if taught.lesson.speakers_are_known else None
+    speakers = len(model.training_set.clips.speakers) if model.training_set.speakers_are_known else None
     return {
-        "model": str(taught.path),
+        "model": str(model.path),
         "base": card.recipe["base"],
         "labels": list(card.labels),
-        "clips": len(taught.lesson.clips),
+        "clips": len(model.training_set.clips),
         "speakers": speakers,
-        "scored_by": taught.grouping.by,
+        "scored_by": model.grouping.by,
         "folds": len(evaluation.runs),
-        **taught.figures,
+        **model.figures,
         "per_label": {
             one.emotion: {"clips": one.support, "recall": one.recall, "precision": one.precision} for one in figures
         },
         "confusion": evaluation.confusion.tolist(),
         "learning_curve": [
-            {"share": point.share, "clips": point.clips, "uar": point.uar} for point in taught.scored.curve
+            {"share": point.share, "clips": point.clips, "uar": point.uar} for point in model.validation.curve
         ],
         "unsure_below": card.unsure_below,
         "temperature": card.temperature,
-        "left_out": {reason: list(files) for reason, files in taught.lesson.left_out.items()},
-        "warnings": list(taught.warnings),
+        "left_out": {reason: list(files) for reason, files in model.training_set.left_out.items()},
+        "warnings": list(model.warnings),
     }
 
 
-def _print_table(taught: Taught) -> None:
+def _print_table(model: FinetunedModel) -> None:
     from rich.markup import escape
 
     from hearfelt.cli.display.output import console, megabytes, printable
 
-    card, clips, figures = taught.card, taught.lesson.clips, taught.figures
+    card, clips, figures = model.card, model.training_set.clips, model.figures
     screen = console()
-    size = megabytes(taught.path.stat().st_size)
-    screen.print(f"[bold]{escape(printable(str(taught.path)))}[/bold]  [dim]{size}[/dim]", soft_wrap=True)
-    known = taught.lesson.speakers_are_known
+    size = megabytes(model.path.stat().st_size)
+    screen.print(f"[bold]{escape(printable(str(model.path)))}[/bold]  [dim]{size}[/dim]", soft_wrap=True)
+    known = model.training_set.speakers_are_known
     who = _many(len(clips.speakers), "speaker") if known else "unknown speakers"
     screen.print(f"trained on  {_many(len(clips), 'clip')} of {who}, {len(card.labels)} labels", soft_wrap=True)
     screen.print(
-        f"by {taught.grouping.by:8} UAR {figures['uar']:.1%}{_between(taught)}, accuracy {figures['accuracy']:.1%}"
+        f"by {model.grouping.by:8} UAR {figures['uar']:.1%}{_between(model)}, accuracy {figures['accuracy']:.1%}"
         f" [dim](by chance: UAR {1 / len(card.labels):.1%})[/dim]",
         soft_wrap=True,
     )
-    points = [f"{point.uar:.1%} from {point.clips:,}" for point in taught.scored.curve]
-    screen.print(f"learning    UAR {', '.join(points)} clips{_rising(taught)}", soft_wrap=True)
-    _print_confusion(taught)
-    screen.print(f"Try it:  hearfelt recognize clip.wav --model {escape(str(taught.path))}", soft_wrap=True)
+    points = [f"{point.uar:.1%} from {point.clips:,}" for point in model.validation.curve]
+    screen.print(f"learning    UAR {', '.join(points)} clips{_rising(model)}", soft_wrap=True)
+    _print_confusion(model)
+    screen.print(f"Try it:  hearfelt recognize clip.wav --model {escape(str(model.path))}", soft_wrap=True)
 
 
-def _between(taught: Taught) -> str:
+def _between(model: FinetunedModel) -> str:
     """Give the confidence interval over speakers."""
     from hearfelt.evaluation.metrics import bootstrap_by_speaker
 
-    intervals = bootstrap_by_speaker(taught.evaluation.confusions) if taught.grouping.by == "speaker" else None
+    intervals = bootstrap_by_speaker(model.evaluation.confusions) if model.grouping.by == "speaker" else None
     if intervals is None:
         return ""
     low, high = intervals["uar"]
     return f" [dim](95 %: {low:.1%} to {high:.1%})[/dim]"
 
 
-def _rising(taught: Taught) -> str:
+def _rising(model: FinetunedModel) -> str:
     """Say whether more clips would probably help."""
-    *_, before, last = taught.scored.curve
+    *_, before, last = model.validation.curve
     return "; still rising, so more clips should help" if last.uar - before.uar >= 0.01 else ""
 
 
-def _print_confusion(taught: Taught) -> None:
+def _print_confusion(model: FinetunedModel) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
     from rich.markup import escape
@@ -203,7 +207,7 @@ def _print_confusion(taught: Taught) -> None:
     from hearfelt.emotions import look_of
     from hearfelt.evaluation.metrics import per_class
 
-    evaluation = taught.evaluation
+    evaluation = model.evaluation
     table = Table(title="Predicted label (columns) for each true label (rows)", title_justify="left", box=SIMPLE_HEAD)
     names = [printable(label) for label in evaluation.emotions]
     # Where the terminal is too narrow for the names above the columns, each row gets a number, and columns those.

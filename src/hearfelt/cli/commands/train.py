@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hearfelt.training.loop import EpochRow
-    from hearfelt.training.single import Trained
-    from hearfelt.training.trainer import Taught
+    from hearfelt.training.train import TrainingResult
+    from hearfelt.training.trainer import TrainedModel
 
 __all__ = ["add_to"]
 
@@ -91,17 +91,23 @@ def _train(
     """
     _need_torch()
     from hearfelt.corpora.catalog import read_corpora
+    from hearfelt.training.frames import EncoderFiles
     from hearfelt.training.recipe import read_recipe
-    from hearfelt.training.single import train
-    from hearfelt.training.sound_training_set import EarFiles
+    from hearfelt.training.train import TrainingOptions, train
 
     chosen = read_recipe(recipe)
     clips = read_corpora(parse_corpora(corpus), remark=remark)
-    who: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
-    how: dict[str, Any] = {"seed": seed, "resume": resume, "jobs": jobs, "tracker": track}
-    how |= {"ears": EarFiles(**parse_encoders(encoder)), "device": device}
-    trained = train(chosen, clips, out, **who, **how, on_epoch=_live(chosen.fit.epochs), bars=progress)
-    _report(trained)
+    options = TrainingOptions(
+        seed=seed,
+        drop=parse_names(drop),
+        without_speakers=parse_names(without_speakers),
+        resume=resume,
+        jobs=jobs,
+        tracker=track,
+        encoder_files=EncoderFiles(**parse_encoders(encoder)),
+        device=device,
+    )
+    _report(train(chosen, clips, out, options, on_epoch=_live(chosen.fit.epochs), bars=progress))
 
 
 def _tune(
@@ -126,15 +132,21 @@ def _tune(
     _need_torch()
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.training.recipe import read_recipe
+    from hearfelt.training.train import TrainingOptions
     from hearfelt.training.tuning import tune
 
     chosen = read_recipe(recipe)
     clips = read_corpora(parse_corpora(corpus), remark=remark)
-    how: dict[str, Any] = {"drop": parse_names(drop), "without_speakers": parse_names(without_speakers)}
-    how |= {"trials": trials, "seed": seed, "jobs": jobs if ray is None else None, "bars": progress}
+    options = TrainingOptions(
+        seed=seed,
+        drop=parse_names(drop),
+        without_speakers=parse_names(without_speakers),
+        jobs=jobs if ray is None else None,
+    )
+    how: dict[str, Any] = {"trials": trials, "bars": progress}
     with executor_on(ray, jobs) as executor:
         how |= {} if executor is None else {"executor": executor}
-        tuned = tune(chosen, clips, out, **how)
+        tuned = tune(chosen, clips, out, options, **how)
     print(f"{out}")
     print(f"validation UAR {tuned.best:.1%}, the best of {tuned.trials} trials ({tuned.start:.1%} as given)")
     print(f"Train it:  hearfelt train {out} {' '.join(f'--corpus {one}' for one in corpus)} --out runs/{out.stem}")
@@ -162,33 +174,33 @@ def _live(epochs: int) -> Callable[[EpochRow], None]:
     return show
 
 
-def _report(trained: Trained) -> None:
+def _report(result: TrainingResult) -> None:
     """Print the result of a training, and how to use it."""
     from hearfelt.cli.display.output import console
 
-    taught = trained.taught
-    for reason, count in trained.admitted.left_out.items():
+    model = result.model
+    for reason, count in result.selection.left_out.items():
         print(f"left out: {count:,} clips {reason}", file=sys.stderr)
-    others = ", ".join(trained.validation[:4]) + (", …" if len(trained.validation) > 4 else "")
-    epoch = "" if taught.epoch is None else f"  epoch {taught.epoch}"
+    others = ", ".join(result.validation_speakers[:4]) + (", …" if len(result.validation_speakers) > 4 else "")
+    epoch = "" if model.epoch is None else f"  epoch {model.epoch}"
     out = console()
-    out.print(f"[bold]{taught.model}[/bold]{epoch}", soft_wrap=True)
-    out.print(f"trained on {len(trained.admitted.clips):,} clips of {len(trained.learned)} speakers")
-    out.print(f"validation {others}: UAR {taught.validation['uar']:.1%}", soft_wrap=True)
+    out.print(f"[bold]{model.path}[/bold]{epoch}", soft_wrap=True)
+    out.print(f"trained on {len(result.selection.clips):,} clips of {len(result.train_speakers)} speakers")
+    out.print(f"validation {others}: UAR {model.validation['uar']:.1%}", soft_wrap=True)
     out.print(
         "[dim]That UAR is too high: settings were chosen on it. hearfelt evaluate measures on unseen speakers.[/dim]"
     )
-    if curves := _draw_curves(taught):
+    if curves := _draw_curves(model):
         out.print(f"curves     {curves}", soft_wrap=True)
-    out.print(f"Try it:    hearfelt recognize clip.wav --model {taught.model}", soft_wrap=True)
+    out.print(f"Try it:    hearfelt recognize clip.wav --model {model.path}", soft_wrap=True)
 
 
-def _draw_curves(taught: Taught) -> Path | None:
+def _draw_curves(model: TrainedModel) -> Path | None:
     """Draw the learning curves beside the model, where there are any and matplotlib is installed."""
     from hearfelt.errors import ExtraMissingError, require
     from hearfelt.training.loop import read_curves
 
-    rows = read_curves(taught.folder)
+    rows = read_curves(model.folder)
     try:
         require("matplotlib", "plots")
     except ExtraMissingError:
@@ -198,5 +210,5 @@ def _draw_curves(taught: Taught) -> Path | None:
     from hearfelt.reports.figures.canvas import save_figure
     from hearfelt.reports.figures.results import learning_curves
 
-    save_figure(learning_curves(rows, chosen=taught.epoch), taught.folder / "curves.png")
-    return taught.folder / "curves.png"
+    save_figure(learning_curves(rows, chosen=model.epoch), model.folder / "curves.png")
+    return model.folder / "curves.png"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hearfelt.evaluation.metrics import lowest_class, per_class
-from hearfelt.evaluation.protocols import DEFAULT_FOLDS, PROTOCOLS
+from hearfelt.evaluation.plan import DEFAULT_FOLDS
+from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import PREDICTIONS, SUMMARY
 from hearfelt.evaluation.segment_tables import RECORDINGS_TABLE
 from hearfelt.reports.formatting import bare, interval, many, percent
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hearfelt.evaluation.results import Results
-    from hearfelt.evaluation.segment_results import TimedResults
+    from hearfelt.evaluation.segment_results import SegmentResults
 
-__all__ = ["print_results", "print_timed_results", "protocol_rows"]
+__all__ = ["print_results", "print_segment_results", "protocol_rows"]
 
 _METRICS = (("uar", "UAR"), ("accuracy", "accuracy"), ("macro_f1", "macro-F1"))
 
@@ -79,7 +80,7 @@ def print_results(results: Results, report: str) -> None:
     screen.print(f"[dim]page[/]     {escape(printable(report))}", soft_wrap=True)
 
 
-def print_timed_results(results: TimedResults) -> None:
+def print_segment_results(results: SegmentResults) -> None:
     """Print an evaluation over time: the timeline beside naive windows, and the files.
 
     Args:

@@ -1,17 +1,22 @@
-"""Smaller: what 8 bits may cost, and what they must leave alone."""
+"""Smaller model files: the error of 8 bits, tensors that stay exact, and filters computed on loading."""
 
 from __future__ import annotations
 
+import io
 import logging
+import warnings
 from collections import Counter
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
 
-from hearfelt.training.quantize import quantized, with_short_names
+from hearfelt.models.fourier import FourierFilters
+from hearfelt.training.compression import quantized, with_computed_filters, with_short_names
 
 BANDS, WIDTH, CLASSES = 64, 160, 8
 WEIGHTS = {
@@ -55,7 +60,7 @@ def model(*, seed: int = 0) -> bytes:
         helper.make_node("Gemm", ["embedding", "head.weight", "head.bias"], ["logits"], transB=1),
     ]
     tensors = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in values.items()]
-    tensors += [numpy_helper.from_array(np.array([place], np.int64), name) for name, place in (("zero", 0), ("one", 1))]
+    tensors += [numpy_helper.from_array(np.array([index], np.int64), name) for name, index in (("zero", 0), ("one", 1))]
     graph = helper.make_graph(
         [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes],
         "little",
@@ -66,8 +71,8 @@ def model(*, seed: int = 0) -> bytes:
         ],
         tensors,
     )
-    for place, node in enumerate(graph.node):
-        node.name = f"{node.op_type}_{place}"
+    for index, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{index}"
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(made)
     return bytes(made.SerializeToString())
@@ -197,3 +202,54 @@ def test_short_names_make_a_smaller_file_that_says_the_same(after: bytes) -> Non
     assert len(short) < len(after)
     for wanted, found in zip(answers(after), answers(short), strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+# Computed filters
+
+
+class Powers(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fourier = FourierFilters(range(64), 256, 512)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        cosines, sines = self.fourier(samples[:, None], 128)
+        return cosines * cosines + sines * sines
+
+
+@pytest.fixture(scope="module")
+def stored() -> tuple[Powers, bytes]:
+    network, file = Powers().eval(), io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 4_000),),
+            file,
+            dynamo=False,
+            opset_version=17,
+            input_names=["samples"],
+            output_names=["powers"],
+        )
+    return network, file.getvalue()
+
+
+def powers(model: bytes) -> np.ndarray:
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    samples = np.random.default_rng(0).normal(size=(1, 4_000)).astype(np.float32)
+    return np.asarray(session.run(["powers"], {"samples": samples})[0])
+
+
+def test_the_file_is_much_smaller_and_says_the_same(stored: tuple[Powers, bytes]) -> None:
+    network, model = stored
+    computed = with_computed_filters(model, [network.fourier])
+    onnx.checker.check_model(onnx.load_from_string(computed))
+    assert len(computed) < 0.1 * len(model)
+    np.testing.assert_allclose(powers(computed), powers(model), rtol=1e-3, atol=1e-4)
+
+
+def test_other_filters_are_left_alone(stored: tuple[Powers, bytes]) -> None:
+    _, model = stored
+    same = with_computed_filters(model, [FourierFilters(range(64), 256, 511)])
+    assert len(same) == pytest.approx(len(model), rel=0.01)
+    np.testing.assert_array_equal(powers(same), powers(model))

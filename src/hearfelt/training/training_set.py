@@ -1,0 +1,228 @@
+"""Training sets: the clips that one model is trained on, and the source of their features."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.errors import CorpusError, require
+from hearfelt.evaluation.plan import SameSound
+from hearfelt.models.scaler import Scaler
+from hearfelt.runtime.cache import sound_digests
+from hearfelt.training.augmented_copies import ORIGINAL, Variant
+from hearfelt.training.clip_features import FEATURES, ClipFeatures, Features
+from hearfelt.training.data_selection import Division
+from hearfelt.training.frames import PUBLISHED, EncoderFiles
+from hearfelt.training.recipe import Recipe
+from hearfelt.training.settings import Balance
+
+__all__ = ["EncoderFrames", "Rows", "TrainingSet", "one_hot", "training_rows", "validation_rows", "variants_of"]
+
+_FORMAT = 4  # of what is trained; raised when the same recipe would give another model
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderFrames:
+    """Frames of frozen encoders as the source of features, for ``hearfelt`` and ``tiny``; computed once and cached.
+
+    Attributes:
+        target: those of the training clips that are like the test clips; each group of them is held out of one head.
+        by: what the groups are made of, speakers or clips.
+        same_sound: groups of clips with the very same sound.
+        files: files of the encoders' weights.
+        device: ``"cpu"`` or ``"cuda"``, where the heads are trained.
+    """
+
+    target: Clips = field(repr=False)
+    by: Division = "speaker"
+    same_sound: SameSound = field(default=(), repr=False)
+    files: EncoderFiles = PUBLISHED
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """The clips that one model is trained on. Test clips are never among them, except in protocols that show a leak.
+
+    Attributes:
+        labels: the model's labels, in order.
+        train: training clips.
+        validation: clips on which the epoch is chosen, and with 162 features temperature and threshold too. With
+            encoder frames temperature and threshold come from groups of the target, so that this is empty, except
+            in the protocol that chooses the epoch on test clips.
+        features: their source, computed (162 numbers a clip) or computed and cached when needed (encoder frames).
+        leaked: test clips whose augmented copies are trained on; empty in every honest protocol.
+    """
+
+    labels: tuple[str, ...]
+    train: Clips = field(repr=False)
+    validation: Clips = field(repr=False)
+    features: ClipFeatures | EncoderFrames
+    leaked: Clips = field(default=Clips(), repr=False)
+
+    @property
+    def clips(self) -> Clips:
+        """All clips that influence the model."""
+        return Clips(dict.fromkeys([*self.train, *self.validation, *self.leaked]))
+
+    @property
+    def clip_features(self) -> ClipFeatures:
+        """The source, for a model of 162 features."""
+        if isinstance(self.features, EncoderFrames):
+            raise TypeError("this training set has encoder frames, not 162 features")
+        return self.features
+
+    @property
+    def encoder_frames(self) -> EncoderFrames:
+        """The source, for a model on encoder frames."""
+        if isinstance(self.features, ClipFeatures):
+            raise TypeError("this training set has 162 features, not encoder frames")
+        return self.features
+
+    def key(self, recipe: Recipe, seed: int) -> str:
+        """Name a training by everything that its weights depend on: recipe, clips, labels, sound and seed.
+
+        A recipe's description changes nothing, so it may be reworded between runs.
+
+        Returns:
+            16 hexadecimal digits.
+        """
+        values = {name: value for name, value in recipe.to_dict().items() if name != "description"}
+        clips = self.clips
+        facts: list[Any] = [_FORMAT, values, self.labels, seed]
+        facts.append([[f"{one.corpus}/{one.name}", one.emotion, one.speaker, one.channel] for one in clips])
+        facts.append([len(self.train), len(self.validation), len(self.leaked)])
+        if isinstance(self.features, ClipFeatures):
+            facts += [self.features.of(part).digest() for part in (self.train, self.leaked)]
+            facts.append(self.features.of(self.validation).digest(copies=False))
+        else:
+            digests = sound_digests(clip.sound for clip in clips)
+            facts.append([digests[clip.sound] for clip in clips])
+            source = self.features
+            facts += [source.target.fingerprint(), source.by, source.files.read().digest]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def variants_of(recipe: Recipe, training_set: TrainingSet) -> list[tuple[Clip, Variant]]:
+    """List the variants of clips that a model on encoder frames is trained on.
+
+    Clips of the target's corpora come with augmented copies, other clips without.
+    """
+    change = recipe.copies.speed_change
+    speeds = (1.0,) if not change else (1.0, round(1.0 - change, 4), round(1.0 + change, 4))
+    degraded = [Variant(degraded=True)] if recipe.copies.degraded else []
+    augmented = set(training_set.encoder_frames.target.corpora)
+    wanted: list[tuple[Clip, Variant]] = []
+    for clip in training_set.train:
+        wanted += [(clip, Variant(speed)) for speed in (speeds if clip.corpus in augmented else speeds[:1])]
+    wanted += [(clip, one) for clip in training_set.train if clip.corpus in augmented for one in degraded]
+    wanted += [(clip, Variant(speed)) for clip in training_set.leaked for speed in speeds[1:]]
+    wanted += [(clip, one) for clip in training_set.leaked for one in degraded]
+    listed = set(wanted)
+    wanted += [(clip, ORIGINAL) for clip in training_set.validation if (clip, ORIGINAL) not in listed]
+    return wanted
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Features and labels as arrays.
+
+    Attributes:
+        features: ``(rows, 162)``, not scaled.
+        targets: ``(rows, classes)``, one-hot.
+        real: ``(rows, 162)``, the rows of recorded sound, without those of SMOTE; the scaler is fitted on them.
+    """
+
+    features: Features = field(repr=False)
+    targets: Features = field(repr=False)
+    real: Features = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def classes(self) -> int:
+        """Number of labels."""
+        return int(self.targets.shape[1])
+
+    @property
+    def indices(self) -> npt.NDArray[np.int64]:
+        """Index of each row's label, ``(rows,)``."""
+        return np.asarray(self.targets.argmax(axis=1), np.int64)
+
+
+def training_rows(training_set: TrainingSet, balance: Balance, generator: np.random.Generator) -> Rows:
+    """Make the rows to train on: clips, their augmented copies, and rows of SMOTE.
+
+    Args:
+        training_set: with 162 features; its validation clips are not used.
+        balance: whether and how rare emotions are oversampled.
+        generator: draws the rows of SMOTE.
+
+    Raises:
+        CorpusError: if an emotion has too few rows to have neighbours.
+    """
+    labels, source = training_set.labels, training_set.clip_features
+    train = source.of(training_set.train)
+    rows, indices = [train.features], [_indices(labels, train.clips)]
+    for part in (train, source.of(training_set.leaked)):
+        rows.append(part.copies.reshape(-1, FEATURES))  # (clips, copies, 162) -> (clips · copies, 162)
+        indices.append(np.repeat(_indices(labels, part.clips), part.copies.shape[1]))
+    real, real_indices = np.concatenate(rows), np.concatenate(indices)
+    if not balance.smote:
+        return Rows(real, one_hot(real_indices, len(labels)), real)
+    features, all_indices = _oversampled(real, real_indices, balance, labels, generator)
+    return Rows(features, one_hot(all_indices, len(labels)), real)
+
+
+def validation_rows(training_set: TrainingSet) -> Rows:
+    """Make the rows of the validation clips."""
+    validation = training_set.clip_features.of(training_set.validation)
+    targets = one_hot(_indices(training_set.labels, validation.clips), len(training_set.labels))
+    return Rows(validation.features, targets, validation.features)
+
+
+def one_hot(indices: npt.NDArray[np.int64], classes: int) -> Features:
+    """Write label indices as rows with a single 1.
+
+    Example:
+        >>> one_hot(np.array([1, 0]), 3).tolist()
+        [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
+    return np.eye(classes, dtype=np.float32)[indices]
+
+
+def _indices(labels: Sequence[str], clips: Clips) -> npt.NDArray[np.int64]:
+    index_of = {label: index for index, label in enumerate(labels)}
+    return np.array([index_of[clip.emotion] for clip in clips], np.int64)
+
+
+def _oversampled(
+    features: Features,
+    indices: npt.NDArray[np.int64],
+    balance: Balance,
+    labels: tuple[str, ...],
+    generator: np.random.Generator,
+) -> tuple[Features, npt.NDArray[np.int64]]:
+    """Add rows between neighbours of the same emotion (SMOTE, Chawla et al. 2002) until all have equally many."""
+    counts = np.bincount(indices, minlength=len(labels))
+    rarest = int(counts[counts > 0].min())
+    if rarest < 2:
+        lonely = labels[int(np.flatnonzero(counts == 1)[0])]
+        raise CorpusError(f"one clip of {lonely} to train on; SMOTE needs 2, so add clips or set smote = false")
+    scaler = Scaler(FEATURES)  # neighbours by scaled features: else the loudest feature decides alone
+    scaler.fit(features)
+    mean, scale = scaler.mean.numpy(), scaler.scale.numpy()
+    smote: Any = require("imblearn.over_sampling", "train").SMOTE(
+        k_neighbors=min(balance.neighbours, rarest - 1), random_state=int(generator.integers(2**31))
+    )
+    scaled, all_indices = smote.fit_resample((features - mean) / scale, indices)
+    added = scaled[len(features) :] * scale + mean
+    return np.concatenate([features, added.astype(np.float32)]), np.asarray(all_indices, np.int64)

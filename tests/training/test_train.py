@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hearfelt.corpora.catalog import read_corpus
+from hearfelt.corpora.clips import Clips
+from hearfelt.corpora.toy import write_toy
+from hearfelt.errors import CorpusError, HearfeltError
+from hearfelt.inference.recognizer import Recognizer
+from hearfelt.training.recipe import Recipe
+from hearfelt.training.train import TrainingOptions, frame_set, named_speakers, train
+
+
+@pytest.fixture(scope="module")
+def one_epoch(quick: Recipe) -> Recipe:
+    return quick.changed("fit", epochs=1)
+
+
+def test_a_dropped_emotion_is_gone_from_everything(one_epoch: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    result = train(one_epoch, toy_clips, tmp_path, TrainingOptions(drop=["neutral"]))
+    recognizer = Recognizer.load(result.model.path)
+    wanted = ("calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+    assert recognizer.card.labels == recognizer.labels == wanted
+    assert recognizer.logits(toy_clips[0].path).shape == (7,)
+    assert tuple(recognizer.recognize(toy_clips[0].path).probabilities) == wanted
+    assert recognizer.card.corpora["toy"]["clips"] == 84
+
+
+def test_speakers_kept_away_are_not_heard_and_not_even_read(one_epoch: Recipe, tmp_path: Path) -> None:
+    clips = read_corpus(write_toy(tmp_path / "toy", speakers=4), "toy")
+    for clip in clips.where(speaker="toy/03"):
+        clip.path.write_bytes(b"nobody may read this")
+    result = train(one_epoch, clips, tmp_path / "out", TrainingOptions(without_speakers=["03"]))
+    card = Recognizer.load(result.model.path).card
+    assert card.training_speakers == ("toy/01", "toy/02", "toy/04")
+    assert result.train_speakers + result.validation_speakers != ()
+    assert "toy/03" not in result.train_speakers + result.validation_speakers
+
+
+def test_validation_speakers_are_not_learned_from(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    result = train(plain, toy_clips, tmp_path)
+    assert not set(result.train_speakers) & set(result.validation_speakers)
+    assert sorted(result.train_speakers + result.validation_speakers) == list(toy_clips.speakers)
+
+
+def test_the_same_seed_gives_the_same_file(one_epoch: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    first, second, other = (
+        train(one_epoch, toy_clips, tmp_path / name, TrainingOptions(seed=seed)).model.path.read_bytes()
+        for name, seed in (("first", 4), ("second", 4), ("other", 5))
+    )
+    assert first == second
+    assert first != other
+
+
+def test_a_folder_that_holds_a_training_is_refused_without_resume(
+    plain: Recipe, toy_clips: Clips, tmp_path: Path
+) -> None:
+    done = train(plain, toy_clips, tmp_path).model
+    with pytest.raises(HearfeltError, match="holds a training; --resume goes on with it, or give another folder"):
+        train(plain, toy_clips, tmp_path)
+    assert train(plain, toy_clips, tmp_path, TrainingOptions(resume=True)).model == done
+
+
+def test_resume_begins_where_there_is_nothing(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    assert train(plain, toy_clips, tmp_path / "new", TrainingOptions(resume=True)).model.path.is_file()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda clips: clips.where(speaker="toy/01"), "1 speaker is there; training needs at least 2"),
+        (lambda clips: clips.where(emotion="sad"), "only sad in 12 clips to train on"),
+        (lambda clips: Clips(replace(c, speaker="toy/unknown") for c in clips), "96 clips are without a speaker"),
+    ],
+)
+def test_what_cannot_be_honest_is_refused(
+    spoil: object, sentence: str, plain: Recipe, toy_clips: Clips, tmp_path: Path
+) -> None:
+    with pytest.raises(CorpusError, match=sentence):
+        train(plain, spoil(toy_clips), tmp_path / "out")  # type: ignore[operator]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("07", "no speaker is called '07'; a name looks like ravdess/06"),
+        ("ravdes/06", "no speaker is called 'ravdes/06'; a name looks like ravdess/06"),
+        ("08", "'08' may be emodb/08 or ravdess/08; give the whole name"),
+    ],
+)
+def test_a_speaker_must_be_clear(name: str, sentence: str) -> None:
+    with pytest.raises(CorpusError, match=sentence):
+        named_speakers([name], ["ravdess/06", "emodb/08", "ravdess/08"])
+
+
+# Networks that take sound
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return Recipe("mine", "hearfelt")
+
+
+@pytest.fixture(scope="module")
+def few(toy_clips: Clips) -> Clips:
+    """Six speakers, two emotions, one take: twelve clips."""
+    return toy_clips.where(emotion=("calm", "angry"), repetition="1")
+
+
+@pytest.fixture(scope="module")
+def songs(few: Clips, tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """What the same people sing."""
+    root = write_toy(tmp_path_factory.mktemp("songs"), clips_each=1, seed=5)
+    sung = read_corpus(root, "toy").where(emotion=few.emotions)
+    return Clips(replace(clip, channel="song") for clip in sung)
+
+
+@pytest.fixture(scope="module")
+def others(few: Clips, tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """Two people of another corpus."""
+    root = write_toy(tmp_path_factory.mktemp("others"), speakers=2, clips_each=1, seed=8)
+    said = read_corpus(root, "toy").where(emotion=few.emotions)
+    return Clips(replace(clip, corpus="folder", speaker=clip.speaker.replace("toy", "folder")) for clip in said)
+
+
+def test_a_single_models_groups_are_of_the_recipes_own_corpus(
+    recipe: Recipe, few: Clips, songs: Clips, others: Clips
+) -> None:
+    own = recipe.changed("ensemble", target="toy")
+    everything = Clips([*others, *songs, *few])
+    training_set = frame_set(own, everything)
+    assert set(training_set.encoder_frames.target) == set(few)
+    assert (training_set.train, training_set.encoder_frames.by, training_set.labels) == (
+        everything,
+        "speaker",
+        few.emotions,
+    )
+
+
+def test_without_the_recipes_own_corpus_all_clips_are_divided(recipe: Recipe, others: Clips) -> None:
+    assert recipe.ensemble.target == "ravdess"
+    assert frame_set(recipe, others).encoder_frames.target == others
+
+
+def test_copies_within_the_clips_are_known(recipe: Recipe, others: Clips, tmp_path: Path) -> None:
+    twin = replace(others[0], root=tmp_path, name="twin.wav", speaker="folder/other")
+    twin.path.write_bytes(others[0].path.read_bytes())
+    training_set = frame_set(recipe, Clips([*others, twin]))
+    assert training_set.encoder_frames.same_sound == ((others[0], twin),)
