@@ -249,7 +249,7 @@ def test_a_folder_that_cannot_keep_anything_is_told(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HEARFELT_CACHE", str(tmp_path / "file"))
-    with pytest.raises(HearfeltError, match="could not be kept; is the disk full"):
+    with pytest.raises(HearfeltError, match="could not be cached; is the disk full"):
         extract_frames(encoders, whitenings, [(few[0], Variant())])
 
 
