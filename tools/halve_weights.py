@@ -1,8 +1,9 @@
-"""Store the large weights of a model file in half precision; the graph casts them back to what it computes in.
+"""Store the large weights of a model file in half as many bytes; the graph casts them back to what it computes in.
 
 python tools/halve_weights.py classic.onnx svm.onnx --clips ~/ravdess     # refuses if a probability moves by 0.001
 
-A tensor that is the square of another one, as in an SVM, is computed in the graph instead of stored.
+float32 becomes float16, and double becomes float32: the votes of an SVM would flip with less. A tensor that is the
+square of another one, as in an SVM, is computed in the graph instead of stored.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ EXAMPLES = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
 LEAST_NUMBERS = 1_000  # smaller tensors stay as they are
 TOLERANCE = 1e-3  # of a probability
 MOST_CLIPS = 400
+HALVES = {"float32": np.float16, "float64": np.float32}
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Give a copy whose large tensors are float16, each followed by a cast."""
+    """Give a copy whose large tensors are half as large, each followed by a cast."""
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph = made.graph
@@ -46,7 +48,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     for name, values in large.items():
         if name in squares:
             continue
-        half = values.astype(np.float16)
+        half = values.astype(HALVES[values.dtype.name])
         if not np.isfinite(half).all():
             raise SystemExit(f"{name}: a value is too large for half precision")
         kept.append(numpy_helper.from_array(half, f"{name}.half"))

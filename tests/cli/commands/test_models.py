@@ -68,7 +68,7 @@ def test_a_licence_that_forbids_nothing_is_left_as_it_is(here: Callable, model: 
 
 
 def test_numbers_that_a_card_leaves_out_are_counted_in_the_file(here: Callable) -> None:
-    assert "276,681 parameters, 4.2 MB" in here("card", "svm")[1]
+    assert "276,681 parameters, 1.2 MB" in here("card", "svm")[1]
     assert json.loads(here("card", "svm", "--format", "json")[1])["parameters"] == 276_681
 
 
