@@ -9,16 +9,24 @@ import numpy as np
 import pytest
 import soundfile
 
+from hearfelt.corpora.base import Published
 from hearfelt.corpora.catalog import read_folder
 from hearfelt.corpora.check import (
     CorpusCheck,
+    SoundFindings,
     check_corpus,
     count,
     missing_from,
     published_clips,
     published_counts,
+    surplus,
 )
-from hearfelt.corpora.clips import Clips
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.cremad import CREMAD
+from hearfelt.corpora.emodb import EMODB
+from hearfelt.corpora.file_statistics import FileStatistics
+from hearfelt.corpora.folder import FOLDER
+from hearfelt.corpora.ravdess import RAVDESS
 from hearfelt.corpora.toy import write_toy
 from hearfelt.errors import CorpusError
 
@@ -265,3 +273,153 @@ def test_aiff_in_wav_is_heard_and_the_clip_of_96_khz_is_odd(corpora_home: Path) 
     check = check_corpus(corpora_home / "originals" / "tess")
     assert check.unreadable == {}
     assert check.odd == {"OAF_food_fear.wav": "96,000 Hz where most clips have 24,414 Hz"}
+
+
+# Counts
+
+NOWHERE = Path("nowhere")
+
+
+def emodb(*stems: str) -> Clips:
+    return Clips(EMODB.parse(NOWHERE, [f"{stem}.wav" for stem in stems]).clips)
+
+
+def test_clips_are_counted_by_four_things() -> None:
+    assert count(emodb("03a01Fa", "03a01Wa", "08a01Fa"), {}) == {
+        "channel": {"speech": 3},
+        "emotion": {"happy": 2, "angry": 1},
+        "actor": {"03": 2, "08": 1},
+        "sex": {"female": 1, "male": 2},
+    }
+
+
+def test_what_is_wanted_and_lacking_counts_0() -> None:
+    counts = count(emodb("03a01Fa"), {"emotion": {"happy": 71, "sad": 62}})
+    assert counts["emotion"] == {"happy": 1, "sad": 0}
+
+
+def test_an_unknown_sex_is_called_so(tmp_path: Path) -> None:
+    assert count(Clips(FOLDER.parse(tmp_path, ["sad/1.wav"]).clips), {})["sex"] == {"unknown": 1}
+
+
+def test_one_channel_of_ravdess_can_be_wanted_alone() -> None:
+    song = published_counts(RAVDESS, published_clips(RAVDESS, NOWHERE, "song"))
+    assert song["channel"] == {"song": 1_012}
+    assert "18" not in song["actor"]
+    assert set(song["actor"].values()) == {44}
+    speech = published_counts(RAVDESS, published_clips(RAVDESS, NOWHERE, "speech"))
+    assert set(speech["actor"].values()) == {60}
+
+
+def test_one_missing_clip_is_named() -> None:
+    published = published_clips(RAVDESS, NOWHERE)
+    wanted = published_counts(RAVDESS, published)
+    assert missing_from(published, published, wanted) == ()
+    assert missing_from(published[1:], published, wanted) == ("03-01-01-01-01-01-01",)
+
+
+def test_where_names_are_unknown_the_actor_is_said() -> None:
+    wanted = {"channel": {"speech": 3}, "emotion": {"happy": 3}, "actor": {"03": 2, "08": 5}, "sex": {}}
+    assert missing_from(emodb("03a01Fa"), Clips(), wanted) == ("1 of 2 clips of actor 03", "all 5 clips of actor 08")
+
+
+def test_if_every_actor_is_whole_the_emotion_is_said() -> None:
+    wanted = {"actor": {"03": 1}, "emotion": {"sad": 2}}
+    assert missing_from(emodb("03a01Fa"), Clips(), wanted) == ("all 2 clips of emotion sad",)
+
+
+def test_a_well_formed_name_that_was_never_published_is_named() -> None:
+    clips = Clips(CREMAD.parse(NOWHERE, ["1008_WSI_ANG_XX.wav", "1008_TIE_ANG_XX.wav"]).clips)
+    assert surplus(clips, published_clips(CREMAD, NOWHERE)) == {"1008_WSI_ANG_XX.wav": "not among the published clips"}
+
+
+def test_nothing_is_wanted_of_your_own_recordings() -> None:
+    assert published_counts(FOLDER, published_clips(FOLDER, NOWHERE)) == {}
+
+
+@pytest.mark.parametrize("name", ["ravdess", "cremad", "tess", "emodb", "nemo"])
+def test_nothing_is_missing_from_the_real_corpora(corpora_home: Path, name: str) -> None:
+    found = read_folder(corpora_home / name)
+    clips, published = Clips(found.reading.clips), published_clips(found.form, found.root)
+    wanted = published_counts(found.form, published)
+    assert missing_from(clips, published, wanted) == ()
+    assert count(clips, wanted) == wanted
+    assert (found.reading.unrecognized, found.reading.copies, surplus(clips, published)) == ({}, {}, {})
+
+
+# Sound
+
+
+def findings(
+    clips: dict[str, tuple[str, str]], digests: dict[str, str], copies: dict[str, str] | None = None
+) -> SoundFindings:
+    """Clips by name with speaker and emotion; files by name with what they hold."""
+    facts = {
+        name: FileStatistics(1.0, 16_000, 1, peak_db=-3, rms_db=-20, digest=digest) for name, digest in digests.items()
+    }
+    made = {name: Clip("mine", Path(), name, f"mine/{who}", what) for name, (who, what) in clips.items()}
+    return SoundFindings(facts, made, copies or {})
+
+
+def test_files_with_one_sound_are_a_group_strangers_among_them() -> None:
+    folder = findings({"a": ("1", "sad"), "b": ("1", "sad")}, {"a": "x", "b": "y", "note": "x", "c": "z"})
+    assert folder.duplicates() == (("a", "note"),)
+    assert list(folder.contradictions()) == []
+
+
+def test_one_sound_under_two_emotions_contradicts_itself() -> None:
+    folder = findings({"a": ("1", "sad"), "b": ("1", "happy")}, {"a": "x", "b": "x"})
+    ((names, sentence),) = folder.contradictions()
+    assert names == {"a", "b"}
+    assert sentence == "a and b are the same sound under sad and happy"
+
+
+def test_one_sound_of_two_speakers_contradicts_itself() -> None:
+    ((_, sentence),) = findings({"a": ("1", "sad"), "b": ("2", "sad")}, {"a": "x", "b": "x"}).contradictions()
+    assert sentence == "a and b are the same sound under mine/1 and mine/2"
+
+
+def test_a_second_copy_is_no_contradiction_unless_it_sounds_otherwise() -> None:
+    clips, copies = {"a": ("1", "sad")}, {"deep/a": "a"}
+    assert not list(findings(clips, {"a": "x", "deep/a": "x"}, copies).contradictions())
+    ((_, sentence),) = findings(clips, {"a": "x", "deep/a": "y"}, copies).contradictions()
+    assert sentence == "a and deep/a have one name and are not the same sound"
+
+
+def test_second_copies_of_known_twins_stay_known() -> None:
+    digests = dict.fromkeys(("a.wav", "b.wav", "deep/a.wav", "deep/b.wav"), "x")
+    folder = findings(
+        {"a.wav": ("1", "sad"), "b.wav": ("1", "sad")}, digests, {"deep/a.wav": "a.wav", "deep/b.wav": "b.wav"}
+    )
+    assert folder.doubtful([frozenset({"a", "b"})]) == set()
+    assert folder.doubtful([]) == {frozenset({"a.wav", "b.wav"})}
+
+
+def test_another_rate_than_most_and_several_channels_are_odd() -> None:
+    facts = {
+        "a.wav": FileStatistics(1.0, 48_000, 1, peak_db=-3),
+        "b.wav": FileStatistics(1.0, 48_000, 2, peak_db=-3),
+        "c.wav": FileStatistics(1.0, 96_000, 2, peak_db=-3),
+        "d.wav": FileStatistics(error="d.wav: broken"),
+    }
+    clips = {name: Clip("mine", Path(), name, "mine/1", "sad") for name in facts}
+    folder = SoundFindings(facts, clips, {})
+    assert folder.odd(Published(two_channels=frozenset({"b"}))) == {
+        "b.wav": "2 channels, as published",
+        "c.wav": "2 channels; 96,000 Hz where most clips have 48,000 Hz",
+    }
+    assert folder.odd(None)["b.wav"] == "2 channels"
+    assert folder.unreadable == {"d.wav": "d.wav: broken"}
+    assert folder.usual_rate_hz == 48_000
+
+
+def test_silence_and_clipping_are_told_of_clips_alone() -> None:
+    facts = {
+        "a": FileStatistics(1.0, 16_000, 1, peak_db=-120),
+        "b": FileStatistics(1.0, 16_000, 1, peak_db=0, clipped_share=0.01),
+        "c": FileStatistics(1.0, 16_000, 1, peak_db=0, clipped_share=0.0001),
+        "stranger": FileStatistics(1.0, 16_000, 1, peak_db=-120),
+    }
+    clips = {name: Clip("mine", Path(), name, "mine/1", "sad") for name in "abc"}
+    assert SoundFindings(facts, clips, {}).silent == ("a",)
+    assert SoundFindings(facts, clips, {}).clipped == ("b",)

@@ -21,7 +21,7 @@ def channels_of(samples: npt.NDArray[np.generic], name: str) -> int:
 
     Args:
         samples: ``(n,)`` or ``(channels, n)``.
-        name: what messages call them.
+        name: their name for messages.
 
     Raises:
         AudioError: if the shape is another one, or nothing is in it.
@@ -50,7 +50,7 @@ def from_array(samples: npt.NDArray[np.generic], name: str) -> Samples:
 
     Args:
         samples: ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64.
-        name: what messages call them.
+        name: their name for messages.
 
     Returns:
         ``(n, channels)`` float32.

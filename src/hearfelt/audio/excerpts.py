@@ -67,7 +67,7 @@ class Excerpt:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name for messages."""
         return f"{name_of(self.source)}{time_fragment(self.start_s, self.end_s)}"
 
     def frames_of(self, frames: int, rate_hz: int) -> int:
@@ -82,7 +82,7 @@ class Excerpt:
         Args:
             parts: ``(n,)`` float32, one after another, from the beginning of the sound.
             rate_hz: samples in a second.
-            name: what messages call the part.
+            name: name of the part for messages.
             warnings: where ``cut_short`` is added if the sound ends more than 0.1 s before the part does.
 
         Raises:

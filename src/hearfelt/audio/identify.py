@@ -26,7 +26,7 @@ def open_decoder(file: BinaryIO, name: str, track: int | None = None) -> Iterato
 
     Args:
         file: at its beginning, and seekable.
-        name: what messages call it.
+        name: its name for messages.
         track: which audio track, counted from 0; None for the default one.
 
     Raises:

@@ -123,7 +123,7 @@ def open_source(source: Source, name: str) -> Iterator[BinaryIO]:
 
     Args:
         source: a path, the bytes of a file, or an open binary file.
-        name: what messages call it.
+        name: its name for messages.
 
     Raises:
         AudioError: if it is not there, not a file, not readable, or empty.
@@ -155,7 +155,7 @@ def open_stream(source: Source, name: str) -> Iterator[BinaryIO]:
 
     Args:
         source: as for :func:`open_source`.
-        name: what messages call it.
+        name: its name for messages.
 
     Raises:
         AudioError: if it is not there, not a file or not readable.
@@ -183,7 +183,7 @@ def saved(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
 
     Args:
         stream: read from where it stands to its end.
-        name: what messages call it.
+        name: its name for messages.
 
     Raises:
         AudioError: if it holds more than 4 GiB, or cannot be read or saved.

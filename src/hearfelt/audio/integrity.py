@@ -74,7 +74,7 @@ def inspect_file(file: BinaryIO, name: str) -> Contents:
 
     Args:
         file: open at its beginning and seekable; it is left anywhere.
-        name: what messages call it.
+        name: its name for messages.
 
     Raises:
         AudioError: if nothing in it can be decoded: it is encrypted, its table of contents is missing or lies.

@@ -64,7 +64,7 @@ class Audio:
         samples: ``(n,)`` float32, one channel, full scale is -1 to 1.
         rate_hz: samples in a second, as stored.
         channels: how many channels the source had before they were mixed.
-        name: what messages call it.
+        name: its name for messages.
         warnings: what is odd about it; empty for a clean recording.
     """
 
@@ -115,7 +115,7 @@ class AudioReader:
         rate_hz: samples in a second.
         frames: how many samples are promised or estimated; 0 if unknown.
         channels: how many channels the source has.
-        name: what messages call it.
+        name: its name for messages.
         warnings: what is odd about it; may grow until the last part is given.
 
     Attributes:
@@ -234,7 +234,7 @@ def read_audio(
             an :class:`Excerpt` of one of these, an :class:`Audio`, an unread :class:`AudioReader`, or samples:
             ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64.
         rate_hz: the rate of samples; must be left out for files, which say it themselves.
-        name: what messages call the sound; by default the path.
+        name: name for messages; by default the path.
         channel: the one that is taken, counted from 0; by default all are mixed.
         strict: refuse a file that is cut short, damaged, or has a wrong header, instead of reading what is there.
 
@@ -265,7 +265,7 @@ def open_audio(
     Args:
         sound: as for :func:`read_audio`.
         rate_hz: the rate of samples; must be left out for files.
-        name: what messages call the sound.
+        name: name for messages.
         channel: the one that is taken, counted from 0; by default all are mixed.
 
     Raises:

@@ -1,7 +1,7 @@
 """Find the level of nested folders whose names are the labels.
 
 ``train/bored/1.wav`` and ``session 2/anna/bored/1.wav`` have their labels on another level than ``bored/anna/1.wav``,
-and nothing but the names of the folders says so. What they leave open is asked.
+and only the names of the folders show it. Where they leave it open, an error asks for the level.
 """
 
 from __future__ import annotations
@@ -62,28 +62,28 @@ class LabelLevel:
 
     @property
     def number(self) -> int:
-        """The level as people count: 1 is the topmost one, -1 the one that the file lies in."""
+        """The level counted from 1: 1 is the topmost one, -1 the one that the file lies in."""
         return self.place + 1 if self.place >= 0 else self.place
 
     @property
     def labels(self) -> frozenset[str]:
-        """What the names are as labels."""
+        """The names as labels."""
         return frozenset(map(standard_label, self.names))
 
 
 def label_level(root: Path, paths: Sequence[Sequence[str]]) -> LabelLevel:
     """Find the folders whose names are the labels.
 
-    Plain is the only level there is, and among several: the one with names of emotions; the one beside sessions,
-    numbers and a folder around everything; the topmost one, if no name below repeats. Names such as ``train`` and
-    ``test`` are no labels. Where names repeat and nothing tells a label from a speaker, that is a question.
+    A single level is taken. Of several: the one with names of emotions; else the one that is neither sessions, numbers
+    nor one folder around everything; else the topmost one, if no name below it repeats. Names such as ``train`` and
+    ``test`` are no labels. Where names repeat and labels cannot be told from speakers, an error asks for the level.
 
     Args:
-        root: what messages call the folder.
+        root: the folder, for messages.
         paths: for each file the names of the folders above it, topmost first; one or more.
 
     Raises:
-        CorpusError: if it is not plain, with the question.
+        CorpusError: if the level is not clear; the sentence says how to give it.
 
     Example:
         >>> label_level(Path("mine"), [("train", "bored"), ("train", "dog"), ("test", "bored")]).number
@@ -91,7 +91,7 @@ def label_level(root: Path, paths: Sequence[Sequence[str]]) -> LabelLevel:
     """
     levels = _levels(paths)
     fitting = [level for level in levels if not any(map(_is_part, level.names))]
-    chosen = _plain(fitting, paths)
+    chosen = _clear_level(fitting, paths)
     if chosen is None or (len(levels) > 1 and _is_group(chosen) and not _has_labels(chosen)):
         raise CorpusError(_question(root, fitting if len(fitting) > 1 else levels))
     return LabelLevel(chosen.place, chosen.names, _remark(chosen, [level for level in levels if level is not chosen]))
@@ -104,7 +104,7 @@ def _levels(paths: Sequence[Sequence[str]]) -> list[LabelLevel]:
     return [LabelLevel(place, frozenset(path[place] for path in paths)) for place in places]
 
 
-def _plain(levels: list[LabelLevel], paths: Sequence[Sequence[str]]) -> LabelLevel | None:
+def _clear_level(levels: list[LabelLevel], paths: Sequence[Sequence[str]]) -> LabelLevel | None:
     if not levels:
         return None
     named = [level for level in levels if _has_labels(level)]

@@ -170,7 +170,7 @@ def read_table(
 
     Args:
         table: a path, or a file that is open for reading bytes and can be sought in.
-        name: what messages call it, by default the path; Parquet is known by its ending.
+        name: name for messages, by default the path; Parquet is known by its ending.
         needs: columns it must have.
         only: columns that are wanted; by default all.
 

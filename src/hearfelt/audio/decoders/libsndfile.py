@@ -67,7 +67,7 @@ def open_sound_file(streams: Sequence[BinaryIO], name: str) -> Iterator[Decoded]
 
     Args:
         streams: seekable; several are one sound, one after another.
-        name: what messages call it.
+        name: its name for messages.
 
     Raises:
         AudioError: if libsndfile cannot read it; while blocks are taken also where the sound is damaged.
@@ -104,7 +104,7 @@ def open_mp3(file: BinaryIO, mp3: Mp3, name: str) -> Iterator[Decoded]:
     Args:
         file: holds the frames.
         mp3: where they are.
-        name: what messages call it.
+        name: its name for messages.
 
     Raises:
         AudioError: if libsndfile cannot read it.

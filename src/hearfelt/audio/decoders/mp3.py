@@ -116,7 +116,7 @@ def find_mp3(file: BinaryIO, name: str, *, search: bool = False) -> Mp3 | None:
 
     Args:
         file: seekable; it is left anywhere.
-        name: what messages call it.
+        name: its name for messages.
         search: for the first frame as well. A live stream that was recorded begins in the middle of a frame, and may
             end so.
 

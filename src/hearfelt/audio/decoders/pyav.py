@@ -44,7 +44,7 @@ class Container:
 
     Attributes:
         demuxer: what FFmpeg calls it.
-        title: what messages call it.
+        title: its name for messages.
         has_length: whether its header says how long it lasts.
         is_timed: whether its sound has time stamps that can be relied on, instead of following on.
         restarts: whether these begin anew when what is broadcast changes.
@@ -109,7 +109,7 @@ class Gaps:
     Args:
         start_s: the time stamp of the container's beginning; that of the first frame if unknown.
         restarts: whether a jump forward by more than 10 s is another recording too, as in what is broadcast.
-        name: what messages call the file.
+        name: its name for messages.
 
     Attributes:
         total_s: how long everything has lasted so far, with gaps.
@@ -228,7 +228,7 @@ def open_pyav_file(file: BinaryIO, container: Container, name: str, track: int |
     Args:
         file: seekable.
         container: which kind it is.
-        name: what messages call it.
+        name: its name for messages.
         track: which audio track, counted from 0; None to choose one.
 
     Raises:

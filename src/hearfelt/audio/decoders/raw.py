@@ -128,7 +128,7 @@ def decode_raw(file: BinaryIO, format: RawFormat, name: str) -> Decoded:
         file: read from where it stands. Of a file that can be sought in, what it holds now is read, even if it grows;
             a pipe is read to its end.
         format: how the samples are stored.
-        name: what messages call it.
+        name: its name for messages.
 
     Raises:
         AudioError: while blocks are taken, if the file begins like one that says its own format, or cannot be read.

@@ -60,7 +60,7 @@ def find_wave(file: BinaryIO, size: int, name: str) -> Wave:
     Args:
         file: seekable; it is left anywhere.
         size: of the file in bytes.
-        name: what messages call it.
+        name: its name for messages.
 
     Raises:
         AudioError: if there is no format or no sound in it.

@@ -57,7 +57,7 @@ class Published:
     """Published weights.
 
     Attributes:
-        name: what messages call them.
+        name: for messages.
         shapes: every tensor that is needed, without the prefix.
         fingerprint: of all these tensors, as :func:`fingerprint` computes it.
         prefix: what stands before the names in the published file.
@@ -179,7 +179,7 @@ def read_ort(content: bytes, *, name: str) -> OrtFile:
 
     Args:
         content: the bytes of the file.
-        name: what messages call it.
+        name: for messages.
 
     Raises:
         ModelError: if it is no such file, or is damaged.
