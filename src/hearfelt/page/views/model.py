@@ -20,6 +20,7 @@ from hearfelt.reports.shipped_scores import Ladder, Measurement, ShippedScores, 
 
 __all__ = ["show"]
 
+_FEWEST: Final = 5  # predictions; a point of fewer means nothing
 _NOT_FOR: Final = (
     "It must not be used to judge people: not for hiring, teaching, policing, border control, insurance, medicine or"
     " lie detection. In the European Union, inferring emotions at work and in education is prohibited with few"
@@ -83,9 +84,9 @@ def _put_reliability(one: Measurement) -> None:
     from hearfelt.reports.figures.results import reliability_diagram
     from hearfelt.reports.pages import picture
 
-    shown = [bin for bin in one.reliability if bin.count]
+    shown = [bin for bin in one.reliability if bin.count >= _FEWEST]
     points = ", ".join(f"confidence {100 * bin.confidence:.0f} %, {100 * bin.accuracy:.0f} % correct" for bin in shown)
-    put_drawing(picture(reliability_diagram(one.reliability), alt=f"Reliability diagram: {points}"), key="reliability")
+    put_drawing(picture(reliability_diagram(shown), alt=f"Reliability diagram: {points}"), key="reliability")
 
 
 def _show_leaks(own: tuple[Measurement, ...], known: ShippedScores) -> None:
@@ -102,7 +103,7 @@ def _show_ladder(ladder: Ladder) -> None:
     from hearfelt.reports.pages import picture
 
     st.header("The effect of each leak", anchor=False)
-    steps = ["honest", *(f"+ leak {number}" for number in range(1, len(ladder.steps)))]
+    steps = ["no leak", *(f"+ leak {number}" for number in range(1, len(ladder.steps)))]
     ends = {name: [score for score in scores if score is not None] for name, scores in ladder.models.items()}
     words = "; ".join(f"{name} from {bare(one[0])} % to {bare(one[-1])} %" for name, one in ends.items() if one)
     figure = leak_ladder(steps, ladder.models, guess=ladder.guess)
