@@ -22,7 +22,6 @@ from hearfelt.errors import DownloadError, require
 
 if TYPE_CHECKING:
     import httpx
-    from _typeshed import WriteableBuffer
 
 __all__ = ["Client", "RangesIgnoredError", "RemoteFile", "SeekableRemote", "part_of", "transfer"]
 
@@ -209,7 +208,7 @@ class SeekableRemote(io.RawIOBase):
             raise OSError("there is nothing before the start of a file")  # as a real file says
         return self._place
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         """Fill a buffer from where the file stands."""
         view = memoryview(buffer).cast("B")
         stop = max(self._place, min(self._place + len(view), self._file.size))
