@@ -26,7 +26,7 @@ def report(limits: Sequence[Limit], figures: Mapping[str, float]) -> int:
         passed = figures[name] >= limit if is_minimum else figures[name] <= limit
         missed += not passed
         sign, verdict = "≥" if is_minimum else "≤", "pass" if passed else "FAIL"
-        print(f"{words:48}{figures[name]:>14,.10g} {unit:20}{sign} {limit:<14,.10g}{verdict}")
+        print(f"{words:48}{figures[name]:>14,.10g} {unit:24}{sign} {limit:<14,.10g}{verdict}")
     return int(missed > 0)
 
 
