@@ -288,7 +288,7 @@ def peaks(folder: Path, model: str) -> None:
         worker_mb, seen = 0.0, 0
 
         @contextmanager
-        def stage(self, label: str, total: int | None = None, **more: Any) -> Iterator[Callable[[int], None]]:
+        def __call__(self, label: str, total: int | None = None, **more: Any) -> Iterator[Callable[[int], None]]:
             yield self.advance if label == "answering" else lambda count: None
 
         def advance(self, count: int) -> None:

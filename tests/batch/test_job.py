@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet
 import pytest
@@ -129,7 +130,9 @@ class Interrupting(Progress):
         self.left = after
 
     @contextmanager
-    def stage(self, label: str, total: int | None = None, *, unit: str = "items", done: int = 0) -> Iterator[Advance]:
+    def __call__(
+        self, label: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
+    ) -> Iterator[Advance]:
         yield self.advance if label == "answering" else lambda count: None
 
     def advance(self, count: int) -> None:
@@ -363,8 +366,8 @@ def test_two_jobs_do_not_write_one_table(clips: Path, sound_model: Path, tmp_pat
         said = ""
 
         @contextmanager
-        def stage(
-            self, label: str, total: int | None = None, *, unit: str = "items", done: int = 0
+        def __call__(
+            self, label: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
         ) -> Iterator[Advance]:
             with pytest.raises(HearfeltError) as refused:
                 run_job(job, workers=1)

@@ -130,7 +130,7 @@ table, model, server, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sy
 class Interrupting(Progress):
     left = after
     @contextmanager
-    def stage(self, label, total=None, **more):
+    def __call__(self, label, total=None, **more):
         if server and total:
             os.kill(server, signal.SIGKILL)
         yield self.advance if total else lambda count: None

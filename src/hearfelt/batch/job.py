@@ -45,7 +45,7 @@ from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
 from hearfelt.results.tables import table_format, write_rows
 from hearfelt.rows import PART_ROW, PREDICTION_ROW, SEGMENT_ROW
 from hearfelt.runtime.pool import usable_cores
-from hearfelt.runtime.progress import NO_PROGRESS, Advance, Progress
+from hearfelt.runtime.progress import Advance, Progress, no_progress
 
 __all__ = ["Job", "Outcome", "answer_parts", "run_job"]
 
@@ -83,13 +83,15 @@ class Outcome:
         sources: how many sounds it has; None if the table was complete before, and only had to be tidied up after.
         rows: how many rows the table has; None likewise.
         failed: how many of them say what stood in the way; None likewise.
-        done_before: how many sounds had been answered when it was gone on with.
+        done_before: how many sounds an earlier run had done.
+        remarks: sentences about the inputs, such as sounds that are named twice.
     """
 
     sources: int | None
     rows: int | None
     failed: int | None
     done_before: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def run_job(
@@ -98,7 +100,7 @@ def run_job(
     workers: int | None = None,
     ray: str | None = None,
     fresh: bool = False,
-    progress: Progress = NO_PROGRESS,
+    progress: Progress = no_progress,
 ) -> Outcome:
     """Answer every sound of a job and write one table, however often that is interrupted.
 
@@ -110,7 +112,7 @@ def run_job(
         workers: processes, by default one for each core; on Ray, the most that may work at once.
         ray: ``"auto"``, ``"local"`` or the address of a Ray cluster, to let that do the work.
         fresh: throw away what was done before, and begin anew.
-        progress: listener.
+        progress: shows its stages.
 
     Raises:
         HearfeltError: if an input is not there, or the table cannot be written.
@@ -133,9 +135,12 @@ def run_job(
             clear(folder)
         count = workers or usable_cores()
         with SoundWorkers(task, 1 if ray is not None else count) as sound_workers:
-            plan = _planned(job, task, sound_workers, folder, progress)
+            remarks: list[str] = []
+            with progress("listing sounds") as advance:  # meanwhile the first worker loads the model
+                sources = find_sources(job.inputs, remarks.append, root=job.root)
+                plan = _planned(job, task, sound_workers, folder, _checked_sources(job, sources), advance)
             before, parts = _left_of(folder)
-            with progress.stage("answering", plan.size.sources, unit="sounds", done=before) as advance:
+            with progress("answering", plan.size.sources, done=before) as advance:
                 if before == plan.size.sources:
                     pass
                 elif ray is None:
@@ -145,10 +150,10 @@ def run_job(
 
                     sound_workers.close()
                     answer_on_ray(parts, folder, task, advance, address=ray, workers=workers)
-        with progress.stage("writing the table"):
+        with progress("writing the table"):
             rows, failed = _assembled(plan, folder, out, form)
         finish(folder, fingerprint(plan.identity))
-    return Outcome(plan.size.sources, rows, failed, before)
+    return Outcome(plan.size.sources, rows, failed, before, tuple(remarks))
 
 
 def answer_parts(parts: Iterator[Part], workers: SoundWorkers, folder: str, advance: Advance) -> None:
@@ -173,16 +178,15 @@ def answer_parts(parts: Iterator[Part], workers: SoundWorkers, folder: str, adva
                 advance(1)
 
 
-def _planned(job: Job, task: Task, workers: SoundWorkers, folder: str, progress: Progress) -> Plan:
+def _planned(
+    job: Job, task: Task, workers: SoundWorkers, folder: str, sources: Iterator[Source], advance: Advance
+) -> Plan:
     identity = _identity(job, task)
     if PLAN in names_in(folder):
         plan = read_plan(folder)
         _refuse_another(job, plan.identity, identity)
         return plan
-    with progress.stage("listing sounds", unit="sounds") as advance:  # meanwhile the first worker loads the model
-        size = write_parts(
-            folder, _checked_sources(job, find_sources(job.inputs, progress.remark, root=job.root)), advance
-        )
+    size = write_parts(folder, sources, advance)
     if not size.sources:
         inputs = shown(", ".join(job.inputs))
         raise HearfeltError(f"{inputs}: no sound is there; WAV, FLAC, OGG or MP3 files are wanted")

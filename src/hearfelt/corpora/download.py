@@ -11,15 +11,16 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from hearfelt.corpora.ravdess import published_stems
 from hearfelt.corpora.transfer import Client, RangesIgnoredError, RemoteFile, SeekableRemote, part_of, transfer
 from hearfelt.errors import CorpusError, DownloadError, ExtraMissingError, HearfeltError
+from hearfelt.runtime.progress import Progress, no_progress
 
 __all__ = [
     "SONG",
@@ -28,7 +29,6 @@ __all__ = [
     "Archive",
     "Channel",
     "Downloaded",
-    "Meter",
     "Source",
     "get_corpus",
     "get_ravdess",
@@ -43,15 +43,6 @@ _READ_AHEAD: Final = 1 << 21  # bytes of a remote zip asked for at once, 2 MiB: 
 _RANGE: Final = re.compile(r"(\d{1,2})(?:\s*[-–]\s*(\d{1,2}))?")
 # What zipfile raises for damaged zips: some of it unwillingly, such as for a name that is no text.
 _UNREADABLE: Final = (BadZipFile, EOFError, RuntimeError, ValueError, struct.error, zlib.error)
-
-
-class Meter(Protocol):
-    """Makes something that shows progress, such as :func:`hearfelt.cli.display.progress.progress`."""
-
-    def __call__(
-        self, label: str, total: int | None, *, unit: Literal["items", "bytes"] = "items"
-    ) -> AbstractContextManager[Callable[[int], None]]:
-        """Begin a step of so many items or bytes; the function given is called with those just done."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +157,7 @@ def get_corpus(
     *,
     channel: Channel | None = None,
     actors: str | None = None,
-    progress: Meter | None = None,
+    progress: Progress = no_progress,
 ) -> Downloaded:
     """Bring a corpus into a folder by its name.
 
@@ -175,7 +166,7 @@ def get_corpus(
         folder: where to; made when it isn't there.
         channel: of RAVDESS; None for both.
         actors: of RAVDESS, such as ``"1,2,5-8"``; None for all.
-        progress: makes a progress bar for each step.
+        progress: shows each step.
 
     Raises:
         CorpusError: if the corpus is unknown or cannot be fetched, or has no such channel or actor.
@@ -201,7 +192,7 @@ def get_ravdess(
     channel: Channel = "both",
     actors: Iterable[int] | None = None,
     source: Source | None = None,
-    progress: Meter | None = None,
+    progress: Progress = no_progress,
 ) -> Downloaded:
     """Bring RAVDESS, or some actors of it, into a folder; what is there already is not asked for again.
 
@@ -216,7 +207,7 @@ def get_ravdess(
         channel: speech, song or both.
         actors: numbers from 1 to 24; None for all.
         source: where from.
-        progress: makes a progress bar for each step.
+        progress: shows each step.
 
     Raises:
         CorpusError: if there is no such actor or channel, or only the song of actor 18 is asked for.
@@ -236,7 +227,7 @@ def get_ravdess(
             with _alone_in(folder):
                 _require_space(folder, sum(half.needed() for half in halves))
                 for half in halves:
-                    fetched += _get_half(half, source, progress or _silent)
+                    fetched += _get_half(half, source, progress)
                 _tidy(folder / WORK, halves)
     except (OSError, ExtraMissingError) as error:
         with suppress(OSError):  # nothing came: leave no trace
@@ -309,7 +300,7 @@ def _halves(folder: Path, source: Source, channel: str, actors: frozenset[int] |
     return [half for half in halves if half.actors]
 
 
-def _get_half(half: _Half, source: Source, meter: Meter) -> int:
+def _get_half(half: _Half, source: Source, progress: Progress) -> int:
     """Bring what is missing of one half; return how many bytes came over the network."""
     missing, archive, file = half.missing(), half.archive, source.file(half.archive)
     if not missing:
@@ -321,22 +312,22 @@ def _get_half(half: _Half, source: Source, meter: Meter) -> int:
     if path is None:
         if not half.is_all or 2 * len(missing) < len(half.names):
             try:
-                return _get_clips(half, file, source.client, meter)
+                return _get_clips(half, file, source.client, progress)
             except RangesIgnoredError as error:
                 if not half.is_all:
                     raise DownloadError(f"{error}; ask for all actors, or use another mirror") from error
         path = half.zip_path
-        with meter(f"fetching {archive.channel}", archive.size, unit="bytes") as done:
+        with progress(f"fetching {archive.channel}", archive.size, unit="bytes") as done:
             fetched = transfer(file, path, client=source.client, progress=done)
-    with ZipFile(path) as opened, meter(f"unpacking {archive.channel}", len(missing)) as done:
+    with ZipFile(path) as opened, progress(f"unpacking {archive.channel}", len(missing)) as done:
         _unpack(half, opened, missing, done)
     return fetched
 
 
-def _get_clips(half: _Half, file: RemoteFile, client: Client, meter: Meter) -> int:
+def _get_clips(half: _Half, file: RemoteFile, client: Client, progress: Progress) -> int:
     """Bring the missing clips out of the remote zip, without the rest of it."""
     fetched = 0
-    with meter(f"fetching {half.archive.channel}", len(half.missing())) as done:
+    with progress(f"fetching {half.archive.channel}", len(half.missing())) as done:
         for is_last in (False, True):
             remote = SeekableRemote(file, client)
             try:
@@ -448,12 +439,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _silent(
-    label: str, total: int | None, *, unit: Literal["items", "bytes"] = "items"
-) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda count: None)
 
 
 def _published(channel: str) -> dict[int, tuple[str, ...]]:

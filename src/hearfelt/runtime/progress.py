@@ -1,42 +1,44 @@
-"""Progress protocol: how a long job reports what it does and how far it is."""
+"""Progress protocol: how a long job reports which stage it is in and how far it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final
+from typing import Literal, Protocol
 
-__all__ = ["NO_PROGRESS", "Advance", "Progress"]
+__all__ = ["Advance", "Progress", "no_progress"]
 
 Advance = Callable[[int], None]
 """Called with the number of items just done."""
 
 
-class Progress:
-    """Listener to a long job; this one ignores all events, the command line shows them."""
+class Progress(Protocol):
+    """Shows the stages of a long job; the command line has one that draws bars."""
 
-    def remark(self, sentence: str) -> None:
-        """Take a sentence that the user may want to know."""
-
-    def stage(
-        self, label: str, total: int | None = None, *, unit: str = "items", done: int = 0
+    def __call__(
+        self, label: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
     ) -> AbstractContextManager[Advance]:
-        """Begin a stage of the job; it ends with the ``with`` block.
+        """Begin a stage; it ends with the ``with`` block.
 
         Args:
             label: what is being done, such as ``"reading clips"``.
-            total: how many items there are; None if unknown.
-            unit: what is counted, in the plural, such as ``"clips"`` or ``"bytes"``.
+            total: how many items or bytes there are; None if unknown.
+            unit: what is counted.
             done: how many of them an earlier run has done.
 
         Returns:
             A context manager that yields an :data:`Advance`.
-
-        Example:
-            >>> with Progress().stage("reading clips", 2) as advance:
-            ...     advance(1)
         """
-        return nullcontext(lambda count: None)
+        ...
 
 
-NO_PROGRESS: Final = Progress()
+def no_progress(
+    label: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
+) -> AbstractContextManager[Advance]:
+    """Show nothing.
+
+    Example:
+        >>> with no_progress("reading clips", 2) as advance:
+        ...     advance(1)
+    """
+    return nullcontext(lambda count: None)

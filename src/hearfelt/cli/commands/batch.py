@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
+from hearfelt.cli.display.progress import is_terminal, progress
 from hearfelt.cli.options import ModelOption, RayOption, TrackOption, examples
 
 if TYPE_CHECKING:
     from hearfelt.batch.job import Job, Outcome
-    from hearfelt.runtime.progress import Advance, Progress
 
 __all__ = ["add_to"]
 
@@ -93,7 +93,9 @@ def _batch(
 
     job = Job(tuple(inputs), out, model, timeline, channels, track, root)
     try:
-        outcome = run_job(job, workers=workers, ray=ray, fresh=fresh, progress=_progress())
+        outcome = run_job(
+            job, workers=workers, ray=ray, fresh=fresh, progress=progress if is_terminal() else _log_progress
+        )
     except KeyboardInterrupt:
         _say("finished work is kept, and the same command resumes it")
         raise
@@ -111,6 +113,8 @@ def _report(job: Job, outcome: Outcome) -> None:
     failed = f"; {outcome.failed:,} with an error" if outcome.failed else ""
     rows = "1 row" if outcome.rows == 1 else f"{outcome.rows:,} rows"
     sounds = "1 sound" if outcome.sources == 1 else f"{outcome.sources:,} sounds"
+    for remark in outcome.remarks:
+        _say(remark)
     typer.echo(f"{out}: {rows} for {sounds}{before}{failed}")
     if outcome.failed == outcome.rows:
         if any(map(is_table, job.inputs)) and job.root is None:
@@ -120,88 +124,28 @@ def _report(job: Job, outcome: Outcome) -> None:
         raise typer.Exit(exit_code(AudioError()))
 
 
-def _progress() -> Progress:
-    return _bar() if sys.stderr.isatty() else _log()
+@contextmanager
+def _log_progress(
+    label: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """Write a line now and then, where there is no terminal for a bar."""
+    if total is None:
+        yield lambda count: None
+        return
+    began_s, said_s, now = time.monotonic(), time.monotonic(), done
+    sounds = "1 sound" if total == 1 else f"{total:,} sounds"
+    _say(f"{sounds}, {done:,} of them were done before" if done else sounds)
 
+    def advance(count: int) -> None:
+        nonlocal said_s, now
+        now += count
+        if time.monotonic() - said_s >= _LOG_EVERY_S:
+            said_s = time.monotonic()
+            per_second = (now - done) / (said_s - began_s)
+            left = _duration((total - now) / per_second)
+            _say(f"{now:,} of {total:,}, {per_second:,.1f} a second, about {left} left")
 
-def _log() -> Progress:
-    from hearfelt.runtime.progress import Progress
-
-    class Log(Progress):
-        def remark(self, sentence: str) -> None:
-            _say(sentence)
-
-        @contextmanager
-        def stage(
-            self, label: str, total: int | None = None, *, unit: str = "items", done: int = 0
-        ) -> Iterator[Advance]:
-            if total is None:
-                yield lambda count: None
-                return
-            pace, said_s = _Pace(total, done), time.monotonic()
-            sounds = "1 sound" if total == 1 else f"{total:,} {unit}"
-            _say(f"{sounds}, {done:,} of them were done before" if done else sounds)
-
-            def advance(count: int) -> None:
-                nonlocal said_s
-                pace.add(count)
-                if time.monotonic() - said_s >= _LOG_EVERY_S:
-                    said_s = time.monotonic()
-                    _say(pace.sentence())
-
-            yield advance
-
-    return Log()
-
-
-def _bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Screen
-
-    from hearfelt.runtime.progress import Progress
-
-    class Bar(Progress):
-        def remark(self, sentence: str) -> None:
-            _say(sentence)
-
-        @contextmanager
-        def stage(
-            self, label: str, total: int | None = None, *, unit: str = "items", done: int = 0
-        ) -> Iterator[Advance]:
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"))
-            with Screen(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as screen:
-                task, pace = screen.add_task(label, total=total, completed=done, rate=""), _Pace(total, done)
-
-                def advance(count: int) -> None:
-                    pace.add(count)
-                    screen.update(task, advance=count, rate=pace.rate())
-
-                yield advance
-
-    return Bar()
-
-
-class _Pace:
-    """Counts items, and says how fast they are done and how long the rest will take."""
-
-    def __init__(self, total: int | None, done: int) -> None:
-        self._total, self._done, self._before, self._began_s = total, done, done, time.monotonic()
-
-    def add(self, count: int) -> None:
-        self._done += count
-
-    def rate(self) -> str:
-        if self._total is None:
-            return f"{self._done:,}"
-        return f"{self._done:,} of {self._total:,}, {self._per_second():,.1f} a second"
-
-    def sentence(self) -> str:
-        left_s = ((self._total or 0) - self._done) / max(1e-6, self._per_second())
-        return f"{self.rate()}, about {_duration(left_s)} left"
-
-    def _per_second(self) -> float:
-        return (self._done - self._before) / max(1e-6, time.monotonic() - self._began_s)
+    yield advance
 
 
 def _duration(seconds: float) -> str:

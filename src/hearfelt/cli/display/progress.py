@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["SoundBar", "progress", "sound_bar"]
+__all__ = ["SoundBar", "is_terminal", "progress", "sound_bar"]
 
 
 class SoundBar:
@@ -75,9 +75,14 @@ def sound_bar(source: str) -> Iterator[SoundBar]:
         yield SoundBar(screen, escape(printable(source)))
 
 
+def is_terminal() -> bool:
+    """Tell whether both standard output and standard error are terminals."""
+    return sys.stderr.isatty() and sys.stdout.isatty()
+
+
 @contextmanager
 def progress(
-    label: str, total: int | None, *, unit: Literal["items", "bytes"] = "items"
+    label: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
 ) -> Iterator[Callable[[int], None]]:
     """Show the progress of a long job on standard error; nothing if it is no terminal.
 
@@ -88,6 +93,7 @@ def progress(
         label: what is being done, such as ``"reading clips"``.
         total: how many items or bytes there are; None if unknown.
         unit: what is counted.
+        done: how many of them an earlier run has done.
 
     Yields:
         A function to call with the number of items just done.
@@ -97,7 +103,7 @@ def progress(
         ...     for _ in range(3):
         ...         done(1)
     """
-    if not (sys.stderr.isatty() and sys.stdout.isatty()):
+    if not is_terminal():
         yield lambda count: None
         return
     from rich.console import Console
@@ -117,5 +123,5 @@ def progress(
     )
     columns = (TextColumn("{task.description}"), BarColumn(), *counts, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
+        task = bar.add_task(label, total=total, completed=done)
         yield lambda count: bar.advance(task, count)
