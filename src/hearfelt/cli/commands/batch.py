@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from hearfelt.cli.display.progress import is_terminal, progress
+from hearfelt.cli.display.progress import bar
 from hearfelt.cli.options import ModelOption, RayOption, TrackOption, examples
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _batch(
     job = Job(tuple(inputs), out, model, timeline, channels, track, root)
     try:
         outcome = run_job(
-            job, workers=workers, ray=ray, fresh=fresh, progress=progress if is_terminal() else _log_progress
+            job, workers=workers, ray=ray, fresh=fresh, progress=bar if sys.stderr.isatty() else _log_progress
         )
     except KeyboardInterrupt:
         _say("finished work is kept, and the same command resumes it")

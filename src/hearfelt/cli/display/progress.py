@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Literal
+
+from hearfelt.runtime.progress import Advance, no_progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["SoundBar", "is_terminal", "progress", "sound_bar"]
+__all__ = ["SoundBar", "bar", "progress", "sound_bar"]
 
 
 class SoundBar:
@@ -75,15 +77,9 @@ def sound_bar(source: str) -> Iterator[SoundBar]:
         yield SoundBar(screen, escape(printable(source)))
 
 
-def is_terminal() -> bool:
-    """Tell whether both standard output and standard error are terminals."""
-    return sys.stderr.isatty() and sys.stdout.isatty()
-
-
-@contextmanager
 def progress(
     label: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
-) -> Iterator[Callable[[int], None]]:
+) -> AbstractContextManager[Advance]:
     """Show the progress of a long job on standard error; nothing if it is no terminal.
 
     The bar appears only when both standard output and standard error are terminals, so that what is
@@ -95,17 +91,23 @@ def progress(
         unit: what is counted.
         done: how many of them an earlier run has done.
 
-    Yields:
-        A function to call with the number of items just done.
+    Returns:
+        A context manager that yields a function to call with the number of items just done.
 
     Example:
-        >>> with progress("counting", 3) as done:
+        >>> with progress("counting", 3) as advance:
         ...     for _ in range(3):
-        ...         done(1)
+        ...         advance(1)
     """
-    if not is_terminal():
-        yield lambda count: None
-        return
+    show = bar if sys.stderr.isatty() and sys.stdout.isatty() else no_progress
+    return show(label, total, unit=unit, done=done)
+
+
+@contextmanager
+def bar(
+    label: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
+) -> Iterator[Advance]:
+    """Draw a bar on standard error, as :func:`progress` does at a terminal."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -122,6 +124,6 @@ def progress(
         (DownloadColumn(), TransferSpeedColumn()) if unit == "bytes" else (MofNCompleteColumn(),)
     )
     columns = (TextColumn("{task.description}"), BarColumn(), *counts, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total, completed=done)
-        yield lambda count: bar.advance(task, count)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as screen:
+        task = screen.add_task(label, total=total, completed=done)
+        yield lambda count: screen.advance(task, count)
