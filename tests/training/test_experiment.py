@@ -363,10 +363,10 @@ def test_progress_counts_every_view_once(
     said: list[tuple[str, int]] = []
     counts: list[int] = []
 
-    def bars(label: str, total: int) -> nullcontext[object]:
+    def progress(label: str, total: int) -> nullcontext[object]:
         said.append((label, total))
         return nullcontext(counts.append)
 
     plan = protocol_called("by-speaker").plan(few, folds=2)
-    plan_runs(sound_recipe, plan, tmp_path, ExperimentOptions(jobs=1, encoder_files=encoder_files), bars=bars)  # type: ignore[arg-type]
+    plan_runs(sound_recipe, plan, tmp_path, ExperimentOptions(jobs=1, encoder_files=encoder_files), progress=progress)  # type: ignore[arg-type]
     assert said == [("computing frames", sum(counts))]

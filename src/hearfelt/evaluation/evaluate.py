@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,9 @@ from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.results import FailedClip, ModelFile, Results, ResultsInfo, write_results
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.runtime.progress import Advance
 
 __all__ = ["FoldPredictions", "combine", "evaluate_model", "predict_clips"]
-
-Progress = Callable[[int], None]
 
 _BLOCK = 16  # clips that a thread takes at once: few, so that Ctrl-C acts soon
 
@@ -44,7 +43,7 @@ def predict_clips(
     *,
     fold: int,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> FoldPredictions:
     """Predict the test clips of one fold with an exported model.
 
@@ -104,7 +103,7 @@ def evaluate_model(
     out: Path,
     *,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
     size: int | None = None,
 ) -> Results:
     """Evaluate a finished model on all test clips of a plan.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +19,7 @@ from hearfelt.evaluation.synthetic_recordings import ClipSpan, Recording, Script
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.windowing import RATE_HZ
+from hearfelt.runtime.progress import Advance
 
 __all__ = [
     "METHODS",
@@ -38,8 +39,6 @@ WINDOW_S: Final = 2.0
 STEP_S: Final = 1.0
 TIMELINE, NAIVE = "timeline", "naive"
 METHODS: Final = (TIMELINE, NAIVE)
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class RecordingPredictions:
 
 
 def predict_recordings(
-    recognizer: Recognizer, scripts: Sequence[Script], *, jobs: int | None = None, progress: Progress | None = None
+    recognizer: Recognizer, scripts: Sequence[Script], *, jobs: int | None = None, progress: Advance | None = None
 ) -> list[RecordingPredictions]:
     """Make each recording, and predict it with both methods.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from importlib.metadata import version
@@ -26,18 +25,13 @@ from hearfelt.finetuning.training_set import FinetuningSet, refuse_too_few
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.files import atomic_write
+from hearfelt.runtime.progress import Progress, no_progress
 
 __all__ = ["DEFAULT_BASE", "FinetunedModel", "finetune"]
 
 DEFAULT_BASE: Final = "hearfelt"
 PARITY: Final = 1e-3  # of a logit's size: the file computes in float32, the head was fitted in float64
 _KNOWN: Final = "synthetic-loud-and-pressed.flac"
-
-Bars = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-
-
-def _no_bars(label: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda count: None)
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,12 @@ class FinetunedModel:
 
 
 def finetune(
-    training_set: FinetuningSet, out: Path, *, base: str | Path = DEFAULT_BASE, seed: int = 0, bars: Bars = _no_bars
+    training_set: FinetuningSet,
+    out: Path,
+    *,
+    base: str | Path = DEFAULT_BASE,
+    seed: int = 0,
+    progress: Progress = no_progress,
 ) -> FinetunedModel:
     """Fine-tune a model to the labels of a training set.
 
@@ -82,7 +81,7 @@ def finetune(
         out: the new file, ending in ``.onnx``; an older one is replaced.
         base: name or path of a model that takes sound.
         seed: of the folds.
-        bars: shows the progress.
+        progress: shows the stages.
 
     Raises:
         HearfeltError: if ``out`` is no name for a model file.
@@ -93,7 +92,7 @@ def finetune(
     require("onnx", "teach")
     _check_out(out, base)
     base_model = load_base(base)
-    with bars("computing features", len(training_set.clips)) as done:
+    with progress("computing features", len(training_set.clips)) as done:
         features = base_features(base_model, training_set.clips, progress=done)
     meant, training_set = training_set.clips, training_set.without(features.failed)
     refuse_too_few(training_set, meant)
@@ -103,7 +102,7 @@ def finetune(
     known = find_known_recordings(training_set.clips, training_set.digests, base_model.card)
     # The logits of a base that was trained on these clips look better than they are for unseen speakers.
     settings = tuple(one for one in SETTINGS if not (known.is_certain and one.base_weight))
-    with bars("cross-validation", fold_count(grouping.groups)) as done:
+    with progress("cross-validation", fold_count(grouping.groups)) as done:
         validation = cross_validate(data, settings=settings, seed=seed, progress=done)
     evaluation = _evaluation(training_set, validation)
     warnings = (*grouping.warnings, *_warnings_of(known))

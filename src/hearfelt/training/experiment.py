@@ -19,11 +19,11 @@ from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import kind_of
 from hearfelt.runtime.executor import Executor
 from hearfelt.runtime.files import atomic_write
+from hearfelt.runtime.progress import Progress, no_progress
 from hearfelt.training.clip_features import ClipFeatures, compute_features, sound_count
 from hearfelt.training.data_selection import FoldParts, generator_for, parts_of, select
 from hearfelt.training.frames import PUBLISHED, EncoderFiles
 from hearfelt.training.loop import read_curves
-from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.remote_runs import run_remotely
 from hearfelt.training.runs import RUNS, Run, do_runs
@@ -78,7 +78,7 @@ def run_experiment(
     out: Path,
     options: ExperimentOptions = DEFAULT_OPTIONS,
     *,
-    bars: Bars = no_bars,
+    progress: Progress = no_progress,
     executor: Executor | None = None,
 ) -> Results:
     """Train and test every fold with every seed, and write the results.
@@ -91,7 +91,7 @@ def run_experiment(
         clips: of one corpus or of several.
         out: gets ``predictions.csv``, ``summary.json``, ``curves.csv``, and below ``runs/`` each model.
         options: what is part of neither.
-        bars: shows the progress.
+        progress: shows the stages.
         executor: does the runs elsewhere, such as on a cluster; by default processes of this machine do them.
 
     Raises:
@@ -104,8 +104,8 @@ def run_experiment(
     device = device_called(options.device, takes_sound=takes_sound)
     options = replace(options, jobs=options.jobs or os.cpu_count() or 1, device=device)
     plan = protocol.plan(clips, drop=options.drop, folds=options.folds, auxiliary=takes_sound)
-    runs = plan_runs(recipe, plan, out, options, bars=bars)
-    with bars("training", len(runs)) as done:
+    runs = plan_runs(recipe, plan, out, options, progress=progress)
+    with progress("training", len(runs)) as done:
         elsewhere = None if executor is None else partial(run_remotely, executor)
         finished = do_runs(runs, jobs=options.jobs or 1, progress=done, elsewhere=elsewhere)
     _write_curves_table(out, runs)
@@ -116,7 +116,12 @@ def run_experiment(
 
 
 def plan_runs(
-    recipe: Recipe, plan: Plan, out: Path, options: ExperimentOptions = DEFAULT_OPTIONS, *, bars: Bars = no_bars
+    recipe: Recipe,
+    plan: Plan,
+    out: Path,
+    options: ExperimentOptions = DEFAULT_OPTIONS,
+    *,
+    progress: Progress = no_progress,
 ) -> list[Run]:
     """Prepare a run for every fold and seed, with all the features that it needs.
 
@@ -125,7 +130,7 @@ def plan_runs(
         plan: the folds.
         out: folder of the experiment.
         options: of the experiment.
-        bars: shows the progress.
+        progress: shows the stages.
 
     Raises:
         CorpusError: if training refuses a fold's clips.
@@ -134,11 +139,11 @@ def plan_runs(
     """
     if kind_of(recipe.network).input == "sound":
         _refuse_without_copies(recipe, plan, "speed_change = 0.1 or degraded = true under [copies]")
-        by_fold = _frame_sets(recipe, plan, options, bars)
+        by_fold = _frame_sets(recipe, plan, options, progress)
         training_sets = dict.fromkeys(range(options.seeds), by_fold)
     else:
         _refuse_without_copies(recipe, plan, "copies = 1 or more under [augment]")
-        training_sets = _feature_sets(recipe, plan, options, bars)
+        training_sets = _feature_sets(recipe, plan, options, progress)
     return [
         Run(recipe, by_fold[fold.name], fold.test, fold.name, seed, out / RUNS / f"fold{fold.name}-seed{seed}")
         for seed, by_fold in training_sets.items()
@@ -155,14 +160,14 @@ def _refuse_without_copies(recipe: Recipe, plan: Plan, wanted: str) -> None:
 
 
 def _feature_sets(
-    recipe: Recipe, plan: Plan, options: ExperimentOptions, bars: Bars
+    recipe: Recipe, plan: Plan, options: ExperimentOptions, progress: Progress
 ) -> dict[int, dict[int, TrainingSet]]:
     """Make training sets of 162 features for each seed and fold."""
     parts = {fold.name: parts_of(plan, fold, recipe.validation, seeds=options.seeds) for fold in plan.folds}
     sets: dict[int, dict[int, TrainingSet]] = {}
     for seed in range(options.seeds):
         of_seed = {fold: some[seed] for fold, some in parts.items()}
-        features = _features(recipe, plan, list(of_seed.values()), seed, jobs=options.jobs, bars=bars)
+        features = _features(recipe, plan, list(of_seed.values()), seed, jobs=options.jobs, progress=progress)
         sets[seed] = {
             fold: TrainingSet(plan.emotions, own.train, own.validation, features.of(own.clips), own.leaked)
             for fold, own in of_seed.items()
@@ -171,12 +176,12 @@ def _feature_sets(
 
 
 def _features(
-    recipe: Recipe, plan: Plan, parts: Sequence[FoldParts], seed: int, *, jobs: int | None, bars: Bars
+    recipe: Recipe, plan: Plan, parts: Sequence[FoldParts], seed: int, *, jobs: int | None, progress: Progress
 ) -> ClipFeatures:
     """Compute the features that any fold needs with this seed, once for all folds."""
     train = {clip for part in parts for clip in (*part.train, *part.leaked)}
     validation = {clip for part in parts for clip in part.validation} - train
-    with bars(f"computing features, seed {seed}", sound_count(recipe.augment, len(train), len(validation))) as done:
+    with progress(f"computing features, seed {seed}", sound_count(recipe.augment, len(train), len(validation))) as done:
         return compute_features(
             Clips([*plan.clips, *plan.auxiliary]),
             recipe.augment,
@@ -188,7 +193,7 @@ def _features(
         )
 
 
-def _frame_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, bars: Bars) -> dict[int, TrainingSet]:
+def _frame_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, progress: Progress) -> dict[int, TrainingSet]:
     """Make training sets of encoder frames for each fold, the same for all seeds, and cache all frames."""
     protocol, sets = plan.protocol, {}
     for fold in plan.folds:
@@ -202,7 +207,7 @@ def _frame_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, bars: Ba
             fold.test if protocol.copies_of_test else Clips(),
         )
     wanted = {one for training_set in sets.values() for one in variants_of(recipe, training_set)}
-    with bars("computing frames", len(wanted)) as done:
+    with progress("computing frames", len(wanted)) as done:
         prepare_frames(recipe, list(sets.values()), processes=options.jobs, progress=done)
     return sets
 

@@ -13,11 +13,11 @@ import torch
 from hearfelt.corpora.clips import Clips, duplicates
 from hearfelt.errors import CorpusError, HearfeltError
 from hearfelt.models.build import kind_of
+from hearfelt.runtime.progress import Progress, no_progress
 from hearfelt.training.clip_features import compute_features, sound_count
 from hearfelt.training.data_selection import Selection, generator_for, select, split_validation
 from hearfelt.training.frames import PUBLISHED, EncoderFiles
 from hearfelt.training.loop import CHECKPOINT, EpochRow
-from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.sound_network import prepare_frames
 from hearfelt.training.tracking import track
@@ -91,7 +91,7 @@ def train(
     options: TrainingOptions = DEFAULT_OPTIONS,
     *,
     on_epoch: Callable[[EpochRow], None] | None = None,
-    bars: Bars = no_bars,
+    progress: Progress = no_progress,
 ) -> TrainingResult:
     """Train one model on all clips given, some speakers held out for validation.
 
@@ -101,7 +101,7 @@ def train(
         out: folder for the model and its curves.
         options: what is not part of the recipe.
         on_epoch: called with each epoch's row.
-        bars: shows the progress.
+        progress: shows the stages.
 
     Raises:
         CorpusError: if the clips are not fit for training.
@@ -115,11 +115,11 @@ def train(
     selection = select(clips.without(speaker=excluded), drop=options.drop)
     if takes_sound:
         training_set = frame_set(recipe, selection.clips, options.encoder_files, device)
-        with bars("computing frames", len(variants_of(recipe, training_set))) as done:
+        with progress("computing frames", len(variants_of(recipe, training_set))) as done:
             prepare_frames(recipe, [training_set], processes=options.jobs, progress=done)
         validation_speakers = training_set.encoder_frames.target.speakers
     else:
-        training_set = feature_set(recipe, selection.clips, options.seed, jobs=options.jobs, bars=bars)
+        training_set = feature_set(recipe, selection.clips, options.seed, jobs=options.jobs, progress=progress)
         validation_speakers = training_set.validation.speakers
     with track(options.tracker, out, recipe, seed=options.seed) as tracked:
 
@@ -133,7 +133,7 @@ def train(
 
 
 def feature_set(
-    recipe: Recipe, clips: Clips, seed: int, *, jobs: int | None = None, bars: Bars = no_bars
+    recipe: Recipe, clips: Clips, seed: int, *, jobs: int | None = None, progress: Progress = no_progress
 ) -> TrainingSet:
     """Compute the 162 features of all clips, some speakers held out for validation.
 
@@ -142,10 +142,10 @@ def feature_set(
         clips: selected clips.
         seed: of split and copies.
         jobs: number of worker processes.
-        bars: shows the progress.
+        progress: shows the stages.
     """
     train, validation = split_validation(clips, "speaker", recipe.validation, generator_for(seed, "validation"))
-    with bars("computing features", sound_count(recipe.augment, len(train), len(validation))) as done:
+    with progress("computing features", sound_count(recipe.augment, len(train), len(validation))) as done:
         features = compute_features(
             clips,
             recipe.augment,

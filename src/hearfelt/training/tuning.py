@@ -17,8 +17,8 @@ from hearfelt.corpora.clips import Clips
 from hearfelt.errors import RecipeError, require
 from hearfelt.runtime.executor import Executor, run_in_turn
 from hearfelt.runtime.files import atomic_write
+from hearfelt.runtime.progress import Progress, no_progress
 from hearfelt.training.data_selection import select
-from hearfelt.training.progress import Bars, no_bars
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.train import DEFAULT_OPTIONS, TrainingOptions, feature_set, named_speakers
 from hearfelt.training.trainer import train_model
@@ -96,7 +96,7 @@ def tune(
     options: TrainingOptions = DEFAULT_OPTIONS,
     *,
     trials: int,
-    bars: Bars = no_bars,
+    progress: Progress = no_progress,
     executor: Executor = run_in_turn,
 ) -> Tuned:
     """Search settings for a recipe, and write the best as a new recipe.
@@ -111,7 +111,7 @@ def tune(
         options: ``seed``, ``drop``, ``jobs``, and in ``without_speakers`` those of a later test, of whom no file is
             opened.
         trials: number of settings to try in all, earlier calls included.
-        bars: shows the progress.
+        progress: shows the stages.
         executor: does the trainings; by default one after another, here.
 
     Raises:
@@ -122,12 +122,12 @@ def tune(
     optuna, seed = require("optuna", "tune"), options.seed
     excluded = named_speakers(options.without_speakers, clips.speakers)
     selected = select(clips.without(speaker=excluded), drop=options.drop).clips
-    training_set = _training_set(recipe, selected, seed, jobs=options.jobs, bars=bars)
+    training_set = _training_set(recipe, selected, seed, jobs=options.jobs, progress=progress)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = _open_study(optuna, out, training_set.key(recipe, seed), seed)
     _enqueue_given_settings(optuna, study, recipe)
     left = max(trials - len(_complete(study)), 0)
-    with bars("trying settings", left) as advance:
+    with progress("trying settings", left) as advance:
         for asked in range(0, left, ROUND):
             count = min(ROUND, left - asked)
             _run_trials(study, count, recipe, partial(_score_of, training_set, seed), (executor, advance))
@@ -192,11 +192,11 @@ def score(recipe: Recipe, training_set: TrainingSet, *, seed: int) -> float:
     return model.validation["uar"]
 
 
-def _training_set(recipe: Recipe, clips: Clips, seed: int, *, jobs: int | None, bars: Bars) -> TrainingSet:
+def _training_set(recipe: Recipe, clips: Clips, seed: int, *, jobs: int | None, progress: Progress) -> TrainingSet:
     """Compute the features once, with as many copies as any trial may want."""
     copies = MOST_COPIES if recipe.network == "classic" else recipe.augment.copies
     most = recipe.changed("augment", copies=max(copies, recipe.augment.copies))
-    return feature_set(most, clips, seed, jobs=jobs, bars=bars)
+    return feature_set(most, clips, seed, jobs=jobs, progress=progress)
 
 
 def _open_study(optuna: Any, out: Path, key: str, seed: int) -> Any:

@@ -122,7 +122,7 @@ def _train_and_test(
 
     options = ExperimentOptions(**how, encoder_files=EncoderFiles(**encoders), jobs=jobs if ray is None else None)
     with executor_on(ray, jobs) as executor:
-        return run_experiment(wanted, chosen, clips, out, options, bars=progress, executor=executor)
+        return run_experiment(wanted, chosen, clips, out, options, progress=progress, executor=executor)
 
 
 def _test(

@@ -89,7 +89,7 @@ def _teach(
         )
     for remark in training_set.remarks:
         print(remark, file=sys.stderr)
-    model = finetune(training_set, out, base=base, bars=progress)
+    model = finetune(training_set, out, base=base, progress=progress)
     _report_left_out(model.training_set)
     for warning in model.warnings:
         print(f"warning: {warning}", file=sys.stderr)

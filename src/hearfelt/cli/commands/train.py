@@ -107,7 +107,7 @@ def _train(
         encoder_files=EncoderFiles(**parse_encoders(encoder)),
         device=device,
     )
-    _report(train(chosen, clips, out, options, on_epoch=_live(chosen.fit.epochs), bars=progress))
+    _report(train(chosen, clips, out, options, on_epoch=_live(chosen.fit.epochs), progress=progress))
 
 
 def _tune(
@@ -143,7 +143,7 @@ def _tune(
         without_speakers=parse_names(without_speakers),
         jobs=jobs if ray is None else None,
     )
-    how: dict[str, Any] = {"trials": trials, "bars": progress}
+    how: dict[str, Any] = {"trials": trials, "progress": progress}
     with executor_on(ray, jobs) as executor:
         how |= {} if executor is None else {"executor": executor}
         tuned = tune(chosen, clips, out, options, **how)
