@@ -21,11 +21,12 @@ from hearfelt.evaluation.diarization import LabelSpan, frame_confusion, frame_la
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import SUMMARY, ModelFile, corpora_of
-from hearfelt.evaluation.segment_predictions import NAIVE, TIMELINE, Progress, clipped_to, predict_recordings
+from hearfelt.evaluation.segment_predictions import NAIVE, TIMELINE, clipped_to, predict_recordings
 from hearfelt.evaluation.segment_tables import RecordingRows, read_tables, tables_of, write_tables
 from hearfelt.evaluation.synthetic_recordings import write_scripts
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.files import atomic_write
+from hearfelt.runtime.progress import Advance
 
 __all__ = [
     "RECORDINGS",
@@ -76,7 +77,7 @@ def evaluate_recordings(
     recordings: int = RECORDINGS,
     seed: int = 0,
     jobs: int | None = None,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
     size: int | None = None,
 ) -> SegmentResults:
     """Evaluate a finished model's timeline on recordings made from the clips of a plan.
