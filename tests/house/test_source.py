@@ -21,6 +21,7 @@ GIVEN_UP_NAMES = {
     *("Admitted", "Lesson", "Taught", "Teacher", "TinyEar", "WhiteNoise"),
     *("PitchEar", "SoundFacts", "meant_by", "survey"),
     *("Bodies", "Measures", "for_strangers", "offered_models"),
+    *("Answered", "Followed", "Gathering", "Heard", "emotion_called", "followed", "judged_until", "with_now"),
 }
 GIVEN_UP_MODULES = {
     "admission",

@@ -56,16 +56,21 @@ AUDIO_SUFFIXES: Final = SUFFIXES | frozenset(
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Audio:
     """A sound in memory.
 
     Attributes:
         samples: ``(n,)`` float32, one channel, full scale is -1 to 1.
         rate_hz: samples in a second, as stored.
-        channels: how many channels the source had before they were mixed.
-        name: its name for messages.
-        warnings: what is odd about it; empty for a clean recording.
+        channels: number of channels of the source before they were mixed.
+        name: name of the sound in messages.
+        warnings: problems found in the sound; empty for a clean recording.
+
+    Example:
+        >>> sound = Audio(np.zeros(8_000, np.float32), 16_000, name="pause.wav")
+        >>> sound, sound.duration_s
+        (<Audio pause.wav: 0.50 s at 16000 Hz>, 0.5)
     """
 
     samples: Samples
@@ -87,6 +92,9 @@ class Audio:
     def digest(self) -> str:
         """Compute the SHA-256 of rate and samples, whatever the container: 64 hexadecimal digits."""
         return hashlib.sha256(self.rate_hz.to_bytes(4, "little") + self.samples.astype("<f4").tobytes()).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"<Audio {self.name}: {self.duration_s:.2f} s at {self.rate_hz} Hz>"
 
 
 @dataclass(frozen=True, eq=False)

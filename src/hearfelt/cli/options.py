@@ -173,14 +173,14 @@ def examples(*lines: str) -> str:
     """
     pairs = [(command.strip(), remark.strip()) for command, _, remark in (line.partition("#") for line in lines)]
     column = max(len(command) for command, _ in pairs) + 3
-    beside = all(column + 2 + len(remark) <= _EXAMPLE_WIDTH for _, remark in pairs)
+    fits_one_line = all(column + 2 + len(remark) <= _EXAMPLE_WIDTH for _, remark in pairs)
     shown = []
     for command, remark in pairs:
         explained = f"[dim]# {remark.replace('[', _OPEN)}[/dim]" if remark else ""
         rows = [row.replace("[", _OPEN) for row in _broken(command)]
-        if explained and beside:
+        if explained and fits_one_line:
             rows[0] += " " * (column - len(command)) + explained
-        shown += rows if beside or not explained else [explained, *rows]
+        shown += rows if fits_one_line or not explained else [explained, *rows]
     return "[bold]Examples[/bold]\n\n" + "\n".join(f"  {row}" for row in shown)
 
 

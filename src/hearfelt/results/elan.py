@@ -22,7 +22,7 @@ __all__ = ["elan"]
 
 _SCHEMA: Final = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
-_BELONGS: Final = "Symbolic_Association"
+_SYMBOLIC: Final = "Symbolic_Association"
 
 
 def elan(timelines: Sequence[Timeline], path: Path | None = None) -> str:
@@ -91,8 +91,8 @@ def _add_tiers(document: ElementTree.Element, order: ElementTree.Element, timeli
         emotion, confidence = f"a-{track}-{place}", f"c-{track}-{place}"
         times = {"TIME_SLOT_REF1": slots[0], "TIME_SLOT_REF2": slots[1]}
         _annotate(emotions, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": emotion, **times}, segment.emotion)
-        belongs = {"ANNOTATION_ID": confidence, "ANNOTATION_REF": emotion}
-        _annotate(sureness, "REF_ANNOTATION", belongs, f"{segment.confidence:.4f}")
+        reference = {"ANNOTATION_ID": confidence, "ANNOTATION_REF": emotion}
+        _annotate(sureness, "REF_ANNOTATION", reference, f"{segment.confidence:.4f}")
 
 
 def _annotate(tier: ElementTree.Element, kind: str, attributes: dict[str, str], value: str) -> None:
@@ -102,10 +102,10 @@ def _annotate(tier: ElementTree.Element, kind: str, attributes: dict[str, str], 
 
 def _add_types(document: ElementTree.Element) -> None:
     for name, extra in (("emotion", {"TIME_ALIGNABLE": "true"}), ("confidence", {"TIME_ALIGNABLE": "false"})):
-        belongs = {"CONSTRAINTS": _BELONGS} if name == "confidence" else {}
-        attributes = {**belongs, "GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": name, **extra}
+        reference = {"CONSTRAINTS": _SYMBOLIC} if name == "confidence" else {}
+        attributes = {**reference, "GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": name, **extra}
         ElementTree.SubElement(document, "LINGUISTIC_TYPE", attributes)
-    described = {"DESCRIPTION": "1-1 association with a parent annotation", "STEREOTYPE": _BELONGS}
+    described = {"DESCRIPTION": "1-1 association with a parent annotation", "STEREOTYPE": _SYMBOLIC}
     ElementTree.SubElement(document, "CONSTRAINT", described)
 
 

@@ -115,7 +115,7 @@ def test_what_cannot_be_told_or_answered_is_said(hearfelt: Run, model: Path, fol
     done = hearfelt(
         "evaluate", "--model", model, "-p", "by-speaker", "-c", f"folder={folder}", "-o", "out", COLUMNS="200"
     )
-    assert "nobody wrote down who speaks in folder" in done.stdout
+    assert "the speakers of folder are unknown" in done.stdout
     assert "not answered: calm/broken.wav" in done.stdout
     assert "95 %" not in done.stdout
 

@@ -26,7 +26,7 @@ class Collected:
     """What a recording knows when all of its segments were taken."""
 
     def __init__(self, timeline: Timeline) -> None:
-        self.source, self.reached_s, self.promised_s = timeline.source, timeline.duration_s, timeline.duration_s
+        self.source, self.reached_s, self.expected_s = timeline.source, timeline.duration_s, timeline.duration_s
         self.warnings, self._timeline = timeline.warnings, timeline
 
     def timelines(self) -> list[Timeline]:

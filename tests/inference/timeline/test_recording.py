@@ -126,7 +126,7 @@ def test_mixed_it_gives_the_timeline_of_the_sound(recognizer: Recognizer, call: 
         rows = list(recording)
     assert tuple(row.segment for row in rows) == recognizer.timeline(call).segments
     assert {(row.source, row.channel, row.side) for row in rows} == {("my call", None, "")}
-    assert recording.promised_s == recording.reached_s == recognizer.timeline(call).duration_s
+    assert recording.expected_s == recording.reached_s == recognizer.timeline(call).duration_s
 
 
 def test_a_file_gets_the_warnings_of_the_timeline_about_speech(recognizer: Recognizer, tmp_path: Path) -> None:

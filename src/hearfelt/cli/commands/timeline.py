@@ -237,7 +237,7 @@ def _analyse(
             sound, recognizer.window_classifier(), source=source, is_separate=is_separate, progress=bar.reached
         ) as recording,
     ):
-        bar.expect(recording.promised_s)
+        bar.expect(recording.expected_s)
         recordings.append(recording)
         view.begin(recording)
         for row in recording:

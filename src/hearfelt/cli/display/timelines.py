@@ -117,7 +117,7 @@ class TimelineScreen:
     def add(self, row: SegmentRow) -> None:
         """Print a segment."""
         if self._table is None:
-            until_s = self._sound.promised_s if self._sound is not None else 0.0
+            until_s = self._sound.expected_s if self._sound is not None else 0.0
             self._table = SegmentTable(self._console, self._labels, has_sides=bool(row.side), until_s=until_s)
             self._table.header()
         self._table.row(row)

@@ -153,7 +153,7 @@ def occluded(blocks: Iterable[Samples], run: Callable[[Samples], Floats], durati
     whole: list[BlockOutput] = []
     by_time: list[list[BlockOutput]] = [[] for _ in times_s]
     by_band: list[list[BlockOutput]] = [[] for _ in BANDS_HZ]
-    begun = 0
+    started = 0
 
     def output_of(block: Samples) -> BlockOutput:
         return BlockOutput(run(block), frame_powers(block))
@@ -161,13 +161,13 @@ def occluded(blocks: Iterable[Samples], run: Callable[[Samples], Floats], durati
     for block in blocks:
         whole.append(output_of(block))
         for place, middle_s in enumerate(times_s):
-            first = round((middle_s - window_s / 2) * RATE_HZ) - begun
-            end = round((middle_s + window_s / 2) * RATE_HZ) - begun
+            first = round((middle_s - window_s / 2) * RATE_HZ) - started
+            end = round((middle_s + window_s / 2) * RATE_HZ) - started
             touched = first - FADE < len(block) and end + FADE > 0
             by_time[place].append(output_of(without_time(block, first, end)) if touched else whole[-1])
         for place, band in enumerate(BANDS_HZ):
             by_band[place].append(output_of(without_band(block, band)))
-        begun += len(block)
+        started += len(block)
     return Runs(pooled(whole), np.stack([pooled(one) for one in by_time]), np.stack([pooled(one) for one in by_band]))
 
 

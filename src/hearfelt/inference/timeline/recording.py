@@ -72,7 +72,7 @@ class Recording:
         name: name of the sound in messages.
         source: name of the sound in rows.
         channels: numbers of the channels; ``(None,)`` for all of them mixed.
-        promised_s: length of the sound in seconds, as its file says; 0 if it is unknown.
+        expected_s: length of the sound in seconds, as its file says; 0 if it is unknown.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Recording:
     ) -> None:
         first = next(iter(readers.values()))
         self.name, self.source = first.name, source or first.name
-        self.channels, self.promised_s = tuple(readers), first.duration_s
+        self.channels, self.expected_s = tuple(readers), first.duration_s
         self._readers, self._classifier, self._progress = readers, classifier, progress
         self._segments: dict[int | None, list[Segment]] = {channel: [] for channel in readers}
         self._about_speech: dict[int | None, tuple[SoundWarning, ...]] = dict.fromkeys(readers, ())
