@@ -102,8 +102,8 @@ def test_a_finished_model_answers_every_clip_once_with_seed_0(
 
 def test_several_threads_answer_alike(make_recognizer: Maker, clips: Clips, tmp_path: Path) -> None:
     recognizer = make_recognizer()
-    plan = PROTOCOLS["by-speaker"].plan(clips, card=recognizer.card)
-    evaluate_model(recognizer, plan, tmp_path / "one")
+    plan = PROTOCOLS["by-speaker"].plan(clips[:40], card=recognizer.card)  # three blocks
+    evaluate_model(recognizer, plan, tmp_path / "one", jobs=1)
     evaluate_model(recognizer, plan, tmp_path / "three", jobs=3)
     one, three = ((tmp_path / name / "predictions.csv").read_bytes() for name in ("one", "three"))
     assert one == three

@@ -71,16 +71,16 @@ def test_a_window_in_which_nothing_can_be_heard_says_nothing(recognizer: Recogni
 def test_recordings_are_answered_in_both_ways_whatever_the_number_of_threads(
     recognizer: Recognizer, clips: Clips
 ) -> None:
-    scripts, done = write_scripts(clips, 3), []
+    scripts, done = write_scripts(clips, 2), []
     predicted = predict_recordings(recognizer, scripts, jobs=1, progress=done.append)
-    assert (done, [one.script for one in predicted]) == ([1, 1, 1], list(scripts))
-    assert predict_recordings(recognizer, scripts, jobs=3) == predicted
+    assert (done, [one.script for one in predicted]) == ([1, 1], list(scripts))
+    assert predict_recordings(recognizer, scripts, jobs=2) == predicted
     for one in predicted:
         recording = one.script.record()
         assert (one.duration_s, one.spans) == (recording.duration_s, recording.spans)
         assert one.predictions[NAIVE] == naive_windows(recognizer, recording)
         segments = recognizer.timeline(recording.samples, 16_000).segments
-        assert [predictions.segment for predictions in one.predictions[TIMELINE]] == [
+        assert [found.segment for found in one.predictions[TIMELINE]] == [
             LabelSpan(m.start_s, m.end_s, m.emotion) for m in segments
         ]
 

@@ -19,7 +19,7 @@ def test_several_processes_describe_as_one_does_and_it_is_remembered(
     toy_clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
-    settings = Distillation()
+    settings = Distillation(width=16, fine_blocks=1, coarse_blocks=2, dimensions=8)
     student = new_student(settings).eval()
     wanted = [(clip, Variant(speed, degraded=speed > 1)) for clip in toy_clips[:2] for speed in (1.0, 1.1)]
     arrays = []

@@ -21,7 +21,8 @@ SETTINGS = Fit(epochs=4, batch=32, patience=4)
 
 @pytest.fixture(scope="module")
 def training(training_set: TrainingSet) -> Rows:
-    return training_rows(training_set, Balance(), np.random.default_rng(0))
+    rows = training_rows(training_set, Balance(), np.random.default_rng(0))
+    return Rows(rows.features[::2], rows.targets[::2], rows.real[::2])  # enough for what is tested, in half the time
 
 
 @pytest.fixture(scope="module")
