@@ -81,33 +81,43 @@ def write_curves(folder: Path) -> None:
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
+    return written(tmp_path)
+
+
+def written(folder: Path) -> Results:
     plan = plan_of()
     epochs = {(fold, seed): 2 + seed for fold in (1, 2) for seed in (0, 1)}
     failed = [FailedClip("0/calm-0.wav", "mine/0", "0/calm-0.wav: silent")]
     info = ResultsInfo(plan, {"name": "mine", "fit": {"epochs": 40}}, epochs, failed=failed)
-    return write_results(tmp_path / "by-speaker" / "mine", answers(plan), info)
+    return write_results(folder / "by-speaker" / "mine", answers(plan), info)
 
 
-def test_the_page_states_the_figures_of_the_summary(results: Results) -> None:
-    page = Words(write_report(results).read_text())
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, str]:
+    """Results with learning curves, and their report."""
+    results = written(tmp_path_factory.mktemp("results"))
+    write_curves(results.folder)
+    return results, write_report(results).read_text()
+
+
+def test_the_page_states_the_figures_of_the_summary(reported: tuple[Results, str]) -> None:
+    results, page = reported[0], Words(reported[1])
     for metric in ("uar", "accuracy", "macro_f1"):
         assert percent(results.figure(metric)) in page.text
     assert percent(results.summary["ece"]) in page.text
     assert "fit.epochs 40" in page.text
     assert results.summary["corpora"]["mine"]["fingerprint"] in page.text
+    assert "1 clip (unreadable or silent)" in page.text
+    assert "0/calm-0.wav: silent" in page.text
+    assert "leaky" not in page.text
 
 
-def test_the_page_stands_alone(results: Results) -> None:
-    write_curves(results.folder)
-    text = write_report(results).read_text()
+def test_the_page_stands_alone_with_every_plot(reported: tuple[Results, str]) -> None:
+    _, text = reported
     assert all(place.startswith(("#", "data:")) for place in Words(text).fetched)
     assert "<script" not in text
     assert not re.search(r"url\((?!['\"]?#)", text)
-
-
-def test_the_page_has_every_plot(results: Results) -> None:
-    write_curves(results.folder)
-    assert write_report(results).read_text().count("<svg") == 5
+    assert text.count("<svg") == 5
 
 
 def test_curves_are_read_with_fold_seed_and_epoch_as_numbers(results: Results) -> None:
@@ -149,12 +159,6 @@ def test_a_finished_model_has_no_curves_even_where_another_recipe_s_lie(results:
     assert "all predictions are of the finished model classic" in page.text
 
 
-def test_clips_without_an_answer_are_counted_and_named(results: Results) -> None:
-    page = Words(write_report(results).read_text())
-    assert "1 clip that cannot be read or are silent" in page.text
-    assert "0/calm-0.wav: silent" in page.text
-
-
 def test_a_leaky_result_opens_with_a_warning(tmp_path: Path) -> None:
     honest = plan_of()
     leaky = Plan(PROTOCOLS["seed-ravdess"], honest.clips, honest.folds, (), {}, Leaks(("mine/0", "mine/1"), ()))
@@ -164,12 +168,8 @@ def test_a_leaky_result_opens_with_a_warning(tmp_path: Path) -> None:
     assert text.index("is leaky") < text.index("UAR")
 
 
-def test_an_honest_result_has_no_warning(results: Results) -> None:
-    assert "leaky" not in Words(write_report(results).read_text()).text
-
-
-def test_each_clip_is_once_among_the_mistakes(results: Results) -> None:
-    page = write_report(results).read_text()
+def test_each_clip_is_once_among_the_mistakes(reported: tuple[Results, str]) -> None:
+    results, page = reported
     mistakes = page[page.index("Mistakes with the highest confidence") : page.index("Folds, seeds and speakers</h2>")]
     evaluation = results.evaluation
     names = re.findall(r'scope="row">([^<]+)<', mistakes)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,11 +70,12 @@ def test_progress_reaches_the_announced_number_of_steps(toy: Path) -> None:
 
 
 def test_plots_are_written_alone_as_png(explored: Exploration, tmp_path: Path) -> None:
-    files = save_plots(explored, tmp_path / "plots")
-    assert len(files) == len(set(files)) == 9 + 4 * 8
+    angry = [example for example in explored.examples if example.clip.emotion == "angry"]
+    files = save_plots(replace(explored, examples=tuple(angry)), tmp_path / "plots")
+    assert len(files) == len(set(files)) == 9 + 4
     assert sorted((tmp_path / "plots").iterdir()) == sorted(files)
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
-    assert {"05-angry-pitch.png", "05-angry-waveform.png"} <= {file.name for file in files}
+    assert {"01-angry-pitch.png", "01-angry-waveform.png"} <= {file.name for file in files}
 
 
 def test_copies_are_on_the_map_once(toy: Path, tmp_path: Path) -> None:
@@ -112,15 +114,15 @@ def test_a_few_clips_with_unknown_speakers_and_a_broken_one_are_explored(tmp_pat
 @pytest.fixture(scope="module")
 def report(explored: Exploration, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "explore.html"
-    write_exploration(explored, path)
+    write_exploration(replace(explored, examples=explored.examples[:2]), path)
     assert path.stat().st_size < 10e6
     return path.read_text(encoding="utf-8")
 
 
 def test_each_emotion_has_a_player_and_a_drawing(report: str) -> None:
-    assert report.count("<audio ") == 8
-    assert report.count("data:audio/flac;base64,") == 8
-    assert len(re.findall(r'aria-label="Waveform, spectrogram, mel spectrogram and pitch of one', report)) == 8
+    assert report.count("<audio ") == 2
+    assert report.count("data:audio/flac;base64,") == 2
+    assert len(re.findall(r'aria-label="Waveform, spectrogram, mel spectrogram and pitch of one', report)) == 2
 
 
 def test_the_report_has_five_parts(report: str) -> None:

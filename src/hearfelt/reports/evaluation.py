@@ -239,7 +239,7 @@ def _setup(summary: Mapping[str, Any]) -> dict[str, object]:
 def _left_out(summary: Mapping[str, Any]) -> list[str]:
     parts = [f"{many(count, 'clip')} {reason}" for reason, count in summary.get("left_out", {}).items()]
     if unanswered := summary.get("unanswered"):
-        parts.append(f"{many(len(unanswered), 'clip')} that cannot be read or are silent")
+        parts.append(f"{many(len(unanswered), 'clip')} (unreadable or silent)")
     return parts
 
 

@@ -12,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from hearfelt.audio.reader import read_audio
 from hearfelt.inference.recognizer import Recognizer, shipped_models
-from hearfelt.page.recognition import LONGEST_EXPLAINED_S
+from hearfelt.page import recognition
 from hearfelt.page.session import ReceivedFile, Visit, example_names, example_sound
 from hearfelt.page.texts import calibration_text
+from hearfelt.page.views import result
 from hearfelt.reports.formatting import share_words
 from hearfelt.reports.shipped_scores import read_scores
 
@@ -96,10 +97,14 @@ def test_the_files_of_all_sounds_say_whose_answers_they_hold_where_two_models_an
 
 
 @pytest.mark.parametrize(("model", "is_explained"), [("tiny", False), ("classic", True)])
-def test_minutes_of_sound_are_explained_only_if_that_is_fast(model: str, is_explained: bool) -> None:
-    app = shown(model, long(LONGEST_EXPLAINED_S + 1))
+def test_a_long_sound_is_explained_only_if_that_is_fast(
+    model: str, is_explained: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (recognition, result):
+        monkeypatch.setattr(module, "LONGEST_EXPLAINED_S", 7.0)  # two minutes take long to recognize
+    app = shown(model, long(8.0))
     said = markup(app)
-    assert ("so sounds of up to 2:00 are explained" in said) != is_explained
+    assert ("so sounds of up to 0:07 are explained" in said) != is_explained
     [sound] = app.session_state["hearfelt-visit"].sounds.values()
     assert (sound.results[model].explanation is not None) == is_explained
     assert "Explain" not in [button.label for button in app.button]
