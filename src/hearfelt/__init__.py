@@ -4,7 +4,7 @@ Example:
     >>> import numpy
     >>> from hearfelt import Recognizer
     >>> recognizer = Recognizer.load("tiny")
-    >>> tone = numpy.sin(numpy.arange(32_000) / 20)  # 2 s at 16 kHz
+    >>> tone = 0.1 * numpy.sin(numpy.arange(32_000) / 20)  # 2 s at 16 kHz
     >>> prediction = recognizer.recognize(tone, 16_000)
     >>> prediction.unsure, [warning.code for warning in prediction.warnings]
     (True, ['no_speech'])
