@@ -103,7 +103,7 @@ def test_no_network_on_features_goes_untested() -> None:
 
 
 def test_eight_clips_are_learned_by_heart(trained: Path, eight: Features) -> None:
-    logits = Recognizer.load(trained)._session.run("logits", eight)
+    logits = Recognizer.load(trained)._model.session.run("logits", eight)
     assert logits.argmax(axis=1).tolist() == list(range(8))
 
 

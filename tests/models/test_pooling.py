@@ -96,14 +96,14 @@ def test_a_plain_head_describes_by_mean_and_deviation_of_each_ear() -> None:
     head = PlainHead(HeadSize((2, 1), (1, 1)), 2)
     large = torch.tensor([[[1.0, 5.0], [3.0, 5.0]]])
     small = torch.tensor([[[0.0], [0.0], [0.0], [8.0]]])
-    features = head.student_features([large, small])
+    features = head.frame_statistics([large, small])
     expected = [2, 5, math.sqrt(1 + LEAST), math.sqrt(LEAST), 2, math.sqrt(12 + LEAST)]
     torch.testing.assert_close(features, torch.tensor([expected]))
 
 
 def test_a_mask_leaves_frames_out_of_the_segments() -> None:
     head = PlainHead(HeadSize((1,), (1,)), 2)
-    features = head.student_features([torch.tensor([[[1.0], [3.0], [99.0]]])], [torch.tensor([[1.0, 1.0, 0.0]])])
+    features = head.frame_statistics([torch.tensor([[[1.0], [3.0], [99.0]]])], [torch.tensor([[1.0, 1.0, 0.0]])])
     torch.testing.assert_close(features, torch.tensor([[2.0, math.sqrt(1 + LEAST)]]))
 
 

@@ -40,7 +40,7 @@ def test_the_card_and_the_background_are_inside(path: Path) -> None:
     recognizer = Recognizer.load(path)
     assert recognizer.card == replace(CARD, parameters=recognizer.card.parameters)
     assert recognizer.card.parameters > 3_000_000  # counted in the graph, since the card leaves it
-    np.testing.assert_array_equal(recognizer._background, BACKGROUND)
+    np.testing.assert_array_equal(recognizer._model._background, BACKGROUND)
 
 
 def test_it_is_one_file_of_a_current_opset(path: Path) -> None:
@@ -109,6 +109,6 @@ def test_another_card_leaves_the_answers_and_the_background_alone(path: Path, tm
     replace_card(scored, card)
     before, after = Recognizer.load(path), Recognizer.load(scored)
     assert after.card == replace(card, parameters=before.card.parameters)
-    np.testing.assert_array_equal(after._background, before._background)
+    np.testing.assert_array_equal(after._model._background, before._model._background)
     sound = np.sin(np.arange(32_000) / 20).astype(np.float32)
     np.testing.assert_array_equal(after.logits(sound, 16_000), before.logits(sound, 16_000))

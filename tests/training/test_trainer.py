@@ -53,7 +53,7 @@ def test_temperature_and_threshold_come_from_validation_clips(trained: TrainedMo
 
 
 def test_the_background_is_of_training_clips(trained: TrainedModel, training_set: TrainingSet) -> None:
-    background = Recognizer.load(trained.path)._background
+    background = Recognizer.load(trained.path)._model._background
     assert background is not None
     assert len(background) == min(BACKGROUND, len(training_set.train))
     features = {row.tobytes() for row in training_set.clip_features.of(training_set.train).features}
