@@ -183,9 +183,9 @@ class Pool:
 
     @property
     def pids(self) -> list[int]:
-        """The processes that exist."""
+        """The processes that are alive."""
         with self._lock:
-            return [worker.pid for worker in self._processes]
+            return [worker.pid for worker in self._processes if worker.is_alive]
 
     def start(self, *, wait: bool = False) -> None:
         """Start all workers now; :attr:`ready` counts those that have done their setup.
