@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from hearfelt.errors import HearfeltError, exit_code
+from hearfelt.errors import HearfeltError
 from result_pages.pages import check_pages, write_pages
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
                 print(path.relative_to(root))
     except HearfeltError as error:
         print(error, file=sys.stderr)
-        return exit_code(error)
+        return error.exit_code
     return 0
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
-from typing import Final
 
 __all__ = [
-    "EXIT_CODES",
     "AudioError",
     "AudioNotFoundError",
     "CorpusError",
@@ -16,14 +14,16 @@ __all__ = [
     "HearfeltError",
     "ModelError",
     "RecipeError",
-    "exit_code",
-    "http_status",
     "require",
 ]
 
 
 class HearfeltError(Exception):
     """Base of all errors of hearfelt; the message says what is wrong and how to mend it.
+
+    Attributes:
+        exit_code: of a command that ends with this error; 2 is the shell's own code for wrong usage.
+        http_status: of a response with this error.
 
     Example:
         >>> try:
@@ -33,9 +33,14 @@ class HearfeltError(Exception):
         clip.wav: the file is empty; a sound file is wanted
     """
 
+    exit_code: int = 1
+    http_status: int = 422
+
 
 class AudioError(HearfeltError, ValueError):
     """A sound that cannot be read, is too short or silent."""
+
+    exit_code = 3
 
 
 class AudioNotFoundError(AudioError, FileNotFoundError):
@@ -45,56 +50,34 @@ class AudioNotFoundError(AudioError, FileNotFoundError):
 class CorpusError(HearfeltError, ValueError):
     """A corpus, a table of recordings or a split that cannot be used."""
 
+    exit_code = 4
+
 
 class DownloadError(HearfeltError, OSError):
     """A download that is incomplete; running the command again resumes it."""
+
+    exit_code = 8
+    http_status = 503
 
 
 class RecipeError(HearfeltError, ValueError):
     """A recipe with an unknown key or an impossible value."""
 
+    exit_code = 5
+
 
 class ModelError(HearfeltError, ValueError):
     """A model file that is missing, damaged or not what its card says."""
+
+    exit_code = 6
+    http_status = 404
 
 
 class ExtraMissingError(HearfeltError, ImportError):
     """An optional package that is not installed; the message names the extra to install."""
 
-
-# The exit code of a command and the HTTP status of a response. 2 is the shell's own code for wrong usage.
-_CODES: Final[dict[type[HearfeltError], tuple[int, int]]] = {
-    AudioNotFoundError: (3, 422),
-    AudioError: (3, 422),
-    CorpusError: (4, 422),
-    RecipeError: (5, 422),
-    ModelError: (6, 404),
-    ExtraMissingError: (7, 415),
-    DownloadError: (8, 503),
-    HearfeltError: (1, 422),
-}
-
-EXIT_CODES: Final[dict[type[HearfeltError], int]] = {kind: code for kind, (code, _) in _CODES.items()}
-
-
-def exit_code(error: HearfeltError) -> int:
-    """Give the exit code of a command that ends with this error.
-
-    Example:
-        >>> exit_code(AudioError("clip.wav: empty"))
-        3
-    """
-    return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
-
-
-def http_status(error: HearfeltError) -> int:
-    """Give the HTTP status of a response with this error.
-
-    Example:
-        >>> http_status(AudioError("clip.wav: empty"))
-        422
-    """
-    return next(status for kind, (_, status) in _CODES.items() if isinstance(error, kind))
+    exit_code = 7
+    http_status = 415
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import typer
 
+from hearfelt import errors
 from hearfelt.cli.main import EXIT_CODE_MEANINGS, app, run
-from hearfelt.errors import EXIT_CODES
 
 
 def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -102,7 +102,8 @@ def test_the_version_is_the_installed_one(here: Callable) -> None:
 
 
 def test_every_exit_code_has_a_meaning() -> None:
-    assert set(EXIT_CODES.values()) | {0, 2, 130} == set(EXIT_CODE_MEANINGS)
+    codes = {getattr(errors, name).exit_code for name in errors.__all__ if name.endswith("Error")}
+    assert codes | {0, 2, 130} == set(EXIT_CODE_MEANINGS)
 
 
 def test_a_fault_is_one_sentence_and_debug_shows_where(here: Callable, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from hearfelt.cli.commands import (
     train,
 )
 from hearfelt.cli.options import examples
-from hearfelt.errors import HearfeltError, exit_code
+from hearfelt.errors import HearfeltError
 
 __all__ = ["EXIT_CODE_MEANINGS", "app", "run"]
 
@@ -136,7 +136,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         typer.main.get_command(app)(args=rest, prog_name="hearfelt", obj=debug)
     except HearfeltError as error:
-        _stop(str(error), exit_code(error), debug=debug)
+        _stop(str(error), error.exit_code, debug=debug)
     except OSError as error:
         _stop(_described(error), 1, debug=debug)
     except KeyboardInterrupt:

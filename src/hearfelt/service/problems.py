@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from hearfelt.errors import HearfeltError, http_status
+from hearfelt.errors import HearfeltError
 from hearfelt.service.workers import FAULT, BusyError, WorkerFaultError
 
 __all__ = ["RETRY_AFTER_S", "RefusedError", "add_problems", "fault_response", "problem"]
@@ -33,7 +33,7 @@ class RefusedError(HearfeltError):
 
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status, self.headers = status, headers or {}
+        self.http_status, self.headers = status, headers or {}
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -58,10 +58,10 @@ def add_problems(app: FastAPI) -> None:
     @app.exception_handler(HearfeltError)
     async def _known(_: Request, error: HearfeltError) -> JSONResponse:
         if isinstance(error, RefusedError):
-            return problem(error.status, str(error), error.headers)
+            return problem(error.http_status, str(error), error.headers)
         if isinstance(error, BusyError):
-            return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
-        return fault_response() if isinstance(error, WorkerFaultError) else problem(http_status(error), str(error))
+            return problem(error.http_status, str(error), {"Retry-After": str(RETRY_AFTER_S)})
+        return fault_response() if isinstance(error, WorkerFaultError) else problem(error.http_status, str(error))
 
     @app.exception_handler(HTTPException)
     async def _plain(_: Request, error: HTTPException) -> JSONResponse:

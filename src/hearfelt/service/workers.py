@@ -46,6 +46,8 @@ _EVENTS: Final = {
 class BusyError(HearfeltError):
     """There is more to do than the service does at once; the same request may go through later."""
 
+    http_status = 503
+
 
 class TooLongError(HearfeltError):
     """A job took longer than one may."""

@@ -119,9 +119,9 @@ def _report(job: Job, outcome: Outcome) -> None:
     if outcome.failed == outcome.rows:
         if any(map(is_table, job.inputs)) and job.root is None:
             _say("paths in a table are relative to the table's folder; --root names another one")
-        from hearfelt.errors import AudioError, exit_code
+        from hearfelt.errors import AudioError
 
-        raise typer.Exit(exit_code(AudioError()))
+        raise typer.Exit(AudioError.exit_code)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from hearfelt.cli.display.progress import progress
 from hearfelt.cli.options import AsOption, JobsOption, examples, expanded, remark
-from hearfelt.errors import AudioError, exit_code
+from hearfelt.errors import AudioError
 
 if TYPE_CHECKING:
     from hearfelt.corpora.clips import Clips
@@ -98,7 +98,7 @@ def _features(
     write_features((clips[row] for row in rows), measured.features[rows], out)
     typer.echo(f"{out}: {len(rows):,} clips, {measured.features.shape[1]} features each")
     if measured.errors:
-        raise typer.Exit(exit_code(measured.errors[min(measured.errors)]))
+        raise typer.Exit(measured.errors[min(measured.errors)].exit_code)
 
 
 def _remark(clips: Clips, measured: Measured) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hearfelt.cli.options import TableOrJsonOption, examples
-from hearfelt.errors import EXIT_CODES, ModelError
+from hearfelt.errors import ModelError
 
 if TYPE_CHECKING:
     from hearfelt.inference.card import ModelCard
@@ -155,7 +155,7 @@ def _doctor(
     else:
         _print_installation(found, health)
     if not all(one.is_well for one in health):
-        raise typer.Exit(EXIT_CODES[ModelError])
+        raise typer.Exit(ModelError.exit_code)
 
 
 def _print_installation(found: Installation, health: list[Health]) -> None:

@@ -16,7 +16,7 @@ from hearfelt.cli.display.pictures import draw_prediction, picture_path
 from hearfelt.cli.display.predictions import Result, printing, writing
 from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, sound_of
 from hearfelt.cli.options import FormatOption, ModelOption, RawOption, TrackOption, examples, expanded
-from hearfelt.errors import AudioError, exit_code
+from hearfelt.errors import AudioError
 
 if TYPE_CHECKING:
     from hearfelt.audio.reader import Sound
@@ -110,7 +110,7 @@ def _recognize(
                 if plot is not None and result.prediction is not None:
                     draw_prediction(result.prediction, sound, plot, why=result.explanation)
     if first_error is not None:
-        raise typer.Exit(exit_code(first_error))
+        raise typer.Exit(first_error.exit_code)
 
 
 def _check_out(out: Path, sources: list[str], model: str | None) -> None:

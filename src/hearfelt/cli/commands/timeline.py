@@ -16,7 +16,7 @@ from hearfelt.cli.display.pictures import picture_path
 from hearfelt.cli.display.progress import sound_bar
 from hearfelt.cli.inputs import STANDARD_INPUT, Reading, check_standard_input, parse_reading, sound_of
 from hearfelt.cli.options import ModelOption, RawOption, TrackOption, examples, expanded
-from hearfelt.errors import AudioError, exit_code, require
+from hearfelt.errors import AudioError, require
 
 if TYPE_CHECKING:
     from hearfelt.audio.reader import Sound
@@ -103,7 +103,7 @@ def _timeline(
                     if plot is not None:
                         _draw(recordings[-1], sound, plot)
     if errors:
-        raise typer.Exit(exit_code(errors[0]))
+        raise typer.Exit(errors[0].exit_code)
 
 
 def _form(format: str, out: Path | None) -> Format | None:

@@ -78,7 +78,7 @@ class StreamAdmission:
         try:
             self._access.check(websocket, key_of(websocket) if key is None else key)
         except RefusedError as error:
-            if error.status == 401:
+            if error.http_status == 401:
                 raise StreamError(f"{error}, or as key in the first message", NOT_ALLOWED) from None
             raise StreamError(str(error), BUSY) from None
         if self._open >= self._most:
