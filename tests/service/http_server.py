@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from tests.service.live_server import until
 
 from hearfelt.service.app import create_app
+from hearfelt.service.recognition import WorkerSettings
 from hearfelt.service.settings import ServiceSettings
-from hearfelt.service.workers import WorkerSettings
 
 
 def example(number: int = 0) -> Path:

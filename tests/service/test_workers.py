@@ -18,16 +18,9 @@ import soundfile
 from hearfelt.audio.reader import read_audio
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.service.recognition import Job, WorkerSettings
 from hearfelt.service.settings import ServiceSettings
-from hearfelt.service.workers import (
-    BusyError,
-    CrashedError,
-    Job,
-    TooLongError,
-    TooMuchMemoryError,
-    Workers,
-    WorkerSettings,
-)
+from hearfelt.service.workers import BusyError, CrashedError, TooLongError, TooMuchMemoryError, Workers
 
 
 def _example() -> Path:

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hearfelt.audio.inputs import Source, name_of
+from hearfelt.audio.inputs import AudioTrack, Source, name_of
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import AudioError
 
 if TYPE_CHECKING:
     from hearfelt.audio.arrays import Samples
     from hearfelt.audio.decoders.raw import RawSound
-    from hearfelt.audio.reader import AudioTrack
 
 __all__ = ["Excerpt", "time_fragment"]
 

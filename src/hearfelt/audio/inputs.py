@@ -12,13 +12,14 @@ import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, BinaryIO, Final, cast
 
 from hearfelt.errors import AudioError, AudioNotFoundError
 from hearfelt.runtime.files import path_given
 
-__all__ = ["MOST_PIPED_BYTES", "Source", "name_of", "open_source", "open_stream", "pieces_of", "saved"]
+__all__ = ["MOST_PIPED_BYTES", "AudioTrack", "Source", "name_of", "open_source", "open_stream", "pieces_of", "saved"]
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
@@ -31,6 +32,24 @@ _NO_FILES: Final = {
     stat.S_ISBLK: "a device",
     stat.S_ISSOCK: "a socket",
 }
+
+
+@dataclass(frozen=True, eq=False)
+class AudioTrack:
+    """One of several audio tracks of a file; accepted wherever a sound is.
+
+    Attributes:
+        source: a path, bytes or an open binary file.
+        number: which audio track, counted from 0; None for the default one, or the first in which there is sound.
+    """
+
+    source: Source
+    number: int | None
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+        return name_of(self.source)
 
 
 def name_of(source: object) -> str:

@@ -24,7 +24,7 @@ from hearfelt.audio.decoders.pyav import SUFFIXES
 from hearfelt.audio.decoders.raw import RawSound, decode_raw
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.identify import open_decoder
-from hearfelt.audio.inputs import Source, name_of, open_source, open_stream
+from hearfelt.audio.inputs import AudioTrack, Source, name_of, open_source, open_stream
 from hearfelt.audio.levels import LevelMeter, decibels
 from hearfelt.audio.warnings import FILE_FAULTS, SoundWarning
 from hearfelt.errors import AudioError
@@ -35,7 +35,6 @@ __all__ = [
     "SHORTEST_S",
     "Audio",
     "AudioReader",
-    "AudioTrack",
     "Samples",
     "Sound",
     "audio_files",
@@ -95,24 +94,6 @@ class Audio:
 
     def __repr__(self) -> str:
         return f"<Audio {self.name}: {self.duration_s:.2f} s at {self.rate_hz} Hz>"
-
-
-@dataclass(frozen=True, eq=False)
-class AudioTrack:
-    """One of several audio tracks of a file; accepted wherever a sound is.
-
-    Attributes:
-        source: a path, bytes or an open binary file.
-        number: which audio track, counted from 0; None for the default one, or the first in which there is sound.
-    """
-
-    source: Source
-    number: int | None
-
-    @property
-    def name(self) -> str:
-        """Name for messages."""
-        return name_of(self.source)
 
 
 class AudioReader:

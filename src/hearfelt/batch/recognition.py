@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hearfelt.audio.excerpts import Excerpt
-from hearfelt.audio.inputs import name_of
-from hearfelt.audio.reader import AudioTrack
+from hearfelt.audio.inputs import AudioTrack, name_of
 from hearfelt.batch import object_store
 from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error, is_out_of_memory
 from hearfelt.batch.sources import Source

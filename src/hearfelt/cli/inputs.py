@@ -42,7 +42,7 @@ class Reading:
     def of(self, source: str | Path | BinaryIO) -> Sound:
         """Give the sound of a path or an open file."""
         from hearfelt.audio.decoders.raw import RawSound
-        from hearfelt.audio.reader import AudioTrack
+        from hearfelt.audio.inputs import AudioTrack
 
         if self.raw is not None:
             return RawSound(source, self.raw)

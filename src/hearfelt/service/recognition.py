@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
-from hearfelt.audio.reader import AudioReader, AudioTrack, Sound, open_audio
+from hearfelt.audio.inputs import AudioTrack
+from hearfelt.audio.reader import AudioReader, Sound, open_audio
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.speech_check import prepare
@@ -18,13 +21,75 @@ from hearfelt.results.formats import write
 from hearfelt.results.predictions import prediction_row
 from hearfelt.runtime.worker import extend_limit
 
-if TYPE_CHECKING:
-    from hearfelt.service.workers import Job, WorkerSettings
-
-__all__ = ["load_models", "recognize"]
+__all__ = ["Job", "WorkerSettings", "load_models", "recognize"]
 
 _EXPLAIN_COST: Final = 10.0  # an explanation takes at least as long as recognizing ten times the sound
 _EXTEND_EVERY_S: Final = 10.0  # of sound
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """Limits on the processes that decode and answer.
+
+    Attributes:
+        processes: how many answer short sounds; each has one thread and every model that is offered. As many more, of
+            lower priority, answer long sounds and explanations; these are started when the first one comes.
+        short_s: a sound up to this long is short.
+        longest_job_s: how long it may take to read a sound, and to answer one of no length.
+        least_speed: seconds of sound that are answered in a second at least; a longer sound may take more time.
+        memory_bytes: what a job may take beside what the process has when its models are loaded.
+        queue: jobs that may wait, short ones and long ones each; one more is turned away.
+        patience_s: how long a short job may wait for a process.
+        long_patience_s: the same for a long job.
+
+    Example:
+        >>> WorkerSettings(longest_job_s=60, least_speed=4).limit_s(1200)
+        360.0
+    """
+
+    processes: int = field(default_factory=lambda: os.cpu_count() or 1)
+    short_s: float = 30.0
+    longest_job_s: float = 60.0
+    least_speed: float = 4.0
+    memory_bytes: int = 1 << 30
+    queue: int = 64
+    patience_s: float = 30.0
+    long_patience_s: float = 300.0
+
+    def limit_s(self, sound_s: float) -> float:
+        """Say how long a job may take when its sound was read.
+
+        Args:
+            sound_s: seconds of sound that are to be answered.
+        """
+        return self.longest_job_s + sound_s / self.least_speed
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with one sound.
+
+    Attributes:
+        kind: one answer for the whole of it, or segments.
+        sound: a file's bytes.
+        name: what answers and errors call it.
+        model: one of those that are offered.
+        explain: whether an answer comes with what it depends on.
+        longest_s: seconds of sound that are taken at most; with ``is_separate`` twice that, of all channels together.
+        format: of segments: ``"json"``, ``"vtt"`` or ``"csv"``.
+        is_separate: whether segments are those of each channel by itself.
+        track: audio track, counted from 0; None for the file's own choice.
+    """
+
+    kind: Literal["recognize", "timeline"]
+    sound: bytes = field(repr=False)
+    name: str
+    model: str
+    explain: bool = False
+    longest_s: float = 3600.0
+    format: str = "json"
+    is_separate: bool = False
+    track: int | None = None
 
 
 def load_models(models: Sequence[str]) -> dict[str, Recognizer]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hearfelt.service.origins import is_loopback
-from hearfelt.service.workers import WorkerSettings
+from hearfelt.service.recognition import WorkerSettings
 
 __all__ = ["ServiceSettings", "StreamSettings"]
 

@@ -16,7 +16,8 @@ import pytest
 import soundfile
 
 from hearfelt.audio.decoders.pyav import Gaps, container_of
-from hearfelt.audio.reader import AUDIO_SUFFIXES, AudioTrack, audio_files, open_audio, read_audio
+from hearfelt.audio.inputs import AudioTrack
+from hearfelt.audio.reader import AUDIO_SUFFIXES, audio_files, open_audio, read_audio
 from hearfelt.audio.warnings import codes_of
 from hearfelt.errors import AudioError
 

@@ -18,7 +18,7 @@ from tests.service.http_server import CLIP, Serving, example, serving
 
 from hearfelt.cli.main import run
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.service.workers import WorkerSettings
+from hearfelt.service.recognition import WorkerSettings
 
 
 @pytest.fixture(scope="module")

@@ -196,8 +196,8 @@ def _serve(
 def _settings(
     given: dict[str, Any], models: list[str] | None, workers: dict[str, Any], streams: int | None
 ) -> ServiceSettings:
+    from hearfelt.service.recognition import WorkerSettings
     from hearfelt.service.settings import ServiceSettings, StreamSettings
-    from hearfelt.service.workers import WorkerSettings
 
     if models:
         given["models"] = tuple(dict.fromkeys(models))

@@ -14,10 +14,11 @@ from hearfelt.results.predictions import error_row
 from hearfelt.service.metrics import Metrics
 from hearfelt.service.model_registry import ModelRegistry
 from hearfelt.service.problems import RefusedError
+from hearfelt.service.recognition import Job
 from hearfelt.service.routes.schemas import BODY, Answer, Answers, Segments, problems_of
 from hearfelt.service.routes.uploads import Upload, Uploads
 from hearfelt.service.settings import ServiceSettings
-from hearfelt.service.workers import BusyError, Job, WorkerFaultError, Workers
+from hearfelt.service.workers import BusyError, WorkerFaultError, Workers
 
 __all__ = ["recognition_router"]
 
