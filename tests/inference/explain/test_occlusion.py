@@ -140,7 +140,7 @@ def test_bands_lie_side_by_side_from_nothing_to_8_khz_and_are_as_wide_as_the_ear
 def test_a_pipe_of_unknown_length_is_explained_as_the_file_is(
     sound_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("windowing", "recognizer"):
+    for module in ("windowing", "sound_model"):
         monkeypatch.setattr(f"hearfelt.inference.{module}.LONG_S", 2.0)  # a minute is a long time in a test
     noise = np.random.default_rng(3).normal(0, 0.1, 80_000)  # 10 s
     data = (noise * 32_767).astype("<i2").tobytes()
