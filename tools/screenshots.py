@@ -3,6 +3,7 @@
     python tools/screenshots.py [--out docs/screenshots] [--chromium chromium] [--only NAME]
 
 ``hearfelt app`` runs on this computer; Chromium's fake microphone plays the bundled synthetic voices.
+Emojis need a colour font, such as Debian's fonts-noto-color-emoji.
 """
 
 from __future__ import annotations
