@@ -165,8 +165,8 @@ def _show(results: Results | SegmentResults, format: Literal["table", "json"]) -
         from hearfelt.reports.evaluation import write_report
 
         report = str(write_report(results))
-    except ExtraMissingError as error:  # the figures are written; only the page is not
-        report = f"no page: {error}"
+    except ExtraMissingError as error:  # the scores are written; only the report is not
+        report = f"none: {error}"
     if format == "json":
         from hearfelt.cli.display.output import print_json
 

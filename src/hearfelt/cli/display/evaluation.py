@@ -75,9 +75,9 @@ def print_results(results: Results, report: str) -> None:
         screen.print(_runs(results))
     for line in _lines(results):
         screen.print(escape(printable(line)))
-    screen.print(f"\n[dim]figures[/]  {escape(printable(str(results.folder / 'summary.json')))}", soft_wrap=True)
-    screen.print(f"[dim]answers[/]  {escape(printable(str(results.folder / 'predictions.csv')))}", soft_wrap=True)
-    screen.print(f"[dim]page[/]     {escape(printable(report))}", soft_wrap=True)
+    screen.print(f"\n[dim]scores[/]       {escape(printable(str(results.folder / 'summary.json')))}", soft_wrap=True)
+    screen.print(f"[dim]predictions[/]  {escape(printable(str(results.folder / 'predictions.csv')))}", soft_wrap=True)
+    screen.print(f"[dim]report[/]       {escape(printable(report))}", soft_wrap=True)
 
 
 def print_segment_results(results: SegmentResults) -> None:
@@ -109,8 +109,8 @@ def print_segment_results(results: SegmentResults) -> None:
         screen.print(f"error rate {percent(abs(lower))} {'lower' if lower >= 0 else 'higher'} than the naive way's")
     for reason, count in summary["left_out"].items():
         screen.print(escape(printable(f"left out: {many(count, 'clip')} {reason}")))
-    for what, name in (("figures", SUMMARY), ("answers", PREDICTIONS), ("truth", RECORDINGS_TABLE)):
-        screen.print(f"[dim]{what:<9}[/]{escape(printable(str(results.folder / name)))}", soft_wrap=True)
+    for what, name in (("scores", SUMMARY), ("predictions", PREDICTIONS), ("truth", RECORDINGS_TABLE)):
+        screen.print(f"[dim]{what:<13}[/]{escape(printable(str(results.folder / name)))}", soft_wrap=True)
 
 
 def _runs(results: Results) -> Table:

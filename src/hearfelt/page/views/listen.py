@@ -228,8 +228,8 @@ def _show_overview(visit: Visit, models: Sequence[str]) -> None:
     pairs = [(sound, sound.results[model]) for sound in sounds]
     download = partial(st.download_button, on_click="ignore")
     with st.container(horizontal=True):
-        download("All as CSV", lambda: as_csv(pairs), "answers.csv", "text/csv")
-        download("All as JSON lines", lambda: as_json_lines(pairs), "answers.jsonl", "application/jsonl")
+        download("All as CSV", lambda: as_csv(pairs), "predictions.csv", "text/csv")
+        download("All as JSON lines", lambda: as_json_lines(pairs), "predictions.jsonl", "application/jsonl")
 
 
 def _overview(sounds: Sequence[LoadedSound], model: str) -> str:
