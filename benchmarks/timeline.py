@@ -129,6 +129,7 @@ def _peak_mb() -> float:
 def summarize(rows: dict[str, dict[str, Any]], options: argparse.Namespace) -> int:
     long, short = rows["long"], rows["short"]
     figures = {
+        "hours": round(long["sound_s"] / 3600, 2),
         "seconds_per_second": round(long["sound_s"] / long["cpu_s"], 1),
         "peak_rss_mb": long["peak_rss_mb"],
         "more_than_short_mb": round(long["peak_rss_mb"] - short["peak_rss_mb"], 1),
