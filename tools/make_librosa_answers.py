@@ -1,6 +1,6 @@
 """Write what librosa computes for the sounds of the tests to tests/data/librosa.npz.
 
-    python tools/make_librosa_answers.py --ravdess ../shared/corpora/ravdess
+    python tools/make_librosa_answers.py --ravdess ~/ravdess --originals ~/originals/ravdess
 
 Tests compare with this file, because librosa compiles its loops for a minute in every process that uses it.
 """
@@ -47,9 +47,11 @@ Array = npt.NDArray[Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ravdess", type=Path, required=True, help="the folder of RAVDESS")
+    parser.add_argument("--originals", type=Path, required=True, help="a folder of its clips as published, at 48 kHz")
     options = parser.parse_args()
     answers = filters() | levels() | {"tuning": tunings()} | pitches(options.ravdess) | stretches()
-    answers |= {"features-made": made_features(), "features-ravdess": ravdess_features(options.ravdess)}
+    answers |= {"features-made": made_features(), "features-ravdess": ravdess_features(options.ravdess, EVERY_CLIP)}
+    answers["features-48-khz"] = ravdess_features(options.originals, 1)
     np.savez_compressed(ANSWERS, allow_pickle=False, **answers)
     print(
         f"{ANSWERS.name}: {len(answers)} arrays, {ANSWERS.stat().st_size / 1e3:.0f} kB, librosa {librosa.__version__}"
@@ -110,9 +112,9 @@ def made_features() -> Array:
         return np.array([seed_features(path) for path in feature_sounds(Path(folder))])
 
 
-def ravdess_features(ravdess: Path) -> Array:
-    """The same of some clips of RAVDESS, ``(clips, 162)``."""
-    return np.array([seed_features(path) for path in audio_files(ravdess)[::EVERY_CLIP]])
+def ravdess_features(folder: Path, every: int) -> Array:
+    """The same of every so many clips of a folder, ``(clips, 162)``."""
+    return np.array([seed_features(path) for path in audio_files(folder)[::every]])
 
 
 if __name__ == "__main__":

@@ -44,6 +44,14 @@ def test_clips_of_ravdess_have_the_numbers_of_the_seeds_librosa_calls(ravdess: P
     assert worst.max() <= BAR, FEATURE_NAMES[worst.argmax()]
 
 
+@pytest.mark.corpora
+def test_ravdess_as_published_at_48_khz_has_the_numbers_of_the_seeds_librosa_calls(corpora_home: Path) -> None:
+    paths = audio_files(corpora_home / "originals" / "ravdess")
+    assert {read_audio(path).rate_hz for path in paths} == {48_000}
+    assert {read_audio(path).channels for path in paths} == {1, 2}
+    assert deviations(our_features(paths), answers()["features-48-khz"]).max() <= BAR
+
+
 def test_noise_and_tones_at_many_rates_have_the_numbers_of_the_seeds_librosa_calls(tmp_path: Path) -> None:
     ours = our_features(feature_sounds(tmp_path))
     assert deviations(ours, answers()["features-made"]).max() <= BAR
