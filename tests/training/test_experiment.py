@@ -17,7 +17,7 @@ from hearfelt.corpora.toy import write_toy
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import HearfeltError, ModelError, RecipeError
 from hearfelt.evaluation.plan import EvaluationProtocol, Plan
-from hearfelt.evaluation.protocols import by_clip, protocol_called
+from hearfelt.evaluation.protocols import CORPORA, by_clip, protocol_called
 from hearfelt.evaluation.results import Results, read_results
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.training.augmented_copies import Variant
@@ -231,7 +231,46 @@ def test_the_summary_says_how_large_a_fold_s_file_is(results: Results) -> None:
     assert results.summary["beside"] == {}
 
 
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """Five corpora of two people each, under the names that across-corpora wants; calm is in RAVDESS alone."""
+    clips = read_corpus(write_toy(tmp_path_factory.mktemp("five"), speakers=10, clips_each=1), "toy")
+    corpus_of = {who: CORPORA[place // 2] for place, who in enumerate(clips.speakers)}
+    named = [
+        replace(clip, corpus=corpus_of[clip.speaker], speaker=clip.speaker.replace("toy", corpus_of[clip.speaker]))
+        for clip in clips
+    ]
+    return Clips(clip for clip in named if clip.emotion != "calm" or clip.corpus == "ravdess")
+
+
+def test_each_corpus_is_answered_by_a_model_that_was_trained_without_it(
+    plain: Recipe, five: Clips, tmp_path: Path
+) -> None:
+    results = run_experiment(plain, protocol_called("across-corpora"), five, tmp_path, ExperimentOptions(jobs=1))
+    assert len(results.evaluation) == len(five)
+    assert results.evaluation.emotions == tuple(one for one in EMOTIONS if one != "calm")
+    for number, corpus in enumerate(CORPORA, 1):
+        card = Recognizer.load(tmp_path / f"runs/fold{number}-seed0/model.onnx").card
+        assert ("calm" in card.labels) == (corpus != "ravdess")
+        assert not [speaker for speaker in card.training_speakers if speaker.startswith(corpus)]
+        assert set(results.evaluation.of(fold=number).speakers) == set(five.where(corpus=corpus).speakers)
+
+
 # Networks that take sound
+
+
+def test_an_ensemble_has_another_target_where_its_own_is_left_out(
+    sound_recipe: Recipe, five: Clips, encoder_files: EncoderFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hearfelt.training.experiment.prepare_frames", lambda *_, **__: None)
+    plan, options = protocol_called("across-corpora").plan(five), ExperimentOptions(encoder_files=encoder_files)
+    for target, wanted in (
+        ("ravdess", ["cremad", "ravdess", "ravdess", "ravdess", "ravdess"]),
+        ("nemo", ["nemo", "nemo", "nemo", "nemo", "cremad"]),
+    ):
+        runs = plan_runs(sound_recipe.changed("ensemble", target=target), plan, tmp_path, options)
+        assert [run.training_set.encoder_frames.target.corpora for run in runs] == [(one,) for one in wanted]
+        assert [len(run.training_set.train.corpora) for run in runs] == [4] * 5
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hearfelt.corpora.clips import Clip
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.splits import Fold
 from hearfelt.emotions import in_order
 from hearfelt.errors import AudioError, CorpusError, ModelError
 from hearfelt.evaluation.plan import Plan
@@ -17,7 +18,7 @@ from hearfelt.evaluation.results import FailedClip, ModelFile, Results, ResultsI
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.progress import Advance
 
-__all__ = ["FoldPredictions", "combine", "evaluate_model", "predict_clips"]
+__all__ = ["FoldPredictions", "combine", "evaluate_model", "narrowed", "predict_clips"]
 
 _BLOCK = 16  # clips that a thread takes at once: few, so that Ctrl-C acts soon
 
@@ -27,7 +28,7 @@ class FoldPredictions:
     """Predictions of one model for the test clips of one fold.
 
     Attributes:
-        emotions: the model's labels, in order.
+        emotions: the labels of the rows, in order: the model's, or those that the fold is scored among.
         rows: one for each predicted clip.
         failed: clips without a prediction, such as silent ones.
     """
@@ -43,6 +44,7 @@ def predict_clips(
     *,
     fold: int,
     seed: int = 0,
+    labels: Sequence[str] | None = None,
     progress: Advance | None = None,
 ) -> FoldPredictions:
     """Predict the test clips of one fold with an exported model.
@@ -54,12 +56,13 @@ def predict_clips(
         clips: the fold's test part.
         fold: its number, for the rows.
         seed: of the training, for the rows.
+        labels: those among which the answers are scored (:func:`narrowed`); all of the model's by default.
         progress: called with 1 after each clip.
 
     Raises:
         ModelError: if a clip has a label that the model does not know.
     """
-    emotions = in_order(recognizer.labels)
+    emotions = in_order(recognizer.labels if labels is None else set(labels) & set(recognizer.labels))
     if unknown := [clip for clip in clips if clip.emotion not in emotions]:
         raise ModelError(
             f"{unknown[0].name}: {unknown[0].emotion} is not among the model's labels ({', '.join(emotions)});"
@@ -71,6 +74,8 @@ def predict_clips(
             probabilities = recognizer.recognize(clip.sound).probabilities
         except AudioError as error:
             return FailedClip(clip.name, clip.speaker, str(error))
+        if labels is not None:
+            probabilities = narrowed(probabilities, emotions)
         shares = tuple(float(probabilities[emotion]) for emotion in emotions)
         return Row(clip.name, clip.speaker, fold, seed, clip.emotion, shares)
 
@@ -83,18 +88,58 @@ def predict_clips(
     return FoldPredictions(emotions, rows, tuple(one for one in results if isinstance(one, FailedClip)))
 
 
-def combine(predictions: Iterable[FoldPredictions]) -> tuple[Evaluation, tuple[FailedClip, ...]]:
+def narrowed(probabilities: Mapping[str, float], labels: Sequence[str]) -> dict[str, float]:
+    """Compute the probabilities among some labels: those of the corpus that is tested.
+
+    Args:
+        probabilities: of all labels of a model.
+        labels: some of these. The probability of calm is added to neutral's where calm is not among them; those of
+            other labels are left out.
+
+    Returns:
+        A probability for each of the labels, with sum 1; all alike if the model gives them none.
+
+    Example:
+        >>> narrowed({"neutral": 0.2, "calm": 0.3, "sad": 0.3, "angry": 0.2}, ["neutral", "sad"])
+        {'neutral': 0.625, 'sad': 0.375}
+    """
+    shares = {label: float(probabilities[label]) for label in labels}
+    if "neutral" in shares and "calm" not in shares:
+        shares["neutral"] += float(probabilities.get("calm", 0.0))
+    total = sum(shares.values())
+    return {label: share / total if total > 0 else 1 / len(shares) for label, share in shares.items()}
+
+
+def combine(
+    predictions: Iterable[FoldPredictions], emotions: Sequence[str] | None = None
+) -> tuple[Evaluation, tuple[FailedClip, ...]]:
     """Combine the predictions of all folds and seeds; a clip without a prediction is listed once.
+
+    Args:
+        predictions: of each fold and seed.
+        emotions: labels of the table; those that a fold is not scored among have probability 0 there. By default all
+            folds need the same labels.
 
     Raises:
         CorpusError: if nothing was predicted, or the models have different labels.
     """
     predictions = list(predictions)
-    emotions = {one.emotions for one in predictions}
-    if len(emotions) != 1:
-        raise CorpusError(f"{len(emotions)} sets of labels among {len(predictions)} models; all folds need the same")
+    if emotions is None:
+        different = {one.emotions for one in predictions}
+        if len(different) != 1:
+            raise CorpusError(
+                f"{len(different)} sets of labels among {len(predictions)} models; all folds need the same"
+            )
+        emotions = different.pop()
+    rows = (_among(emotions, some.emotions, row) for some in predictions for row in some.rows)
     failed = {(one.speaker, one.clip): one for some in predictions for one in some.failed}
-    return Evaluation(emotions.pop(), (row for some in predictions for row in some.rows)), tuple(failed.values())
+    return Evaluation(emotions, rows), tuple(failed.values())
+
+
+def _among(wanted: Sequence[str], emotions: Sequence[str], row: Row) -> Row:
+    """Write a row with more labels, of probability 0."""
+    shares = dict(zip(emotions, row.probabilities, strict=True))
+    return replace(row, probabilities=tuple(shares.get(emotion, 0.0) for emotion in wanted))
 
 
 def evaluate_model(
@@ -125,15 +170,16 @@ def evaluate_model(
     if plan.protocol.recordings:
         raise CorpusError(f"{plan.protocol.name} is evaluated over time, by evaluate_recordings")
     parts = [
-        (fold.name, fold.test[start : start + _BLOCK])
-        for fold in plan.folds
-        for start in range(0, len(fold.test), _BLOCK)
+        (fold, fold.test[start : start + _BLOCK]) for fold in plan.folds for start in range(0, len(fold.test), _BLOCK)
     ]
+
+    def predict(part: tuple[Fold, Clips]) -> FoldPredictions:
+        fold, clips = part
+        return predict_clips(recognizer, clips, fold=fold.name, labels=plan.scored_labels(fold), progress=progress)
+
     with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:  # a recognizer may be used from several threads
-        predictions = list(
-            pool.map(lambda part: predict_clips(recognizer, part[1], fold=part[0], progress=progress), parts)
-        )
-    evaluation, failed = combine(predictions)
+        predictions = list(pool.map(predict, parts))
+    evaluation, failed = combine(predictions, plan.all_scored_labels)
     card = recognizer.card
     file = None if size is None else ModelFile(size, card.parameters)
     info = ResultsInfo(plan, card.recipe, model=card.name, failed=failed, file=file)

@@ -21,6 +21,7 @@ __all__ = [
     "Reliability",
     "accuracy",
     "bootstrap_by_speaker",
+    "bootstrap_of_means",
     "confusion_matrix",
     "ece",
     "figures_of",
@@ -185,17 +186,40 @@ def bootstrap_by_speaker(
         >>> bootstrap_by_speaker(alike)["uar"]
         (0.75, 0.75)
     """
-    confusions = np.asarray(confusions, dtype=np.float64)
-    speakers, classes = confusions.shape[1:3]
-    if speakers < 2:
-        return None
-    drawn = np.random.default_rng(seed).integers(speakers, size=(draws, speakers))
-    counts = np.stack([np.bincount(row, minlength=speakers) for row in drawn]).astype(np.float64)
+    return bootstrap_of_means([confusions], draws=draws, seed=seed, level=level)
+
+
+def bootstrap_of_means(
+    parts: Sequence[NDArray[Any]], *, draws: int = DRAWS, seed: int = 0, level: float = 0.95
+) -> dict[str, tuple[float, float]] | None:
+    """Compute intervals over resampled speakers of the mean over several parts, such as corpora.
+
+    The speakers of each part are drawn on their own, so that each part always has as many as it has.
+
+    Args:
+        parts: each as for :func:`bootstrap_by_speaker`.
+        draws: number of draws.
+        seed: decides the draws.
+        level: share of the draws inside the interval.
+
+    Returns:
+        ``{metric: (low, high)}``, or None if a part has fewer than two speakers.
+    """
+    generator = np.random.default_rng(seed)
     totals: dict[str, list[Matrix]] = {name: [] for name in METRICS}
-    for one in confusions:  # (speakers, classes, classes)
-        matrices = (counts @ one.reshape(speakers, -1)).reshape(draws, classes, classes)
-        for name, values in _figures(matrices).items():
-            totals[name].append(values)
+    for part in parts:
+        confusions = np.asarray(part, dtype=np.float64)
+        speakers, classes = confusions.shape[1:3]
+        if speakers < 2:
+            return None
+        drawn = generator.integers(speakers, size=(draws, speakers))
+        counts = np.stack([np.bincount(row, minlength=speakers) for row in drawn]).astype(np.float64)
+        of_seeds = [
+            _figures((counts @ one.reshape(speakers, -1)).reshape(draws, classes, classes))
+            for one in confusions  # (speakers, classes, classes)
+        ]
+        for name, values in totals.items():
+            values.append(np.mean([figures[name] for figures in of_seeds], axis=0))
     ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
     intervals = {name: np.quantile(np.mean(values, axis=0), ends) for name, values in totals.items()}
     return {name: (float(low), float(high)) for name, (low, high) in intervals.items()}

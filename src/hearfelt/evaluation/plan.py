@@ -10,7 +10,7 @@ from hearfelt.corpora.base import stem_of
 from hearfelt.corpora.catalog import CORPORA
 from hearfelt.corpora.clips import Clip, Clips, duplicates
 from hearfelt.corpora.splits import Fold, Leaks, find_leaks
-from hearfelt.emotions import EMOTIONS
+from hearfelt.emotions import EMOTIONS, in_order
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.published import ACTORS, refuse_incomplete
 from hearfelt.inference.card import ModelCard
@@ -52,6 +52,9 @@ class EvaluationProtocol:
             chosen on the test clips instead. Only to measure the effect.
         actors: actors of RAVDESS that it uses; empty for all, or with ``needs_model`` for those not trained on.
         recordings: whether recordings are made of its clips, and evaluated over time.
+        corpora: the corpora that it tests, one a fold, each on all its speech and among its own labels; empty for a
+            protocol that doesn't compare corpora.
+        uncounted: those of them that are reported and not part of the mean.
     """
 
     name: str
@@ -67,6 +70,18 @@ class EvaluationProtocol:
     chooses_on_test: bool = False
     actors: tuple[int, ...] = ()
     recordings: bool = False
+    corpora: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
+
+    @property
+    def counted(self) -> tuple[int, ...]:
+        """Numbers of the folds whose mean is the headline score; empty where clips of all folds are pooled."""
+        each = zip(self.fold_names, self.corpora, strict=False)
+        return tuple(fold for fold, corpus in each if corpus not in self.uncounted)
+
+    def fold_title(self, fold: int) -> str:
+        """Give a fold's number, or the corpus that it tests."""
+        return self.corpora[self.fold_names.index(fold)] if self.corpora else str(fold)
 
     def plan(
         self,
@@ -99,7 +114,7 @@ class EvaluationProtocol:
         if len(valid) < len(clips):
             left_out["silent, or the same sound as another under another label"] = len(clips) - len(valid)
         _refuse_unknown_emotions(drop, chosen)
-        known = card.labels if card else EMOTIONS
+        known = self._known_labels(card)
         who = "the model" if card else "hearfelt"
         chosen = keep_labels(chosen.without(emotion=drop), known, who, left_out)
         others = keep_labels(others.without(emotion=drop), chosen.emotions, self.name, left_out)
@@ -133,6 +148,8 @@ class EvaluationProtocol:
         self, clips: Clips, training_speakers: Collection[str], *, auxiliary: bool
     ) -> tuple[Clips, Clips, dict[str, int]]:
         """Select the clips that it uses and the auxiliary clips, and count what is left out."""
+        if self.corpora:
+            return *self._choose_corpora(clips, auxiliary=auxiliary), {}
         if not self.channels:
             return clips, Clips(), {}
         if (other_corpora := [corpus for corpus in clips.corpora if corpus != "ravdess"]) and not auxiliary:
@@ -151,6 +168,23 @@ class EvaluationProtocol:
             chosen = chosen.without(speaker=training_speakers)
         refuse_incomplete(chosen, self.channels, actors, protocol=self.name)
         return chosen, others, left_out
+
+    def _choose_corpora(self, clips: Clips, *, auxiliary: bool) -> tuple[Clips, Clips]:
+        there = clips.corpora
+        if missing := [corpus for corpus in self.corpora if corpus not in there]:
+            raise CorpusError(
+                f"{self.name} is over {', '.join(self.corpora)}; without {', '.join(missing)} the score is another, so"
+                f" give --corpus {missing[0]}=FOLDER"
+            )
+        if (other := [corpus for corpus in there if corpus not in self.corpora]) and not auxiliary:
+            raise CorpusError(f"{self.name} is over {', '.join(self.corpora)} alone; leave --corpus {other[0]}=… out")
+        return clips.where(corpus=self.corpora), clips.where(corpus=other)
+
+    def _known_labels(self, card: ModelCard | None) -> tuple[str, ...]:
+        """List the labels that can be tested; calm can be wherever it counts as neutral."""
+        if card is None:
+            return EMOTIONS
+        return (*card.labels, "calm") if self.corpora and "neutral" in card.labels else card.labels
 
     def _folds_to_predict(self, clips: Clips, folds: int | None) -> list[Fold]:
         """Make the folds for a finished model, without training parts."""
@@ -181,6 +215,11 @@ class EvaluationProtocol:
         if card is None:
             return f"{self.name} leaks: {leaks.sentence()}; such a score is too good, so leave copies out"
         who = ", ".join(leaks.speakers[:3]) + (", …" if len(leaks.speakers) > 3 else "")
+        if self.corpora:
+            advice = "; give a recipe, which is trained without each corpus in turn"
+            return (
+                f"{self.name} would test {card.name} on {len(leaks.speakers)} of its training speakers ({who}){advice}"
+            )
         other = self.channels and not self.actors
         advice = "; unheard-ravdess leaves them out" if other else "; test it on other speakers"
         return f"{self.name} would test {card.name} on {len(leaks.speakers)} of its training speakers ({who}){advice}"
@@ -216,11 +255,20 @@ class Plan:
         """The labels of its clips, in order."""
         return self.clips.emotions
 
+    def scored_labels(self, fold: Fold) -> tuple[str, ...] | None:
+        """List the labels among which a fold's answers are scored: its corpus's own; None for all of the model's."""
+        return fold.test.emotions if self.protocol.corpora else None
+
+    @property
+    def all_scored_labels(self) -> tuple[str, ...] | None:
+        """List the labels of all folds together, where each is scored among its own; else None."""
+        return in_order(clip.emotion for fold in self.folds for clip in fold.test) if self.protocol.corpora else None
+
     def training_clips(self, fold: Fold) -> Clips:
         """List all clips that a model for ``fold`` may be trained on: its training part, then auxiliary clips.
 
         Auxiliary clips of test speakers, and copies of test sounds, are excluded. A leaky protocol that splits by clip
-        has all speakers on both sides by design; there only copies are excluded.
+        has all speakers on both sides by design; there only copies are excluded. An auxiliary clip never adds a label.
 
         Args:
             fold: one of the plan's folds.
@@ -273,7 +321,7 @@ def _auxiliary_for(plan: Plan, fold: Fold) -> Clips:
         return Clips()
     by_design = plan.protocol.by == "clip" and plan.protocol.leaky
     auxiliary = plan.auxiliary if by_design else plan.auxiliary.without(speaker=fold.test.speakers)
-    return without_copies(auxiliary, fold.test, plan.same_sound)
+    return without_copies(auxiliary.where(emotion=fold.train.emotions), fold.test, plan.same_sound)
 
 
 def _key(clip: Clip) -> tuple[object, str]:

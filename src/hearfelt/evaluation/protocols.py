@@ -6,6 +6,7 @@ by clip.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Final
@@ -18,8 +19,9 @@ from hearfelt.errors import CorpusError
 from hearfelt.evaluation.plan import EvaluationProtocol
 from hearfelt.evaluation.published import EMOBOX, LUNA_JIMENEZ, emotion_code, tested_speakers
 
-__all__ = ["PROTOCOLS", "by_clip", "protocol_called"]
+__all__ = ["CORPORA", "PROTOCOLS", "across_corpora", "by_clip", "protocol_called"]
 
+CORPORA: Final = ("ravdess", "cremad", "tess", "emodb", "nemo")  # folds 1 to 5 of across-corpora
 CLIP_SEED: Final = 7  # of the folds by clip; any number would do, but it must stay
 
 
@@ -97,6 +99,34 @@ def by_clip(clips: Clips, folds: int) -> list[Fold]:
     ]
 
 
+def across_corpora(clips: Clips, folds: int) -> list[Fold]:
+    """Make a fold of each corpus: trained on all others, tested on its speech.
+
+    Calm counts as neutral among the test clips: no other corpus teaches it.
+
+    Args:
+        clips: of all five corpora; RAVDESS's song is trained on where its speech is.
+        folds: number of folds, 5.
+
+    Example:
+        >>> from pathlib import Path
+        >>> made = [Clip(corpus, Path(), "a.wav", f"{corpus}/a", "calm") for corpus in CORPORA]
+        >>> [(fold.test.corpora, fold.test.emotions) for fold in across_corpora(Clips(made), 5)][:2]
+        [(('ravdess',), ('neutral',)), (('cremad',), ('neutral',))]
+    """
+    return [
+        Fold(
+            number,
+            clips.without(corpus=corpus),
+            Clips(
+                replace(clip, emotion="neutral") if clip.emotion == "calm" else clip
+                for clip in clips.where(corpus=corpus, channel="speech")
+            ),
+        )
+        for number, corpus in enumerate(CORPORA, 1)
+    ]
+
+
 def whole(clips: Clips, folds: int) -> list[Fold]:
     """Test every clip and train on none: for a finished model."""
     return [Fold(1, Clips(), clips)]
@@ -162,6 +192,17 @@ _ALL: Final = (
         "Any corpus whose speakers are known, in 5 folds (or --folds K) of about equally many clips; no speaker is in"
         " two of them. A finished model predicts all clips as one fold.",
         by_speaker,
+    ),
+    EvaluationProtocol(
+        "across-corpora",
+        "five corpora, each tested without training on it",
+        "Corpora that a model has not heard: each fold leaves one of RAVDESS, CREMA-D, TESS, EMO-DB and nEMO out of"
+        " training and tests all its speech, among the labels of that corpus. Calm counts as neutral. The score is"
+        " the mean over four corpora; TESS, of two speakers, is reported and not counted.",
+        across_corpora,
+        fold_names=(1, 2, 3, 4, 5),
+        corpora=CORPORA,
+        uncounted=("tess",),
     ),
     EvaluationProtocol(
         "unheard-ravdess",

@@ -17,7 +17,7 @@ import numpy as np
 
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.metrics import METRICS, bootstrap_by_speaker, ece, figures_of
+from hearfelt.evaluation.metrics import METRICS, bootstrap_of_means, ece, figures_of
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, read_predictions, write_predictions
 from hearfelt.evaluation.protocols import PROTOCOLS
@@ -31,6 +31,7 @@ __all__ = [
     "Results",
     "ResultsInfo",
     "corpora_of",
+    "counted_folds",
     "find_results",
     "read_results",
     "summarize",
@@ -142,7 +143,12 @@ class Results:
         )
 
     def figure(self, metric: str) -> float:
-        """Compute the headline: the mean over seeds of the metric over all folds together, 0 to 1."""
+        """Compute the headline, 0 to 1: the mean over seeds of the metric over all folds together.
+
+        Where a protocol compares corpora, it is the mean over seeds and over the corpora that count.
+        """
+        if counted_folds(self.protocol):
+            return float(self.summary["mean"][metric])
         return float(np.mean([pooled[metric] for pooled in self.summary["pooled"].values()]))
 
     def interval(self, metric: str) -> tuple[float, float] | None:
@@ -151,23 +157,46 @@ class Results:
         return tuple(intervals[metric]) if intervals else None
 
 
-def summarize(evaluation: Evaluation, epochs: Mapping[tuple[int, int], int | None]) -> dict[str, Any]:
+def counted_folds(protocol: str) -> tuple[int, ...]:
+    """List the folds whose mean is a protocol's headline score; none where clips of all folds are pooled.
+
+    Example:
+        >>> counted_folds("across-corpora"), counted_folds("emobox-ravdess")
+        ((1, 2, 4, 5), ())
+    """
+    return PROTOCOLS[protocol].counted if protocol in PROTOCOLS else ()
+
+
+def summarize(
+    evaluation: Evaluation, epochs: Mapping[tuple[int, int], int | None], counted: Sequence[int] = ()
+) -> dict[str, Any]:
     """Compute every metric of ``summary.json``.
 
     Args:
         evaluation: all predictions.
         epochs: for each ``(fold, seed)`` the chosen epoch.
+        counted: the folds of the headline, where each is a corpus of its own (:func:`counted_folds`).
 
     Returns:
         ``seeds``; ``runs``, one object for each fold and seed; ``mean`` and ``sd`` over the runs (the sample's
         standard deviation, None of one run); ``pooled``, for each seed the figures over the clips of all its folds
         together; ``intervals``, 95 % over speakers, of the mean over seeds of the pooled figures; ``ece``, of all
-        seeds together. All are shares of 1, rounded to 6 decimals.
+        seeds together. With ``counted``, ``mean`` and ``sd`` are over the runs of these folds alone, ``intervals`` are
+        those of ``mean``, each run has its own ``ece``, and the ``ece`` of all is the mean over the counted folds, each
+        with all seeds together. All are shares of 1, rounded to 6 decimals.
     """
-    each = {run: figures_of(evaluation.of(fold=run[0], seed=run[1]).confusion) for run in evaluation.runs}
-    columns = {metric: [figures[metric] for figures in each.values()] for metric in METRICS}
+    parts = {run: evaluation.of(fold=run[0], seed=run[1]) for run in evaluation.runs}
+    each = {run: figures_of(part.confusion) for run, part in parts.items()}
+    if counted:
+        for run, part in parts.items():
+            each[run]["ece"] = _ece(part)
+    columns = {
+        metric: [figures[metric] for (fold, _), figures in each.items() if not counted or fold in counted]
+        for metric in METRICS
+    }
     pooled = {str(seed): _rounded(figures_of(evaluation.of(seed=seed).confusion)) for seed in evaluation.seeds}
-    intervals = bootstrap_by_speaker(evaluation.confusions)
+    corpora = [evaluation.of(fold=fold) for fold in counted] or [evaluation]
+    intervals = bootstrap_of_means([corpus.confusions for corpus in corpora])
     return {
         "seeds": list(evaluation.seeds),
         "runs": [
@@ -181,7 +210,7 @@ def summarize(evaluation: Evaluation, epochs: Mapping[tuple[int, int], int | Non
         },
         "pooled": pooled,
         "intervals": intervals and {name: [round(end, _DECIMALS) for end in ends] for name, ends in intervals.items()},
-        "ece": round(ece(evaluation.confidences, evaluation.correct), _DECIMALS),
+        "ece": round(float(np.mean([_ece(corpus) for corpus in corpora])), _DECIMALS),
     }
 
 
@@ -229,7 +258,7 @@ def write_results(out: Path, evaluation: Evaluation, info: ResultsInfo) -> Resul
         "dropped": list(plan.dropped),
         "left_out": plan.left_out,
         "unanswered": [asdict(one) for one in info.failed],
-        **summarize(written, info.epochs),
+        **summarize(written, info.epochs, counted_folds(plan.protocol.name)),
     }
     with atomic_write(out / SUMMARY) as file:
         json.dump(summary, file, indent=1, ensure_ascii=False, allow_nan=False)
@@ -277,7 +306,7 @@ def _hold_to(summary: Mapping[str, Any], evaluation: Evaluation, path: Path) -> 
     """Refuse a summary whose metrics are not those of the predictions."""
     try:
         epochs = {(run["fold"], run["seed"]): run["epoch"] for run in summary["runs"]}
-        computed = summarize(evaluation, epochs)
+        computed = summarize(evaluation, epochs, counted_folds(summary["protocol"]))
         apart = [name for name in _FIGURES if not _alike(summary[name], computed[name])]
     except (KeyError, TypeError, ValueError) as error:
         raise CorpusError(f"{path}: not as 'hearfelt evaluate' writes it ({error!r}); evaluate again") from error
@@ -294,6 +323,10 @@ def _alike(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return abs(one - other) <= 1.5 * 10**-_DECIMALS
     return bool(one == other)
+
+
+def _ece(evaluation: Evaluation) -> float:
+    return ece(evaluation.confidences, evaluation.correct)
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float]:

@@ -35,6 +35,7 @@ from hearfelt.training.training_set import EncoderFrames, TrainingSet, variants_
 __all__ = ["CURVES_TABLE", "ExperimentOptions", "plan_runs", "run_experiment"]
 
 CURVES_TABLE: Final = "curves.csv"
+_OTHER_TARGET: Final = "cremad"  # of an ensemble, where a protocol leaves the recipe's target out: the most speakers
 _COLUMNS: Final = (
     "fold",
     "seed",
@@ -109,7 +110,7 @@ def run_experiment(
         elsewhere = None if executor is None else partial(run_remotely, executor)
         finished = do_runs(runs, jobs=options.jobs or 1, progress=done, elsewhere=elsewhere)
     _write_curves_table(out, runs)
-    evaluation, failed = combine(one.predictions for one in finished)
+    evaluation, failed = combine((one.predictions for one in finished), plan.all_scored_labels)
     epochs = {(one.fold, one.seed): one.epoch for one in finished}
     info = ResultsInfo(plan, recipe.to_dict(), epochs, failed=failed, file=_largest(runs), device=device)
     return write_results(out, evaluation, info)
@@ -145,7 +146,15 @@ def plan_runs(
         _refuse_without_copies(recipe, plan, "copies = 1 or more under [augment]")
         training_sets = _feature_sets(recipe, plan, options, progress)
     return [
-        Run(recipe, by_fold[fold.name], fold.test, fold.name, seed, out / RUNS / f"fold{fold.name}-seed{seed}")
+        Run(
+            recipe,
+            by_fold[fold.name],
+            fold.test,
+            fold.name,
+            seed,
+            out / RUNS / f"fold{fold.name}-seed{seed}",
+            plan.scored_labels(fold),
+        )
         for seed, by_fold in training_sets.items()
         for fold in plan.folds
     ]
@@ -164,12 +173,13 @@ def _feature_sets(
 ) -> dict[int, dict[int, TrainingSet]]:
     """Make training sets of 162 features for each seed and fold."""
     parts = {fold.name: parts_of(plan, fold, recipe.validation, seeds=options.seeds) for fold in plan.folds}
+    labels = {fold.name: fold.train.emotions for fold in plan.folds}
     sets: dict[int, dict[int, TrainingSet]] = {}
     for seed in range(options.seeds):
         of_seed = {fold: some[seed] for fold, some in parts.items()}
         features = _features(recipe, plan, list(of_seed.values()), seed, jobs=options.jobs, progress=progress)
         sets[seed] = {
-            fold: TrainingSet(plan.emotions, own.train, own.validation, features.of(own.clips), own.leaked)
+            fold: TrainingSet(labels[fold], own.train, own.validation, features.of(own.clips), own.leaked)
             for fold, own in of_seed.items()
         }
     return sets
@@ -199,8 +209,10 @@ def _frame_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, progress
     for fold in plan.folds:
         train, own = select(plan.training_clips(fold)).clips, set(fold.train)
         target = Clips(clip for clip in train if clip in own)
+        if protocol.corpora:
+            target = _target_among(target, recipe)
         sets[fold.name] = TrainingSet(
-            plan.emotions,
+            fold.train.emotions,
             train,
             fold.test if protocol.chooses_on_test else Clips(),
             EncoderFrames(target, protocol.by, plan.same_sound, options.encoder_files, options.device),
@@ -210,6 +222,12 @@ def _frame_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, progress
     with progress("computing frames", len(wanted)) as done:
         prepare_frames(recipe, list(sets.values()), processes=options.jobs, progress=done)
     return sets
+
+
+def _target_among(train: Clips, recipe: Recipe) -> Clips:
+    """Find the recipe's target where a protocol trains on several corpora, or another where it is left out."""
+    speech = train.where(channel="speech")
+    return speech.where(corpus=recipe.ensemble.target) or speech.where(corpus=_OTHER_TARGET) or speech
 
 
 def _largest(runs: Sequence[Run]) -> ModelFile | None:

@@ -39,6 +39,7 @@ class Run:
         fold: published number.
         seed: from 0.
         folder: for the model and all else.
+        labels: those among which the predictions are scored; None for all of the model's.
     """
 
     recipe: Recipe
@@ -47,6 +48,7 @@ class Run:
     fold: int
     seed: int
     folder: Path
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def do_run(run: Run) -> Finished:
         return kept
     trained = train_model(run.recipe, run.training_set, run.folder, seed=run.seed)
     recognizer = Recognizer.load(trained.path, threads=1)
-    predictions = predict_clips(recognizer, run.test, fold=run.fold, seed=run.seed)
+    predictions = predict_clips(recognizer, run.test, fold=run.fold, seed=run.seed, labels=run.labels)
     with atomic_write(run.folder / ANSWERS) as file:
         key = run.training_set.key(run.recipe, run.seed)
         facts = {"key": key, "test": run.test.fingerprint(), "epoch": trained.epoch, **asdict(predictions)}

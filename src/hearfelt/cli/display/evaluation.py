@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from hearfelt.evaluation.metrics import lowest_class, per_class
@@ -114,22 +115,28 @@ def print_segment_results(results: SegmentResults) -> None:
 
 
 def _runs(results: Results) -> Table:
-    """Show the UAR of each fold and seed, and of all folds together."""
+    """Show the UAR of each fold and seed, and of all folds together, or the mean over the corpora that count."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     summary = results.summary
     scores = {(run["fold"], run["seed"]): run["uar"] for run in summary["runs"]}
     table = Table(title="UAR %", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("fold")
+    protocol = PROTOCOLS[results.protocol]
+    table.add_column("corpus" if protocol.corpora else "fold")
     for seed in summary["seeds"]:
         table.add_column(f"seed {seed}", justify="right")
     folds = sorted({fold for fold, _ in scores})
     for fold in folds if len(folds) > 1 else ():
-        table.add_row(str(fold), *(bare(scores[fold, seed]) for seed in summary["seeds"]))
+        table.add_row(protocol.fold_title(fold), *(bare(scores[fold, seed]) for seed in summary["seeds"]))
     if len(folds) > 1:
         table.add_section()
-    table.add_row("all", *(bare(summary["pooled"][str(seed)]["uar"]) for seed in summary["seeds"]), style="bold")
+    if protocol.corpora:
+        each = {seed: [scores[fold, seed] for fold in protocol.counted] for seed in summary["seeds"]}
+        without = f" without {', '.join(protocol.uncounted)}" if protocol.uncounted else ""
+        table.add_row(f"mean{without}", *(bare(fmean(some)) for some in each.values()), style="bold")
+    else:
+        table.add_row("all", *(bare(summary["pooled"][str(seed)]["uar"]) for seed in summary["seeds"]), style="bold")
     return table
 
 
