@@ -19,6 +19,7 @@ from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.toy import write_toy
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.card import CARD_KEY, ModelCard
+from hearfelt.inference.model import REFERENCE_INPUTS
 
 CORPORA = Path(os.environ.get("HEARFELT_CORPORA", Path(__file__).parents[2] / "shared" / "corpora"))
 
@@ -108,12 +109,13 @@ class SoundModelMaker(Protocol):
         weights: np.ndarray | None = None,
         tones_hz: tuple[float, ...] = TONES_HZ,
         names: tuple[str, str, str] = ("samples", "logits", "embedding"),
+        takes_reference: bool = False,
     ) -> bytes: ...
 
 
 @pytest.fixture(scope="session")
 def make_sound_model() -> SoundModelMaker:
-    """Makes models that take sound: with another card (fields to change), other weights, tones or names."""
+    """Makes models that take sound: with another card (fields to change), other weights, tones, names or inputs."""
     return _sound_model
 
 
@@ -125,12 +127,21 @@ def sound_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def reference_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the same model, which takes reference recordings: its statistics are its embedding."""
+    path = tmp_path_factory.mktemp("models") / "sound-toy.onnx"
+    path.write_bytes(_sound_model({"reference": {"shrinkage": 2.0, "temperature": 3.0}}, takes_reference=True))
+    return path
+
+
 def _sound_model(
     card: Mapping[str, Any] | None = None,
     *,
     weights: np.ndarray | None = None,
     tones_hz: tuple[float, ...] = TONES_HZ,
     names: tuple[str, str, str] = ("samples", "logits", "embedding"),
+    takes_reference: bool = False,
 ) -> bytes:
     said = replace(SOUND_CARD, **(card or {}))
     classes, tones = len(said.labels), len(tones_hz)
@@ -162,16 +173,24 @@ def _sound_model(
         helper.make_node("MatMul", ["means", "pairs"], ["loud"]),
         helper.make_node("Add", ["loud", "least"], ["some"]),
         helper.make_node("Log", ["some"], [embedding]),  # (1, tones)
-        helper.make_node("MatMul", [embedding, "weights"], [logits]),
+        helper.make_node("MatMul", ["relative" if takes_reference else embedding, "weights"], [logits]),
     ]
+    inputs = [helper.make_tensor_value_info(samples, TensorProto.FLOAT, [1, "n"])]
+    outputs = [
+        helper.make_tensor_value_info(logits, TensorProto.FLOAT, [1, classes]),
+        helper.make_tensor_value_info(embedding, TensorProto.FLOAT, [1, tones]),
+    ]
+    if takes_reference:
+        nodes[-1:] = _relative_nodes(embedding) + nodes[-1:]
+        for name, values in zip(REFERENCE_INPUTS, (np.zeros(tones), np.ones(tones), np.zeros(1)), strict=True):
+            tensors[name] = values
+            inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, values.shape))
+        outputs.append(helper.make_tensor_value_info("statistics", TensorProto.FLOAT, [1, tones]))
     graph = helper.make_graph(
         nodes,
         "sound-toy",
-        [helper.make_tensor_value_info(samples, TensorProto.FLOAT, [1, "n"])],
-        [
-            helper.make_tensor_value_info(logits, TensorProto.FLOAT, [1, classes]),
-            helper.make_tensor_value_info(embedding, TensorProto.FLOAT, [1, tones]),
-        ],
+        inputs,
+        outputs,
         [numpy_helper.from_array(np.asarray(values, np.float32), name) for name, values in tensors.items()]
         + [numpy_helper.from_array(np.array([1], np.int64), "axis")],
     )
@@ -179,3 +198,15 @@ def _sound_model(
     helper.set_model_props(model, {CARD_KEY: said.to_json()})
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
+
+
+def _relative_nodes(embedding: str) -> list[onnx.NodeProto]:
+    """Compare the statistics, which are the embedding here, with a reference."""
+    mean, deviation, weight = REFERENCE_INPUTS
+    return [
+        helper.make_node("Identity", [embedding], ["statistics"]),
+        helper.make_node("Mul", [mean, weight], ["centre"]),
+        helper.make_node("Sub", ["statistics", "centre"], ["moved"]),
+        helper.make_node("Pow", [deviation, weight], ["scale"]),
+        helper.make_node("Div", ["moved", "scale"], ["relative"]),
+    ]

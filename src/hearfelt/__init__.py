@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hearfelt.inference.explain.shapley import Explanation
     from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
+    from hearfelt.inference.reference import Reference
     from hearfelt.inference.timeline.segments import Segment, Timeline
     from hearfelt.inference.timeline.stream import Stream
 
@@ -54,6 +55,7 @@ __all__ = [
     "Prediction",
     "RecipeError",
     "Recognizer",
+    "Reference",
     "Segment",
     "Stream",
     "Timeline",
@@ -77,6 +79,7 @@ _DEFINED_IN = {
     "Prediction": "hearfelt.inference.prediction",
     "RecipeError": "hearfelt.errors",
     "Recognizer": "hearfelt.inference.recognizer",
+    "Reference": "hearfelt.inference.reference",
     "Segment": "hearfelt.inference.timeline.segments",
     "Stream": "hearfelt.inference.timeline.stream",
     "Timeline": "hearfelt.inference.timeline.segments",

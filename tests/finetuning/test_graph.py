@@ -35,7 +35,7 @@ def finished(model: bytes) -> bytes:
 
 def outputs(model: bytes) -> dict[str, np.ndarray]:
     session = Session(model, threads=1)
-    return {name: session.run(name, VOICE)[0] for name in session.outputs}
+    return {name: session.run([name], {"samples": VOICE})[0][0] for name in session.outputs}
 
 
 def test_embedding_and_answers_stand_side_by_side(make_sound_model: Maker) -> None:

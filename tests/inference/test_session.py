@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,13 @@ def test_a_session_says_what_goes_in_and_out(sound_model: Path) -> None:
 
 def test_an_input_that_the_network_cannot_take_is_a_model_error(sound_model: Path) -> None:
     with pytest.raises(ModelError, match=r"fails on an input of \(2, 3, 4\)"):
-        Session(sound_model.read_bytes()).run("logits", np.zeros((2, 3, 4), np.float32))
+        Session(sound_model.read_bytes()).run(["logits"], {"samples": np.zeros((2, 3, 4), np.float32)})
 
 
 def test_an_answer_that_is_no_number_is_a_model_error(sound_model: Path) -> None:
     samples = np.full((1, 1600), np.nan, np.float32)
     with pytest.raises(ModelError, match="not finite"):
-        Session(sound_model.read_bytes()).run("logits", samples)
+        Session(sound_model.read_bytes()).run(["logits"], {"samples": samples})
 
 
 def test_a_file_too_large_to_be_a_model_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -81,8 +82,9 @@ def test_a_file_too_large_to_be_a_model_is_refused_before_it_is_read(tmp_path: P
 
 def test_a_path_and_its_bytes_are_the_same_model(sound_model: Path) -> None:
     samples = np.random.default_rng(0).normal(size=(1, 4000)).astype(np.float32)
-    answers = [Session(one, threads=1).run("logits", samples) for one in (sound_model, sound_model.read_bytes())]
-    np.testing.assert_array_equal(*answers)
+    sessions = [Session(one, threads=1) for one in (sound_model, sound_model.read_bytes())]
+    np.testing.assert_array_equal(*(one.run(["logits"], {"samples": samples}) for one in sessions))
+    assert sessions[0].digest == sessions[1].digest == hashlib.sha256(sound_model.read_bytes()).hexdigest()
 
 
 def test_an_empty_file_and_one_that_is_not_there_are_model_errors(tmp_path: Path) -> None:

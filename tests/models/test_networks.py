@@ -16,6 +16,7 @@ from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.features.classic import FEATURE_NAMES, classic_features
 from hearfelt.inference.card import ModelCard
+from hearfelt.inference.model import REFERENCE_INPUTS
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import NETWORKS
 from hearfelt.training.clip_features import ClipFeatures, Features
@@ -103,7 +104,7 @@ def test_no_network_on_features_goes_untested() -> None:
 
 
 def test_eight_clips_are_learned_by_heart(trained: Path, eight: Features) -> None:
-    logits = Recognizer.load(trained)._model.session.run("logits", eight)
+    logits = Recognizer.load(trained)._model.run(["logits"], eight)[0]
     assert logits.argmax(axis=1).tolist() == list(range(8))
 
 
@@ -136,3 +137,19 @@ def test_the_file_loads_and_names_its_labels(trained: Path) -> None:
     assert card.labels == EMOTIONS
     assert card.input == NETWORKS[card.name].input
     assert set(NETWORKS[card.name].limits) <= set(card.limits)
+
+
+def test_a_reference_is_standardized_away(trained: Path, eight: Features) -> None:
+    recognizer = Recognizer.load(trained, threads=1)
+    statistics, plain = recognizer._model.run(["statistics", "logits"], eight)
+    reference = [statistics.mean(axis=0), statistics.std(axis=0), np.ones(1)]
+    model = recognizer._model.session
+    inputs = {name: value.astype(np.float32) for name, value in zip(REFERENCE_INPUTS, reference, strict=True)}
+    (relative,) = model.run(["logits"], {"features": eight, **inputs})
+    # Clips whose statistics have mean 0 and deviation 1 already are the same with and without a reference.
+    assert np.abs(statistics.mean(axis=0)).max() < 1e-4
+    changing = statistics.std(axis=0) > 0.5
+    np.testing.assert_allclose(statistics.std(axis=0)[changing], 1.0, atol=1e-3)
+    np.testing.assert_allclose(relative, plain, atol=1e-2)
+    moved = {**inputs, REFERENCE_INPUTS[0]: inputs[REFERENCE_INPUTS[0]] + 2.0}
+    assert np.abs(model.run(["logits"], {"features": eight, **moved})[0] - plain).max() > 0.1

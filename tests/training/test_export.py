@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import ModelError
 from hearfelt.inference.card import CARD_KEY, ModelCard
+from hearfelt.inference.model import REFERENCE_INPUTS
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.classic import ClassicNetwork
+from hearfelt.models.scaler import Scaler, relative_to_reference
 from hearfelt.training.export import OPSET, export, replace_card
 from hearfelt.training.loop import one_thread
 
@@ -48,8 +50,8 @@ def test_it_is_one_file_of_a_current_opset(path: Path) -> None:
     model = onnx.load(path)
     assert model.opset_import[0].version == OPSET >= 17
     assert not any(tensor.external_data for tensor in model.graph.initializer)
-    assert [value.name for value in model.graph.input] == ["features"]
-    assert [value.name for value in model.graph.output] == ["logits"]
+    assert [value.name for value in model.graph.input] == ["features", *REFERENCE_INPUTS]
+    assert [value.name for value in model.graph.output] == ["logits", "statistics"]
 
 
 def test_the_same_network_gives_the_same_bytes(network: ClassicNetwork, path: Path, tmp_path: Path) -> None:
@@ -76,10 +78,13 @@ def test_exporting_leaves_dropout_asleep(network: ClassicNetwork, path: Path) ->
 class _Unfaithful(nn.Module):
     """A network whose traced graph forgets something: the branch that the example did not take."""
 
-    def forward(self, features: Tensor) -> Tensor:
-        if torch.jit.is_tracing():
-            return features[:, :8]
-        return features[:, :8] + 2e-4
+    def __init__(self) -> None:
+        super().__init__()
+        self.scaler = Scaler(162)
+
+    def forward(self, features: Tensor, *reference: Tensor) -> Tensor:
+        rows = relative_to_reference(features, *reference)[:, :8]
+        return rows if torch.jit.is_tracing() else rows + 2e-4
 
 
 def test_a_file_that_differs_from_its_network_is_refused(tmp_path: Path) -> None:
@@ -88,9 +93,9 @@ def test_a_file_that_differs_from_its_network_is_refused(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-class _NotANumber(nn.Module):
-    def forward(self, features: Tensor) -> Tensor:
-        return features[:, :8] / 0.0 * 0.0
+class _NotANumber(_Unfaithful):
+    def forward(self, features: Tensor, *reference: Tensor) -> Tensor:
+        return relative_to_reference(features, *reference)[:, :8] / 0.0 * 0.0
 
 
 def test_answers_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

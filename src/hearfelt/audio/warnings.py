@@ -24,6 +24,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "very_quiet": "the recording is very quiet",
         "no_speech": "no speech was found",
         "little_speech": "little speech was found",
+        "short_reference": "the reference has only a few recordings",
+        "uniform_reference": "the recordings of the reference all sound like one emotion",
     }
 )
 """Every code, and what it means."""

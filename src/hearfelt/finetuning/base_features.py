@@ -13,13 +13,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio.reader import open_audio, refuse_faults
+from hearfelt.audio.reader import Samples, open_audio, refuse_faults
 from hearfelt.corpora.clips import Clip
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.finetuning.graph import FEATURES, with_features_output
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.recognizer import Recognizer, model_path
 from hearfelt.inference.session import Session
+from hearfelt.inference.sound_model import SOUND_INPUT
 from hearfelt.inference.windowing import BlockOutput, blocks_of, frame_powers, pooled
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
 
@@ -103,11 +104,15 @@ def base_features(
     advance = progress or (lambda _: None)
     session = Session(with_features_output(base.model, base.dimensions), name=base.card.name, threads=1)
 
+    def features_of(block: Samples) -> npt.NDArray[np.float64]:
+        (features,) = session.run([FEATURES], {SOUND_INPUT: block[None]})  # (n,) -> (1, n)
+        return np.asarray(features[0])
+
     def compute(clip: Clip) -> bytes | str:
         try:
             with open_audio(clip.sound) as reader:
                 blocks = [
-                    BlockOutput(session.run(FEATURES, block[None])[0], frame_powers(block))  # (n,) -> (1, n)
+                    BlockOutput(features_of(block), frame_powers(block))
                     for block in blocks_of(reader, base.card.window_s)
                 ]
                 refuse_faults(reader)

@@ -9,7 +9,8 @@ import numpy as np
 
 from hearfelt.errors import ModelError, require
 from hearfelt.finetuning.head import Head
-from hearfelt.inference.sound_model import EMBEDDING, LOGITS
+from hearfelt.inference.model import LOGITS
+from hearfelt.inference.sound_model import EMBEDDING
 
 __all__ = ["FEATURES", "with_features_output", "with_head", "with_metadata"]
 

@@ -45,6 +45,9 @@ class ModelCard:
         window_s: longest input of the network, in seconds; a longer clip is divided into equal blocks of at most this.
             0 means the whole clip, however long.
         parameters: number of learned numbers; if it is 0 in the file, a ``Recognizer`` counts them.
+        reference: how much reference recordings count (:data:`hearfelt.inference.reference.SETTINGS`), and
+            ``temperature``, used where they count wholly; in between it is interpolated geometrically. Empty for a file
+            that takes none.
         known_answer: ``{"example": name of a bundled clip, "probabilities": {label: p}}``, with which
             ``hearfelt doctor`` checks the file; empty if there is none.
 
@@ -72,6 +75,7 @@ class ModelCard:
     window_s: float = 0.0
     parameters: int = 0
     known_answer: Mapping[str, Any] = field(default_factory=dict)
+    reference: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
@@ -88,6 +92,10 @@ class ModelCard:
             )
         if self.parameters < 0:
             raise ModelError(f"card of {self.name}: parameters {self.parameters}; 0 or more is wanted")
+        for setting, number in self.reference.items():
+            is_number = isinstance(number, float | int) and math.isfinite(number)
+            if not is_number or number < 0 or (number == 0 and setting in ("temperature", "usual_spread")):
+                raise ModelError(f"card of {self.name}: reference {setting} {number!r}; a number above 0 is wanted")
         if self.known_answer:
             self._check_known_answer()
 

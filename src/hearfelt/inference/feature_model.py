@@ -13,7 +13,8 @@ from hearfelt.errors import ModelError
 from hearfelt.features.classic import FEATURE_NAMES, SEED_WINDOW, classic_features
 from hearfelt.inference.card import BACKGROUND_KEY, ModelCard
 from hearfelt.inference.explain.shapley import Explanation, shapley_values
-from hearfelt.inference.model import Floats, Model
+from hearfelt.inference.model import STATISTICS, Floats, Model
+from hearfelt.inference.reference import SoundStatistics
 from hearfelt.inference.session import Session
 from hearfelt.inference.speech_check import SpeechCheck
 from hearfelt.inference.windowing import RATE_HZ, centred
@@ -36,7 +37,7 @@ class FeatureModel(Model):
         if shape[-1] != _FEATURES:
             raise ModelError(f"{name}: an input of {list(shape[1:])}; its card promises {_FEATURES} features")
         self._output = str(next(iter(outputs)))
-        self.check_logits(self._output, np.zeros((1, _FEATURES), np.float32))
+        self.check_outputs(self._output, np.zeros((1, _FEATURES), np.float32))
 
     def logits(self, reader: AudioReader, check: SpeechCheck | None = None) -> Floats:
         """Compute the logits of the sound's 162 features."""
@@ -45,6 +46,11 @@ class FeatureModel(Model):
     def embedding(self, reader: AudioReader) -> npt.NDArray[np.float32]:
         """Raise an error: such a model has no embedding."""
         raise ModelError(f"{self.card.name}: it gives no embedding; a model that takes sound is wanted for this")
+
+    def statistics(self, reader: AudioReader) -> SoundStatistics:
+        """Compute one row of statistics and probabilities."""
+        statistics, logits = self.run([STATISTICS, self._output], self._features(reader, None)[None])
+        return SoundStatistics(statistics, self.probabilities(logits[0])[None])
 
     def window_logits(self, window: Samples) -> Floats:
         """Compute the logits of the features of one window."""
@@ -59,14 +65,14 @@ class FeatureModel(Model):
         prediction = self.prediction(self._run(features), reader, check)
 
         def value(batch: npt.NDArray[np.float32]) -> Floats:
-            return self.log_odds(self.session.run(self._output, batch), prediction.emotion)
+            return self.log_odds(self.run([self._output], batch)[0], prediction.emotion)
 
         shares, whole, base = shapley_values(value, features, self._background)
         return Explanation(prediction, whole, base, shares)
 
     def _run(self, features: npt.NDArray[np.float32]) -> Floats:
-        values: Floats = self.session.run(self._output, features[None])[0]  # (162,) -> (1, 162)
-        return values
+        (logits,) = self.run([self._output], features[None])  # (162,) -> (1, 162)
+        return np.asarray(logits[0])
 
     @staticmethod
     def _features(reader: AudioReader, check: SpeechCheck | None) -> npt.NDArray[np.float32]:

@@ -32,7 +32,7 @@ _VARINT, _EIGHT, _BYTES, _FOUR = 0, 1, 2, 5  # kinds of value
 # Field numbers of the messages that are looked into.
 _MODEL: Final = {"ir_version": 1, "graph": 7, "opset_import": 8, "training_info": 20, "functions": 25}
 _OPSET: Final = {"domain": 1, "version": 2}
-_GRAPH: Final = {"node": 1, "initializer": 5, "output": 12, "sparse_initializer": 15}
+_GRAPH: Final = {"node": 1, "initializer": 5, "input": 11, "output": 12, "sparse_initializer": 15}
 _NODE: Final = {"input": 1, "op_type": 4, "attribute": 5, "domain": 7}
 _ATTRIBUTE: Final = {"t": 5, "g": 6, "tensors": 10, "graphs": 11, "sparse_tensor": 22, "sparse_tensors": 23}
 _SPARSE: Final = {"values": 1, "indices": 2}
@@ -54,7 +54,8 @@ class GraphFacts:
         tensors: how many stored tensors there are.
         numbers: how many numbers were learned, as far as a file tells: all in stored tensors of fractions or of bytes
             (as quantized weights are), each counted where it is stored. An SVM's support vectors are learned numbers,
-            and so are the means and scales of a scaler or a normalization. Not counted are shapes and other whole
+            and so are the means and scales of a scaler or a normalization. Not counted are values of optional inputs,
+            shapes and other whole
             numbers, constants inside nodes, and a tensor of which the graph only takes sums, such as the squares of an
             SVM's support vectors, which are there already.
     """
@@ -65,6 +66,7 @@ class GraphFacts:
     tensors: int = 0
     numbers: int = 0
     _stored: set[str] = field(default_factory=set, repr=False)
+    _optional: set[str] = field(default_factory=set, repr=False)  # inputs of the graph
     _used: set[str] = field(default_factory=set, repr=False)
     _weighing: set[str] = field(default_factory=set, repr=False)  # used by anything but a sum
     _sizes: dict[str, int] = field(default_factory=dict, repr=False)
@@ -99,7 +101,7 @@ def check_graph(model: bytes | memoryview, name: str) -> GraphFacts:
     facts = walker.model()
     if lost := sorted(facts._stored - facts._used):
         raise ModelError(f"{name}: nothing uses the tensor {_short(lost[0])}; {_WRONG}")
-    facts.numbers = sum(facts._sizes[tensor] for tensor in facts._stored & facts._weighing)
+    facts.numbers = sum(facts._sizes[tensor] for tensor in (facts._stored & facts._weighing) - facts._optional)
     return facts
 
 
@@ -155,10 +157,11 @@ class _Walker:
                 self._facts._sizes[tensor] = self._facts._sizes.get(tensor, 0) + size  # branches may share a name
             elif number == _GRAPH["sparse_initializer"]:
                 self._sparse(self._part(value))
-            elif number == _GRAPH["output"]:
+            elif number in (_GRAPH["input"], _GRAPH["output"]):
+                names = self._facts._used if number == _GRAPH["output"] else self._facts._optional
                 for inner, text in self._fields(*self._part(value)):
                     if inner == _VALUE["name"]:
-                        self._facts._used.add(self._text(text))
+                        names.add(self._text(text))
         self._facts._stored |= stored
 
     def _node(self, span: tuple[int, int], depth: int) -> None:

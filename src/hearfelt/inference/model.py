@@ -6,17 +6,21 @@ There is one subclass for each input that a card may name: :mod:`hearfelt.infere
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from hearfelt.audio.reader import AudioReader, Samples
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import ModelError
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.reference import Reference, SoundStatistics
 from hearfelt.inference.session import Session
 from hearfelt.inference.speech_check import SpeechCheck
 from hearfelt.inference.timeline.segmenter import WindowClassifier
@@ -25,9 +29,16 @@ if TYPE_CHECKING:  # a model on sound needs no feature module
     from hearfelt.inference.explain.occlusion import Occlusion
     from hearfelt.inference.explain.shapley import Explanation
 
-__all__ = ["Model"]
+__all__ = ["LOGITS", "REFERENCE_INPUTS", "STATISTICS", "Model"]
 
 Floats = npt.NDArray[np.float64]
+
+LOGITS, STATISTICS = "logits", "statistics"
+REFERENCE_INPUTS: Final = ("reference_mean", "reference_deviation", "reference_weight")
+"""Optional inputs, ``(k,)``, ``(k,)`` and ``(1,)`` float32: what is usual where the sound comes from, in the units of
+the output ``statistics`` ``(1, k)``, and how much of it counts. Their values in the file are zeros, ones and 0."""
+
+_HASH_DIGITS: Final = 16
 
 
 class Model(ABC):
@@ -38,12 +49,18 @@ class Model(ABC):
         card: its card.
         name: used in messages.
 
+    Attributes:
+        temperature: logits are divided by it; the card's without a reference.
+
     Raises:
         ModelError: if inputs or outputs differ from the card.
     """
 
     def __init__(self, session: Session, card: ModelCard, name: str) -> None:
         self.session, self.card, self.name = session, card, name
+        self.temperature = card.temperature
+        self._reference_values: dict[str, npt.NDArray[np.float32]] = {}
+        self._reference_warnings: tuple[SoundWarning, ...] = ()
 
     @abstractmethod
     def logits(self, reader: AudioReader, check: SpeechCheck | None = None) -> Floats:
@@ -59,12 +76,63 @@ class Model(ABC):
         """Compute the embedding of a whole sound: ``(d,)``."""
 
     @abstractmethod
+    def statistics(self, reader: AudioReader) -> SoundStatistics:
+        """Compute what a whole sound adds to a reference."""
+
+    @abstractmethod
     def window_logits(self, window: Samples) -> Floats:
         """Compute the outputs for one window of a longer sound: ``(n,)`` at 16 kHz to ``(classes,)``."""
 
     @abstractmethod
     def explain(self, reader: AudioReader) -> Explanation | Occlusion:
         """Explain the prediction for a whole sound."""
+
+    @property
+    def file_hash(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of the model's file."""
+        return self.session.digest[:_HASH_DIGITS]
+
+    @property
+    def takes_reference(self) -> bool:
+        """Whether the file takes reference recordings; older and fine-tuned ones don't."""
+        return STATISTICS in self.session.outputs and set(REFERENCE_INPUTS) <= set(self.session.optional_inputs)
+
+    def with_reference(self, reference: Reference | None) -> Self:
+        """Give the model that compares each sound with a reference; this one stays as it is.
+
+        Raises:
+            ModelError: if the model takes no reference, or this one is for another model.
+        """
+        if reference is None:
+            return self
+        self.require_reference_inputs()
+        if reference.model_hash != self.file_hash or list(reference.heard) != list(self.card.labels):
+            raise ModelError(
+                f"the reference is for the model {reference.model} ({reference.model_hash}) and not for"
+                f" {self.card.name} ({self.file_hash}); make one with this model"
+            )
+        dimensions = self.session.optional_inputs[REFERENCE_INPUTS[0]][-1]
+        if len(reference.mean) != dimensions:
+            raise ModelError(f"the reference has {len(reference.mean)} dimensions; {dimensions} are wanted")
+        weight = reference.weight(self.card.reference)
+        values = reference.mean, reference.deviation, np.array([weight], np.float32)
+        model = copy.copy(self)
+        model._reference_values = dict(zip(REFERENCE_INPUTS, values, strict=True))
+        model._reference_warnings = reference.warnings
+        at_full_weight = self.card.reference.get("temperature", self.card.temperature)
+        model.temperature = self.card.temperature ** (1 - weight) * at_full_weight**weight
+        return model
+
+    def require_reference_inputs(self) -> None:
+        """Raise an error unless the file takes reference recordings.
+
+        Raises:
+            ModelError: if it doesn't.
+        """
+        if not self.takes_reference:
+            raise ModelError(
+                f"{self.card.name}: this model file takes no reference recordings; older and fine-tuned ones don't"
+            )
 
     def recognize(self, reader: AudioReader) -> Prediction:
         """Make the prediction for a whole sound."""
@@ -73,12 +141,16 @@ class Model(ABC):
 
     def prediction(self, logits: Floats, reader: AudioReader, check: SpeechCheck) -> Prediction:
         """Make a prediction from the logits ``(classes,)`` of a sound that was read to its end."""
-        scaled = logits / self.card.temperature
-        weights = np.exp(scaled - scaled.max())
-        prediction = self.predict(weights / weights.sum(), reader.samples_read / reader.rate_hz)
-        warnings = (*reader.warnings, *check.warnings())
+        prediction = self.predict(self.probabilities(logits), reader.samples_read / reader.rate_hz)
+        warnings = (*reader.warnings, *check.warnings(), *self._reference_warnings)
         no_speech = any(warning.code == "no_speech" for warning in warnings)
         return replace(prediction, warnings=warnings, unsure=prediction.unsure or no_speech)
+
+    def probabilities(self, logits: Floats) -> Floats:
+        """Compute the calibrated probabilities ``(classes,)`` of logits."""
+        scaled = logits / self.temperature
+        weights = np.exp(scaled - scaled.max())
+        return np.asarray(weights / weights.sum(), np.float64)
 
     def predict(self, shares: Floats, duration_s: float) -> Prediction:
         """Make a prediction from probabilities ``(classes,)``."""
@@ -90,13 +162,13 @@ class Model(ABC):
 
     def log_probabilities(self, window: Samples) -> Floats:
         """Compute the log-probabilities of one window: ``(n,)`` at 16 kHz to ``(classes,)``."""
-        scaled = self.window_logits(window) / self.card.temperature
+        scaled = self.window_logits(window) / self.temperature
         scaled -= scaled.max()
         return np.asarray(scaled - np.log(np.exp(scaled).sum()), np.float64)
 
     def log_odds(self, logits: Floats, emotion: str) -> Floats:
         """Compute ``log(p / (1 - p))`` of one emotion for each row of ``(rows, classes)`` logits."""
-        scaled = logits / self.card.temperature
+        scaled = logits / self.temperature
         index = self.card.labels.index(emotion)
         others = np.delete(scaled, index, axis=1)
         highest = others.max(axis=1)
@@ -105,10 +177,24 @@ class Model(ABC):
 
     def window_classifier(self) -> WindowClassifier:
         """Give what a segmenter needs of this model."""
-        return WindowClassifier(self.card.labels, self.card.name, self.log_probabilities, self.predict)
+        return WindowClassifier(
+            self.card.labels, self.card.name, self.log_probabilities, self.predict, self._reference_warnings
+        )
 
-    def check_logits(self, output: str, probe: npt.NDArray[np.float32]) -> None:
-        """Run a probe ``(1, n)`` once; raise an error unless there is a logit for each label of the card."""
-        shape = self.session.run(output, probe).shape
+    def run(self, outputs: Sequence[str], values: npt.NDArray[np.float32]) -> list[Floats]:
+        """Compute some outputs for the value of the main input, compared with the reference, if there is one."""
+        return self.session.run(outputs, {next(iter(self.session.inputs)): values, **self._reference_values})
+
+    def check_outputs(self, logits: str, probe: npt.NDArray[np.float32]) -> None:
+        """Run a probe once, of a batch of 1; raise an error unless the outputs fit the card and the inputs."""
+        shape = self.run([logits], probe)[0].shape
         if shape != (1, len(self.card.labels)):
             raise ModelError(f"{self.name}: answers of shape {shape}; its card names {len(self.card.labels)} emotions")
+        if not self.takes_reference:
+            return
+        inputs = [self.session.optional_inputs[name] for name in REFERENCE_INPUTS]
+        dimensions = inputs[0][-1]
+        wanted = [("tensor(float)", dimensions), ("tensor(float)", dimensions), ("tensor(float)", 1)]
+        shape = self.run([STATISTICS], probe)[0].shape
+        if inputs != wanted or shape != (1, dimensions):
+            raise ModelError(f"{self.name}: statistics of shape {shape} and a reference of {inputs}; they do not fit")

@@ -24,6 +24,7 @@ from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.model import Model
 from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.reference import Reference, SoundStatistics, reference_of
 from hearfelt.inference.session import Session
 from hearfelt.inference.sound_model import SoundModel
 from hearfelt.inference.timeline.recording import open_recording, segments_of
@@ -48,9 +49,10 @@ DEFAULT_MODEL: Final = "hearfelt"
 class Recognizer:
     """Recognizes the emotion in a sound.
 
-    One object may be used from several threads. A prediction depends on the sound alone, nothing outside the object is
-    changed, and no network is used. It can be pickled if its model is a file: the pickle holds the file's path, or the
-    name of a shipped model, and the file is loaded where it is unpickled.
+    One object may be used from several threads. A prediction depends on the sound alone, and on reference recordings
+    where they are given; nothing outside the object is changed, and no network is used. It can be pickled if its model
+    is a file: the pickle holds the file's path, or the name of a shipped model, and the file is loaded where it is
+    unpickled.
 
     A sound is a path, the bytes of a file, an open binary file, an :class:`hearfelt.Audio`, or samples of shape
     ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64; floats are scaled to -1 to 1. For samples, and only
@@ -101,7 +103,7 @@ class Recognizer:
         """The model's emotions, in the order of its outputs."""
         return self.card.labels
 
-    def recognize(self, sound: Sound, rate_hz: int | None = None) -> Prediction:
+    def recognize(self, sound: Sound, rate_hz: int | None = None, *, reference: Reference | None = None) -> Prediction:
         """Recognize the emotion in one sound.
 
         A model that takes sound uses all of it, however long, and memory does not grow with the length. A sound longer
@@ -115,23 +117,87 @@ class Recognizer:
         Args:
             sound: a path, bytes, an open binary file, or samples.
             rate_hz: sampling rate of samples, in Hz.
+            reference: what is usual for this voice or room; see :meth:`reference`.
 
         Raises:
             AudioError: if the sound cannot be read, is shorter than 0.1 s or silent.
+            ModelError: if the reference is for another model, or the model takes none.
         """
+        model = self._model.with_reference(reference)
         with open_audio(sound, rate_hz) as reader:
-            return self._model.recognize(reader)
+            return model.recognize(reader)
+
+    def reference(self, sounds: Iterable[Sound], *, errors: Literal["raise", "skip"] = "raise") -> Reference:
+        """Describe what is usual in recordings of one voice, or of one room and microphone; no labels are needed.
+
+        Given to :meth:`recognize` and the others, it lets the model compare a sound with what is usual there. It counts
+        the more, the more recordings there are and the more varied they are; 10 to 30 in different moods are good.
+
+        Args:
+            sounds: each as for :meth:`recognize`; taken one at a time.
+            errors: for a sound that cannot be read: ``"raise"`` the error, or ``"skip"`` the sound.
+
+        Raises:
+            AudioError: with ``errors="raise"`` at the first sound that cannot be read, and if there is none.
+            ModelError: if the model takes no reference.
+
+        Example:
+            >>> recognizer = Recognizer.load("tiny")
+            >>> recognizer.reference(folder.glob("*.wav")).save("me.json")  # doctest: +SKIP
+        """
+        if errors not in ("raise", "skip"):
+            raise ValueError(f"errors={errors!r}; 'raise' or 'skip' is wanted")
+        return self.reference_of(self._all_statistics(sounds, is_strict=errors == "raise"))
+
+    def statistics(self, sound: Sound) -> SoundStatistics:
+        """Compute what one sound adds to a reference.
+
+        Raises:
+            AudioError: as :meth:`recognize`.
+            ModelError: if the model takes no reference.
+        """
+        self._model.require_reference_inputs()
+        with open_audio(sound) as reader:
+            return self._model.statistics(reader)
+
+    def reference_of(self, statistics: Iterable[SoundStatistics]) -> Reference:
+        """Make a reference from the :meth:`statistics` of sounds.
+
+        Raises:
+            AudioError: if there are none.
+        """
+        return reference_of(statistics, self.card.name, self._model.file_hash, self.labels)
+
+    @property
+    def takes_reference(self) -> bool:
+        """Whether the model takes reference recordings; older and fine-tuned files don't."""
+        return self._model.takes_reference
 
     @overload
     def recognize_many(
-        self, sounds: Iterable[Sound], *, errors: Literal["raise", "skip"] = ..., workers: int = ...
+        self,
+        sounds: Iterable[Sound],
+        *,
+        errors: Literal["raise", "skip"] = ...,
+        workers: int = ...,
+        reference: Reference | None = ...,
     ) -> Iterator[Prediction]: ...
     @overload
     def recognize_many(
-        self, sounds: Iterable[Sound], *, errors: Literal["return"], workers: int = ...
+        self,
+        sounds: Iterable[Sound],
+        *,
+        errors: Literal["return"],
+        workers: int = ...,
+        reference: Reference | None = ...,
     ) -> Iterator[Prediction | AudioError]: ...
     def recognize_many(
-        self, sounds: Iterable[Sound], *, errors: OnError = "raise", workers: int = 1
+        self,
+        sounds: Iterable[Sound],
+        *,
+        errors: OnError = "raise",
+        workers: int = 1,
+        reference: Reference | None = None,
     ) -> Iterator[Prediction | AudioError]:
         """Recognize many sounds; each prediction is that of :meth:`recognize`, for any number of workers.
 
@@ -140,6 +206,7 @@ class Recognizer:
             errors: for a sound that cannot be read: ``"raise"`` the error, ``"skip"`` the sound, or ``"return"`` the
                 error in place of the prediction.
             workers: threads that work at once; best with a recognizer loaded with ``threads=1``.
+            reference: what is usual for all of these sounds.
 
         Yields:
             A prediction for each sound, in order.
@@ -157,24 +224,29 @@ class Recognizer:
             raise ValueError(f"errors={errors!r}; 'raise', 'skip' or 'return' is wanted")
         if workers < 1:
             raise ValueError(f"workers={workers}; 1 or more is wanted")
-        results = map(self._recognized, sounds) if workers == 1 else _in_threads(self._recognized, sounds, workers)
+        recognized = partial(_recognized, self._model.with_reference(reference))
+        results = map(recognized, sounds) if workers == 1 else _in_threads(recognized, sounds, workers)
         return _without_errors(results, errors)
 
-    def logits(self, sound: Sound, rate_hz: int | None = None) -> Floats:
+    def logits(self, sound: Sound, rate_hz: int | None = None, *, reference: Reference | None = None) -> Floats:
         """Compute the network's raw outputs, before temperature and softmax: ``(classes,)``.
 
         Raises:
             AudioError: as :meth:`recognize`.
         """
+        model = self._model.with_reference(reference)
         with open_audio(sound, rate_hz) as reader:
-            return self._model.logits(reader)
+            return model.logits(reader)
 
-    def embed(self, sound: Sound, rate_hz: int | None = None) -> npt.NDArray[np.float32]:
+    def embed(
+        self, sound: Sound, rate_hz: int | None = None, *, reference: Reference | None = None
+    ) -> npt.NDArray[np.float32]:
         """Compute an embedding; similar sounds have embeddings close to each other.
 
         Args:
             sound: as for :meth:`recognize`; a long one is divided and averaged in the same way.
             rate_hz: sampling rate of samples, in Hz.
+            reference: what is usual for this voice or room; see :meth:`reference`.
 
         Returns:
             ``(d,)`` float32.
@@ -183,10 +255,13 @@ class Recognizer:
             AudioError: as :meth:`recognize`.
             ModelError: if the model takes the 162 features; it has no embedding.
         """
+        model = self._model.with_reference(reference)
         with open_audio(sound, rate_hz) as reader:
-            return self._model.embedding(reader)
+            return model.embedding(reader)
 
-    def explain(self, sound: Sound, rate_hz: int | None = None) -> Explanation | Occlusion:
+    def explain(
+        self, sound: Sound, rate_hz: int | None = None, *, reference: Reference | None = None
+    ) -> Explanation | Occlusion:
         """Explain what in the sound the prediction depends on, in log-odds of the predicted emotion.
 
         Returns:
@@ -198,8 +273,9 @@ class Recognizer:
             AudioError: as :meth:`recognize`.
             ModelError: if a model on features has no background.
         """
+        model = self._model.with_reference(reference)
         with open_audio(sound, rate_hz) as reader:
-            return self._model.explain(reader)
+            return model.explain(reader)
 
     @overload
     def timeline(
@@ -209,10 +285,17 @@ class Recognizer:
         *,
         channels: Literal["mix"] = ...,
         progress: Progress | None = ...,
+        reference: Reference | None = ...,
     ) -> Timeline: ...
     @overload
     def timeline(
-        self, sound: Sound, rate_hz: int | None = ..., *, channels: Literal["separate"], progress: Progress | None = ...
+        self,
+        sound: Sound,
+        rate_hz: int | None = ...,
+        *,
+        channels: Literal["separate"],
+        progress: Progress | None = ...,
+        reference: Reference | None = ...,
     ) -> list[Timeline]: ...
     def timeline(
         self,
@@ -221,6 +304,7 @@ class Recognizer:
         *,
         channels: Literal["mix", "separate"] = "mix",
         progress: Progress | None = None,
+        reference: Reference | None = None,
     ) -> Timeline | list[Timeline]:
         """Find the segments of speech in a recording of any length, and the emotion of each.
 
@@ -229,6 +313,7 @@ class Recognizer:
             rate_hz: sampling rate of samples, in Hz.
             channels: ``"mix"`` for one timeline of all channels, ``"separate"`` for one of each.
             progress: is called with the seconds read so far; of separate channels with their mean.
+            reference: what is usual for everybody who speaks in it.
 
         Returns:
             A timeline, empty if nobody speaks; with ``"separate"`` a list of them.
@@ -240,7 +325,7 @@ class Recognizer:
             raise AudioError(f"channels {channels!r}; 'mix' or 'separate' is wanted")
         is_separate = channels == "separate"
         opened = open_recording(
-            sound, self.window_classifier(), rate_hz=rate_hz, is_separate=is_separate, progress=progress
+            sound, self.window_classifier(reference), rate_hz=rate_hz, is_separate=is_separate, progress=progress
         )
         with opened as recording:
             deque(recording, maxlen=0)  # to the end
@@ -254,6 +339,7 @@ class Recognizer:
         *,
         channel: int | None = None,
         progress: Progress | None = None,
+        reference: Reference | None = None,
     ) -> Iterator[Segment]:
         """Give the segments of :meth:`timeline` one after another, in memory that does not grow with the sound.
 
@@ -262,6 +348,7 @@ class Recognizer:
             rate_hz: sampling rate of samples, in Hz.
             channel: number of the channel, counted from 0; by default all are mixed.
             progress: is called with the seconds read so far.
+            reference: as for :meth:`timeline`.
 
         Yields:
             Each segment as soon as it is final.
@@ -269,29 +356,38 @@ class Recognizer:
         Raises:
             AudioError: as :meth:`timeline`.
         """
+        classifier = self.window_classifier(reference)
         with open_audio(sound, rate_hz, channel=channel) as reader:
-            yield from segments_of(reader, Segmenter(self.window_classifier()), progress)
+            yield from segments_of(reader, Segmenter(classifier), progress)
 
-    def stream(self, rate_hz: int) -> Stream:
+    def stream(self, rate_hz: int, *, reference: Reference | None = None) -> Stream:
         """Start a live stream; fed with a whole sound it gives the segments of its timeline.
 
         Args:
             rate_hz: sampling rate of the samples to come, 1,000 to 768,000 Hz.
+            reference: as for :meth:`timeline`.
 
         Raises:
             AudioError: if the rate is outside these limits.
         """
-        return Stream(Segmenter(self.window_classifier(), with_interim=True), rate_hz)
+        return Stream(Segmenter(self.window_classifier(reference), with_interim=True), rate_hz)
 
-    def window_classifier(self) -> WindowClassifier:
-        """Give what a :class:`hearfelt.inference.timeline.segmenter.Segmenter` needs of this model."""
-        return self._model.window_classifier()
+    def window_classifier(self, reference: Reference | None = None) -> WindowClassifier:
+        """Give what a :class:`hearfelt.inference.timeline.segmenter.Segmenter` needs of this model.
 
-    def _recognized(self, sound: Sound) -> Prediction | AudioError:
-        try:
-            return self.recognize(sound)
-        except AudioError as error:
-            return error
+        Raises:
+            ModelError: if the reference is for another model, or the model takes none.
+        """
+        return self._model.with_reference(reference).window_classifier()
+
+    def _all_statistics(self, sounds: Iterable[Sound], *, is_strict: bool) -> Iterator[SoundStatistics]:
+        self._model.require_reference_inputs()
+        for sound in sounds:
+            try:
+                yield self.statistics(sound)
+            except AudioError:
+                if is_strict:
+                    raise
 
     def __reduce__(self) -> tuple[partial[Recognizer], tuple[str]]:
         if self._file is None:
@@ -339,6 +435,14 @@ def _loaded(file: bytes | Path, name: str, threads: int | None) -> Model:
     from hearfelt.inference.feature_model import FeatureModel  # a model on sound needs no feature module
 
     return FeatureModel(session, card, name)
+
+
+def _recognized(model: Model, sound: Sound) -> Prediction | AudioError:
+    try:
+        with open_audio(sound) as reader:
+            return model.recognize(reader)
+    except AudioError as error:
+        return error
 
 
 def _in_threads(

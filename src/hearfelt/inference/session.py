@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,7 @@ import numpy.typing as npt
 from hearfelt.errors import ModelError
 from hearfelt.inference.graph_check import GraphFacts, check_graph
 from hearfelt.inference.onnx_runtime import onnxruntime
+from hearfelt.runtime.cache import file_digest
 
 __all__ = ["LARGEST_BYTES", "PROVIDER", "Session"]
 
@@ -32,7 +35,8 @@ class Session:
 
     Attributes:
         metadata: texts in the file, by key.
-        inputs: type and shape of each input, by name; a variable length is a text.
+        inputs: type and shape of each input that has to be given, by name; a variable length is a text.
+        optional_inputs: the same of inputs that have a value in the file.
         outputs: the same of the outputs.
         numbers: how many learned numbers are stored in the file.
 
@@ -44,7 +48,7 @@ class Session:
         if threads is not None and threads < 1:
             raise ModelError(f"{threads} threads; 1 or more is wanted")
         facts = _checked(model, name)
-        self._name = name
+        self._name, self._model = name, model if isinstance(model, Path) else sha256(model).hexdigest()
         self.numbers = facts.numbers
         try:
             self._session = onnxruntime.InferenceSession(
@@ -52,25 +56,37 @@ class Session:
             )
             self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
             self.inputs = {one.name: _described(one) for one in self._session.get_inputs()}
+            self.optional_inputs = {one.name: _described(one) for one in self._session.get_overridable_initializers()}
             self.outputs = {one.name: _described(one) for one in self._session.get_outputs()}
         except Exception as error:  # ONNX Runtime has a dozen classes for a bad file and no common one
             needs = f"operators of version {facts.opset}, format {facts.ir_version}"
             raise ModelError(f"{name}: this is no model that can be loaded ({needs}: {_reason(error)})") from error
 
-    def run(self, output: str, samples: npt.NDArray[np.float32]) -> Floats:
-        """Compute one output for the only input.
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, 64 hexadecimal digits."""
+        return file_digest(self._model) if isinstance(self._model, Path) else self._model
+
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[np.float32]]) -> list[Floats]:
+        """Compute some outputs in one run.
+
+        Args:
+            outputs: their names.
+            inputs: values by name; those with a value in the file may be left out.
 
         Raises:
-            ModelError: if the network fails on it, or the output is not finite.
+            ModelError: if the network fails, or an output is not finite.
         """
+        given = {name: np.ascontiguousarray(values) for name, values in inputs.items()}
         try:
-            (given,) = self._session.run([output], {next(iter(self.inputs)): np.ascontiguousarray(samples)})
+            results = self._session.run(list(outputs), given)
         except Exception as error:
-            raise ModelError(f"{self._name}: it fails on an input of {samples.shape} ({_reason(error)})") from error
-        values: Floats = np.asarray(given, np.float64)
-        if not np.isfinite(values).all():
+            shape = next(iter(given.values())).shape
+            raise ModelError(f"{self._name}: it fails on an input of {shape} ({_reason(error)})") from error
+        computed = [np.asarray(one, np.float64) for one in results]
+        if not all(np.isfinite(one).all() for one in computed):
             raise ModelError(f"{self._name}: its output is not finite; the file is damaged, or not fit for this sound")
-        return values
+        return computed
 
 
 def _checked(model: bytes | Path, name: str) -> GraphFacts:

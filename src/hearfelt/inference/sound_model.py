@@ -12,14 +12,24 @@ from hearfelt.audio.reader import AudioReader, Samples
 from hearfelt.errors import ModelError
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion, occluded, windows
-from hearfelt.inference.model import Floats, Model
+from hearfelt.inference.model import LOGITS, STATISTICS, Floats, Model
+from hearfelt.inference.reference import SoundStatistics
 from hearfelt.inference.session import Session
 from hearfelt.inference.speech_check import SpeechCheck
-from hearfelt.inference.windowing import LONG_S, RATE_HZ, BlockOutput, blocks_of, centred, frame_powers, pooled
+from hearfelt.inference.windowing import (
+    LONG_S,
+    RATE_HZ,
+    BlockOutput,
+    block_weights,
+    blocks_of,
+    centred,
+    frame_powers,
+    pooled,
+)
 
-__all__ = ["EMBEDDING", "LOGITS", "SOUND_INPUT", "SoundModel"]
+__all__ = ["EMBEDDING", "SOUND_INPUT", "SoundModel"]
 
-SOUND_INPUT, LOGITS, EMBEDDING = "samples", "logits", "embedding"
+SOUND_INPUT, EMBEDDING = "samples", "embedding"
 
 _PROBE: Final = RATE_HZ // 10  # samples, 0.1 s: the shortest sound that is recognized
 
@@ -39,8 +49,8 @@ class SoundModel(Model):
         if missing := [output for output in (LOGITS, EMBEDDING) if output not in outputs]:
             raise ModelError(f"{name}: outputs {list(outputs)}; {missing[0]!r} is missing")
         probe = np.sin(np.arange(_PROBE) / 9).astype(np.float32)[None]  # a tone of 283 Hz
-        self.check_logits(LOGITS, probe)
-        embedding = session.run(EMBEDDING, probe)
+        self.check_outputs(LOGITS, probe)
+        (embedding,) = self.run([EMBEDDING], probe)
         if embedding.ndim != 2 or len(embedding) != 1:
             raise ModelError(f"{name}: an embedding of shape {embedding.shape}; (1, d) is wanted")
 
@@ -51,6 +61,18 @@ class SoundModel(Model):
     def embedding(self, reader: AudioReader) -> npt.NDArray[np.float32]:
         """Compute the mean embedding of the sound's blocks, weighted in the same way."""
         return self._pooled(EMBEDDING, reader).astype(np.float32)
+
+    def statistics(self, reader: AudioReader) -> SoundStatistics:
+        """Compute statistics and probabilities of each block that is no pause."""
+        outputs, powers = [], []
+        for block in blocks_of(reader, self.card.window_s):
+            outputs.append(self.run([STATISTICS, LOGITS], block[None]))
+            powers.append(frame_powers(block))
+        rows = np.flatnonzero(block_weights(powers))
+        return SoundStatistics(
+            np.concatenate([outputs[row][0] for row in rows]),
+            np.stack([self.probabilities(outputs[row][1][0]) for row in rows]),
+        )
 
     def window_logits(self, window: Samples) -> Floats:
         """Compute the logits of one window."""
@@ -87,5 +109,5 @@ class SoundModel(Model):
         )
 
     def _run(self, output: str, block: Samples) -> Floats:
-        values: Floats = self.session.run(output, block[None])[0]  # (n,) -> (1, n)
-        return values
+        (values,) = self.run([output], block[None])  # (n,) -> (1, n)
+        return np.asarray(values[0])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from hearfelt.audio.reader import BLOCK, SHORTEST_S, AudioReader, Samples, refuse_silence, resample
 
-__all__ = ["RATE_HZ", "BlockOutput", "blocks_of", "centred", "frame_powers", "pooled", "resampled"]
+__all__ = ["RATE_HZ", "BlockOutput", "block_weights", "blocks_of", "centred", "frame_powers", "pooled", "resampled"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -96,10 +96,20 @@ def pooled(outputs: Sequence[BlockOutput]) -> Floats:
     """
     if len(outputs) == 1:
         return outputs[0].output
-    least = max(float(one.powers.max()) for one in outputs) * 10 ** (-QUIETER_DB / 10)
-    weights = np.array([np.count_nonzero(one.powers >= least) for one in outputs]) * (FRAME / RATE_HZ)  # seconds
+    weights = block_weights([one.powers for one in outputs])
     mean: Floats = np.average(np.stack([one.output for one in outputs]), axis=0, weights=weights)
     return mean
+
+
+def block_weights(powers: Sequence[Floats]) -> Floats:
+    """Measure how much sound is in each block, in seconds: ``(blocks,)``; 0 for a pause.
+
+    Args:
+        powers: of each block, as :func:`frame_powers` measures them.
+    """
+    least = max(float(one.max()) for one in powers) * 10 ** (-QUIETER_DB / 10)
+    weights: Floats = np.array([np.count_nonzero(one >= least) for one in powers]) * (FRAME / RATE_HZ)
+    return weights
 
 
 def centred(samples: Samples) -> Samples:

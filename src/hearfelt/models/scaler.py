@@ -7,7 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Scaler"]
+__all__ = ["Scaler", "relative_to_reference"]
+
+_SMALLEST, _LARGEST = 0.1, 10.0  # ratio of deviations; a few recordings may agree in a dimension by chance
 
 
 class Scaler(nn.Module):
@@ -47,3 +49,29 @@ class Scaler(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Scale ``(batch, features)`` to mean 0 and deviation 1 over the training part."""
         return (features - self.mean) / self.scale
+
+
+def relative_to_reference(standardized: Tensor, *reference: Tensor) -> Tensor:
+    """Normalize standardized statistics by those of reference recordings, as far as these count.
+
+    At a weight w the centre is w times the reference's mean, and the scale its deviation to the power of w: at 0
+    nothing changes, at 1 the reference has mean 0 and deviation 1.
+
+    Args:
+        standardized: ``(batch, k)``, as a :class:`Scaler` gives them.
+        reference: nothing; or the reference's mean and deviation of the standardized statistics, ``(k,)`` or
+            ``(batch, k)``, and its weight, ``(1,)`` or ``(batch, 1)``, 0 to 1.
+
+    Returns:
+        ``(batch, k)``.
+
+    Example:
+        >>> one = torch.tensor([[3.0, 1.0]])
+        >>> mean, deviation = torch.tensor([1.0, 1.0]), torch.tensor([4.0, 1.0])
+        >>> relative_to_reference(one, mean, deviation, torch.tensor([0.5])).tolist()
+        [[1.25, 0.5]]
+    """
+    if not reference:
+        return standardized
+    mean, deviation, weight = reference
+    return (standardized - weight * mean) / deviation.clamp(_SMALLEST, _LARGEST) ** weight

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hearfelt.features.classic import FEATURE_NAMES
-from hearfelt.models.scaler import Scaler
+from hearfelt.models.scaler import Scaler, relative_to_reference
 
 __all__ = ["LIMITS", "SvmNetwork"]
 
@@ -81,16 +81,17 @@ class SvmNetwork(nn.Module):
         network.gamma.fill_(float(machine._gamma))
         return network
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, *reference: Tensor) -> Tensor:
         """Compute votes and confidence of each emotion.
 
         Args:
             features: ``(batch, 162)``, not scaled.
+            reference: as :func:`hearfelt.models.scaler.relative_to_reference` takes it.
 
         Returns:
             ``(batch, classes)``, each between −1/3 and the number of the other emotions plus 1/3.
         """
-        rows = self.scaler(features).double()  # (batch, 162)
+        rows = relative_to_reference(self.scaler(features), *reference).double()  # (batch, 162)
         squares = (rows * rows).sum(1, keepdim=True) + (self.vectors * self.vectors).sum(1)  # (batch, vectors)
         distances = (squares - 2.0 * (rows @ self.vectors.T)).clamp(min=0.0)
         decisions = torch.exp(-self.gamma * distances) @ self.coefficients + self.intercepts  # (batch, pairs)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
 from hearfelt.audio.excerpts import Excerpt
@@ -22,17 +22,23 @@ from hearfelt.audio.reader import read_audio, resample
 from hearfelt.errors import ModelError, require
 from hearfelt.features.classic import FEATURE_NAMES
 from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
+from hearfelt.inference.model import LOGITS, REFERENCE_INPUTS, STATISTICS
 from hearfelt.inference.onnx_runtime import onnxruntime
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.sound_model import EMBEDDING, SOUND_INPUT
 from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
 from hearfelt.runtime.files import atomic_write
 from hearfelt.training.compression import quantized, with_computed_filters, with_short_names
 
-__all__ = ["OPSET", "PARITY", "export", "export_sound", "parity", "replace_card"]
+__all__ = ["OPSET", "PARITY", "SOUND_OUTPUTS", "export", "export_sound", "parity", "replace_card"]
 
 OPSET: Final = 17
 PARITY: Final = 1e-4  # largest difference allowed between the file's logits and the network's
+SOUND_OUTPUTS: Final = (LOGITS, EMBEDDING, STATISTICS, "speech")
+"""Of a network that takes sound, in order; the last is the logit ``(1, 1)`` of speech, and older files give two."""
+
+_FEATURES: Final = "features"  # the input of the other networks
 _KNOWN: Final = resources.files("hearfelt.examples") / "synthetic-loud-and-pressed.flac"
 
 Features = npt.NDArray[np.float32]
@@ -42,7 +48,8 @@ def export(network: nn.Module, card: ModelCard, background: Features, path: Path
     """Write a network as a model file.
 
     Args:
-        network: from ``(batch, 162)`` features, not scaled, to ``(batch, classes)`` logits.
+        network: from ``(batch, 162)`` features, not scaled, and a reference to ``(batch, classes)`` logits; its
+            ``scaler`` gives the statistics that a reference is made of.
         card: of the file.
         background: ``(k, 162)`` features of training clips, against which predictions are explained.
         path: the file, written atomically.
@@ -75,7 +82,8 @@ def export_sound(
     The card has the file's probabilities for a bundled example, so that anyone can check a copy.
 
     Args:
-        network: from ``(1, n)`` samples at 16 kHz to logits and embedding.
+        network: from ``(1, n)`` samples at 16 kHz to the first outputs of :data:`SOUND_OUTPUTS`, at least two; with
+            statistics it takes a reference, too.
         card: of the file.
         examples: recordings on which the float file is compared with the network.
         path: the file in 8 bits, which is the model.
@@ -133,18 +141,61 @@ def parity(network: nn.Module, model: bytes, features: Features) -> float:
         features: ``(rows, 162)``; silence is added to them.
 
     Returns:
-        The largest difference; NaN if a logit is not finite.
+        The largest difference, without a reference and with one; NaN if a logit is not finite.
     """
     rows = np.concatenate([features, np.zeros((1, len(FEATURE_NAMES)), np.float32)]).astype(np.float32)
     network.eval()
-    with torch.no_grad():
-        wanted = network(torch.from_numpy(rows)).numpy()
+    session = _session(model)
+    apart = []
+    for reference in ((), _some_reference(len(FEATURE_NAMES))):
+        with torch.no_grad():
+            wanted = network(torch.from_numpy(rows), *reference).numpy()
+        given = _named(reference)
+        (together,) = session.run([LOGITS], {_FEATURES: rows, **given})
+        alone = np.concatenate([session.run([LOGITS], {_FEATURES: row[None], **given})[0] for row in rows])
+        apart += [np.abs(together - wanted), np.abs(alone - wanted)]
+    return float(np.max(apart))
+
+
+class _WithStatistics(nn.Module):
+    """A network on features that gives the statistics of its scaler, too."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor, *reference: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network(features, *reference), self.network.get_submodule("scaler")(features)
+
+
+def _no_reference(dimensions: int) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.zeros(dimensions), torch.ones(dimensions), torch.zeros(1)
+
+
+def _some_reference(dimensions: int) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    mean, deviation = torch.randn(dimensions, generator=generator), torch.rand(dimensions, generator=generator)
+    return mean, deviation, torch.tensor([0.5])
+
+
+def _named(reference: Sequence[Tensor]) -> dict[str, Features]:
+    return {name: tensor.numpy() for name, tensor in zip(REFERENCE_INPUTS, reference, strict=False)}
+
+
+def _session(model: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    (together,) = session.run(["logits"], {"features": rows})
-    alone = np.concatenate([session.run(["logits"], {"features": row[None]})[0] for row in rows])
-    return float(np.max([np.abs(together - wanted), np.abs(alone - wanted)]))
+    options.log_severity_level = 3  # errors
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _with_defaults(graph: bytes, dimensions: int) -> bytes:
+    """Store the values of no reference, so that the inputs need not be given."""
+    onnx = require("onnx", "train")
+    model = onnx.load_from_string(graph)
+    for name, values in _named(_no_reference(dimensions)).items():
+        model.graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def _graph(network: nn.Module) -> bytes:
@@ -159,16 +210,16 @@ def _graph(network: nn.Module) -> bytes:
         # It warns of any LSTM with a batch that varies; the states begin as zeros of the batch's own size.
         warnings.filterwarnings("ignore", message=".*batch_size other than 1.*", category=UserWarning)
         torch.onnx.export(
-            network,
-            (example,),
+            _WithStatistics(network),
+            (example, *_no_reference(len(FEATURE_NAMES))),
             file,  # type: ignore[arg-type]  # the stub forgets that an open file is fine
             dynamo=False,
             opset_version=OPSET,
-            input_names=["features"],
-            output_names=["logits"],
-            dynamic_axes={"features": {0: "batch"}, "logits": {0: "batch"}},
+            input_names=[_FEATURES, *REFERENCE_INPUTS],
+            output_names=[LOGITS, STATISTICS],
+            dynamic_axes={name: {0: "batch"} for name in (_FEATURES, LOGITS, STATISTICS)},
         )
-    return file.getvalue()
+    return _with_defaults(file.getvalue(), len(FEATURE_NAMES))
 
 
 def _with_metadata(graph: bytes, entries: dict[str, str]) -> bytes:
@@ -184,7 +235,10 @@ def _with_metadata(graph: bytes, entries: dict[str, str]) -> bytes:
 def _sound_graph(network: nn.Module, example: Features) -> bytes:
     network.eval()
     file = io.BytesIO()
+    wave = torch.from_numpy(example)
     with warnings.catch_warnings(), torch.no_grad():
+        outputs = network(wave)
+        dimensions = _dimensions(outputs)
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         # Slices with steps are left for ONNX Runtime to fold.
         warnings.filterwarnings("ignore", message="Constant folding", category=UserWarning)
@@ -192,26 +246,35 @@ def _sound_graph(network: nn.Module, example: Features) -> bytes:
         warnings.filterwarnings("ignore", category=TracerWarning, module=r"torch\.nn\.functional")
         torch.onnx.export(
             network,
-            (torch.from_numpy(example),),
+            (wave, *(_no_reference(dimensions) if dimensions else ())),
             file,  # type: ignore[arg-type]  # the stub forgets that an open file is fine
             dynamo=False,
             opset_version=OPSET,
-            input_names=["samples"],
-            output_names=["logits", "embedding"],
-            dynamic_axes={"samples": {1: "n"}},
+            input_names=[SOUND_INPUT, *(REFERENCE_INPUTS if dimensions else ())],
+            output_names=list(SOUND_OUTPUTS[: len(outputs)]),
+            dynamic_axes={SOUND_INPUT: {1: "n"}},
         )
-    return file.getvalue()
+    return _with_defaults(file.getvalue(), dimensions) if dimensions else file.getvalue()
+
+
+def _dimensions(outputs: Sequence[Tensor]) -> int:
+    """Give the number of statistics; 0 for a network that takes no reference."""
+    given = dict(zip(SOUND_OUTPUTS, outputs, strict=False))
+    return given[STATISTICS].shape[1] if STATISTICS in given else 0
 
 
 def _sound_parity(network: nn.Module, model: bytes, waves: Sequence[Features]) -> float:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = _session(model)
     apart = []
-    for wave in waves:
+    references: Sequence[Sequence[Tensor]]
+    for samples in map(torch.from_numpy, waves):
         with torch.no_grad():
-            wanted = network(torch.from_numpy(wave))
-        for mine, theirs in zip(wanted, session.run(["logits", "embedding"], {"samples": wave}), strict=True):
-            # Of what is far from 0, such as the logit of an impossible emotion, only some digits are compared.
-            apart.append(float((np.abs(mine.numpy() - theirs) / np.maximum(1.0, np.abs(theirs))).max()))
+            alone = network(samples)
+            references = ((), _some_reference(_dimensions(alone))) if _dimensions(alone) else ((),)
+            all_wanted = [network(samples, *reference) for reference in references]
+        for reference, wanted in zip(references, all_wanted, strict=True):
+            names, given = SOUND_OUTPUTS[: len(wanted)], {SOUND_INPUT: samples.numpy(), **_named(reference)}
+            for mine, theirs in zip(wanted, session.run(list(names), given), strict=True):
+                # Of what is far from 0, such as the logit of an impossible emotion, only some digits are compared.
+                apart.append(float((np.abs(mine.numpy() - theirs) / np.maximum(1.0, np.abs(theirs))).max()))
     return float(np.max(apart))

@@ -97,7 +97,7 @@ class Recording:
 
     def warnings_of(self, channel: int | None) -> tuple[SoundWarning, ...]:
         """Give the warnings about one channel; complete when its last segment was taken."""
-        return (*self._readers[channel].warnings, *self._about_speech[channel])
+        return (*self._readers[channel].warnings, *self._about_speech[channel], *self._classifier.warnings)
 
     @property
     def warnings(self) -> tuple[SoundWarning, ...]:

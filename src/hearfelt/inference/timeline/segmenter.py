@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.audio.reader import Samples
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import InterimResult, Segment
 from hearfelt.inference.timeline.smoothing import Smoother
@@ -49,6 +50,7 @@ class WindowClassifier:
         model: its name.
         log_probabilities: gives the log-probabilities ``(labels,)`` of a window of samples ``(n,)`` at 16 kHz.
         predict: makes a prediction from probabilities ``(labels,)`` and a duration in seconds.
+        warnings: about the reference that windows are compared with.
         smoother: makes a smoother for one stretch of speech.
     """
 
@@ -56,6 +58,7 @@ class WindowClassifier:
     model: str
     log_probabilities: Callable[[Samples], Floats]
     predict: Callable[[Floats, float], Prediction]
+    warnings: tuple[SoundWarning, ...] = ()
     smoother: Callable[[int], Smoother] = Smoother
 
 

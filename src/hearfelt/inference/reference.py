@@ -1,0 +1,300 @@
+"""Reference recordings: what is usual for a voice, a room or a microphone, from recordings without labels.
+
+A model that takes a reference describes each sound by statistics, standardized over its training clips. The mean and
+deviation of these over some recordings of one setting say what is usual there; the model then compares a sound with
+that, the more the better the reference is.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hearfelt.audio.warnings import SoundWarning
+from hearfelt.errors import AudioError, ModelError
+from hearfelt.frozen import FrozenDict
+from hearfelt.runtime.files import atomic_write, path_given
+
+__all__ = [
+    "FEW_RECORDINGS",
+    "SETTINGS",
+    "UNIFORM_SHARE",
+    "Reference",
+    "SoundStatistics",
+    "reference_of",
+    "reference_weight",
+    "spread",
+]
+
+Floats = npt.NDArray[np.float64]
+
+FORMAT: Final = 1  # of the file; one of a later format is refused with a sentence
+FEW_RECORDINGS: Final = 5  # with fewer there is a warning
+UNIFORM_SHARE: Final = 0.7  # if the model hears one emotion in more of the recordings, there is a warning
+LARGEST_BYTES: Final = 2**20  # a file has a few thousand
+
+SETTINGS: Final[Mapping[str, float]] = MappingProxyType(
+    {"shrinkage": 10.0, "usual_spread": 1.0, "spread_power": 0.0, "heard_power": 0.0}
+)
+"""Settings of :func:`reference_weight` that a card does not name.
+
+- ``shrinkage``: so many recordings have half the weight of endless ones.
+- ``usual_spread``: :func:`spread` of a varied reference.
+- ``spread_power``, ``heard_power``: how strongly a narrow reference, or one in which one emotion is heard, is trusted
+  less; 0 is not at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class SoundStatistics:
+    """What a sound adds to a reference: a row for each of its blocks.
+
+    Attributes:
+        statistics: ``(rows, k)`` of the network.
+        probabilities: ``(rows, labels)`` without a reference.
+    """
+
+    statistics: Floats
+    probabilities: Floats
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reference:
+    """What is usual for a voice, a room or a microphone; made by :meth:`hearfelt.Recognizer.reference`.
+
+    It contains no sound and no words, but describes a voice: a reference of one person is personal data.
+
+    Two are equal if their JSON is. Mean and deviation are rounded to half precision, so that a saved reference gives
+    the same predictions.
+
+    Attributes:
+        model: name of the model that it is for.
+        model_hash: first 16 hex digits of the SHA-256 of the model's file.
+        count: number of recordings; one that is longer than the model's window counts once for each block.
+        mean: ``(k,)`` float32, mean of the standardized statistics.
+        deviation: ``(k,)`` float32, standard deviation of the statistics.
+        heard: mean probability of each label that the model gives these recordings without a reference.
+
+    Raises:
+        ModelError: if a value is impossible.
+
+    Example:
+        >>> one = Reference("mine", "0" * 16, 8, np.zeros(2), np.ones(2), {"calm": 0.4, "sad": 0.6})
+        >>> one, Reference.from_json(one.to_json()) == one
+        (<Reference for mine: 8 recordings>, True)
+    """
+
+    model: str
+    model_hash: str
+    count: int
+    mean: npt.NDArray[np.float32]
+    deviation: npt.NDArray[np.float32]
+    heard: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "deviation"):
+            values = np.asarray(getattr(self, name), np.float16).astype(np.float32)
+            if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+                raise ModelError(f"reference: its {name} is no row of finite numbers")
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+        if len(self.mean) != len(self.deviation) or (self.deviation < 0).any():
+            raise ModelError("reference: its deviation is no row of numbers of 0 or more, one for each mean")
+        if self.count < 1:
+            raise ModelError(f"reference: {self.count} recordings; 1 or more are wanted")
+        shares = list(self.heard.values())
+        if not shares or not all(0 <= share <= 1 for share in shares):
+            raise ModelError("reference: what is heard in it are no probabilities")
+        object.__setattr__(self, "heard", FrozenDict({label: round(share, 4) for label, share in self.heard.items()}))
+
+    def weight(self, settings: Mapping[str, float]) -> float:
+        """Compute how much it counts, 0 to 1: :func:`reference_weight` with the settings of a model's card."""
+        return reference_weight(self.count, spread(self.deviation, self.count), list(self.heard.values()), settings)
+
+    @property
+    def warnings(self) -> tuple[SoundWarning, ...]:
+        """The warnings that a prediction with it gets: ``short_reference``, ``uniform_reference``, or none."""
+        warnings = []
+        if self.count < FEW_RECORDINGS:
+            text = (
+                f"the reference has {self.count} recording{'s' * (self.count > 1)}; {FEW_RECORDINGS} or more are better"
+            )
+            warnings.append(SoundWarning("short_reference", text, {"recordings": float(self.count)}))
+        label, share = max(self.heard.items(), key=lambda pair: pair[1])
+        if share > UNIFORM_SHARE:
+            text = f"the recordings of the reference all sound {label}; some of other emotions are better"
+            warnings.append(SoundWarning("uniform_reference", text, {"share": share}))
+        return tuple(warnings)
+
+    def to_json(self) -> str:
+        """Write it as JSON text of a few kB; mean and deviation are base64 of little-endian float16."""
+        values = {
+            "format": FORMAT,
+            "model": self.model,
+            "model_hash": self.model_hash,
+            "count": self.count,
+            "mean": _encoded(self.mean),
+            "deviation": _encoded(self.deviation),
+            "heard": dict(self.heard),
+        }
+        return json.dumps(values, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Reference:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ModelError: if the text is no reference.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ModelError(f"this is no reference, it is no JSON ({error})") from None
+        if not isinstance(values, dict) or "model_hash" not in values:
+            raise ModelError("this is no reference; a file that `hearfelt reference` wrote is wanted")
+        if values.get("format") != FORMAT:
+            raise ModelError(f"a reference of a format that this hearfelt does not know; it reads format {FORMAT}")
+        try:
+            return cls(
+                _text(values["model"]),
+                _text(values["model_hash"]),
+                _whole(values["count"]),
+                _decoded(values["mean"]),
+                _decoded(values["deviation"]),
+                {_text(label): float(share) for label, share in values["heard"].items()},
+            )
+        except ModelError:
+            raise
+        except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
+            raise ModelError(f"the reference is damaged ({type(error).__name__}: {error}); make it again") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a file, as JSON; an existing file is replaced."""
+        with atomic_write(path_given(path)) as file:
+            file.write(self.to_json() + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Reference:
+        """Read a file that :meth:`save` wrote.
+
+        Raises:
+            ModelError: if it cannot be read, or is no reference.
+        """
+        try:
+            with path_given(path).open("rb") as file:
+                content = file.read(LARGEST_BYTES + 1)
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+        if len(content) > LARGEST_BYTES:
+            raise ModelError(f"{path}: too large for a reference; a file that `hearfelt reference` wrote is wanted")
+        try:
+            return cls.from_json(content.decode("utf-8"))
+        except ValueError as error:
+            raise ModelError(f"{path}: {error}") from None
+
+    def __eq__(self, other: object) -> bool:
+        return self.to_json() == other.to_json() if isinstance(other, Reference) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def __repr__(self) -> str:
+        return f"<Reference for {self.model}: {self.count} recording{'s' * (self.count > 1)}>"
+
+
+def reference_weight(
+    count: int, spread: float, heard: Sequence[float] | Floats, settings: Mapping[str, float] = SETTINGS
+) -> float:
+    """Compute how much a reference counts: 0 not at all, 1 as if it were endless and varied.
+
+    The count is shrunk, as the mean of few numbers is. A reference of one kind would move the model's centre to that
+    kind: it counts less the less its statistics vary, and the surer the model hears one emotion in all of it.
+
+    Args:
+        count: number of recordings.
+        spread: as :func:`spread` computes it.
+        heard: mean probabilities ``(labels,)`` of the recordings.
+        settings: of the card; :data:`SETTINGS` are used for what it does not name.
+
+    Example:
+        >>> reference_weight(10, 1.0, [0.5, 0.5])
+        0.5
+        >>> reference_weight(10, 0.5, [0.5, 0.5], {"usual_spread": 1.0, "spread_power": 1.0})
+        0.25
+    """
+    settings = {**SETTINGS, **settings}
+    shares = np.asarray(heard, np.float64)
+    shares = shares[shares > 0] / shares.sum()
+    evenness = float(-(shares * np.log(shares)).sum()) / math.log(len(heard))  # 1: all labels alike
+    variety = min(1.0, spread / settings["usual_spread"]) ** settings["spread_power"]
+    by_heard = min(1.0, max(0.0, evenness)) ** settings["heard_power"]
+    return float(count / (count + settings["shrinkage"]) * variety * by_heard)
+
+
+def spread(deviation: npt.NDArray[np.floating], count: int) -> float:
+    """Compute how varied recordings are: 1 as much as all training clips together, 0 not at all.
+
+    Args:
+        deviation: ``(k,)`` of the standardized statistics.
+        count: number of recordings; the deviation of few is too small, and is corrected.
+
+    Example:
+        >>> spread(np.array([0.5, 0.5]), 1_000_000), spread(np.zeros(2), 1)
+        (0.5000002500001876, 0.0)
+    """
+    return float(np.sqrt(np.square(deviation, dtype=np.float64).mean() * count / max(1, count - 1)))
+
+
+def reference_of(sounds: Iterable[SoundStatistics], model: str, model_hash: str, labels: Sequence[str]) -> Reference:
+    """Make a reference from the statistics of sounds, one at a time.
+
+    Args:
+        sounds: at least one.
+        model: name of the model.
+        model_hash: of its file.
+        labels: of the model.
+
+    Raises:
+        AudioError: if there is no sound.
+    """
+    count, mean, squares, heard = 0, np.zeros(1), np.zeros(1), np.zeros(len(labels))
+    for sound in sounds:
+        for row, probabilities in zip(sound.statistics, sound.probabilities, strict=True):  # Welford (1962)
+            count += 1
+            change = row - mean
+            mean = mean + change / count
+            squares = squares + change * (row - mean)
+            heard += probabilities
+    if not count:
+        raise AudioError("a reference of no recordings; at least one is wanted")
+    shares = dict(zip(labels, (heard / count).tolist(), strict=True))
+    deviation = np.sqrt(squares / count)
+    return Reference(model, model_hash, count, mean.astype(np.float32), deviation.astype(np.float32), shares)
+
+
+def _encoded(values: npt.NDArray[np.float32]) -> str:
+    return base64.b64encode(values.astype("<f2").tobytes()).decode("ascii")
+
+
+def _decoded(text: Any) -> npt.NDArray[np.float32]:
+    return np.frombuffer(base64.b64decode(_text(text), validate=True), "<f2").astype(np.float32)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
