@@ -21,6 +21,10 @@ CARD = ModelCard(
     window_s=12.5,
     parameters=1_234,
     known_answer={"example": "synthetic-even.flac", "probabilities": {"calm": 0.25, "sad": 0.75}},
+    plausible={"0.9": 0.87},
+    outside={"bands": [[0.0, 0.8, 900, 500], [0.8, 1.0, 100, 91]]},
+    unfamiliar_above=3.5,
+    no_speech_below=-1.5,
 )
 
 
@@ -33,12 +37,19 @@ def test_a_key_of_a_later_version_is_passed_over() -> None:
     assert ModelCard.from_json(text) == CARD
 
 
-def test_a_card_from_before_windows_and_known_answers_is_still_read() -> None:
+def test_a_card_from_before_windows_known_answers_and_figures_from_outside_is_still_read() -> None:
     values = json.loads(CARD.to_json())
     for later in ("window_s", "parameters", "known_answer"):
         del values[later]
+    for later in ("plausible", "outside", "unfamiliar_above", "no_speech_below"):
+        del values[later]
     card = ModelCard.from_json(json.dumps(values))
     assert (card.window_s, card.parameters, card.known_answer) == (0.0, 0, {})
+    assert (card.plausible, card.bands, card.unfamiliar_above, card.no_speech_below) == ({}, (), 0.0, 0.0)
+
+
+def test_bands_come_as_they_were_measured() -> None:
+    assert [(one.low, one.high, one.accuracy) for one in CARD.bands] == [(0.0, 0.8, 500 / 900), (0.8, 1.0, 0.91)]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +73,18 @@ def test_a_card_from_before_windows_and_known_answers_is_still_read() -> None:
         ({"parameters": -5}, "parameters -5"),
         ({"parameters": 1.5}, "no whole number"),
         ({"parameters": True}, "no whole number"),
+        ({"plausible": {"0.9": 1.5}}, "plausible"),
+        ({"plausible": {"1.5": 0.5}}, "plausible"),
+        ({"plausible": {"most": 0.5}}, "plausible"),
+        ({"plausible": {"0.9": "high"}}, "plausible"),
+        ({"outside": {"bands": [[0.0, 0.5, 10, 5], [0.4, 1.0, 10, 5]]}}, "outside"),
+        ({"outside": {"bands": [[0.5, 0.5, 10, 5]]}}, "outside"),
+        ({"outside": {"bands": [[0.5, 1.0, 10, 11]]}}, "outside"),
+        ({"outside": {"bands": [[0.5, 1.0, 0, 0]]}}, "outside"),
+        ({"outside": {"bands": [[0.5, 1.0]]}}, "outside"),
+        ({"outside": {"bands": [[0.5, 1.0, "many", 3]]}}, "outside"),
+        ({"unfamiliar_above": -1}, "unfamiliar_above -1"),
+        ({"no_speech_below": 1e999}, "no_speech_below inf"),
         ({"known_answer": []}, "no object"),
         ({"known_answer": {"example": "../x", "probabilities": {"calm": 0.5, "sad": 0.5}}}, "bundled clip"),
         ({"known_answer": {"probabilities": {"calm": 0.5, "sad": 0.5}}}, "bundled clip"),

@@ -7,7 +7,8 @@ import pickle
 import pytest
 
 from hearfelt.audio.warnings import SoundWarning
-from hearfelt.inference.prediction import Prediction
+from hearfelt.errors import ModelError
+from hearfelt.inference.prediction import SURE_WORDS, Band, Prediction, sure_words
 from hearfelt.rows import PREDICTION
 
 
@@ -63,3 +64,61 @@ def test_confidence_is_said_in_words(confidence: float, word: str) -> None:
 
 def test_an_unsure_answer_is_called_unsure_however_probable() -> None:
     assert Prediction("sad", 0.95, {"sad": 0.95}, True, 1.0, "mine").in_words == "unsure"
+
+
+BANDS = (Band(0.0, 0.4, 50, 20), Band(0.4, 0.6, 100, 55), Band(0.6, 0.8, 100, 69), Band(0.8, 0.9, 100, 75))
+TOP = Band(0.9, 1.0, 100, 91)
+
+
+def said(confidence: float, *bands: Band, codes: tuple[str, ...] = ()) -> str:
+    warnings = tuple(SoundWarning(code, code) for code in codes)
+    return Prediction("sad", confidence, {"sad": confidence}, False, 1.0, "mine", warnings, outside=bands).in_words
+
+
+def test_a_word_is_said_where_it_was_true_outside_too() -> None:
+    assert sure_words((*BANDS, TOP)) == (
+        (0.9, "very sure"), (0.8, "fairly sure"), (0.5, "not very sure"), (0.0, "a guess"),
+    )  # fmt: skip
+    assert [said(one, *BANDS, TOP) for one in (0.95, 0.85, 0.75, 0.45)] == [
+        "very sure", "fairly sure", "not very sure", "a guess",
+    ]  # fmt: skip
+
+
+def test_a_word_that_was_nowhere_true_is_never_said() -> None:
+    assert sure_words((*BANDS, Band(0.9, 1.0, 100, 88))) == (
+        (0.8, "fairly sure"), (0.5, "not very sure"), (0.0, "a guess"),
+    )  # fmt: skip
+    assert said(1.0, Band(0.0, 1.0, 100, 20)) == "a guess"
+
+
+def test_a_word_needs_all_bands_from_there_on() -> None:
+    bands = Band(0.7, 0.8, 100, 75), Band(0.8, 0.9, 100, 60), Band(0.9, 1.0, 100, 95)
+    assert [said(one, *bands) for one in (0.75, 0.85, 0.95)] == ["not very sure", "not very sure", "very sure"]
+
+
+def test_without_figures_from_outside_the_words_are_those_of_the_probability() -> None:
+    assert sure_words() == SURE_WORDS
+
+
+def test_of_an_unfamiliar_sound_nobody_is_sure() -> None:
+    assert [said(one, TOP, codes=("unfamiliar",)) for one in (1.0, 0.6, 0.4)] == [
+        "not very sure", "not very sure", "a guess",
+    ]  # fmt: skip
+
+
+SHARES = {"calm": 0.25, "sad": 0.5, "angry": 0.1875, "happy": 0.0625}
+
+
+def test_plausible_labels_are_those_that_the_quantile_allows_the_most_probable_first() -> None:
+    prediction = Prediction("sad", 0.5, SHARES, False, 1.0, "mine", quantiles={"0.9": 0.8125, "0.8": 0.8, "0.5": 0.1})
+    assert prediction.plausible() == ("sad", "calm", "angry")
+    assert prediction.plausible(0.8) == ("sad", "calm")
+    assert prediction.plausible(0.5) == ("sad",)  # never empty
+    assert prediction.plausible_sets() == {"0.9": ("sad", "calm", "angry"), "0.8": ("sad", "calm"), "0.5": ("sad",)}
+
+
+def test_a_coverage_that_was_not_measured_is_refused_with_those_that_were() -> None:
+    with pytest.raises(ModelError, match=r"mine: it has no quantile for a coverage of 0\.9; it has none"):
+        Prediction("sad", 0.5, SHARES, False, 1.0, "mine").plausible()
+    with pytest.raises(ModelError, match=r"0\.9; it has 0\.8, 0\.5"):
+        Prediction("sad", 0.5, SHARES, False, 1.0, "mine", quantiles={"0.8": 0.5, "0.5": 0.5}).plausible()

@@ -11,6 +11,7 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -76,6 +77,16 @@ def test_confidence_under_the_cards_threshold_unsure_and_the_emotion_is_told_all
     unsure = ask(math.nextafter(confidence, 1))
     assert unsure.unsure
     assert unsure.emotion == ask(0).emotion
+
+
+def test_a_prediction_has_the_quantiles_and_the_outside_figures_of_its_card(tiny_model: ModelMaker) -> None:
+    outside = {"bands": [[0.0, 1.0, 100, 20]]}
+    card = ModelCard("t", "0", ("calm", "sad", "angry"), "classic-162", plausible={"0.9": 1.0}, outside=outside)
+    recognizer = Recognizer(tiny_model(card))
+    prediction = recognizer.recognize(voice(1), RATE)
+    assert set(prediction.plausible(0.9)) == {"calm", "sad", "angry"}
+    assert prediction.outside == card.bands
+    assert replace(prediction, unsure=False).in_words == "a guess"
 
 
 def test_temperature_divides_the_logits(tiny_model: ModelMaker) -> None:

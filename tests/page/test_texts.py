@@ -6,7 +6,7 @@ import pytest
 
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.evaluation.metrics import Reliability
-from hearfelt.inference.prediction import SURE_WORDS, Prediction
+from hearfelt.inference.prediction import SURE_WORDS, Band, Prediction
 from hearfelt.inference.recognizer import shipped_models
 from hearfelt.page.texts import calibration_text, confidence_range, prediction_text
 from hearfelt.reports.shipped_scores import Measurement, ShippedScores, read_scores
@@ -87,3 +87,31 @@ def test_a_sound_without_speech_has_no_calibration() -> None:
     tone = replace(answer(0.98), warnings=(SoundWarning("no_speech", "no speech was found"),))
     assert "unseen speakers" not in calibration_text(tone, ONE)
     assert prediction_text(tone) == "no speech found, sad? 98 %"
+
+
+OUTSIDE = (Band(0.0, 0.5, 400, 150), Band(0.5, 0.9, 700, 300), Band(0.9, 1.0, 104, 98))
+
+
+def test_figures_from_outside_the_training_corpora_replace_those_from_inside() -> None:
+    said = calibration_text(replace(answer(0.95), outside=OUTSIDE), ONE)
+    assert said == (
+        "In a test on corpora that were left out of training, 98 of 104 predictions with 90 to 100 % confidence were"
+        " correct: 94 %."
+    )
+    said = calibration_text(replace(answer(0.6), outside=OUTSIDE), None)
+    assert "300 of 700 predictions with 50 to 90 % confidence were correct: 43 %." in said
+
+
+def test_of_an_unfamiliar_sound_no_figures_are_quoted() -> None:
+    odd = replace(answer(0.95), outside=OUTSIDE, warnings=(SoundWarning("unfamiliar", "unfamiliar"),))
+    said = calibration_text(odd, ONE)
+    assert "not known" in said
+    assert not set("0123456789") & set(said)
+
+
+def test_several_plausible_emotions_are_named_and_one_is_not() -> None:
+    shares = {"calm": 0.3, "sad": 0.6, "angry": 0.1}
+    prediction = Prediction("sad", 0.6, shares, False, 2.0, "mine", quantiles={"0.9": 0.75})
+    assert calibration_text(prediction, ONE).endswith(" In 90 % of cases, the correct emotion is one of: sad, calm.")
+    for quantile in (0.5, 0.95):  # sad alone, and all three
+        assert "cases" not in calibration_text(replace(prediction, quantiles={"0.9": quantile}), ONE)

@@ -46,6 +46,15 @@ def test_json_has_an_explanation_only_if_one_is_wanted() -> None:
     assert error_row("a.wav", "empty") == {"source": "a.wav", "error": "empty"}
 
 
+def test_json_has_the_plausible_labels_of_a_model_with_quantiles() -> None:
+    row = prediction_row("a.wav", replace(SAD, quantiles={"0.9": 0.8, "0.5": 0.5}))
+    assert row["plausible"] == {"0.9": ["sad", "calm"], "0.5": ["sad"]}
+    assert "plausible" not in prediction_row("a.wav", SAD)
+    names = columns(("calm", "sad"))
+    assert len(table_row(row, ("calm", "sad"))) == len(names)
+    assert "plausible" not in names
+
+
 def test_json_has_the_names_of_the_schema_in_their_order_and_all_of_each_warning() -> None:
     odd = replace(SAD, warnings=(CUT, SoundWarning("very_quiet", "it is very quiet")))
     assert (*prediction_row("a.wav", odd), "error") == PREDICTION_ROW

@@ -26,6 +26,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "little_speech": "little speech was found",
         "short_reference": "the reference has only a few recordings",
         "uniform_reference": "the recordings of the reference all sound like one emotion",
+        "unfamiliar": "the sound is unlike all sounds that the model was trained on",
     }
 )
 """Every code, and what it means."""

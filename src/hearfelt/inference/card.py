@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 from hearfelt.errors import ModelError
+from hearfelt.inference.prediction import Band
 
 __all__ = ["BACKGROUND_KEY", "CARD_KEY", "INPUTS", "ModelCard"]
 
@@ -48,6 +49,12 @@ class ModelCard:
         reference: how much reference recordings count (:data:`hearfelt.inference.reference.SETTINGS`), and
             ``temperature``, used where they count wholly; in between it is interpolated geometrically. Empty for a file
             that takes none.
+        plausible: quantiles of split-conformal prediction by coverage, such as ``{"0.9": 0.93}``, for
+            :meth:`hearfelt.Prediction.plausible`; chosen on validation clips and outside. Empty if there are none.
+        outside: ``{"bands": [[low, high, answers, right], ...]}``: of how many predictions for corpora that were left
+            out of training, with a confidence between two numbers, how many were correct. Empty if not measured.
+        unfamiliar_above: a sound whose output ``distance`` is greater is unlike all training sound; 0 means never.
+        no_speech_below: a sound with less than this at the output ``speech``, a logit, has no speech.
         known_answer: ``{"example": name of a bundled clip, "probabilities": {label: p}}``, with which
             ``hearfelt doctor`` checks the file; empty if there is none.
 
@@ -76,6 +83,10 @@ class ModelCard:
     parameters: int = 0
     known_answer: Mapping[str, Any] = field(default_factory=dict)
     reference: Mapping[str, float] = field(default_factory=dict)
+    plausible: Mapping[str, float] = field(default_factory=dict)
+    outside: Mapping[str, Any] = field(default_factory=dict)
+    unfamiliar_above: float = 0.0
+    no_speech_below: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
@@ -98,6 +109,34 @@ class ModelCard:
                 raise ModelError(f"card of {self.name}: reference {setting} {number!r}; a number above 0 is wanted")
         if self.known_answer:
             self._check_known_answer()
+        self._check_confidence()
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands of :attr:`outside`, ascending; empty if it was not measured."""
+        return tuple(Band(*band) for band in self.outside.get("bands", ()))
+
+    def _check_confidence(self) -> None:
+        try:
+            is_fine = all(0 < float(key) < 1 and 0 <= one <= 1 for key, one in self.plausible.items())
+        except (TypeError, ValueError):
+            is_fine = False
+        if not is_fine:
+            raise ModelError(f"card of {self.name}: plausible {dict(self.plausible)}; numbers from 0 to 1 are wanted")
+        try:
+            ends = [0.0, *(band.high for band in self.bands)]
+            is_fine = all(
+                end <= band.low < band.high <= 1 and 0 <= band.right <= band.answers and band.answers
+                for end, band in zip(ends, self.bands, strict=False)
+            )
+        except TypeError:
+            is_fine = False
+        if not is_fine:
+            raise ModelError(f"card of {self.name}: outside {dict(self.outside)}; bands from 0 to 1 are wanted")
+        if not (math.isfinite(self.unfamiliar_above) and self.unfamiliar_above >= 0):
+            raise ModelError(f"card of {self.name}: unfamiliar_above {self.unfamiliar_above}; 0 or more is wanted")
+        if not math.isfinite(self.no_speech_below):
+            raise ModelError(f"card of {self.name}: no_speech_below {self.no_speech_below}; a number is wanted")
 
     def _check_known_answer(self) -> None:
         example, shares = self.known_answer.get("example"), self.known_answer.get("probabilities")

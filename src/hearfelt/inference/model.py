@@ -144,7 +144,8 @@ class Model(ABC):
         prediction = self.predict(self.probabilities(logits), reader.samples_read / reader.rate_hz)
         warnings = (*reader.warnings, *check.warnings(), *self._reference_warnings)
         no_speech = any(warning.code == "no_speech" for warning in warnings)
-        return replace(prediction, warnings=warnings, unsure=prediction.unsure or no_speech)
+        unsure = prediction.unsure or no_speech
+        return replace(prediction, warnings=warnings, unsure=unsure, quantiles=self.card.plausible)
 
     def probabilities(self, logits: Floats) -> Floats:
         """Compute the calibrated probabilities ``(classes,)`` of logits."""
@@ -158,7 +159,8 @@ class Model(ABC):
         emotion = max(probabilities, key=lambda label: probabilities[label])
         confidence = probabilities[emotion]
         unsure = confidence < self.card.unsure_below
-        return Prediction(emotion, confidence, probabilities, unsure, duration_s, self.card.name)
+        outside = () if self._reference_values else self.card.bands  # measured without one
+        return Prediction(emotion, confidence, probabilities, unsure, duration_s, self.card.name, outside=outside)
 
     def log_probabilities(self, window: Samples) -> Floats:
         """Compute the log-probabilities of one window: ``(n,)`` at 16 kHz to ``(classes,)``."""

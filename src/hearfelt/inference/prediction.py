@@ -2,25 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from hearfelt.audio.warnings import SoundWarning
+from hearfelt.errors import ModelError
 from hearfelt.frozen import FrozenDict
 
-__all__ = ["NO_SPEECH_WORDS", "SURE_WORDS", "UNSURE_WORD", "Prediction"]
+__all__ = ["NO_SPEECH_WORDS", "SURE_WORDS", "UNSURE_WORD", "Band", "Prediction", "sure_words"]
 
 SURE_WORDS: Final = ((0.9, "very sure"), (0.7, "fairly sure"), (0.5, "not very sure"), (0.0, "a guess"))
 """Confidence in words: the least probability for each, highest first. Calibration aims at "fairly sure" being right in
 7 to 9 of 10 cases; how often it is was measured for each model. Below 0.5 the other emotions together are more
-probable."""
+probable. Where it was measured on corpora that were left out of training, :func:`sure_words` asks for more."""
 
 UNSURE_WORD: Final = "unsure"
 """Used instead where the confidence is below the threshold of the model's card."""
 
 NO_SPEECH_WORDS: Final = "no speech found"
 """Shown before the emotion where there is no speech."""
+
+_UNFAMILIAR_WORDS: Final = SURE_WORDS[2:]  # how often predictions for unfamiliar sound are correct is not known
+
+
+class Band(NamedTuple):
+    """How many predictions with a confidence from ``low`` to below ``high`` (at 1: with it) were correct."""
+
+    low: float
+    high: float
+    answers: int
+    right: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of correct predictions, 0 to 1."""
+        return self.right / self.answers if self.answers else 0.0
+
+
+def sure_words(outside: Sequence[Band] = ()) -> tuple[tuple[float, str], ...]:
+    """Give the least confidence for each word, highest first: :data:`SURE_WORDS`, as far as they held outside.
+
+    A word is said where predictions for corpora that were left out of training were correct as often as the word's
+    probability says, in every band of confidence from there on. A word for which that is nowhere so is left out.
+
+    Args:
+        outside: bands of confidence, ascending, as measured on such corpora; none if that was not measured.
+
+    Example:
+        >>> sure_words([Band(0.0, 0.8, 100, 60), Band(0.8, 1.0, 50, 43)])
+        ((0.8, 'fairly sure'), (0.5, 'not very sure'), (0.0, 'a guess'))
+    """
+    words = []
+    for least, word in SURE_WORDS:
+        start = max([least, *(band.high for band in outside if band.high > least and band.accuracy < least)])
+        if start < 1:
+            words.append((start, word))
+    return tuple(words)
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +73,9 @@ class Prediction:
         duration_s: length of the sound, in seconds.
         model: name of the model.
         warnings: problems found in the sound; empty for a clean recording of speech.
+        quantiles: of split-conformal prediction, by coverage, for :meth:`plausible`; from the model's card.
+        outside: how often predictions for corpora that were left out of training were correct, by confidence,
+            ascending; from the card, empty with a reference.
 
     Example:
         >>> prediction = Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "classic")
@@ -51,16 +92,28 @@ class Prediction:
     duration_s: float
     model: str
     warnings: tuple[SoundWarning, ...] = ()
+    quantiles: Mapping[str, float] = field(default_factory=dict)
+    outside: tuple[Band, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "probabilities", FrozenDict(self.probabilities))
+        object.__setattr__(self, "quantiles", FrozenDict(self.quantiles))
 
     @property
     def in_words(self) -> str:
-        """The confidence in words: one of :data:`SURE_WORDS`, or ``"unsure"``."""
+        """The confidence in words, as :func:`sure_words` has them, or ``"unsure"``.
+
+        For an unfamiliar sound it is never more than "not very sure".
+        """
         if self.unsure:
             return UNSURE_WORD
-        return next((word for least, word in SURE_WORDS if self.confidence >= least), SURE_WORDS[-1][1])
+        words = _UNFAMILIAR_WORDS if self.is_unfamiliar else sure_words(self.outside)
+        return next((word for least, word in words if self.confidence >= least), SURE_WORDS[-1][1])
+
+    @property
+    def is_unfamiliar(self) -> bool:
+        """Whether the sound is unlike all sound that the model was trained on."""
+        return any(warning.code == "unfamiliar" for warning in self.warnings)
 
     @property
     def has_no_speech(self) -> bool:
@@ -75,6 +128,36 @@ class Prediction:
     def ranked(self) -> list[tuple[str, float]]:
         """List labels and probabilities, the most probable first."""
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])
+
+    def plausible(self, coverage: float = 0.9) -> tuple[str, ...]:
+        """Give the labels one of which is the correct one in this share of cases: a split-conformal set.
+
+        How often that holds was measured on clips of one emotion, inside and outside the training corpora. Where there
+        is no speech the set means as little as the emotion.
+
+        Args:
+            coverage: share of the sets that contain the correct label; one for which the model has a quantile.
+
+        Returns:
+            At least one label, the most probable first.
+
+        Raises:
+            ModelError: if the model has no quantile for this coverage.
+
+        Example:
+            >>> shares = {"calm": 0.3, "sad": 0.6, "angry": 0.1}
+            >>> Prediction("sad", 0.6, shares, False, 2.0, "mine", quantiles={"0.9": 0.75}).plausible()
+            ('sad', 'calm')
+        """
+        quantile = next((one for key, one in self.quantiles.items() if float(key) == coverage), None)
+        if quantile is None:
+            known = ", ".join(self.quantiles) or "none"
+            raise ModelError(f"{self.model}: it has no quantile for a coverage of {coverage:g}; it has {known}")
+        return tuple(label for label, share in self.ranked() if 1 - share <= quantile) or (self.emotion,)
+
+    def plausible_sets(self) -> dict[str, tuple[str, ...]]:
+        """Give the sets of :meth:`plausible` for every coverage for which the model has a quantile."""
+        return {key: self.plausible(float(key)) for key in self.quantiles}
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain values for JSON, named and ordered as :data:`hearfelt.rows.PREDICTION`."""

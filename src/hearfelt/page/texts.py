@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, UNSURE_WORD, Prediction
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, UNSURE_WORD, Band, Prediction
 from hearfelt.reports.formatting import many, share_words
 from hearfelt.reports.shipped_scores import Measurement
 
@@ -36,7 +36,8 @@ def calibration_text(prediction: Prediction, measured: Measurement | None) -> st
 
     Args:
         prediction: a prediction.
-        measured: what was measured of its model on unseen speakers; None if nothing was.
+        measured: what was measured of its model on unseen speakers of the corpora that it was trained on; None if
+            nothing was. Not used where the prediction knows what was measured outside these corpora.
 
     Example:
         >>> calibration_text(Prediction("sad", 0.75, {"calm": 0.25, "sad": 0.75}, False, 2.0, "mine"), None)
@@ -44,13 +45,17 @@ def calibration_text(prediction: Prediction, measured: Measurement | None) -> st
     """
     if prediction.has_no_speech:
         return "The model was trained on speech: its prediction for other sounds means nothing."
+    if prediction.is_unfamiliar:
+        return "How often predictions for sound so unlike that of the training are correct is not known."
     if prediction.unsure:
         before = "The confidence is too low to rely on: several emotions are about as probable. "
     elif prediction.confidence < SURE_WORDS[-2][0]:
         before = "The other emotions together are more probable than this one. "
     else:
         before = ""
-    return before + _how_often(prediction.confidence, measured)
+    band = next((one for one in reversed(prediction.outside) if prediction.confidence >= one.low), None)
+    often = _how_often(prediction.confidence, measured) if band is None else _how_often_outside(band)
+    return before + often + _plausible(prediction)
 
 
 def confidence_range(confidence: float) -> tuple[float, float]:
@@ -69,12 +74,32 @@ def _how_often(confidence: float, measured: Measurement | None) -> str:
         return "How often such predictions are correct was not measured."
     low, high = confidence_range(confidence)
     count, share = measured.right_between(low, high)
-    such = f"with {100 * low:.0f} to {100 * high:.0f} % confidence" if low else f"with under {100 * high:.0f} %"
+    such = _such(low, high)
     test = f"In a test with {measured.speakers} unseen speakers,"
     if not measured.is_shipped_file:
         test = f"In a test with {measured.speakers} unseen speakers, of models trained with the same recipe,"
     if count < _FEWEST:
         found = f"there were only {many(count, 'prediction')}" if count else "there was no prediction"
         return f"{test} {found} {such}: too few to say how often those are correct."
+    return f"{test} {count * share:,.0f} of {count:,} {_correct(low, high, share)}"
+
+
+def _how_often_outside(band: Band) -> str:
+    test = "In a test on corpora that were left out of training,"
+    return f"{test} {band.right:,} of {band.answers:,} {_correct(band.low, band.high, band.accuracy)}"
+
+
+def _correct(low: float, high: float, share: float) -> str:
     fewer = ", less than the confidence says" if share < low - _TOLERANCE else ""
-    return f"{test} {count * share:,.0f} of {count:,} predictions {such} were correct: {share_words(share)}{fewer}."
+    return f"predictions {_such(low, high)} were correct: {share_words(share)}{fewer}."
+
+
+def _such(low: float, high: float) -> str:
+    return f"with {100 * low:.0f} to {100 * high:.0f} % confidence" if low else f"with under {100 * high:.0f} %"
+
+
+def _plausible(prediction: Prediction) -> str:
+    for coverage, labels in prediction.plausible_sets().items():
+        if 1 < len(labels) < len(prediction.probabilities):
+            return f" In {100 * float(coverage):.0f} % of cases, the correct emotion is one of: {', '.join(labels)}."
+    return ""

@@ -18,6 +18,8 @@ def prediction_row(
 ) -> dict[str, Any]:
     """Give a prediction as a row.
 
+    Where the model has quantiles, ``plausible`` has the labels of each conformal set, by coverage; in JSON only.
+
     Args:
         source: name of the sound.
         prediction: its prediction.
@@ -29,6 +31,8 @@ def prediction_row(
         ['source', 'emotion', 'confidence', 'probabilities', 'unsure', 'warnings', 'model', 'duration_s']
     """
     row = {"source": source, **prediction.to_dict()}
+    if sets := prediction.plausible_sets():
+        row["plausible"] = {coverage: list(labels) for coverage, labels in sets.items()}
     return row if explanation is None else {**row, "why": explanation.to_dict()}
 
 

@@ -84,6 +84,18 @@ def test_where_nobody_speaks_that_is_said_before_the_emotion() -> None:
     assert line == "a.wav  no speech found  fearful? 90%"
 
 
+def test_an_unsure_answer_names_the_plausible_emotions_and_a_sure_one_does_not() -> None:
+    def lines(*, unsure: bool, quantile: float = 0.95) -> list[str]:
+        file = io.StringIO()
+        shares = {"calm": 0.15, "sad": 0.5, "happy": 0.25, "angry": 0.1}
+        answer = Prediction("sad", 0.5, shares, unsure, 1.0, "tiny", quantiles={"0.9": quantile} if quantile else {})
+        PredictionTable(Console(file=file, width=80), ["a"], EMOTIONS).row("a", answer)
+        return file.getvalue().splitlines()[1:]
+
+    assert lines(unsure=True, quantile=0.86) == ["  in 90% of cases one of: sad, happy, calm"]
+    assert lines(unsure=False) == lines(unsure=True, quantile=0.0) == []
+
+
 def test_what_is_odd_stands_on_one_line_below_the_answer() -> None:
     warnings = (SoundWarning("cut_short", "1.00 s of 2.00 s are there"), SoundWarning("little_speech", "little speech"))
     answer, below = table_of(*warnings)

@@ -8,10 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from hearfelt.evaluation.metrics import Reliability
+from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import SURE_WORDS
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, shipped_models
 from hearfelt.page.style import fragment
 from hearfelt.page.texts import confidence_range
+from hearfelt.page.views.model import outside_words
 from hearfelt.reports.shipped_scores import Measurement, read_scores
 
 
@@ -138,6 +140,14 @@ def test_each_word_of_confidence_has_its_row_and_its_share() -> None:
         "very sure 90–100 % 95 % 10", "fairly sure 70–90 % 80 % 20", "not very sure 50–70 % 60 % 20",
         "a guess under 50 % 25 % 50",
     ]  # fmt: skip
+
+
+def test_words_outside_have_the_counts_of_their_bands() -> None:
+    outside = {"bands": [[0, 0.5, 50, 20], [0.5, 0.8, 100, 55], [0.8, 0.9, 100, 72], [0.9, 1, 100, 88]]}
+    words = outside_words(ModelCard("mine", "1.0", ("calm", "sad"), "sound", outside=outside))
+    rows = [text_of(row) for row in read(fragment("model", "calibration_outside", words)).findall(".//tbody/tr")]
+    assert rows == ["fairly sure 80–100 % 80 % 200", "not very sure 50–80 % 55 % 100", "a guess under 50 % 40 % 50"]
+    assert "called" not in text_of(read(fragment("model", "calibration", ONE, None, WORDS, True)))
 
 
 def test_the_scale_says_in_words_what_it_shows() -> None:

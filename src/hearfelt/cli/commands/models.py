@@ -101,6 +101,11 @@ def _facts(card: ModelCard, size: int) -> Iterator[tuple[str, str]]:
     for protocol, scores in card.scores.items():
         figures = ", ".join(f"{name} {_figure(value)}" for name, value in scores.items())
         yield "measured", said(f"{protocol}: {figures}")
+    for band in card.bands:
+        ends = f"{band.low:.0%} to {band.high:.0%} confidence"
+        yield "outside", f"with {ends}, {band.right:,} of {band.answers:,} predictions were correct"
+    for coverage, quantile in card.plausible.items():
+        yield "plausible", f"in {float(coverage):.0%} of cases: the emotions with at least {1 - quantile:.0%}"
     yield "unsure", f"below {card.unsure_below:.0%} confidence"
     if card.known_answer:
         yield "known answer", said(f"for {card.known_answer['example']}; checked by hearfelt doctor")

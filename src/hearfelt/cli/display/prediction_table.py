@@ -78,7 +78,8 @@ class PredictionTable:
     def row(self, source: str, prediction: Prediction) -> None:
         """Print one prediction, and the warnings below it.
 
-        A question mark after the emotion means unsure. If no speech was found, that comes first.
+        A question mark after the emotion means unsure; then the plausible emotions follow, where the model has them.
+        If no speech was found, that comes first.
         """
         line = Text(_padded(_shortened(printable(source), self._name), self._name) + "  ")
         if prediction.has_no_speech:
@@ -87,6 +88,10 @@ class PredictionTable:
         else:
             self._add_prediction(line, prediction)
         self._print(line)
+        if prediction.unsure and not prediction.has_no_speech:
+            for coverage, labels in prediction.plausible_sets().items():
+                text = f"  in {float(coverage):.0%} of cases one of: {', '.join(labels)}"
+                self._console.print(Text(text, "dim"), soft_wrap=True)
         print_warnings(self._console, prediction.other_warnings)
 
     def _add_prediction(self, line: Text, prediction: Prediction) -> None:

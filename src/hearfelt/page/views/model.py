@@ -9,7 +9,7 @@ import streamlit as st
 
 from hearfelt.corpora.catalog import CORPORA
 from hearfelt.inference.card import ModelCard
-from hearfelt.inference.prediction import SURE_WORDS
+from hearfelt.inference.prediction import SURE_WORDS, sure_words
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
 from hearfelt.page.recognition import analysed_part
 from hearfelt.page.settings import PageSettings
@@ -18,7 +18,7 @@ from hearfelt.page.texts import confidence_range
 from hearfelt.reports.formatting import bare, many
 from hearfelt.reports.shipped_scores import Ladder, Measurement, ShippedScores, read_scores
 
-__all__ = ["show"]
+__all__ = ["outside_words", "show"]
 
 _FEWEST: Final = 5  # predictions; a point of fewer means nothing
 _NOT_FOR: Final = (
@@ -46,7 +46,7 @@ def show(settings: PageSettings) -> None:
     st.markdown(f"**{card.name}**: {card.description}")
     with st.container(key="hf-model"):
         if own:
-            _show_scores(own[0], _is_shipped_file(own))
+            _show_scores(own[0], _is_shipped_file(own), card)
         st.header("Limits", anchor=False)
         st.html(fragment("model", "limits", [*dict.fromkeys([*card.limits, *_NOT_FOR])]))
         if len(own) > 1 or known.ladder:
@@ -65,19 +65,32 @@ def _is_shipped_file(own: tuple[Measurement, ...]) -> Measurement | None:
     return next((one for one in own if one.is_shipped_file and not one.leaky), None)
 
 
-def _show_scores(one: Measurement, is_shipped_file: Measurement | None) -> None:
+def _show_scores(one: Measurement, is_shipped_file: Measurement | None, card: ModelCard) -> None:
     st.html(fragment("model", "score", one, is_shipped_file))
     st.header("Confusion matrix", anchor=False)
     st.html(fragment("model", "confusion", one))
     st.header("Calibration", anchor=False)
+    if card.bands:
+        st.html(fragment("model", "calibration_outside", outside_words(card)))
     words = []
     for least, word in SURE_WORDS:
         low, high = confidence_range(least)
         words.append((word, low, high, *one.right_between(low, high)))
-    st.html(fragment("model", "calibration", one, is_shipped_file, words))
+    st.html(fragment("model", "calibration", one, is_shipped_file, words, bool(card.bands)))
     with st.expander("Reliability diagram"):
         _put_reliability(one)
         st.html(fragment("model", "diagram_text"))
+
+
+def outside_words(card: ModelCard) -> list[tuple[str, float, float, int, float]]:
+    """List each word with its range of confidence, the number of outside predictions in it, and the share correct."""
+    words, high = [], 1.0
+    for low, word in sure_words(card.bands):
+        bands = [one for one in card.bands if low <= (one.low + one.high) / 2 < high]
+        count = sum(one.answers for one in bands)
+        words.append((word, low, high, count, sum(one.right for one in bands) / max(count, 1)))
+        high = low
+    return words
 
 
 def _put_reliability(one: Measurement) -> None:

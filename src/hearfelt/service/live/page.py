@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from hearfelt.emotions import look_of
-from hearfelt.inference.prediction import SURE_WORDS, UNSURE_WORD
+from hearfelt.inference.card import ModelCard
+from hearfelt.inference.prediction import UNSURE_WORD, sure_words
 from hearfelt.reports.templating import render
 from hearfelt.reports.theme import style_variables, tone_of
 from hearfelt.service.model_registry import ModelRegistry
@@ -66,8 +67,8 @@ def page_router(models: ModelRegistry, frame_ancestors: tuple[str, ...], *, need
 
     @router.get("/live/theme.json")
     async def theme_of_page() -> Response:
-        labels = (await run_in_threadpool(models.recognizer)).labels
-        return JSONResponse(_theme(labels, needs_key=needs_key), headers=headers)
+        card = (await run_in_threadpool(models.recognizer)).card
+        return JSONResponse(_theme(card, needs_key=needs_key), headers=headers)
 
     @router.get("/live/{name}")
     async def file(name: str) -> Response:
@@ -87,11 +88,11 @@ def _static_files() -> dict[str, bytes]:
     }
 
 
-def _theme(labels: tuple[str, ...], *, needs_key: bool) -> dict[str, Any]:
-    looks = [look_of(label) for label in labels]
+def _theme(card: ModelCard, *, needs_key: bool) -> dict[str, Any]:
+    looks = [look_of(label) for label in card.labels]
     return {
         "emotions": [{"name": look.name, "emoji": look.emoji, "mark": f"--{tone_of(look.name)}"} for look in looks],
-        "sure_words": SURE_WORDS,
+        "sure_words": sure_words(card.bands),
         "unsure_word": UNSURE_WORD,
         "needs_key": needs_key,
     }

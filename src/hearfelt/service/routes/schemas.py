@@ -35,6 +35,9 @@ class Answer(BaseModel):
     )
     model: str
     duration_s: float
+    plausible: dict[str, list[str]] | None = Field(
+        None, description="by coverage, such as 0.9: labels one of which is correct in this share of cases"
+    )
     why: dict[str, Any] | None = Field(
         None, description="with explain=true: what in the sound the prediction depends on"
     )
