@@ -95,6 +95,16 @@ def test_the_result_is_a_model_everywhere(make_sound_model: Maker) -> None:
     assert recognizer.embed(VOICE[0], 16_000).shape == (TONES,)
 
 
+def test_a_taught_model_takes_no_reference(make_sound_model: Maker) -> None:
+    base = make_sound_model(takes_reference=True)
+    made = finished(with_head(base, head_of(TONES + LABELS), embedding_size=TONES))
+    recognizer = Recognizer(made, threads=1)
+    assert not recognizer.takes_reference
+    plain = finished(with_head(make_sound_model(), head_of(TONES + LABELS), embedding_size=TONES))
+    expected = Recognizer(plain, threads=1).logits(VOICE[0], 16_000)
+    np.testing.assert_allclose(recognizer.logits(VOICE[0], 16_000), expected, atol=1e-5)
+
+
 def with_branch(condition_uses_logits: bool) -> bytes:
     """A graph whose embedding comes out of an ``If``, which takes its tensors from outside itself."""
     outside = "logits" if condition_uses_logits else "doubled"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from hearfelt import Audio, AudioError, ModelError, Recognizer, Reference
+from hearfelt import Audio, AudioError, ModelError, Recognizer, Reference, Segment
 from hearfelt.inference.reference import SETTINGS, SoundStatistics, reference_of, reference_weight, spread
 
 RATE_HZ = 16_000
@@ -227,3 +228,26 @@ def test_its_arrays_cannot_be_changed() -> None:
 
 def test_it_takes_a_few_kb_and_holds_no_sound(recognizer: Recognizer) -> None:
     assert len(recognizer.reference(SOUNDS).to_json()) < 4_000
+
+
+def test_timeline_segments_and_stream_agree_with_a_reference(reference_model: Path, talk: np.ndarray) -> None:
+    recognizer = Recognizer.load(reference_model, threads=1)
+    reference = recognizer.reference(SOUNDS[:4])
+    sound = talk[: 6 * RATE_HZ]
+    timeline = recognizer.timeline(sound, RATE_HZ, reference=reference)
+    assert list(recognizer.segments(sound, RATE_HZ, reference=reference)) == list(timeline.segments)
+    assert timeline.segments != recognizer.timeline(sound, RATE_HZ).segments
+    assert "short_reference" in [warning.code for warning in timeline.warnings]
+    stream = recognizer.stream(RATE_HZ, reference=reference)
+    streamed = [*stream.feed(sound), *stream.finish()]
+    assert [one for one in streamed if isinstance(one, Segment)] == list(timeline.segments)
+    sides = recognizer.timeline(np.stack([sound, sound]), RATE_HZ, channels="separate", reference=reference)
+    assert [side.segments for side in sides] == [timeline.segments] * 2
+
+
+def test_a_pickled_recognizer_and_reference_are_the_same(reference_model: Path) -> None:
+    recognizer = Recognizer.load(reference_model, threads=1)
+    reference = recognizer.reference(SOUNDS)
+    again, known = pickle.loads(pickle.dumps((recognizer, reference)))
+    assert known == reference
+    assert again.recognize(SOUNDS[0], reference=known) == recognizer.recognize(SOUNDS[0], reference=reference)

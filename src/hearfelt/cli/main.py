@@ -21,6 +21,7 @@ from hearfelt.cli.commands import (
     listen,
     models,
     recognize,
+    reference,
     serve,
     teach,
     timeline,
@@ -47,7 +48,7 @@ _INTERRUPTED: Final = 130
 
 # The commands in the order of the help, by heading.
 _GROUPS: Final = {
-    "Recognize": (recognize, timeline, listen, batch, models),
+    "Recognize": (recognize, timeline, listen, batch, reference, models),
     "In the browser, and over the network": (serve,),
     "Corpora": (corpora, explore),
     "Train and measure": (train, teach, evaluate),

@@ -28,6 +28,7 @@ __all__ = [
     "OutOption",
     "RawOption",
     "RayOption",
+    "ReferenceOption",
     "SeedsOption",
     "TableOrJson",
     "TableOrJsonOption",
@@ -132,6 +133,16 @@ TrackOption = Annotated[
         min=0,
         help="Audio track of a file that has several, counted from 0.",
         show_default="the file's default, or the first with sound",
+    ),
+]
+ReferenceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference",
+        metavar="FILE|FOLDER",
+        callback=expanded,
+        help="What is usual for this voice or room: a file of hearfelt reference, or a folder of recordings.",
+        show_default="no",
     ),
 ]
 RayOption = Annotated[

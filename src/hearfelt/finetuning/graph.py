@@ -9,7 +9,7 @@ import numpy as np
 
 from hearfelt.errors import ModelError, require
 from hearfelt.finetuning.head import Head
-from hearfelt.inference.model import LOGITS
+from hearfelt.inference.model import LOGITS, REFERENCE_INPUTS
 from hearfelt.inference.sound_model import EMBEDDING
 
 __all__ = ["FEATURES", "with_features_output", "with_head", "with_metadata"]
@@ -38,7 +38,8 @@ def with_head(model: bytes, head: Head, *, embedding_size: int) -> bytes:
     """Replace the head of a base model; parts of its graph that are needed no more are removed.
 
     The new logits are a product and a sum of the base's embedding, or of embedding and base logits where the head
-    uses these. The embedding stays an output.
+    uses these. The embedding stays an output. A reference is no longer taken: it moves the base's logits, and the new
+    head was not fitted to that.
 
     Args:
         model: bytes of the base model.
@@ -71,6 +72,7 @@ def with_head(model: bytes, head: Head, *, embedding_size: int) -> bytes:
     _keep(graph.output, lambda one: one.name == EMBEDDING)
     graph.output.insert(0, _output(onnx, LOGITS, slopes.shape[1]))
     _keep(graph.value_info, lambda one: one.name != LOGITS)
+    _keep(graph.input, lambda one: one.name not in REFERENCE_INPUTS)  # their values become constants
     _prune(graph)
     return _written(proto)
 

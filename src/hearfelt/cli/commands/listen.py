@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from hearfelt.cli.inputs import Reading
-from hearfelt.cli.options import ModelOption, TableOrJson, TrackOption, examples, expanded
+from hearfelt.cli.options import ModelOption, ReferenceOption, TableOrJson, TrackOption, examples, expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +58,7 @@ def _listen(
         ),
     ] = "table",
     model: ModelOption = None,
+    reference: ReferenceOption = None,
     track: TrackOption = None,
 ) -> None:
     """Show the present emotion live, and list the segments that are final.
@@ -67,20 +68,22 @@ def _listen(
     """
     if track is not None and file is None:
         raise typer.BadParameter("a microphone has no tracks; give --file too", param_hint="--track")
+    from hearfelt.cli.references import read_reference
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
+    known = read_reference(reference, recognizer)
     with (
         _blocks(file, Reading(track=track), microphone) as (rate_hz, blocks, reader),
         _shown(format, recognizer, file) as screen,
     ):
-        stream = recognizer.stream(rate_hz)
+        stream = recognizer.stream(rate_hz, reference=known)
         with _until_stopped(blocks) as taken:
             for block in taken:
                 screen.show(stream.feed(block), block, stream.duration_s)
         screen.show(stream.finish(), None, stream.duration_s)
-        if reader is not None:
-            screen.warn(reader.warnings)
+        about_sound, about_reference = reader.warnings if reader else (), known.warnings if known else ()
+        screen.warn((*about_sound, *about_reference))
 
 
 @contextmanager

@@ -15,12 +15,13 @@ import typer
 from hearfelt.cli.display.pictures import draw_prediction, picture_path
 from hearfelt.cli.display.predictions import Result, printing, writing
 from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, sound_of
-from hearfelt.cli.options import FormatOption, ModelOption, RawOption, TrackOption, examples, expanded
+from hearfelt.cli.options import FormatOption, ModelOption, RawOption, ReferenceOption, TrackOption, examples, expanded
 from hearfelt.errors import AudioError
 
 if TYPE_CHECKING:
     from hearfelt.audio.reader import Sound
     from hearfelt.inference.recognizer import Recognizer
+    from hearfelt.inference.reference import Reference
 
 __all__ = ["add_to"]
 
@@ -36,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt recognize clip.wav --why --plot why.png     # the reasons, drawn",
             "hearfelt recognize folder/ --out emotions.csv",
             "hearfelt recognize clip.wav --model my.onnx",
+            "hearfelt recognize clip.wav --reference me.json      # with hearfelt reference",
             "curl https://example.org/clip.mp3 | hearfelt recognize -",
             "hearfelt recognize line.pcm --raw alaw:8000:1        # as telephones store it",
         ),
@@ -68,6 +70,7 @@ def _recognize(
             help="Table to write, instead of printing: .csv, .jsonl or .parquet.",
         ),
     ] = None,
+    reference: ReferenceOption = None,
     raw: RawOption = None,
     track: TrackOption = None,
 ) -> None:
@@ -91,16 +94,18 @@ def _recognize(
         raise typer.BadParameter(f"{len(sources)} sound files; a picture shows one", param_hint="--plot")
     if out is not None:
         _check_out(out, sources, model)
+    from hearfelt.cli.references import read_reference
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer, first_error = Recognizer.load(model), None
+    known = read_reference(reference, recognizer)
     shown = printing(format, recognizer, sources, why=why) if out is None else writing(out, recognizer, why=why)
     with shown as show:
         for source in sources:
             with ExitStack() as stack:
                 try:
                     sound = stack.enter_context(sound_of(source, reading, is_read_again=plot is not None))
-                    result = _recognized(recognizer, source, sound, why=why)
+                    result = _recognized(recognizer, source, sound, why=why, reference=known)
                 except AudioError as error:
                     if context.obj:  # --debug
                         traceback.print_exception(error)
@@ -169,7 +174,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool) -> Result:
+def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool, reference: Reference | None) -> Result:
     from hearfelt.audio.reader import audio_files
     from hearfelt.runtime.files import path_given
 
@@ -177,9 +182,9 @@ def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool)
     if source != STANDARD_INPUT and _is_folder(folder) and not audio_files(folder):
         raise AudioError(f"{source}: no sound in this folder; WAV, FLAC, OGG, Opus, MP3 or AIFF is wanted")
     if why:
-        explanation = recognizer.explain(sound)
+        explanation = recognizer.explain(sound, reference=reference)
         return Result(source, explanation.prediction, explanation)
-    return Result(source, recognizer.recognize(sound))
+    return Result(source, recognizer.recognize(sound, reference=reference))
 
 
 _INTRODUCTION = """\

@@ -15,7 +15,7 @@ import typer
 from hearfelt.cli.display.pictures import picture_path
 from hearfelt.cli.display.progress import sound_bar
 from hearfelt.cli.inputs import STANDARD_INPUT, Reading, check_standard_input, parse_reading, sound_of
-from hearfelt.cli.options import ModelOption, RawOption, TrackOption, examples, expanded
+from hearfelt.cli.options import ModelOption, RawOption, ReferenceOption, TrackOption, examples, expanded
 from hearfelt.errors import AudioError, require
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hearfelt.cli.display.timelines import TimelineScreen
     from hearfelt.inference.recognizer import Recognizer
     from hearfelt.inference.timeline.recording import Recording
+    from hearfelt.inference.timeline.segmenter import WindowClassifier
     from hearfelt.results.formats import Format
     from hearfelt.results.writer import SegmentWriter
 
@@ -71,6 +72,7 @@ def _timeline(
         typer.Option("--plot", metavar="FILE.png", callback=picture_path, help="Draw one sound and its timeline."),
     ] = None,
     model: ModelOption = None,
+    reference: ReferenceOption = None,
     raw: RawOption = None,
     track: TrackOption = None,
 ) -> None:
@@ -89,9 +91,11 @@ def _timeline(
     check_standard_input(files)
     targets = _targets(files, form, out)
     _refuse_overwriting_inputs([*(path for path, _ in targets), plot], files, model)
+    from hearfelt.cli.references import read_reference
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
+    classifier = recognizer.window_classifier(read_reference(reference, recognizer))
     errors: list[AudioError] = []
     is_separate = channels == "separate"
     for path, sources in targets:
@@ -99,7 +103,7 @@ def _timeline(
             for source in sources:
                 opened = _opened(source, reading, is_separate=is_separate, is_drawn=plot is not None)
                 with _reported(errors), opened as sound:
-                    _analyse(recognizer, sound, source, view, is_separate=is_separate, recordings=recordings)
+                    _analyse(classifier, sound, source, view, is_separate=is_separate, recordings=recordings)
                     if plot is not None:
                         _draw(recordings[-1], sound, plot)
     if errors:
@@ -220,7 +224,7 @@ def _print_warnings(recordings: list[Recording]) -> None:
 
 
 def _analyse(
-    recognizer: Recognizer,
+    classifier: WindowClassifier,
     sound: Sound,
     source: str,
     view: SegmentWriter | TimelineScreen,
@@ -233,9 +237,7 @@ def _analyse(
 
     with (
         sound_bar(source) as bar,
-        open_recording(
-            sound, recognizer.window_classifier(), source=source, is_separate=is_separate, progress=bar.reached
-        ) as recording,
+        open_recording(sound, classifier, source=source, is_separate=is_separate, progress=bar.reached) as recording,
     ):
         bar.expect(recording.expected_s)
         recordings.append(recording)
