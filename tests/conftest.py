@@ -110,6 +110,7 @@ class SoundModelMaker(Protocol):
         tones_hz: tuple[float, ...] = TONES_HZ,
         names: tuple[str, str, str] = ("samples", "logits", "embedding"),
         takes_reference: bool = False,
+        checks_sound: bool = False,
     ) -> bytes: ...
 
 
@@ -142,6 +143,7 @@ def _sound_model(
     tones_hz: tuple[float, ...] = TONES_HZ,
     names: tuple[str, str, str] = ("samples", "logits", "embedding"),
     takes_reference: bool = False,
+    checks_sound: bool = False,
 ) -> bytes:
     said = replace(SOUND_CARD, **(card or {}))
     classes, tones = len(said.labels), len(tones_hz)
@@ -186,6 +188,13 @@ def _sound_model(
             tensors[name] = values
             inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, values.shape))
         outputs.append(helper.make_tensor_value_info("statistics", TensorProto.FLOAT, [1, tones]))
+    if checks_sound:  # the lowest tone is speech and the highest is none; the one in the middle is unfamiliar
+        ends = np.eye(tones)[:, :1] - np.eye(tones)[:, -1:]
+        middle = np.eye(tones)[:, tones // 2, None]
+        for name, of, values in (("speech", embedding, ends), ("distance", "loud", middle)):
+            tensors[f"{name}.weights"] = values
+            nodes.append(helper.make_node("MatMul", [of, f"{name}.weights"], [name]))
+            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1]))
     graph = helper.make_graph(
         nodes,
         "sound-toy",

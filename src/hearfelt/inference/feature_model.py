@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.audio.reader import AudioReader, Samples, refuse_silence, resample
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import ModelError
 from hearfelt.features.classic import FEATURE_NAMES, SEED_WINDOW, classic_features
 from hearfelt.inference.card import BACKGROUND_KEY, ModelCard
@@ -39,9 +40,15 @@ class FeatureModel(Model):
         self._output = str(next(iter(outputs)))
         self.check_outputs(self._output, np.zeros((1, _FEATURES), np.float32))
 
-    def logits(self, reader: AudioReader, check: SpeechCheck | None = None) -> Floats:
+    def logits(self, reader: AudioReader) -> Floats:
         """Compute the logits of the sound's 162 features."""
-        return self._run(self._features(reader, check))
+        return self._run(self._features(reader))
+
+    def checked_logits(self, reader: AudioReader) -> tuple[Floats, tuple[SoundWarning, ...]]:
+        """Compute the logits, and check the part that they are computed from for speech."""
+        check = SpeechCheck()
+        logits = self._run(self._features(reader, check))
+        return logits, check.warnings()
 
     def embedding(self, reader: AudioReader) -> npt.NDArray[np.float32]:
         """Raise an error: such a model has no embedding."""
@@ -49,7 +56,7 @@ class FeatureModel(Model):
 
     def statistics(self, reader: AudioReader) -> SoundStatistics:
         """Compute one row of statistics and probabilities."""
-        statistics, logits = self.run([STATISTICS, self._output], self._features(reader, None)[None])
+        statistics, logits = self.run([STATISTICS, self._output], self._features(reader)[None])
         return SoundStatistics(statistics, self.probabilities(logits[0])[None])
 
     def window_logits(self, window: Samples) -> Floats:
@@ -62,7 +69,7 @@ class FeatureModel(Model):
             raise ModelError(f"{self.card.name}: it carries no background of training clips to explain against")
         check = SpeechCheck()
         features = self._features(reader, check)
-        prediction = self.prediction(self._run(features), reader, check)
+        prediction = self.prediction(self._run(features), check.warnings(), reader)
 
         def value(batch: npt.NDArray[np.float32]) -> Floats:
             return self.log_odds(self.run([self._output], batch)[0], prediction.emotion)
@@ -75,7 +82,7 @@ class FeatureModel(Model):
         return np.asarray(logits[0])
 
     @staticmethod
-    def _features(reader: AudioReader, check: SpeechCheck | None) -> npt.NDArray[np.float32]:
+    def _features(reader: AudioReader, check: SpeechCheck | None = None) -> npt.NDArray[np.float32]:
         head = SEED_WINDOW.head(reader.parts(), reader.rate_hz)
         refuse_silence(reader)
         if check is not None:

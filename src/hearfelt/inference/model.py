@@ -22,7 +22,6 @@ from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.reference import Reference, SoundStatistics
 from hearfelt.inference.session import Session
-from hearfelt.inference.speech_check import SpeechCheck
 from hearfelt.inference.timeline.segmenter import WindowClassifier
 
 if TYPE_CHECKING:  # a model on sound needs no feature module
@@ -63,13 +62,16 @@ class Model(ABC):
         self._reference_warnings: tuple[SoundWarning, ...] = ()
 
     @abstractmethod
-    def logits(self, reader: AudioReader, check: SpeechCheck | None = None) -> Floats:
+    def logits(self, reader: AudioReader) -> Floats:
         """Compute the network's outputs for a whole sound, before temperature and softmax: ``(classes,)``.
 
         Args:
             reader: an open sound, not read yet.
-            check: gets the same sound, if there is one.
         """
+
+    @abstractmethod
+    def checked_logits(self, reader: AudioReader) -> tuple[Floats, tuple[SoundWarning, ...]]:
+        """Compute the logits, and warn if nobody speaks or the sound is unfamiliar."""
 
     @abstractmethod
     def embedding(self, reader: AudioReader) -> npt.NDArray[np.float32]:
@@ -136,13 +138,12 @@ class Model(ABC):
 
     def recognize(self, reader: AudioReader) -> Prediction:
         """Make the prediction for a whole sound."""
-        check = SpeechCheck()
-        return self.prediction(self.logits(reader, check), reader, check)
+        return self.prediction(*self.checked_logits(reader), reader)
 
-    def prediction(self, logits: Floats, reader: AudioReader, check: SpeechCheck) -> Prediction:
-        """Make a prediction from the logits ``(classes,)`` of a sound that was read to its end."""
+    def prediction(self, logits: Floats, found: tuple[SoundWarning, ...], reader: AudioReader) -> Prediction:
+        """Make a prediction from the logits ``(classes,)`` of a sound that was read to its end, and what was found."""
         prediction = self.predict(self.probabilities(logits), reader.samples_read / reader.rate_hz)
-        warnings = (*reader.warnings, *check.warnings(), *self._reference_warnings)
+        warnings = (*reader.warnings, *found, *self._reference_warnings)
         no_speech = any(warning.code == "no_speech" for warning in warnings)
         unsure = prediction.unsure or no_speech
         return replace(prediction, warnings=warnings, unsure=unsure, quantiles=self.card.plausible)

@@ -112,7 +112,8 @@ class Recognizer:
         frame, a pause, does not count.
 
         If no speech is found, the warnings contain ``no_speech`` and the prediction is unsure; its numbers stay as they
-        are.
+        are. If the sound is unlike all sound that the model was trained on, they contain ``unfamiliar``, where the file
+        measures that.
 
         Args:
             sound: a path, bytes, an open binary file, or samples.

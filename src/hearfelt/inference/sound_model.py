@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from hearfelt.audio.reader import AudioReader, Samples
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import ModelError
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion, occluded, windows
 from hearfelt.inference.model import LOGITS, STATISTICS, Floats, Model
 from hearfelt.inference.reference import SoundStatistics
 from hearfelt.inference.session import Session
-from hearfelt.inference.speech_check import SpeechCheck
+from hearfelt.inference.speech_check import SpeechCheck, speech_warnings
 from hearfelt.inference.windowing import (
     LONG_S,
     RATE_HZ,
@@ -27,9 +28,11 @@ from hearfelt.inference.windowing import (
     pooled,
 )
 
-__all__ = ["EMBEDDING", "SOUND_INPUT", "SoundModel"]
+__all__ = ["DISTANCE", "EMBEDDING", "SOUND_INPUT", "SPEECH", "SoundModel"]
 
 SOUND_INPUT, EMBEDDING = "samples", "embedding"
+SPEECH, DISTANCE = "speech", "distance"
+"""Optional outputs, ``(1, 1)``: the logit that somebody speaks, and how far the sound is from all training sound."""
 
 _PROBE: Final = RATE_HZ // 10  # samples, 0.1 s: the shortest sound that is recognized
 
@@ -53,10 +56,20 @@ class SoundModel(Model):
         (embedding,) = self.run([EMBEDDING], probe)
         if embedding.ndim != 2 or len(embedding) != 1:
             raise ModelError(f"{name}: an embedding of shape {embedding.shape}; (1, d) is wanted")
+        for output in _SoundCheck(card, outputs).outputs:
+            (values,) = self.run([output], probe)
+            if values.shape != (1, 1):
+                raise ModelError(f"{name}: {output!r} of shape {values.shape}; (1, 1) is wanted")
 
-    def logits(self, reader: AudioReader, check: SpeechCheck | None = None) -> Floats:
+    def logits(self, reader: AudioReader) -> Floats:
         """Compute the mean logits of the sound's blocks, weighted by how much sound is in each."""
-        return self._pooled(LOGITS, reader, check)
+        return self._pooled(LOGITS, reader)
+
+    def checked_logits(self, reader: AudioReader) -> tuple[Floats, tuple[SoundWarning, ...]]:
+        """Compute the mean logits, and check each block as the file allows."""
+        check = _SoundCheck(self.card, self.session.outputs)
+        logits = self._pooled(LOGITS, reader, check)
+        return logits, check.warnings()
 
     def embedding(self, reader: AudioReader) -> npt.NDArray[np.float32]:
         """Compute the mean embedding of the sound's blocks, weighted in the same way."""
@@ -80,13 +93,13 @@ class SoundModel(Model):
 
     def explain(self, reader: AudioReader) -> Occlusion:
         """Measure what the prediction depends on, by removing parts of the sound."""
-        check = SpeechCheck()
-        blocks: Iterable[Samples] = check.through(blocks_of(reader, self.card.window_s))
+        check = _SoundCheck(self.card, self.session.outputs)
+        blocks: Iterable[Samples] = self._checked(blocks_of(reader, self.card.window_s), check)
         if reader.lasts_longer_than(LONG_S) and not reader.frames:  # the length is unknown before the end
             blocks = list(blocks)
         length_s = reader.duration_s
         runs = occluded(blocks, lambda block: self._run(LOGITS, block), length_s)
-        prediction = self.prediction(runs.whole, reader, check)
+        prediction = self.prediction(runs.whole, check.warnings(), reader)
         whole = float(self.log_odds(runs.whole[None], prediction.emotion)[0])
         times_s, window_s = windows(length_s)
         return Occlusion(
@@ -99,15 +112,72 @@ class SoundModel(Model):
             tuple((whole - self.log_odds(runs.without_band, prediction.emotion)).tolist()),
         )
 
-    def _pooled(self, output: str, reader: AudioReader, check: SpeechCheck | None = None) -> Floats:
-        blocks = blocks_of(reader, self.card.window_s)
-        return pooled(
-            [
-                BlockOutput(self._run(output, block), frame_powers(block))
-                for block in (blocks if check is None else check.through(blocks))
-            ]
-        )
+    def _checked(self, blocks: Iterable[Samples], check: _SoundCheck) -> Iterator[Samples]:
+        for block in blocks:
+            check.add(block, self.run(check.outputs, block[None]) if check.outputs else [], frame_powers(block))
+            yield block
+
+    def _pooled(self, output: str, reader: AudioReader, check: _SoundCheck | None = None) -> Floats:
+        outputs = []
+        for block in blocks_of(reader, self.card.window_s):
+            values, *more = self.run([output, *(check.outputs if check else ())], block[None])  # (n,) -> (1, n)
+            outputs.append(BlockOutput(np.asarray(values[0]), frame_powers(block)))
+            if check:
+                check.add(block, more, outputs[-1].powers)
+        return pooled(outputs)
 
     def _run(self, output: str, block: Samples) -> Floats:
         (values,) = self.run([output], block[None])  # (n,) -> (1, n)
         return np.asarray(values[0])
+
+
+class _SoundCheck:
+    """Checks a sound block by block: does somebody speak, and is it familiar?
+
+    Where the file has the outputs for it, they answer that; where it does not detect speech, the voice-activity network
+    does.
+
+    Args:
+        card: of the model; its limits.
+        outputs: of the network.
+
+    Attributes:
+        outputs: the outputs of the network that are wanted for each block.
+    """
+
+    def __init__(self, card: ModelCard, outputs: Collection[str]) -> None:
+        self.outputs = tuple(output for output in (SPEECH, DISTANCE) if output in outputs)
+        self._card = card
+        self._detector = None if SPEECH in self.outputs else SpeechCheck()
+        self._values: list[list[float]] = []
+        self._powers: list[Floats] = []
+
+    def add(self, block: Samples, values: Sequence[Floats], powers: Floats) -> None:
+        """Add a block ``(n,)`` at 16 kHz, the network's :attr:`outputs` for it, and the powers of its frames."""
+        if self._detector is not None:
+            self._detector.add(block)
+        self._values.append([float(one[0, 0]) for one in values])
+        self._powers.append(powers)
+
+    def warnings(self) -> tuple[SoundWarning, ...]:
+        """Give the warnings: of no speech or little, or that the sound is unfamiliar, or none.
+
+        A block that is a pause does not count.
+        """
+        weights = block_weights(self._powers)
+        values = dict(zip(self.outputs, np.array(self._values).T, strict=True))
+        if self._detector is not None:
+            found = self._detector.warnings()
+        else:
+            speaks = values[SPEECH] >= self._card.no_speech_below
+            found = speech_warnings(float(weights[speaks].sum()), float(weights.sum()))
+        above = self._card.unfamiliar_above
+        if any(one.code == "no_speech" for one in found) or DISTANCE not in values or not above:
+            return found
+        distance = float(np.average(values[DISTANCE], weights=weights))
+        return (*found, _unfamiliar(distance, above)) if distance > above else found
+
+
+def _unfamiliar(distance: float, above: float) -> SoundWarning:
+    text = "the sound is unlike all sounds that the model was trained on, so the prediction may well be wrong"
+    return SoundWarning("unfamiliar", text, {"distance": round(distance, 3), "usual_below": round(above, 3)})

@@ -3,6 +3,8 @@
 Speech has to meet two criteria. A voice-activity network (Silero VAD) detects it; and the spectrum changes from one
 tenth of a second to the next, as syllables make it change at 2 to 8 Hz (Houtgast and Steeneken 1985; Scheirer and
 Slaney 1997 tell speech from music by it). The network alone mistakes hums and dial tones for endless vowels.
+
+Only for model files that do not detect speech themselves; timelines have their own voice activity.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -102,12 +103,6 @@ class SpeechCheck:
             self._loudest = max(self._loudest, power)
             voiced = 0 if self._is_pause(power) else self._voiced(chunks, powers, is_short=len(part) < RATE_HZ)
             self._stretches.append(_Stretch(len(part) / RATE_HZ, power, voiced))
-
-    def through(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """Pass blocks on, and add each of them."""
-        for block in blocks:
-            self.add(block)
-            yield block
 
     def warnings(self) -> tuple[SoundWarning, ...]:
         """Give the warnings: ``no_speech``, ``little_speech``, or none."""
