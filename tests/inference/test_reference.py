@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import entropy
 
 from hearfelt import Audio, AudioError, ModelError, Recognizer, Reference, Segment
-from hearfelt.inference.reference import SETTINGS, SoundStatistics, reference_of, reference_weight, spread
+from hearfelt.inference.reference import SETTINGS, ReferenceBuilder, SoundStatistics, reference_weight, spread
 
 RATE_HZ = 16_000
 HASH = "0" * 16
@@ -164,8 +164,17 @@ def test_the_spread_of_few_recordings_is_that_of_many() -> None:
 
 def test_a_reference_of_nothing_is_no_reference() -> None:
     empty = SoundStatistics(np.zeros((0, 3)), np.zeros((0, 2)))
+    builder = ReferenceBuilder()
+    builder.add(empty)
     with pytest.raises(AudioError, match="no recordings"):
-        reference_of([empty], "mine", HASH, ("calm", "sad"))
+        builder.reference("mine", HASH, ("calm", "sad"))
+
+
+def test_statistics_are_read_back_as_they_were_written() -> None:
+    some = SoundStatistics(np.arange(6.0).reshape(2, 3), np.array([[0.5, 0.5], [0.25, 0.75]]))
+    again = SoundStatistics.from_dict(json.loads(json.dumps(some.to_dict())))
+    np.testing.assert_array_equal(again.statistics, some.statistics)
+    np.testing.assert_array_equal(again.probabilities, some.probabilities)
 
 
 def test_every_setting_has_a_default() -> None:

@@ -31,11 +31,12 @@ __all__ = [
     "locked_folder",
     "merged_rows",
     "open_part",
+    "read_answers",
     "remove_leftovers",
 ]
 
 FINISHED: Final = "finished"  # the table of the job named in it is written; what is left of the folder may go
-_PART: Final = re.compile(r"part-[0-9]{7,}\.jsonl")
+_PART: Final = re.compile(r"(part|statistics)-[0-9]{7,}\.jsonl")
 
 
 def folder_of(table: str) -> str:
@@ -190,6 +191,16 @@ def merged_rows(folder: str, sources: int, *, with_times: bool = False) -> Itera
                 yield from ({**row, **times[position]} for row in rows) if with_times else rows
     if expected != sources:
         raise HearfeltError(f"{folder}: {expected:,} of {sources:,} answers are there; --fresh begins anew")
+
+
+def read_answers(folder: str, part: Part) -> Iterator[list[Any]]:
+    """Read a part: for each sound its position and its rows, in the order of the part.
+
+    Raises:
+        HearfeltError: if it is damaged.
+    """
+    with ExitStack() as stack:
+        yield from _lines(folder, part.name, stack)
 
 
 def _times(part: Part) -> Iterator[tuple[int, dict[str, float | None]]]:

@@ -6,7 +6,7 @@ import errno
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import tee
 from pathlib import Path
@@ -24,8 +24,20 @@ from hearfelt.batch.checkpoints import (
     open_part,
     remove_leftovers,
 )
-from hearfelt.batch.plan import FORMAT, PLAN, Part, Plan, fingerprint, read_parts, read_plan, write_parts, write_plan
+from hearfelt.batch.plan import (
+    FORMAT,
+    PLAN,
+    Part,
+    Plan,
+    Stage,
+    fingerprint,
+    read_parts,
+    read_plan,
+    write_parts,
+    write_plan,
+)
 from hearfelt.batch.recognition import Channels, Task
+from hearfelt.batch.references import references_by_setting
 from hearfelt.batch.sources import Source, find_sources
 from hearfelt.batch.storage import (
     absolute,
@@ -40,14 +52,17 @@ from hearfelt.batch.storage import (
 )
 from hearfelt.batch.workers import SoundWorkers
 from hearfelt.corpora.tables import is_table
-from hearfelt.errors import HearfeltError
+from hearfelt.errors import HearfeltError, ModelError
 from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
+from hearfelt.inference.reference import HASH_DIGITS, Reference
 from hearfelt.results.tables import table_format, write_rows
 from hearfelt.rows import PART_ROW, PREDICTION_ROW, SEGMENT_ROW
 from hearfelt.runtime.pool import usable_cores
 from hearfelt.runtime.progress import Advance, Progress, no_progress
 
-__all__ = ["Job", "Outcome", "answer_parts", "run_job"]
+__all__ = ["SELF", "Job", "Outcome", "answer_parts", "run_job"]
+
+SELF: Final = "self"
 
 _FILES_OF_A_PLAN: Final = 2  # any more are parts
 
@@ -64,6 +79,9 @@ class Job:
         channels: for segments: of all channels mixed, or of each.
         track: which audio track of each file is heard, counted from 0; by default the file's own choice.
         root: where the paths in tables start; by default at each table's own folder.
+        reference: JSON of what is usual for all sounds, or :data:`SELF`: the sounds of each folder are their own
+            reference.
+        reference_by: with :data:`SELF`: column of the tables that says instead which sounds belong together.
     """
 
     inputs: tuple[str, ...]
@@ -73,6 +91,8 @@ class Job:
     channels: Channels = "mix"
     track: int | None = None
     root: str | None = None
+    reference: str | None = None
+    reference_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +143,9 @@ def run_job(
     form = table_format(out)
     if is_folder(out):
         raise HearfeltError(f"{job.out}: this is a folder; name a file in it that ends in .{form}")
-    task = Task(str(model_path(job.model or DEFAULT_MODEL).absolute()), job.timeline, job.channels, job.track)
+    reference = None if job.reference == SELF else job.reference
+    model = str(model_path(job.model or DEFAULT_MODEL).absolute())
+    task = Task(model, job.timeline, job.channels, job.track, reference)
     _refuse_to_write_over(job, task, out)
     folder = folder_of(out)
     with _errors_named(job.out), locked_folder(folder, out):
@@ -137,26 +159,62 @@ def run_job(
         with SoundWorkers(task, 1 if ray is not None else count) as sound_workers:
             remarks: list[str] = []
             with progress("listing sounds") as advance:  # meanwhile the first worker loads the model
-                sources = find_sources(job.inputs, remarks.append, root=job.root)
+                sources = find_sources(job.inputs, remarks.append, root=job.root, group_by=job.reference_by)
                 plan = _planned(job, task, sound_workers, folder, _checked_sources(job, sources), advance)
-            before, parts = _left_of(folder)
-            with progress("answering", plan.size.sources, done=before) as advance:
-                if before == plan.size.sources:
-                    pass
-                elif ray is None:
-                    answer_parts(parts, sound_workers, folder, advance)
-                else:
-                    from hearfelt.batch.ray_cluster import answer_on_ray
-
-                    sound_workers.close()
-                    answer_on_ray(parts, folder, task, advance, address=ray, workers=workers)
+            work = _Work(plan, folder, sound_workers, progress, ray, workers)
+            before = work.answer_all(task, is_own_reference=job.reference == SELF)
         with progress("writing the table"):
             rows, failed = _assembled(plan, folder, out, form)
         finish(folder, fingerprint(plan.identity))
     return Outcome(plan.size.sources, rows, failed, before, tuple(remarks))
 
 
-def answer_parts(parts: Iterator[Part], workers: SoundWorkers, folder: str, advance: Advance) -> None:
+@dataclass(frozen=True)
+class _Work:
+    """What is needed to answer the parts of a plan, here or on a cluster."""
+
+    plan: Plan
+    folder: str
+    sound_workers: SoundWorkers
+    progress: Progress
+    ray: str | None
+    most_workers: int | None
+
+    def answer_all(self, task: Task, *, is_own_reference: bool) -> int:
+        """Answer what is left; return how many sounds were answered before.
+
+        The sounds that are their own reference are read twice: the statistics of all of them have to be known before
+        the first is answered.
+        """
+        before, parts = _left_of(self.folder, "part")
+        if before == self.plan.size.sources:
+            return before
+        if is_own_reference:
+            done, left = _left_of(self.folder, "statistics")
+            self._answer("reading the references", left, replace(task, is_statistics=True), done)
+            statistics = _parts_of(self.folder, "statistics")
+            model_hash = self.plan.identity["model"][:HASH_DIGITS]
+            references = references_by_setting(self.folder, statistics, self.plan, model_hash)
+            parts = (part.with_references(references) for part in parts)
+        self._answer("answering", parts, task, before)
+        return before
+
+    def _answer(self, label: str, parts: Iterator[Part], task: Task, done: int) -> None:
+        with self.progress(label, self.plan.size.sources, done=done) as advance:
+            if done == self.plan.size.sources:
+                return
+            if self.ray is None:
+                answer_parts(parts, self.sound_workers, self.folder, advance, task)
+                return
+            from hearfelt.batch.ray_cluster import answer_on_ray
+
+            self.sound_workers.close()
+            answer_on_ray(parts, self.folder, task, advance, address=self.ray, workers=self.most_workers)
+
+
+def answer_parts(
+    parts: Iterator[Part], workers: SoundWorkers, folder: str, advance: Advance, task: Task | None = None
+) -> None:
     """Answer parts, and write each when it is complete; whatever interrupts this leaves the complete ones.
 
     Args:
@@ -164,13 +222,14 @@ def answer_parts(parts: Iterator[Part], workers: SoundWorkers, folder: str, adva
         workers: answer.
         folder: gets the parts.
         advance: called after each sound.
+        task: what is done with them, by default what the workers were made for.
 
     Raises:
         OSError: if a part cannot be written.
         HearfeltError: as :meth:`SoundWorkers.recognize`.
     """
     ours, theirs = tee(parts)
-    rows = workers.recognize(source for part in theirs for source in part.sources)
+    rows = workers.recognize((source for part in theirs for source in part.sources), task)
     for part in ours:
         with open_part(folder, part) as file:
             for _ in part.sources:
@@ -186,6 +245,7 @@ def _planned(
         plan = read_plan(folder)
         _refuse_another(job, plan.identity, identity)
         return plan
+    _refuse_reference(job, workers, identity)
     size = write_parts(folder, sources, advance)
     if not size.sources:
         inputs = shown(", ".join(job.inputs))
@@ -193,6 +253,16 @@ def _planned(
     plan = Plan(identity, workers.model, workers.labels, size)
     write_plan(folder, plan)
     return plan
+
+
+def _refuse_reference(job: Job, workers: SoundWorkers, identity: dict[str, Any]) -> None:
+    """Refuse a reference that does not fit the model, before anything is answered."""
+    if job.reference is None:
+        return
+    if not workers.takes_reference:
+        raise ModelError(f"{workers.model}: this model file takes no reference recordings")
+    if job.reference != SELF and Reference.from_json(job.reference).model_hash != identity["model"][:HASH_DIGITS]:
+        raise ModelError(f"the reference is not for the model {workers.model}; make one with this model")
 
 
 def _refuse_to_write_over(job: Job, task: Task, out: str) -> None:
@@ -232,6 +302,8 @@ def _identity(job: Job, task: Task) -> dict[str, Any]:
         "timeline": job.timeline,
         "channels": job.channels if job.timeline else None,
         "track": job.track,
+        "reference": job.reference,
+        "reference_by": job.reference_by,
     }
 
 
@@ -244,6 +316,8 @@ _CHANGED: Final = {
     "timeline": "the other kind of row",
     "channels": "another choice of channels",
     "track": "another audio track",
+    "reference": "another reference",
+    "reference_by": "another column that says what belongs together",
 }
 
 
@@ -256,13 +330,17 @@ def _refuse_another(job: Job, was: dict[str, Any], now: dict[str, Any]) -> None:
         )
 
 
-def _left_of(folder: str) -> tuple[int, Iterator[Part]]:
+def _left_of(folder: str, stage: Stage) -> tuple[int, Iterator[Part]]:
     """Count the sounds that were answered before, and give the parts that are left."""
     done = names_in(folder)
     before = 0
-    for part in read_parts(folder) if len(done) > _FILES_OF_A_PLAN else ():
+    for part in _parts_of(folder, stage) if len(done) > _FILES_OF_A_PLAN else ():
         before += len(part.positions) if part.name in done else 0
-    return before, (part for part in read_parts(folder) if part.name not in done)
+    return before, (part for part in _parts_of(folder, stage) if part.name not in done)
+
+
+def _parts_of(folder: str, stage: Stage) -> Iterator[Part]:
+    return (replace(part, stage=stage) for part in read_parts(folder))
 
 
 def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:

@@ -6,10 +6,10 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal
 
 from hearfelt.batch.infrastructure_errors import temporary_disk
 from hearfelt.batch.sources import Source
@@ -24,6 +24,7 @@ __all__ = [
     "Part",
     "Plan",
     "Size",
+    "Stage",
     "fingerprint",
     "read_parts",
     "read_plan",
@@ -31,7 +32,9 @@ __all__ = [
     "write_plan",
 ]
 
-FORMAT: Final = 3  # of the files in a folder of parts
+Stage = Literal["part", "statistics"]
+
+FORMAT: Final = 4  # of the files in a folder of parts
 PLAN: Final = "plan.json"
 PARTS: Final = "plan.jsonl"
 MOST_SOURCES: Final = 1_000  # in a part
@@ -49,17 +52,19 @@ class Part:
         block: parts of one block hold neighbours; blocks follow each other in the table.
         positions: of each sound in the whole job, counted from 0, ascending.
         sources: the sounds.
+        stage: what its file holds: ``"part"`` of the table, or ``"statistics"`` for references.
     """
 
     number: int
     block: int
     positions: tuple[int, ...]
     sources: tuple[Source, ...]
+    stage: Stage = "part"
 
     @property
     def name(self) -> str:
         """Name of the file with its answers."""
-        return f"part-{self.number:07d}.jsonl"
+        return f"{self.stage}-{self.number:07d}.jsonl"
 
     @property
     def seconds(self) -> float:
@@ -68,9 +73,11 @@ class Part:
 
     def to_json(self) -> str:
         """Write it as one line."""
+        # Sounds of one setting have one reference, which is written once.
+        references = {source.setting: source.reference for source in self.sources if source.reference is not None}
         numbered = zip(self.positions, self.sources, strict=True)
-        rows = [[position, *asdict(source).values()] for position, source in numbered]
-        return json.dumps([self.number, self.block, rows], separators=(",", ":"))
+        rows = [[position, *asdict(replace(source, reference=None)).values()] for position, source in numbered]
+        return json.dumps([self.number, self.block, rows, self.stage, references], separators=(",", ":"))
 
     @classmethod
     def from_json(cls, line: str | bytes) -> Part:
@@ -81,8 +88,14 @@ class Part:
             >>> Part.from_json(part.to_json()) == part
             True
         """
-        number, block, rows = json.loads(line)
-        return cls(number, block, tuple(row[0] for row in rows), tuple(Source(*row[1:]) for row in rows))
+        number, block, rows, stage, references = json.loads(line)
+        part = cls(number, block, tuple(row[0] for row in rows), tuple(Source(*row[1:]) for row in rows), stage)
+        return part.with_references(references) if references else part
+
+    def with_references(self, references: Mapping[str, str]) -> Part:
+        """Give each sound the reference of its setting, if there is one."""
+        sources = tuple(replace(source, reference=references.get(source.setting)) for source in self.sources)
+        return replace(self, sources=sources)
 
 
 @dataclass(frozen=True)

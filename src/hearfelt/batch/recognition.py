@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import stat
@@ -21,6 +22,7 @@ from hearfelt.batch.sources import Source
 from hearfelt.batch.storage import shown
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.reference import Reference
 from hearfelt.inference.timeline.recording import Recording, open_recording
 from hearfelt.inference.timeline.segments import rows_of, seconds
 from hearfelt.results.predictions import prediction_row
@@ -40,12 +42,16 @@ class Task:
         timeline: whether rows are segments, and not whole sounds.
         channels: for segments: of all channels mixed, or of each.
         track: audio track of each file, counted from 0; None for the file's own choice.
+        reference: JSON of what is usual for all sounds.
+        is_statistics: whether no table is wanted, but what each sound adds to a reference.
     """
 
     model: str
     timeline: bool = False
     channels: Channels = "mix"
     track: int | None = None
+    reference: str | None = None
+    is_statistics: bool = False
 
     def to_json(self) -> str:
         """Write it as one line."""
@@ -89,9 +95,12 @@ def recognize_source(recognizer: Recognizer, source: Source, task: Task) -> list
             whole = found if task.track is None else AudioTrack(found, task.track)
             sound = Excerpt(whole, source.start_s, source.end_s) if source.is_part else whole
             opened = name_of(sound)
+            if task.is_statistics:
+                return [recognizer.statistics(sound).to_dict()]
+            reference = _reference(source.reference or task.reference)
             if not task.timeline:
-                return [prediction_row(shown(name), recognizer.recognize(sound))]
-            classifier, is_separate = recognizer.window_classifier(), task.channels == "separate"
+                return [prediction_row(shown(name), recognizer.recognize(sound, reference=reference))]
+            classifier, is_separate = recognizer.window_classifier(reference), task.channels == "separate"
             with open_recording(sound, classifier, is_separate=is_separate) as recording:
                 try:
                     deque(recording, maxlen=0)  # to the end
@@ -108,6 +117,11 @@ def recognize_source(recognizer: Recognizer, source: Source, task: Task) -> list
             raise InfrastructureError(sentence) from error
         rows.append(_error_row(recognizer, name, sentence, warnings))
     return rows
+
+
+@functools.lru_cache(maxsize=64)
+def _reference(text: str | None) -> Reference | None:
+    return None if text is None else Reference.from_json(text)
 
 
 def _sound_at(location: str) -> AbstractContextManager[Path | bytes]:

@@ -42,6 +42,8 @@ class Source:
         error: why it cannot even be asked for, where that is known already.
         start_s: where the part begins.
         end_s: where it ends; None for the end of the sound.
+        group: what the table says that it belongs to; None where no column was asked for.
+        reference: JSON of what is usual where it comes from; known only when it is answered.
     """
 
     name: str
@@ -50,6 +52,13 @@ class Source:
     error: str | None = None
     start_s: float = 0.0
     end_s: float | None = None
+    group: str | None = None
+    reference: str | None = None
+
+    @property
+    def setting(self) -> str:
+        """What it has in common with others: its group, or the folder that it lies in; empty for nothing."""
+        return self.location.rpartition("/")[0] if self.group is None else self.group
 
     @property
     def is_part(self) -> bool:
@@ -58,7 +67,11 @@ class Source:
 
 
 def find_sources(
-    inputs: Sequence[str], remark: Callable[[str], None] = lambda sentence: None, *, root: str | None = None
+    inputs: Sequence[str],
+    remark: Callable[[str], None] = lambda sentence: None,
+    *,
+    root: str | None = None,
+    group_by: str | None = None,
 ) -> Iterator[Source]:
     """List every sound that is meant, in the order of the inputs; those of a folder or pattern sorted by path.
 
@@ -69,6 +82,7 @@ def find_sources(
         inputs: files, folders, patterns, tables that :mod:`hearfelt.corpora.tables` reads, or addresses such as ``s3://calls/``.
         remark: gets a sentence about what was passed over.
         root: where the paths in tables start; by default at each table's own folder.
+        group_by: column of the tables that says what sounds belong together; every input has to be a table then.
 
     Yields:
         One source after another.
@@ -89,7 +103,7 @@ def find_sources(
     seen: set[bytes] = set()
     again, first = 0, ""
     for given in inputs:
-        for source in _of(given, root):
+        for source in _of(given, root, group_by):
             what = f"{source.location}{time_fragment(source.start_s, source.end_s)}"
             key = hashlib.blake2b(what.encode("utf-8", "surrogatepass"), digest_size=16).digest()
             if source.error is None and key in seen:
@@ -102,11 +116,13 @@ def find_sources(
         remark(f"{what} named more than once, such as {shown(first)}; each sound is answered once")
 
 
-def _of(given: str, root: str | None) -> Iterator[Source]:
+def _of(given: str, root: str | None, group_by: str | None) -> Iterator[Source]:
     if not given:
         raise HearfeltError("an empty input; a file, a folder, a pattern or a table of sources is wanted")
+    if group_by is not None and not is_table(given):
+        raise HearfeltError(f"{shown(given)}: this is no table, so it has no column {group_by}; a table is wanted")
     if object_store.is_url(given):
-        return _in_store(given, root)
+        return _in_store(given, root, group_by)
     location = absolute(given)
     name = given.removeprefix("file://")
     try:
@@ -119,10 +135,10 @@ def _of(given: str, root: str | None) -> Iterator[Source]:
         raise HearfeltError(f"{shown(name)!r}: no path can be like this ({error})") from None
     if stat.S_ISDIR(kind):
         return _below(name, location, entries)
-    return _listed(location, root) if is_table(location) else iter([_source(name, location, None)])
+    return _listed(location, root, group_by) if is_table(location) else iter([_source(name, location, None)])
 
 
-def _in_store(url: str, root: str | None) -> Iterator[Source]:
+def _in_store(url: str, root: str | None, group_by: str | None) -> Iterator[Source]:
     if is_pattern(url):
         found = object_store.matches(url)
         if not found:
@@ -134,7 +150,7 @@ def _in_store(url: str, root: str | None) -> Iterator[Source]:
         raise HearfeltError(f"{url}: there is nothing at this address; check it")
     if entry.is_folder:
         return _below(url, url, lambda folder: object_store.list_folder(folder))
-    return _listed(url, root) if is_table(url) else iter([_source(url, url, entry.size)])
+    return _listed(url, root, group_by) if is_table(url) else iter([_source(url, url, entry.size)])
 
 
 def _nothing(name: str) -> Iterator[Source]:
@@ -165,16 +181,18 @@ def _all_in(name: str, location: str) -> Iterator[Source]:
         yield Source(name, location, error=str(error))
 
 
-def _listed(table: str, root: str | None) -> Iterator[Source]:
+def _listed(table: str, root: str | None, group_by: str | None) -> Iterator[Source]:
     """Give the sources of a table; a relative path starts at the root, or else at the table's folder."""
     if root is not None:
         start = absolute(root)
     else:
         start = table.rpartition("/")[0] if object_store.is_url(table) else os.path.dirname(table)  # noqa: PTH120
+    groups = () if group_by is None else (group_by.strip().lower(),)
+    columns = ("path", "start_s", "end_s", *groups)
     with open_file(table) as file:
-        for row in read_table(file, name=table, needs=("path",), only=("path", "start_s", "end_s")):
+        for row in read_table(file, name=table, needs=("path", *groups), only=columns):
             try:
-                yield _in_row(row, start)
+                yield replace(_in_row(row, start), group=row[groups[0]] if groups else None)
             except CorpusError as error:
                 yield Source(row["path"], row.where, error=str(error))
 

@@ -64,11 +64,21 @@ class SoundWorkers:
         """
         return tuple(self._model["labels"])
 
-    def recognize(self, sources: Iterable[Source]) -> Iterator[bytes]:
+    @property
+    def takes_reference(self) -> bool:
+        """Whether the model takes reference recordings.
+
+        Raises:
+            ModelError: if the model cannot be loaded.
+        """
+        return bool(self._model["takes_reference"])
+
+    def recognize(self, sources: Iterable[Source], task: Task | None = None) -> Iterator[bytes]:
         """Recognize sounds.
 
         Args:
             sources: taken as workers need them.
+            task: what is done with these, by default what the workers were made for.
 
         Yields:
             The rows of each sound in order, as a JSON list of objects.
@@ -79,7 +89,7 @@ class SoundWorkers:
             HearfeltError: if processes cannot be started.
         """
         taken, given = tee(sources)
-        for source, future in zip(taken, self._pool.map(partial(_recognize, self._task), given), strict=True):
+        for source, future in zip(taken, self._pool.map(partial(_recognize, task or self._task), given), strict=True):
             yield self._rows(source, future)
 
     def start(self) -> None:
@@ -124,7 +134,9 @@ def _load(model: str) -> Recognizer:
 
 
 def _describe(recognizer: Recognizer) -> bytes:
-    return json.dumps({"name": recognizer.card.name, "labels": recognizer.labels}).encode()
+    return json.dumps(
+        {"name": recognizer.card.name, "labels": recognizer.labels, "takes_reference": recognizer.takes_reference}
+    ).encode()
 
 
 def _recognize(task: Task, recognizer: Recognizer, source: Source) -> bytes:

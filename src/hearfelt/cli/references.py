@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from hearfelt.cli.display.progress import progress
 from hearfelt.errors import AudioError
@@ -19,6 +19,12 @@ __all__ = ["read_reference", "reference_from"]
 _SUFFIX = ".json"
 
 
+@overload
+def read_reference(given: Path, recognizer: Recognizer) -> Reference: ...
+@overload
+def read_reference(given: None, recognizer: Recognizer) -> None: ...
+@overload
+def read_reference(given: Path | None, recognizer: Recognizer) -> Reference | None: ...
 def read_reference(given: Path | None, recognizer: Recognizer) -> Reference | None:
     """Give the reference of ``--reference``: a file of ``hearfelt reference``, a folder, or one recording.
 

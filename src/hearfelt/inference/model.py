@@ -20,7 +20,7 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import ModelError
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.reference import Reference, SoundStatistics
+from hearfelt.inference.reference import HASH_DIGITS, Reference, SoundStatistics
 from hearfelt.inference.session import Session
 from hearfelt.inference.timeline.segmenter import WindowClassifier
 
@@ -36,8 +36,6 @@ LOGITS, STATISTICS = "logits", "statistics"
 REFERENCE_INPUTS: Final = ("reference_mean", "reference_deviation", "reference_weight")
 """Optional inputs, ``(k,)``, ``(k,)`` and ``(1,)`` float32: what is usual where the sound comes from, in the units of
 the output ``statistics`` ``(1, k)``, and how much of it counts. Their values in the file are zeros, ones and 0."""
-
-_HASH_DIGITS: Final = 16
 
 
 class Model(ABC):
@@ -92,7 +90,7 @@ class Model(ABC):
     @property
     def file_hash(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of the model's file."""
-        return self.session.digest[:_HASH_DIGITS]
+        return self.session.digest[:HASH_DIGITS]
 
     @property
     def takes_reference(self) -> bool:

@@ -24,7 +24,7 @@ from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.model import Model
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.reference import Reference, SoundStatistics, reference_of
+from hearfelt.inference.reference import Reference, ReferenceBuilder, SoundStatistics
 from hearfelt.inference.session import Session
 from hearfelt.inference.sound_model import SoundModel
 from hearfelt.inference.timeline.recording import open_recording, segments_of
@@ -167,7 +167,10 @@ class Recognizer:
         Raises:
             AudioError: if there are none.
         """
-        return reference_of(statistics, self.card.name, self._model.file_hash, self.labels)
+        builder = ReferenceBuilder()
+        for one in statistics:
+            builder.add(one)
+        return builder.reference(self.card.name, self._model.file_hash, self.labels)
 
     @property
     def takes_reference(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -26,11 +26,12 @@ from hearfelt.runtime.files import atomic_write, path_given
 
 __all__ = [
     "FEW_RECORDINGS",
+    "HASH_DIGITS",
     "SETTINGS",
     "UNIFORM_SHARE",
     "Reference",
+    "ReferenceBuilder",
     "SoundStatistics",
-    "reference_of",
     "reference_weight",
     "spread",
 ]
@@ -38,6 +39,7 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 FORMAT: Final = 1  # of the file; one of a later format is refused with a sentence
+HASH_DIGITS: Final = 16  # of the SHA-256 of a model file
 FEW_RECORDINGS: Final = 5  # with fewer there is a warning
 UNIFORM_SHARE: Final = 0.7  # if the model hears one emotion in more of the recordings, there is a warning
 LARGEST_BYTES: Final = 2**20  # a file has a few thousand
@@ -64,6 +66,18 @@ class SoundStatistics:
 
     statistics: Floats
     probabilities: Floats
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain values for JSON."""
+        packed = base64.b64encode(self.statistics.astype("<f4").tobytes()).decode("ascii")
+        return {"statistics": packed, "probabilities": self.probabilities.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SoundStatistics:
+        """Read what :meth:`to_dict` gave."""
+        probabilities = np.array(values["probabilities"], np.float64)
+        statistics = np.frombuffer(base64.b64decode(values["statistics"]), "<f4").astype(np.float64)
+        return cls(statistics.reshape(len(probabilities), -1), probabilities)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -253,31 +267,45 @@ def spread(deviation: npt.NDArray[np.floating], count: int) -> float:
     return float(np.sqrt(np.square(deviation, dtype=np.float64).mean() * count / max(1, count - 1)))
 
 
-def reference_of(sounds: Iterable[SoundStatistics], model: str, model_hash: str, labels: Sequence[str]) -> Reference:
-    """Make a reference from the statistics of sounds, one at a time.
+class ReferenceBuilder:
+    """Makes a reference from the statistics of sounds, one at a time.
 
-    Args:
-        sounds: at least one.
-        model: name of the model.
-        model_hash: of its file.
-        labels: of the model.
-
-    Raises:
-        AudioError: if there is no sound.
+    Example:
+        >>> builder = ReferenceBuilder()
+        >>> builder.add(SoundStatistics(np.array([[1.0], [3.0]]), np.array([[0.5, 0.5], [0.1, 0.9]])))
+        >>> builder.reference("mine", "0" * 16, ("calm", "sad")).heard
+        FrozenDict({'calm': 0.3, 'sad': 0.7})
     """
-    count, mean, squares, heard = 0, np.zeros(1), np.zeros(1), np.zeros(len(labels))
-    for sound in sounds:
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._mean, self._squares, self._heard = np.zeros(1), np.zeros(1), np.zeros(1)
+
+    def add(self, sound: SoundStatistics) -> None:
+        """Add a sound."""
         for row, probabilities in zip(sound.statistics, sound.probabilities, strict=True):  # Welford (1962)
-            count += 1
-            change = row - mean
-            mean = mean + change / count
-            squares = squares + change * (row - mean)
-            heard += probabilities
-    if not count:
-        raise AudioError("a reference of no recordings; at least one is wanted")
-    shares = dict(zip(labels, (heard / count).tolist(), strict=True))
-    deviation = np.sqrt(squares / count)
-    return Reference(model, model_hash, count, mean.astype(np.float32), deviation.astype(np.float32), shares)
+            self._count += 1
+            change = row - self._mean
+            self._mean = self._mean + change / self._count
+            self._squares = self._squares + change * (row - self._mean)
+            self._heard = self._heard + probabilities
+
+    def reference(self, model: str, model_hash: str, labels: Sequence[str]) -> Reference:
+        """Give the reference.
+
+        Args:
+            model: name of the model.
+            model_hash: of its file.
+            labels: of the model.
+
+        Raises:
+            AudioError: if no sound was added.
+        """
+        if not self._count:
+            raise AudioError("a reference of no recordings; at least one is wanted")
+        heard = dict(zip(labels, (self._heard / self._count).tolist(), strict=True))
+        mean, deviation = self._mean.astype(np.float32), np.sqrt(self._squares / self._count).astype(np.float32)
+        return Reference(model, model_hash, self._count, mean, deviation, heard)
 
 
 def _encoded(values: npt.NDArray[np.float32]) -> str:

@@ -31,6 +31,7 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt batch calls.csv --out emotions.jsonl        # a sound in each row",
             "hearfelt batch clips.csv --root ~/ravdess --out emotions.csv",
             "hearfelt batch recordings/ --out segments.csv --timeline",
+            "hearfelt batch calls/ --out emotions.csv --reference self     # each folder its own",
             "hearfelt batch s3://calls/ --out s3://answers/emotions.parquet",
             "hearfelt batch s3://calls/ --out s3://answers/emotions.parquet --ray auto",
         ),
@@ -70,6 +71,25 @@ def _batch(
             show_default="each table's own folder",
         ),
     ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="FILE|FOLDER|self",
+            help="What is usual for these voices or this room: a file of hearfelt reference, a folder of recordings, or"
+            " self: the sounds of each folder are their own reference.",
+            show_default="no",
+        ),
+    ] = None,
+    reference_by: Annotated[
+        str | None,
+        typer.Option(
+            "--reference-by",
+            metavar="COLUMN",
+            help="With --reference self: column of the tables that says which sounds belong together, such as speaker.",
+            show_default="the folder of each sound",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", "-w", min=1, help="How many processes work.", show_default="one for each core"),
@@ -84,14 +104,20 @@ def _batch(
     If the run is interrupted in any way, the same command resumes it. Until the table is complete, finished work is in
     a folder beside it whose name ends in .parts.
 
+    With --reference self, what is usual in each folder is found first, from all of its sounds, and then every sound is
+    compared with that; each sound is read twice. docs/reference-recordings.md says when that helps.
+
     In a table of sounds, the columns start and end, in seconds, select parts of sounds. A file that cannot be
     recognized is a row with an error; the exit code is 3 only if no file could be recognized. Columns: source, emotion,
     confidence, a probability for each emotion, unsure, warnings, model, duration_s, error; parts of sounds add start_s,
     end_s, and --timeline adds channel, start_s, end_s.
     """
-    from hearfelt.batch.job import Job, run_job
+    from hearfelt.batch.job import SELF, Job, run_job
 
-    job = Job(tuple(inputs), out, model, timeline, channels, track, root)
+    if reference_by is not None and reference != SELF:
+        raise typer.BadParameter("it is for --reference self", param_hint="--reference-by")
+    known = reference if reference in (None, SELF) else _reference_json(reference, model)
+    job = Job(tuple(inputs), out, model, timeline, channels, track, root, known, reference_by)
     try:
         outcome = run_job(
             job, workers=workers, ray=ray, fresh=fresh, progress=bar if sys.stderr.isatty() else _log_progress
@@ -100,6 +126,14 @@ def _batch(
         _say("finished work is kept, and the same command resumes it")
         raise
     _report(job, outcome)
+
+
+def _reference_json(given: str, model: str | None) -> str:
+    from hearfelt.cli.references import read_reference
+    from hearfelt.inference.recognizer import Recognizer
+    from hearfelt.runtime.files import path_given
+
+    return read_reference(path_given(given), Recognizer.load(model, threads=1)).to_json()  # the same each time
 
 
 def _report(job: Job, outcome: Outcome) -> None:
