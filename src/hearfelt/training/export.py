@@ -25,7 +25,7 @@ from hearfelt.inference.card import BACKGROUND_KEY, CARD_KEY, ModelCard
 from hearfelt.inference.model import LOGITS, REFERENCE_INPUTS, STATISTICS
 from hearfelt.inference.onnx_runtime import onnxruntime
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.sound_model import EMBEDDING, SOUND_INPUT
+from hearfelt.inference.sound_model import DISTANCE, EMBEDDING, SOUND_INPUT, SPEECH
 from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
 from hearfelt.runtime.files import atomic_write
@@ -35,8 +35,8 @@ __all__ = ["OPSET", "PARITY", "SOUND_OUTPUTS", "export", "export_sound", "parity
 
 OPSET: Final = 17
 PARITY: Final = 1e-4  # largest difference allowed between the file's logits and the network's
-SOUND_OUTPUTS: Final = (LOGITS, EMBEDDING, STATISTICS, "speech")
-"""Of a network that takes sound, in order; the last is the logit ``(1, 1)`` of speech, and older files give two."""
+SOUND_OUTPUTS: Final = (LOGITS, EMBEDDING, STATISTICS, SPEECH, DISTANCE)
+"""Of a network that takes sound, in order; it may leave out some at the end, and older files give two."""
 
 _FEATURES: Final = "features"  # the input of the other networks
 _KNOWN: Final = resources.files("hearfelt.examples") / "synthetic-loud-and-pressed.flac"
