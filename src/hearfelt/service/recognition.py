@@ -12,8 +12,9 @@ from typing import Any, Final, Literal
 
 from hearfelt.audio.inputs import AudioTrack
 from hearfelt.audio.reader import AudioReader, Sound, open_audio
-from hearfelt.errors import AudioError
+from hearfelt.errors import AudioError, HearfeltError, ModelError
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.reference import Reference
 from hearfelt.inference.speech_check import prepare
 from hearfelt.inference.timeline.recording import open_recording
 from hearfelt.inference.timeline.segments import rows_of
@@ -79,6 +80,7 @@ class Job:
         format: of segments: ``"json"``, ``"vtt"`` or ``"csv"``.
         is_separate: whether segments are those of each channel by itself.
         track: audio track, counted from 0; None for the file's own choice.
+        reference: JSON of what is usual for this voice or room; forgotten with the job.
     """
 
     kind: Literal["recognize", "timeline"]
@@ -90,6 +92,7 @@ class Job:
     format: str = "json"
     is_separate: bool = False
     track: int | None = None
+    reference: str | None = field(default=None, repr=False)
 
 
 def load_models(models: Sequence[str]) -> dict[str, Recognizer]:
@@ -135,16 +138,17 @@ def recognize(models: Mapping[str, Recognizer], job: Job, settings: WorkerSettin
 
 
 def _prediction(recognizer: Recognizer, reader: AudioReader, job: Job, _: _LengthCheck) -> dict[str, Any]:
+    reference = _reference(job, recognizer)
     if not job.explain:
-        return prediction_row(job.name, recognizer.recognize(reader))
-    explanation = recognizer.explain(reader)
+        return prediction_row(job.name, recognizer.recognize(reader, reference=reference))
+    explanation = recognizer.explain(reader, reference=reference)
     return prediction_row(job.name, explanation.prediction, explanation)
 
 
 def _timeline(recognizer: Recognizer, reader: AudioReader, job: Job, length: _LengthCheck) -> dict[str, Any]:
     sound = _sound(job) if job.is_separate else reader  # each channel is decoded by itself
     progress = length.check if job.is_separate else None
-    classifier, is_separate = recognizer.window_classifier(), job.is_separate
+    classifier, is_separate = recognizer.window_classifier(_reference(job, recognizer)), job.is_separate
     with open_recording(sound, classifier, source=job.name, is_separate=is_separate, progress=progress) as recording:
         deque(recording, maxlen=0)  # to the end
     timelines = recording.timelines()
@@ -201,6 +205,18 @@ class _LengthCheck:
         what = "explained" if self._job.explain else "taken"
         longest = f"{self._job.longest_s:,g} s, the most that is {what} here"
         return AudioError(f"{self._job.name}: longer than {longest}; cut it into parts")
+
+
+def _reference(job: Job, recognizer: Recognizer) -> Reference | None:
+    """Read the reference of a request; what is wrong with it is the client's, unlike a fault of the model."""
+    if job.reference is None:
+        return None
+    try:
+        reference = Reference.from_json(job.reference)
+        recognizer.window_classifier(reference)  # refuses one of another model
+    except ModelError as error:
+        raise HearfeltError(str(error)) from error
+    return reference
 
 
 def _sound(job: Job) -> Sound:

@@ -298,3 +298,57 @@ def test_nothing_of_a_sound_is_left_on_disk(
     large = CLIP.read_bytes() + bytes(3_000_000)
     assert client.post("/v1/recognize", files={"file": ("a.flac", large)}).status_code in (200, 422)
     assert post(client).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def with_reference(reference_model: Path) -> Iterator[Serving]:
+    with serving(models=(str(reference_model),)) as one:
+        yield one
+
+
+def test_a_reference_in_the_form_counts_for_this_request_alone(with_reference: Serving, reference_model: Path) -> None:
+    recognizer = Recognizer.load(reference_model, threads=1)
+    reference = recognizer.reference([example(number) for number in range(3)])
+    sound, sent = (CLIP.name, CLIP.read_bytes()), ("me.json", reference.to_json())
+    expected = recognizer.recognize(CLIP, reference=reference)
+    plain = recognizer.recognize(CLIP)
+    with with_reference.client() as client:
+        answers = [
+            client.post("/v1/recognize", files=files).json()
+            for files in ({"file": sound, "reference": sent}, {"file": sound})
+        ]
+        several = client.post("/v1/recognize", files=[("file", sound), ("file", sound), ("reference", sent)]).json()
+        timeline = client.post("/v1/timeline", files={"file": sound, "reference": sent}).json()
+    for answer, wanted in zip(answers, (expected, plain), strict=True):
+        assert answer["probabilities"] == pytest.approx(dict(wanted.probabilities), abs=1e-4)
+    assert [one["probabilities"] for one in several["results"]] == [answers[0]["probabilities"]] * 2
+    assert "short_reference" in [one["code"] for one in answers[0]["warnings"]]
+    assert "short_reference" in [one["code"] for one in timeline["warnings"]]
+    wanted_segments = recognizer.timeline(CLIP, reference=reference).segments
+    assert [one["emotion"] for one in timeline["segments"]] == [one.emotion for one in wanted_segments]
+
+
+@pytest.mark.parametrize(
+    ("reference", "status", "words"),
+    [
+        (("me.json", "{}"), 422, "this is no reference"),
+        (("me.json", "x" * 70_000), 400, "too large for a reference"),
+        ((None, "{}"), 400, "as a file in the field reference"),
+    ],
+)
+def test_what_is_no_reference_is_refused(
+    reference: tuple[str | None, str], status: int, words: str, with_reference: Serving
+) -> None:
+    files = {"file": (CLIP.name, CLIP.read_bytes()), "reference": reference}
+    with with_reference.client() as client:
+        assert is_problem(client.post("/v1/recognize", files=files), status, words)
+
+
+def test_a_model_that_takes_no_reference_says_so(client: httpx.Client, reference_model: Path, service: Serving) -> None:
+    older = next((name for name in ("tiny", "svm") if not Recognizer.load(name).takes_reference), None)
+    if older is None:
+        pytest.skip("all shipped models take references")
+    sent = Recognizer.load(reference_model).reference([CLIP]).to_json()
+    files = {"file": (CLIP.name, CLIP.read_bytes()), "reference": ("me.json", sent)}
+    answer = client.post("/v1/recognize", params={"model": older}, files=files)
+    assert is_problem(answer, 422, "takes no reference recordings")

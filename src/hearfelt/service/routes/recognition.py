@@ -120,15 +120,14 @@ def recognition_router(
 
         ``warnings`` tell what is unusual about a sound.
         """
-        file = models.file(model)
+        file, options = models.file(model), {"explain": explain, "track": track}
         with received.receiving(request) as receiving:
             uploads, are_several = await receiving.uploads()
             if are_several:
-                results = await recognition.run_all(uploads, file, explain=explain, track=track)
+                results = await recognition.run_all(uploads, file, **options, reference=receiving.reference)
                 return JSONResponse({"results": results})
-            return JSONResponse(
-                await recognition.run(recognition.job("recognize", uploads[0], file, explain=explain, track=track))
-            )
+            job = recognition.job("recognize", uploads[0], file, **options, reference=receiving.reference)
+            return JSONResponse(await recognition.run(job))
 
     @router.post(
         "/timeline",
@@ -155,7 +154,8 @@ def recognition_router(
             if are_several:
                 raise RefusedError(400, f"{len(uploads)} sounds; a timeline is of one, send them one by one")
             options = {"format": format, "is_separate": channels == "separate", "track": track}
-            result = await recognition.run(recognition.job("timeline", uploads[0], file, **options))
+            job = recognition.job("timeline", uploads[0], file, **options, reference=receiving.reference)
+            result = await recognition.run(job)
         if format == "json":
             return JSONResponse(result)
         return PlainTextResponse(result["text"], media_type=_MEDIA_TYPES[format])

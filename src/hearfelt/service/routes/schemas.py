@@ -116,13 +116,14 @@ _RAW: Final = {"schema": _FILE}
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "description": "one sound or several as parts named file, or one sound as it is",
+        "description": "one sound or several as parts named file, or one sound as it is; in a form also a reference, a"
+        " file that hearfelt reference writes, which is used for this request and not kept",
         "content": {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
-                    "properties": {"file": {"type": "array", "items": _FILE, "minItems": 1}},
+                    "properties": {"file": {"type": "array", "items": _FILE, "minItems": 1}, "reference": _FILE},
                 }
             },
             "audio/wav": _RAW,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from python_multipart.exceptions import FormParserError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -21,6 +21,7 @@ __all__ = ["Upload", "Uploads"]
 
 _RAW: Final = ("audio/", "video/", "application/octet-stream", "application/ogg")
 _FIELD_BYTES: Final = 1_024  # of a field that is not a file; it is ignored, and its charset may be slow to decode
+_REFERENCE_BYTES: Final = 65_536  # ten times what a shipped model's takes
 _NAME: Final = 200  # characters of a file's name that are kept
 _HOW_TO_SEND: Final = (
     "send the sound as multipart/form-data in the field file, or as the body with a type such as audio/wav"
@@ -103,11 +104,13 @@ class _Receiving:
 
     Attributes:
         received: bytes so far.
+        reference: the JSON of a reference in the form, once :meth:`uploads` is done.
     """
 
     def __init__(self, uploads: Uploads, request: Request, settings: ServiceSettings) -> None:
         self._uploads, self._request, self._settings = uploads, request, settings
         self.received = 0
+        self.reference: str | None = None
 
     async def uploads(self) -> tuple[list[Upload], bool]:
         """Receive all sounds, and return them and whether there are several.
@@ -158,6 +161,7 @@ class _Receiving:
             reason = getattr(error, "message", "") or "its parts cannot be separated"
             raise RefusedError(400, f"the form cannot be read ({reason}); {_HOW_TO_SEND}") from error
         try:
+            self.reference = await _reference(form)
             return [
                 Upload(_plain(one.filename), await one.read())
                 for one in form.getlist("file")
@@ -165,6 +169,23 @@ class _Receiving:
             ]
         finally:
             await form.close()
+
+
+async def _reference(form: FormData) -> str | None:
+    """Give the text of the field ``reference``.
+
+    Raises:
+        RefusedError: 400, if it is no file, too large, or there are several.
+    """
+    found = form.getlist("reference")
+    if not found:
+        return None
+    if len(found) > 1 or not isinstance(found[0], UploadFile):
+        raise RefusedError(400, "send one reference, as a file in the field reference: -F reference=@me.json")
+    content = await found[0].read(_REFERENCE_BYTES + 1)
+    if len(content) > _REFERENCE_BYTES:
+        raise RefusedError(400, "this is too large for a reference; a file that `hearfelt reference` wrote is wanted")
+    return content.decode("utf-8", "replace")
 
 
 class _InMemory(MultiPartParser):
