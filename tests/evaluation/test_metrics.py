@@ -10,6 +10,7 @@ from hearfelt.evaluation.metrics import (
     accuracy,
     bootstrap_by_speaker,
     confusion_matrix,
+    coverage_risk,
     ece,
     figures_of,
     lowest_class,
@@ -161,3 +162,18 @@ def test_certainty_and_zero_fall_into_the_outer_bins() -> None:
 def test_no_answers_have_no_calibration_error() -> None:
     with pytest.raises(ValueError, match="no predictions"):
         ece(np.array([]), np.array([]))
+
+
+def test_the_risk_is_that_of_a_plain_loop() -> None:
+    generator = np.random.default_rng(8)
+    sure = generator.random(200).round(1)
+    right = generator.random(200) < sure
+    curve = coverage_risk(sure, right)
+    assert len(curve) == len(np.unique(sure))
+    for (coverage, risk), least in zip(curve, sorted(set(sure), reverse=True), strict=True):
+        kept = sure >= least
+        assert (coverage, risk) == pytest.approx((kept.mean(), (~right[kept]).mean()))
+
+
+def test_no_answers_have_no_curve() -> None:
+    assert coverage_risk([], []).shape == (0, 2)

@@ -117,7 +117,7 @@ def test_the_page_stands_alone_with_every_plot(reported: tuple[Results, str]) ->
     assert all(place.startswith(("#", "data:")) for place in Words(text).fetched)
     assert "<script" not in text
     assert not re.search(r"url\((?!['\"]?#)", text)
-    assert text.count("<svg") == 5
+    assert text.count("<svg") == 6
 
 
 def test_curves_are_read_with_fold_seed_and_epoch_as_numbers(results: Results) -> None:

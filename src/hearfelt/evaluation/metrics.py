@@ -23,6 +23,7 @@ __all__ = [
     "bootstrap_by_speaker",
     "bootstrap_of_means",
     "confusion_matrix",
+    "coverage_risk",
     "ece",
     "figures_of",
     "lowest_class",
@@ -250,6 +251,29 @@ def reliability(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int =
         )
         for k in range(bins)
     ]
+
+
+def coverage_risk(confidences: NDArray[Any], correct: NDArray[Any]) -> Matrix:
+    """Compute how many predictions are wrong if only the most confident ones are kept (Geifman and El-Yaniv 2017).
+
+    Args:
+        confidences: ``(clips,)``.
+        correct: ``(clips,)``, whether the prediction was right.
+
+    Returns:
+        ``(thresholds, 2)``, a row for each confidence that occurs, highest first: the share of predictions with at
+        least this confidence (coverage), and the share of these that are wrong (risk).
+
+    Example:
+        >>> coverage_risk([0.9, 0.8, 0.8, 0.3], [True, True, False, False]).round(2).tolist()
+        [[0.25, 0.0], [0.75, 0.33], [1.0, 0.5]]
+    """
+    confidences = np.asarray(confidences, dtype=np.float64)
+    order = np.argsort(-confidences, kind="stable")
+    kept = np.arange(1, len(order) + 1)
+    wrong = np.cumsum(~np.asarray(correct, dtype=bool)[order])
+    last = np.flatnonzero(np.diff(confidences[order], append=-np.inf))  # of equal confidences
+    return np.stack([kept / max(len(order), 1), wrong / kept], axis=1)[last]
 
 
 def ece(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int = BINS) -> float:

@@ -10,12 +10,13 @@ from typing import Any, Final
 import numpy as np
 from markupsafe import Markup
 
-from hearfelt.evaluation.metrics import BINS, figures_of, lowest_class, per_class, reliability
+from hearfelt.evaluation.metrics import BINS, coverage_risk, figures_of, lowest_class, per_class, reliability
 from hearfelt.evaluation.predictions import Evaluation
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
 from hearfelt.reports.figures.results import (
     confusion_matrix,
+    coverage_risk_curves,
     fold_bars,
     learning_curves,
     per_class_bars,
@@ -154,6 +155,11 @@ def _confidence(results: Results) -> dict[str, object]:
             reliability_diagram(reliability(evaluation.confidences, evaluation.correct)),
             alt=f"Reliability diagram; calibration error {percent(ece)}",
             caption="On the line, 80 of 100 predictions with 80 % confidence are correct. Below: their number.",
+        ),
+        "coverage_risk": picture(
+            coverage_risk_curves({results.name: coverage_risk(evaluation.confidences, evaluation.correct)}),
+            alt="Share of wrong predictions by the share of predictions that are kept",
+            caption="Wrong predictions among the most confident ones (coverage-risk curve).",
         ),
         "mistakes": table(("clip", "true label", "predicted", "confidence"), mistakes) if mistakes else "",
     }

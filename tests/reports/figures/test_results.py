@@ -6,11 +6,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from hearfelt.emotions import EMOTIONS
-from hearfelt.evaluation.metrics import reliability
+from hearfelt.evaluation.metrics import coverage_risk, reliability
 from hearfelt.reports.figures.canvas import figure_png
 from hearfelt.reports.figures.results import (
     cell_strength,
     confusion_matrix,
+    coverage_risk_curves,
     fold_bars,
     learning_curves,
     per_class_bars,
@@ -140,3 +141,16 @@ def test_full_confidence_falls_into_the_last_bin_and_counts_are_kept() -> None:
 
 def test_bins_without_predictions_can_be_drawn() -> None:
     assert figure_png(reliability_diagram(reliability([], [])))
+
+
+def test_a_curve_of_risk_ends_where_all_predictions_are_kept() -> None:
+    inside = coverage_risk([0.9, 0.8, 0.7, 0.6], [True, True, True, False])
+    (axes,) = coverage_risk_curves({"inside": inside, "outside": coverage_risk([0.9], [False])}).axes
+    first, second = axes.get_lines()
+    np.testing.assert_allclose(np.stack([first.get_xdata(), first.get_ydata()], 1), inside)
+    assert (second.get_xdata()[-1], second.get_ydata()[-1]) == (1.0, 1.0)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["inside", "outside"]
+
+
+def test_a_curve_without_predictions_can_be_drawn() -> None:
+    assert figure_png(coverage_risk_curves({"none": coverage_risk([], [])}))

@@ -25,7 +25,15 @@ from hearfelt.reports.figures.canvas import (
 )
 from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, SECOND, SURFACE, THIRD
 
-__all__ = ["cell_strength", "confusion_matrix", "fold_bars", "learning_curves", "per_class_bars", "reliability_diagram"]
+__all__ = [
+    "cell_strength",
+    "confusion_matrix",
+    "coverage_risk_curves",
+    "fold_bars",
+    "learning_curves",
+    "per_class_bars",
+    "reliability_diagram",
+]
 
 _SERIES: Final = (ACCENT.light, SECOND.light, THIRD.light)
 # Accuracy and UAR are one line where every class has as many clips; the dashes let the other show through.
@@ -287,6 +295,36 @@ def reliability_diagram(bins: Sequence[Reliability], *, title: str = "") -> Figu
         percent_axis(axes.xaxis)
     percent_axis(upper.yaxis)
     headline(upper, title)
+    return figure
+
+
+def coverage_risk_curves(curves: Mapping[str, ArrayLike], *, title: str = "") -> Figure:
+    """Draw how many predictions are wrong if only the most confident ones are kept.
+
+    Args:
+        curves: by name, each ``(thresholds, 2)`` from :func:`hearfelt.evaluation.metrics.coverage_risk`.
+        title: above the plot.
+
+    Example:
+        >>> coverage_risk_curves({"hearfelt": [[0.5, 0.1], [1.0, 0.3]]}).axes[0].get_xlabel()
+        'predictions kept, the most confident first'
+    """
+    figure = new_figure(4.6, 4.2)
+    axes = quiet(figure.add_subplot(), grid="both")
+    highest = 0.1
+    for place, (name, curve) in enumerate(curves.items()):
+        shares, risks = np.asarray(curve, dtype=np.float64).reshape(-1, 2).T
+        highest = max(highest, float(risks.max(initial=0)))
+        axes.plot(shares, risks, color=_SERIES[place % len(_SERIES)], linewidth=1.6, label=plain(name))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.05 * highest)
+    axes.set_xlabel("predictions kept, the most confident first")
+    axes.set_ylabel("share of wrong predictions")
+    percent_axis(axes.xaxis)
+    percent_axis(axes.yaxis)
+    if len(curves) > 1:
+        _legend(axes, columns=1)
+    headline(axes, title)
     return figure
 
 
