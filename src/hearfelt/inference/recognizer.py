@@ -177,6 +177,14 @@ class Recognizer:
         """Whether the model takes reference recordings; older and fine-tuned files don't."""
         return self._model.takes_reference
 
+    def fits(self, reference: Reference) -> bool:
+        """Whether a reference is for this model file."""
+        try:
+            self._model.with_reference(reference)
+        except ModelError:
+            return False
+        return True
+
     @overload
     def recognize_many(
         self,

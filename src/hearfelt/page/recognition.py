@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import Final
 
 import streamlit as st
 
-from hearfelt.errors import HearfeltError
+from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.features.classic import SEED_WINDOW
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.reference import Reference
 from hearfelt.inference.timeline.segments import Timeline
-from hearfelt.page.session import LoadedSound, Result
+from hearfelt.page.session import LoadedSound, Result, Visit
 
 __all__ = [
     "LONGEST_EXPLAINED_S",
     "analysed_part",
+    "compare_with_references",
     "explain",
     "find_timeline",
     "is_quickly_explained",
@@ -59,6 +62,41 @@ def analysed_part(card: ModelCard, duration_s: float = math.inf) -> str:
     return "" if uses_all else f"seconds {SEED_WINDOW.offset_s:g} to {SEED_WINDOW.end_s:g}"
 
 
+def compare_with_references(visit: Visit, models: Sequence[str]) -> None:
+    """Find what the sounds of a visit are to be compared with; results with another reference are dropped.
+
+    Args:
+        visit: its sounds get their references.
+        models: names of shipped ones; one that takes no reference is passed over.
+    """
+    for model in models:
+        reference = _reference(visit, model)
+        for sound in visit.sounds.values():
+            if sound.references.get(model) == reference:
+                continue
+            sound.results.pop(model, None)
+            sound.references.pop(model, None)
+            if reference is not None:
+                sound.references[model] = reference
+
+
+def _reference(visit: Visit, model: str) -> Reference | None:
+    recognizer = recognizer_of(model)
+    if not recognizer.takes_reference:
+        return None
+    known = dict(visit.remembered)
+    if visit.is_together:
+        known |= {key: sound.statistics for key, sound in visit.sounds.items()}
+    for key, statistics in known.items():
+        if model not in statistics and key in visit.sounds:
+            with suppress(AudioError):  # such as silence
+                statistics[model] = recognizer.statistics(visit.sounds[key].opened())
+    found = [statistics[model] for statistics in known.values() if model in statistics]
+    if found:
+        return recognizer.reference_of(found)
+    return visit.saved if visit.saved is not None and recognizer.fits(visit.saved) else None
+
+
 def predict(model: str, sound: LoadedSound, progress: Callable[[float], None] | None = None) -> Result:
     """Return a model's prediction for a sound.
 
@@ -70,12 +108,12 @@ def predict(model: str, sound: LoadedSound, progress: Callable[[float], None] | 
     """
     if model in sound.results:
         return sound.results[model]
-    recognizer, file = recognizer_of(model), sound.opened()
+    recognizer, file, reference = recognizer_of(model), sound.opened(), sound.references.get(model)
     if progress is None:
-        sound.results[model] = Result(recognizer.recognize(file))
+        sound.results[model] = Result(recognizer.recognize(file, reference=reference))
         return sound.results[model]
     with ThreadPoolExecutor(1) as thread:  # a decoder's callback must not raise, and Streamlit ends runs by raising
-        running = thread.submit(recognizer.recognize, file)
+        running = thread.submit(recognizer.recognize, file, reference=reference)
         try:
             progress(0.0)
             while wait([running], timeout=_PROGRESS_EVERY_S).not_done:
@@ -95,7 +133,9 @@ def find_timeline(model: str, sound: LoadedSound, progress: Callable[[float], No
     """
     result = predict(model, sound)
     if result.timeline is None:
-        result.timeline = recognizer_of(model).timeline(sound.opened(), progress=progress)
+        result.timeline = recognizer_of(model).timeline(
+            sound.opened(), progress=progress, reference=sound.references.get(model)
+        )
     return result.timeline
 
 
@@ -119,7 +159,7 @@ def explain(model: str, sound: LoadedSound) -> Explanation | Occlusion | Hearfel
     result = predict(model, sound)
     if result.explanation is None:
         try:
-            result.explanation = recognizer_of(model).explain(sound.opened())
+            result.explanation = recognizer_of(model).explain(sound.opened(), reference=sound.references.get(model))
         except HearfeltError as error:
             result.explanation = error
     return result.explanation

@@ -14,6 +14,7 @@ from hearfelt.errors import HearfeltError
 from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.reference import Reference, SoundStatistics
 from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.page.preview import NamedSound, Playable
 
@@ -54,12 +55,16 @@ class LoadedSound:
         file: as it was received.
         playable: for its player.
         results: by name of the model.
+        references: by name of the model, what its results were compared with.
+        statistics: by name of the model, what it adds to a reference.
         key: identifies it within this visit.
     """
 
     file: ReceivedFile
     playable: Playable
     results: dict[str, Result] = field(default_factory=dict)
+    references: dict[str, Reference] = field(default_factory=dict)
+    statistics: dict[str, SoundStatistics] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @property
@@ -81,6 +86,9 @@ class Visit:
         sounds: decoded sounds, by key.
         refused: error messages of files that cannot be used.
         chosen: key of the sound that is shown.
+        is_together: whether all sounds are of one voice or one room, and so the reference of each other.
+        remembered: of a voice that was asked to be remembered: statistics of its recordings, by model, and no sound.
+        saved: a reference that was uploaded.
         round: counts arrivals, so that every input starts empty again.
     """
 
@@ -88,6 +96,9 @@ class Visit:
     sounds: dict[str, LoadedSound] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     chosen: str = ""
+    is_together: bool = False
+    remembered: dict[str, dict[str, SoundStatistics]] = field(default_factory=dict)
+    saved: Reference | None = None
     round: int = 0
 
     def receive(self, *files: ReceivedFile) -> None:
@@ -101,12 +112,27 @@ class Visit:
         """Add a decoded sound."""
         self.sounds[sound.key] = sound
 
+    def remember(self, sound: LoadedSound) -> None:
+        """Remember the voice of a sound until :meth:`forget`, also when the sound is removed; or no longer."""
+        if self.remembered.pop(sound.key, None) is None:
+            self.remembered[sound.key] = sound.statistics
+
+    @property
+    def remembers_voice(self) -> bool:
+        """Whether there is a voice to forget."""
+        return bool(self.remembered) or self.saved is not None
+
+    def forget(self) -> None:
+        """Forget the voice that was remembered or uploaded."""
+        self.remembered.clear()
+        self.saved = None
+
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove all sounds; a voice stays remembered."""
         self.waiting.clear()
         self.sounds.clear()
         self.refused.clear()
-        self.chosen = ""
+        self.chosen, self.is_together = "", False
         self.round += 1
 
 

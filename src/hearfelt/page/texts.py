@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, UNSURE_WORD, Band, Prediction
+from hearfelt.inference.reference import Reference
 from hearfelt.reports.formatting import many, share_words
 from hearfelt.reports.shipped_scores import Measurement
 
-__all__ = ["calibration_text", "confidence_range", "prediction_text"]
+__all__ = ["calibration_text", "confidence_range", "prediction_text", "reference_text"]
 
 _FEWEST: Final = 20  # predictions; a share of fewer means nothing
 _TOLERANCE: Final = 0.1  # by how much chance alone may move a share of some dozens of predictions
@@ -56,6 +58,23 @@ def calibration_text(prediction: Prediction, measured: Measurement | None) -> st
     band = next((one for one in reversed(prediction.outside) if prediction.confidence >= one.low), None)
     often = _how_often(prediction.confidence, measured) if band is None else _how_often_outside(band)
     return before + often + _plausible(prediction)
+
+
+def reference_text(reference: Reference | None, card: ModelCard) -> str:
+    """Say what a sound is compared with, and what becomes of it.
+
+    Example:
+        >>> reference_text(None, ModelCard("mine", "1.0", ("calm", "sad"), "sound"))
+        'Without a reference, each prediction depends on its own sound alone.'
+    """
+    if reference is None:
+        return "Without a reference, each prediction depends on its own sound alone."
+    return (
+        f"Compared with what is usual in {many(reference.count, 'recording')}; that counts"
+        f" {share_words(reference.weight(card.reference))}. The numbers that describe a voice are personal data: they"
+        " are held in memory only, and forgotten when you close this page, unless you save them. Upload the saved file"
+        " to use it again."
+    )
 
 
 def confidence_range(confidence: float) -> tuple[float, float]:

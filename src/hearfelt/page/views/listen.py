@@ -11,9 +11,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from hearfelt.audio.warnings import texts_of
-from hearfelt.errors import AudioError
+from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
+from hearfelt.inference.reference import Reference
 from hearfelt.page.downloads import as_csv, as_json_lines
 from hearfelt.page.preview import SHORT_S, read_playable
 from hearfelt.page.recognition import predict, recognizer_of
@@ -21,11 +22,15 @@ from hearfelt.page.session import LoadedSound, ReceivedFile, Visit, current_visi
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import fragment, read_static
 from hearfelt.page.texts import prediction_text
+from hearfelt.page.views.reference import put_forget, put_reference
 from hearfelt.page.views.result import explanations_asked_for, show_results
 from hearfelt.results.clock import time_words
 
 __all__ = ["show"]
 
+_REFERENCE_SUFFIX: Final = ".json"
+_REMEMBERED: Final = "A voice is remembered: the next sounds are compared with what is usual for it."
+_START_OVER: Final = "Removes all sounds of this visit. A voice stays remembered until it is forgotten."
 _NO_OTHER: Final = "no other"
 _GREETING: Final = (
     '<div class="hf-greeting"><h1>Speech emotion recognition</h1><p>Upload a recording, record your voice, or try a'
@@ -54,7 +59,11 @@ def show(settings: PageSettings) -> None:
             _show_sounds(visit, announcements)
         else:
             st.html(_GREETING)
-            _announce(visit, announcements, [] if visit.refused or not visit.round else ["All sounds were removed."])
+            if visit.remembers_voice:
+                st.html(fragment("result", "small_print", _REMEMBERED))
+                put_forget(visit)
+            happened = [_REMEMBERED] if visit.remembers_voice else ["All sounds were removed."]
+            _announce(visit, announcements, [] if visit.refused or not visit.round else happened)
             recognizer_of(DEFAULT_MODEL)  # so that it is ready for the first sound
 
 
@@ -101,12 +110,23 @@ def _decode_waiting(visit: Visit, settings: PageSettings) -> None:
         file = visit.waiting[0]
         with st.spinner(f"Reading {file.name} …"):
             try:
-                visit.keep(_decode(file, settings))
-            except AudioError as error:
+                if file.name.casefold().endswith(_REFERENCE_SUFFIX):
+                    visit.saved = _read_reference(file)
+                else:
+                    visit.keep(_decode(file, settings))
+            except (AudioError, ModelError) as error:
                 visit.refused.append(str(error))
         del visit.waiting[0]
     if len(visit.sounds) > known:
         visit.chosen = list(visit.sounds)[known]
+
+
+def _read_reference(file: ReceivedFile) -> Reference:
+    """Read a reference that was saved before."""
+    try:
+        return Reference.from_json(file.data.decode("utf-8", "replace"))
+    except ModelError as error:
+        raise ModelError(f"{file.name}: {error}") from error
 
 
 def _decode(file: ReceivedFile, settings: PageSettings) -> LoadedSound:
@@ -156,6 +176,7 @@ def _show_sounds(visit: Visit, announcements: DeltaGenerator) -> None:
         sound = _chosen(visit)
     with choices:
         models = _chosen_models(visit)
+        put_reference(visit, sound, models)
     with place:
         predictions = [_predict(model, sound) for model in models]
         sentences = [f"{sound.file.name}, {one.model}: {prediction_text(one)}." for one in predictions]
@@ -211,7 +232,7 @@ def _chosen_models(visit: Visit) -> list[str]:
     model = first.selectbox("Model", names, key="hf-model")
     others = [_NO_OTHER, *(name for name in names if name != model)]
     other = second.selectbox("Compare with", others, key=f"hf-other-{model}")
-    last.button("Start over", on_click=visit.clear, type="tertiary", help="Removes all sounds of this visit.")
+    last.button("Start over", on_click=visit.clear, type="tertiary", help=_START_OVER)
     return [model] if other == _NO_OTHER else [model, other]
 
 

@@ -1,0 +1,58 @@
+"""What a visitor says that recordings have in common, so that a model can compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from hearfelt.page.recognition import compare_with_references, recognizer_of
+from hearfelt.page.session import LoadedSound, Visit
+from hearfelt.page.style import fragment
+from hearfelt.page.texts import reference_text
+
+__all__ = ["put_forget", "put_reference"]
+
+_TOGETHER: Final = "They are of one voice, or of one room and microphone: each is compared with what is usual in all."
+_REMEMBER: Final = "Other sounds are compared with what is usual for this voice. It takes a few recordings."
+
+
+def put_reference(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
+    """Compare the sounds of a visit with their references, and show what can be changed about them.
+
+    Args:
+        visit: with all sounds.
+        sound: the one that is shown.
+        models: names of one or two; nothing is shown if the first takes no reference.
+    """
+    with st.spinner("Finding what is usual for this voice …"):
+        compare_with_references(visit, models)
+    model = models[0]
+    if not recognizer_of(model).takes_reference:
+        return
+    reference, together, remember = sound.references.get(model), "hf-together", f"hf-remember-{sound.key}"
+    st.session_state[together], st.session_state[remember] = visit.is_together, sound.key in visit.remembered
+    with st.container(horizontal=True, key="hf-reference", vertical_alignment="center"):
+        if len(visit.sounds) > 1:
+            turn = partial(_turn_together, visit)
+            st.toggle("These recordings belong together", key=together, on_change=turn, help=_TOGETHER)
+        turn = partial(visit.remember, sound)
+        st.toggle("Remember this voice for this visit", key=remember, on_change=turn, help=_REMEMBER)
+        if visit.remembers_voice:
+            put_forget(visit)
+        if reference is not None:
+            st.download_button(
+                "Save the reference", reference.to_json, "reference.json", "application/json", on_click="ignore"
+            )
+    st.html(fragment("result", "small_print", reference_text(reference, recognizer_of(model).card)))
+
+
+def put_forget(visit: Visit) -> None:
+    """Show the button that forgets a voice."""
+    st.button("Forget the voice", on_click=visit.forget, type="tertiary")
+
+
+def _turn_together(visit: Visit) -> None:
+    visit.is_together = not visit.is_together
