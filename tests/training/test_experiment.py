@@ -18,11 +18,19 @@ from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import HearfeltError, ModelError, RecipeError
 from hearfelt.evaluation.plan import EvaluationProtocol, Plan
 from hearfelt.evaluation.protocols import CORPORA, by_clip, protocol_called
+from hearfelt.evaluation.references import ReferenceOptions
 from hearfelt.evaluation.results import Results, read_results
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.training.augmented_copies import Variant
 from hearfelt.training.ensemble import held_out_groups
-from hearfelt.training.experiment import CURVES_TABLE, ExperimentOptions, plan_runs, run_experiment
+from hearfelt.training.experiment import (
+    CURVES_TABLE,
+    ENCODED,
+    ExperimentOptions,
+    plan_runs,
+    run_experiment,
+    run_single_emotions,
+)
 from hearfelt.training.frames import EncoderFiles
 from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe, recipe_of
@@ -254,6 +262,23 @@ def test_each_corpus_is_answered_by_a_model_that_was_trained_without_it(
         assert ("calm" in card.labels) == (corpus != "ravdess")
         assert not [speaker for speaker in card.training_speakers if speaker.startswith(corpus)]
         assert set(results.evaluation.of(fold=number).speakers) == set(five.where(corpus=corpus).speakers)
+
+
+def test_models_of_an_earlier_call_predict_with_references(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
+    options = ExperimentOptions(jobs=1, folds=2)
+    first = run_experiment(plain, BY_SPEAKER, toy_clips, tmp_path / "mine", options)
+    trained = [path.stat().st_mtime_ns for path in sorted((tmp_path / "mine").rglob("model.onnx"))]
+    compared = replace(options, trained=tmp_path / "mine", reference=ReferenceOptions(5, "speaker", draws=2))
+    results = run_experiment(plain, BY_SPEAKER, toy_clips, tmp_path / "mine-reference-speaker-5", compared)
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "mine").rglob("model.onnx"))] == trained
+    assert len(list((tmp_path / "mine").rglob(ENCODED))) == 2
+    assert not (results.folder / "runs").exists()
+    assert len(results.evaluation) == 2 * len(first.evaluation)
+    assert results.summary["corpora"] == first.summary["corpora"]
+    found = run_single_emotions(plain, BY_SPEAKER, toy_clips, tmp_path / "each", compared)
+    alone = {run["fold"]: run["uar"] for run in first.summary["runs"]}
+    assert found.uar(None) == pytest.approx(alone, abs=1e-6)
+    assert len(found.emotions) == 8
 
 
 # Networks that take sound

@@ -85,6 +85,7 @@ class ResultsInfo:
         failed: test clips without a prediction.
         file: of the model, or of the largest one; None where it is unknown.
         device: what the models were trained on, such as ``"cpu"``; empty where nothing was trained.
+        reference: how reference recordings were drawn; None where predictions are without.
     """
 
     plan: Plan
@@ -94,6 +95,7 @@ class ResultsInfo:
     failed: Sequence[FailedClip] = ()
     file: ModelFile | None = None
     device: str = ""
+    reference: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,7 @@ def write_results(out: Path, evaluation: Evaluation, info: ResultsInfo) -> Resul
         "model": info.model,
         "file": asdict(info.file) if info.file else None,
         "device": info.device,
+        "reference": dict(info.reference) if info.reference else None,
         "version": version("hearfelt"),
         "dropped": list(plan.dropped),
         "left_out": plan.left_out,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # a model on sound needs no feature module
     from hearfelt.inference.explain.occlusion import Occlusion
     from hearfelt.inference.explain.shapley import Explanation
 
-__all__ = ["DEFAULT_MODEL", "Recognizer", "model_path", "shipped_models"]
+__all__ = ["DEFAULT_MODEL", "Recognizer", "load_model", "model_path", "shipped_models"]
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[float], None]
@@ -81,7 +81,7 @@ class Recognizer:
         model = model if isinstance(model, bytes) else path_given(model)
         self._file = None if isinstance(model, bytes) else model.absolute()
         self._threads = threads
-        self._model = _loaded(model, name or ("model" if isinstance(model, bytes) else str(model)), threads)
+        self._model = load_model(model, name or ("model" if isinstance(model, bytes) else str(model)), threads)
         self.card = self._model.card
 
     @classmethod
@@ -435,7 +435,7 @@ def model_path(model: str | Path) -> Path:
     raise ModelError(f"{model}: {what}; the shipped models are {names}; the path of an .onnx file works too")
 
 
-def _loaded(file: bytes | Path, name: str, threads: int | None) -> Model:
+def load_model(file: bytes | Path, name: str, threads: int | None) -> Model:
     """Load a model file, as the kind of model that its card names."""
     session = Session(file, name=name, threads=threads)
     if CARD_KEY not in session.metadata:

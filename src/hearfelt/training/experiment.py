@@ -12,9 +12,14 @@ from typing import Final
 
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import HearfeltError, RecipeError
+from hearfelt.evaluation.divided_model import DividedModel
+from hearfelt.evaluation.encoded_clips import encode_clips
 from hearfelt.evaluation.evaluate import combine
 from hearfelt.evaluation.plan import EvaluationProtocol, Plan
+from hearfelt.evaluation.references import ReferenceOptions
 from hearfelt.evaluation.results import ModelFile, Results, ResultsInfo, write_results
+from hearfelt.evaluation.single_emotions import SingleEmotions, write_single_emotions
+from hearfelt.evaluation.with_references import EncodedFold, write_with_references
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import kind_of
 from hearfelt.runtime.executor import Executor
@@ -26,15 +31,16 @@ from hearfelt.training.frames import PUBLISHED, EncoderFiles
 from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.remote_runs import run_remotely
-from hearfelt.training.runs import RUNS, Run, do_runs
+from hearfelt.training.runs import RUNS, Finished, Run, do_runs
 from hearfelt.training.sound_network import prepare_frames
 from hearfelt.training.train import device_called
 from hearfelt.training.trainer import MODEL
 from hearfelt.training.training_set import EncoderFrames, TrainingSet, variants_of
 
-__all__ = ["CURVES_TABLE", "ExperimentOptions", "plan_runs", "run_experiment"]
+__all__ = ["CURVES_TABLE", "ENCODED", "ExperimentOptions", "plan_runs", "run_experiment", "run_single_emotions"]
 
 CURVES_TABLE: Final = "curves.csv"
+ENCODED: Final = "encoded.npz"  # of a run: its test clips, for predictions with references
 _OTHER_TARGET: Final = "cremad"  # of an ensemble, where a protocol leaves the recipe's target out: the most speakers
 _COLUMNS: Final = (
     "fold",
@@ -59,6 +65,8 @@ class ExperimentOptions:
         jobs: worker processes; by default one for each core.
         encoder_files: weights of the encoders, for a network that takes sound.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        reference: with which reference each test clip is compared; None for none.
+        trained: folder of an earlier evaluation, whose models are used; by default that of the results.
     """
 
     seeds: int = 1
@@ -67,6 +75,8 @@ class ExperimentOptions:
     jobs: int | None = None
     encoder_files: EncoderFiles = PUBLISHED
     device: str = "auto"
+    reference: ReferenceOptions | None = None
+    trained: Path | None = None
 
 
 DEFAULT_OPTIONS: Final = ExperimentOptions()
@@ -99,21 +109,74 @@ def run_experiment(
         CorpusError: if the protocol or the training refuses these clips.
         ModelError: if ``out`` contains runs of another recipe or other clips.
     """
+    done = _train(recipe, protocol, clips, out, options, progress, executor)
+    if options.reference:
+        return write_with_references(_encoded(done, progress), out, options.reference, done.info)
+    _write_curves_table(out, done.runs)
+    evaluation, failed = combine((one.predictions for one in done.finished), done.info.plan.all_scored_labels)
+    return write_results(out, evaluation, replace(done.info, failed=failed))
+
+
+def run_single_emotions(
+    recipe: Recipe,
+    protocol: EvaluationProtocol,
+    clips: Clips,
+    out: Path,
+    options: ExperimentOptions,
+    *,
+    progress: Progress = no_progress,
+    executor: Executor | None = None,
+) -> SingleEmotions:
+    """Train as :func:`run_experiment`, and measure references in which all recordings have one emotion.
+
+    Args:
+        recipe: how to train.
+        protocol: how to split.
+        clips: of one corpus or of several.
+        out: gets ``single_emotions.json``.
+        options: with a reference.
+        progress: shows the stages.
+        executor: does the runs elsewhere.
+    """
+    if options.reference is None:
+        raise HearfeltError("no size of the references is given; --reference-clips 20 is an example")
+    done = _train(recipe, protocol, clips, out, options, progress, executor)
+    return write_single_emotions(_encoded(done, progress), out, options.reference, done.info)
+
+
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    """All runs of an experiment, done."""
+
+    runs: Sequence[Run]
+    finished: Sequence[Finished]
+    info: ResultsInfo
+    jobs: int
+
+
+def _train(
+    recipe: Recipe,
+    protocol: EvaluationProtocol,
+    clips: Clips,
+    out: Path,
+    options: ExperimentOptions,
+    progress: Progress,
+    executor: Executor | None,
+) -> _Trained:
     if options.seeds < 1:
         raise HearfeltError(f"{options.seeds} seeds; at least 1 is needed")
     takes_sound = kind_of(recipe.network).input == "sound"  # and may be trained on auxiliary corpora as well
     device = device_called(options.device, takes_sound=takes_sound)
-    options = replace(options, jobs=options.jobs or os.cpu_count() or 1, device=device)
+    jobs = options.jobs or os.cpu_count() or 1
+    options = replace(options, jobs=jobs, device=device)
     plan = protocol.plan(clips, drop=options.drop, folds=options.folds, auxiliary=takes_sound)
-    runs = plan_runs(recipe, plan, out, options, progress=progress)
+    runs = plan_runs(recipe, plan, options.trained or out, options, progress=progress)
     with progress("training", len(runs)) as done:
         elsewhere = None if executor is None else partial(run_remotely, executor)
-        finished = do_runs(runs, jobs=options.jobs or 1, progress=done, elsewhere=elsewhere)
-    _write_curves_table(out, runs)
-    evaluation, failed = combine((one.predictions for one in finished), plan.all_scored_labels)
+        finished = do_runs(runs, jobs=jobs, progress=done, elsewhere=elsewhere)
     epochs = {(one.fold, one.seed): one.epoch for one in finished}
-    info = ResultsInfo(plan, recipe.to_dict(), epochs, failed=failed, file=_largest(runs), device=device)
-    return write_results(out, evaluation, info)
+    info = ResultsInfo(plan, recipe.to_dict(), epochs, file=_largest(runs), device=device)
+    return _Trained(runs, finished, info, jobs)
 
 
 def plan_runs(
@@ -228,6 +291,17 @@ def _target_among(train: Clips, recipe: Recipe) -> Clips:
     """Find the recipe's target where a protocol trains on several corpora, or another where it is left out."""
     speech = train.where(channel="speech")
     return speech.where(corpus=recipe.ensemble.target) or speech.where(corpus=_OTHER_TARGET) or speech
+
+
+def _encoded(done: _Trained, progress: Progress) -> list[EncodedFold]:
+    """Encode the test clips of all runs, each with its model; done once for all references."""
+    parts = []
+    with progress("encoding clips", sum(len(run.test) for run in done.runs)) as advance:
+        for run in done.runs:
+            model, store = DividedModel(run.folder / MODEL), run.folder / ENCODED
+            encoded = encode_clips(model, run.test, store=store, jobs=done.jobs, progress=advance)
+            parts.append(EncodedFold(model, encoded, run.fold, run.seed, run.labels))
+    return parts
 
 
 def _largest(runs: Sequence[Run]) -> ModelFile | None:

@@ -198,3 +198,31 @@ def test_pages_of_the_repository_are_no_business_of_the_installed_program(hearfe
     assert refused.returncode == 2
     assert "No such command 'results'" in refused.stderr
     assert page.read_text() == "mine"
+
+
+def test_clips_are_compared_with_references_of_the_same_speaker(
+    hearfelt: Run, reference_model: Path, toy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "few").mkdir()
+    for path in sorted(toy.glob("**/*_[as]*_1.wav")):  # angry, sad, surprised
+        if not path.name.startswith(("01", "02")):  # whom the model's card names
+            shutil.copy(path, tmp_path / "few" / path.name)
+    given = ("evaluate", "--model", reference_model, "-p", "by-speaker", "-c", "toy=few", "--jobs", 1)
+    done = hearfelt(*given, "-o", "out", "--reference-clips", 2, "--reference-by", "speaker", "--reference-draws", 2)
+    assert done.returncode == 0
+    assert "each clip compared with 2 others of its speaker; mean of 2 draws" in done.stdout
+    assert "mean of 2 draws" in done.stdout
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["reference"] == {"clips": 2, "by": "speaker", "draws": 2, "emotion": None}
+    done = hearfelt(*given, "-o", "each", "--reference-clips", 2, "--reference-emotion", "each", COLUMNS="120")
+    assert done.returncode == 0
+    assert "UAR %, and its change with references of 2 clips of one emotion" in done.stdout
+    assert json.loads((tmp_path / "each" / "single_emotions.json").read_text())["reference"]["emotion"] == "each"
+
+
+def test_options_of_references_that_mean_nothing_are_refused(hearfelt: Run, reference_model: Path, toy: Path) -> None:
+    given = ("evaluate", "--model", reference_model, "-p", "by-speaker", "-c", f"toy={toy}", "-o", "out")
+    done = hearfelt(*given, "--reference-emotion", "sad")
+    assert (done.returncode, "give the size of the references, too" in done.stderr) == (2, True)
+    done = hearfelt(*given, "--trained", "elsewhere")
+    assert (done.returncode, "--trained is for recipes" in done.stderr) == (2, True)

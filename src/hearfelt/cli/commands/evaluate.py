@@ -31,11 +31,14 @@ from hearfelt.cli.options import (
 if TYPE_CHECKING:
     from hearfelt.evaluation.results import Results
     from hearfelt.evaluation.segment_results import SegmentResults
+    from hearfelt.evaluation.single_emotions import SingleEmotions
 
 __all__ = ["add_to"]
 
 _Where = tuple[str | None, int | None]  # a Ray cluster, and the most tasks at once
 _Split = tuple[tuple[str, ...], int | None]  # emotions to drop, and how many folds
+_Reference = tuple[int, Literal["setting", "speaker"], int, str | None]  # values of ReferenceOptions
+_EACH = "each"  # every emotion in turn
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,6 +50,7 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt evaluate recipes/classic.toml -p by-speaker --folds 10 --seeds 3 -c emodb=~/emodb -o runs/mine",
             "hearfelt evaluate recipes/svm.toml -p by-speaker -c ravdess=~/ravdess -o runs/svm --ray auto",
             "hearfelt evaluate --model classic -p by-speaker -c folder=~/mine -o runs/mine   # no training",
+            "hearfelt evaluate --model hearfelt -p by-speaker -c folder=~/mine -o runs/mine-30 --reference-clips 30",
         ),
     )(_evaluate)
     app.command(
@@ -76,6 +80,31 @@ def _evaluate(
     encoder: EncoderOption = [],  # noqa: B006
     device: DeviceOption = "auto",
     ray: RayOption = None,
+    reference_clips: Annotated[
+        int,
+        typer.Option("--reference-clips", min=0, metavar="K", help="Compare each clip with K others; 0 for none."),
+    ] = 0,
+    reference_by: Annotated[
+        Literal["setting", "speaker"],
+        typer.Option("--reference-by", help="Take these from the same corpus, or of the same speaker."),
+    ] = "setting",
+    reference_draws: Annotated[
+        int, typer.Option("--reference-draws", min=1, help="How often they are drawn anew.")
+    ] = 3,
+    reference_emotion: Annotated[
+        str | None,
+        typer.Option(
+            "--reference-emotion",
+            metavar="EMOTION|each",
+            help="Take only clips of one emotion, to measure what such a reference costs.",
+        ),
+    ] = None,
+    trained: Annotated[
+        Path | None,
+        typer.Option(
+            "--trained", metavar="FOLDER", help="--out of an earlier call, whose models are used.", callback=expanded
+        ),
+    ] = None,
     format: TableOrJsonOption = "table",
 ) -> None:
     """Evaluate a recipe, or a finished model, on clips that were not used for training.
@@ -85,26 +114,43 @@ def _evaluate(
     --model, exactly one. A split with a speaker or a sound on both sides is refused, except if the protocol is listed
     as leaky, and then every output says so. With --ray each fold and seed is a task of a cluster; recordings must lie
     at the same path on every machine, and --jobs is the most tasks at once.
+
+    With --reference-clips K each test clip is compared with a reference of K other test clips of the same fold, which
+    are drawn without their labels. --trained uses the models of an earlier call without references, so that nothing is
+    trained again. With --reference-emotion each, references of every emotion in turn are compared with none.
     """
     if (recipe is None) == (model is None):
         raise typer.BadParameter("give a recipe or --model NAME|FILE, exactly one of them")
+    if reference_emotion and not reference_clips:
+        raise typer.BadParameter("give the size of the references, too: --reference-clips 20")
+    reference = (reference_clips, reference_by, reference_draws, reference_emotion) if reference_clips else None
     split = (parse_names(drop), folds)
-    results: Results | SegmentResults
+    results: Results | SegmentResults | SingleEmotions
     if recipe is not None:
         how = {"seeds": seeds, "drop": split[0], "folds": split[1], "device": device_with(ray, device)}
-        results = _train_and_test(recipe, protocol, corpus, encoder, (ray, jobs), out, **how)
+        how["trained"] = trained
+        results = _train_and_test(recipe, protocol, corpus, encoder, (ray, jobs), out, reference, **how)
     elif ray is not None:
         raise typer.BadParameter("a finished model is not trained, so --ray has nothing to do", param_hint="--ray")
     elif seeds != 1:
         raise typer.BadParameter("a finished model is not trained, so there is one seed, 0", param_hint="--seeds")
+    elif trained is not None:
+        raise typer.BadParameter("--trained is for recipes; --model names a finished model", param_hint="--trained")
     else:
-        results = _test(str(model), protocol, corpus, out, split, jobs)
+        results = _test(str(model), protocol, corpus, out, split, jobs, reference)
     _show(results, format)
 
 
 def _train_and_test(
-    recipe: Path, protocol: str, corpus: list[str], encoder: list[str], where: _Where, out: Path, **how: Any
-) -> Results:
+    recipe: Path,
+    protocol: str,
+    corpus: list[str],
+    encoder: list[str],
+    where: _Where,
+    out: Path,
+    reference: _Reference | None,
+    **how: Any,
+) -> Results | SingleEmotions:
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.errors import require
     from hearfelt.evaluation.protocols import protocol_called
@@ -117,17 +163,30 @@ def _train_and_test(
     chosen, wanted = protocol_called(protocol), read_recipe(recipe)
     clips = read_corpora(corpora, with_unfit=True, remark=remark)
     require("torch", "train")
-    from hearfelt.training.experiment import ExperimentOptions, run_experiment
+    from hearfelt.evaluation.references import ReferenceOptions
+    from hearfelt.training.experiment import ExperimentOptions, run_experiment, run_single_emotions
     from hearfelt.training.frames import EncoderFiles
 
-    options = ExperimentOptions(**how, encoder_files=EncoderFiles(**encoders), jobs=jobs if ray is None else None)
+    options = ExperimentOptions(
+        **how,
+        encoder_files=EncoderFiles(**encoders),
+        jobs=jobs if ray is None else None,
+        reference=ReferenceOptions(*reference) if reference else None,
+    )
+    run = run_single_emotions if reference and reference[-1] == _EACH else run_experiment
     with executor_on(ray, jobs) as executor:
-        return run_experiment(wanted, chosen, clips, out, options, progress=progress, executor=executor)
+        return run(wanted, chosen, clips, out, options, progress=progress, executor=executor)
 
 
 def _test(
-    model: str, protocol: str, corpus: list[str], out: Path, split: _Split, jobs: int | None
-) -> Results | SegmentResults:
+    model: str,
+    protocol: str,
+    corpus: list[str],
+    out: Path,
+    split: _Split,
+    jobs: int | None,
+    reference: _Reference | None,
+) -> Results | SegmentResults | SingleEmotions:
     from hearfelt.corpora.catalog import read_corpora
     from hearfelt.evaluation.evaluate import evaluate_model
     from hearfelt.evaluation.protocols import protocol_called
@@ -137,27 +196,42 @@ def _test(
     clips = read_corpora(parse_corpora(corpus), with_unfit=True, remark=remark)
     drop, folds = split
     plan = chosen.plan(clips, drop=drop, folds=folds, card=recognizer.card)
-    size = model_path(model).stat().st_size
+    size, count = model_path(model).stat().st_size, sum(len(fold.test) for fold in plan.folds)
+    if reference:
+        from hearfelt.evaluation.references import ReferenceOptions
+        from hearfelt.evaluation.single_emotions import write_single_emotions
+        from hearfelt.evaluation.with_references import encode_plan, write_with_references
+
+        with progress("encoding clips", count) as done:
+            parts, info = encode_plan(model_path(model), plan, jobs=jobs, progress=done)
+        write = write_single_emotions if reference[-1] == _EACH else write_with_references
+        return write(parts, out, ReferenceOptions(*reference), info)
     if chosen.recordings:
         from hearfelt.evaluation.segment_results import RECORDINGS, evaluate_recordings
 
         with progress("recognizing recordings", RECORDINGS) as done:
             return evaluate_recordings(recognizer, plan, out, jobs=jobs, progress=done, size=size)
-    with progress("recognizing clips", sum(len(fold.test) for fold in plan.folds)) as done:
+    with progress("recognizing clips", count) as done:
         return evaluate_model(recognizer, plan, out, jobs=jobs, progress=done, size=size)
 
 
-def _show(results: Results | SegmentResults, format: Literal["table", "json"]) -> None:
-    from hearfelt.cli.display.evaluation import print_results, print_segment_results
+def _show(results: Results | SegmentResults | SingleEmotions, format: Literal["table", "json"]) -> None:
+    from hearfelt.cli.display.evaluation import print_results, print_segment_results, print_single_emotions
+    from hearfelt.cli.display.output import print_json
     from hearfelt.errors import ExtraMissingError, require
     from hearfelt.evaluation.segment_results import SegmentResults
+    from hearfelt.evaluation.single_emotions import SingleEmotions
 
+    if isinstance(results, SingleEmotions):
+        if format == "table":
+            print_single_emotions(results)
+        else:
+            print_json(dict(results.content))
+        return
     if isinstance(results, SegmentResults):
         if format == "table":
             print_segment_results(results)
         else:
-            from hearfelt.cli.display.output import print_json
-
             print_json(dict(results.summary))
         return
     try:
@@ -168,8 +242,6 @@ def _show(results: Results | SegmentResults, format: Literal["table", "json"]) -
     except ExtraMissingError as error:  # the scores are written; only the report is not
         report = f"none: {error}"
     if format == "json":
-        from hearfelt.cli.display.output import print_json
-
         print_json(dict(results.summary))
     else:
         print_results(results, report)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hearfelt.evaluation.metrics import lowest_class, per_class
 from hearfelt.evaluation.plan import DEFAULT_FOLDS
 from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.references import reference_sentence
 from hearfelt.evaluation.results import PREDICTIONS, SUMMARY
 from hearfelt.evaluation.segment_tables import RECORDINGS_TABLE
+from hearfelt.evaluation.single_emotions import SINGLE_EMOTIONS
 from hearfelt.reports.formatting import bare, interval, many, percent
 
 if TYPE_CHECKING:
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 
     from hearfelt.evaluation.results import Results
     from hearfelt.evaluation.segment_results import SegmentResults
+    from hearfelt.evaluation.single_emotions import SingleEmotions
 
-__all__ = ["print_results", "print_segment_results", "protocol_rows"]
+__all__ = ["print_results", "print_segment_results", "print_single_emotions", "protocol_rows"]
 
 _METRICS = (("uar", "UAR"), ("accuracy", "accuracy"), ("macro_f1", "macro-F1"))
 
@@ -70,6 +73,8 @@ def print_results(results: Results, report: str) -> None:
 
     screen = console()
     screen.print(f"\n[bold]{escape(printable(results.name))}[/] on [bold]{results.protocol}[/]")
+    if reference := results.summary.get("reference"):
+        screen.print(reference_sentence(reference))
     if results.leak:
         screen.print(f"[bold yellow]leaky[/] [yellow]{escape(results.leak)}[/]")
     if len(results.summary["runs"]) > 1:
@@ -114,6 +119,35 @@ def print_segment_results(results: SegmentResults) -> None:
         screen.print(f"[dim]{what:<13}[/]{escape(printable(str(results.folder / name)))}", soft_wrap=True)
 
 
+def print_single_emotions(results: SingleEmotions) -> None:
+    """Print what references of a single emotion change, in each fold, and the file.
+
+    Args:
+        results: as written.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    from hearfelt.cli.display.output import console, printable
+
+    screen, protocol = console(), PROTOCOLS[results.content["protocol"]]
+    clips = results.content["reference"]["clips"]
+    screen.print(f"\n[bold]{escape(printable(results.folder.resolve().name))}[/] on [bold]{protocol.name}[/]")
+    screen.print(f"UAR %, and its change with references of {many(clips, 'clip')} of one emotion")
+    alone = results.uar(None)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("corpus" if protocol.corpora else "fold")
+    for name in ("none", *results.emotions):
+        table.add_column(name, justify="right")
+    changes = [results.change(emotion) for emotion in results.emotions]
+    for fold, score in alone.items():
+        cells = (f"{100 * change[fold]:+.1f}" if fold in change else "" for change in changes)
+        table.add_row(protocol.fold_title(fold), bare(score), *cells)
+    screen.print(table)
+    screen.print(f"[dim]scores[/]       {escape(printable(str(results.folder / SINGLE_EMOTIONS)))}", soft_wrap=True)
+
+
 def _runs(results: Results) -> Table:
     """Show the UAR of each fold and seed, and of all folds together, or the mean over the corpora that count."""
     from rich.box import SIMPLE_HEAD
@@ -125,7 +159,7 @@ def _runs(results: Results) -> Table:
     protocol = PROTOCOLS[results.protocol]
     table.add_column("corpus" if protocol.corpora else "fold")
     for seed in summary["seeds"]:
-        table.add_column(f"seed {seed}", justify="right")
+        table.add_column(f"{_repeated(summary)} {seed}", justify="right")
     folds = sorted({fold for fold, _ in scores})
     for fold in folds if len(folds) > 1 else ():
         table.add_row(protocol.fold_title(fold), *(bare(scores[fold, seed]) for seed in summary["seeds"]))
@@ -140,10 +174,15 @@ def _runs(results: Results) -> Table:
     return table
 
 
+def _repeated(summary: Mapping[str, Any]) -> str:
+    """Name what a row is repeated for: seeds of the training, or draws of references with each of them."""
+    return "draw" if summary.get("reference") else "seed"
+
+
 def _lines(results: Results) -> Iterator[str]:
     """List the figures, their confidence intervals over speakers, and the clips left out."""
     summary, evaluation = results.summary, results.evaluation
-    seeds = f", mean of {many(len(summary['seeds']), 'seed')}" if len(summary["seeds"]) > 1 else ""
+    seeds = f", mean of {many(len(summary['seeds']), _repeated(summary))}" if len(summary["seeds"]) > 1 else ""
     for metric, name in _METRICS:
         ends = results.interval(metric)
         between = f"  95 % over speakers {interval(ends)}" if ends else ""
