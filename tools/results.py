@@ -1,4 +1,4 @@
-"""Write the figures in docs/results.md, README.md and MODEL_CARD.md of this repository from results/.
+"""Write docs/results.md, docs/unfamiliar-sound.md and the figures in README.md and MODEL_CARD.md from results/.
 
 Reads every results/PROTOCOL/NAME/ and the default model's card, and draws the leak ladder and the reliability diagram.
 
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     try:
         if options.check:
             check_pages(root)
-            print("docs/results.md, README.md, MODEL_CARD.md and their pictures are up to date")
+            print("the pages of results, README.md, MODEL_CARD.md and their pictures are up to date")
         else:
             for path in write_pages(root):
                 print(path.relative_to(root))

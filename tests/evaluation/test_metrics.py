@@ -17,6 +17,7 @@ from hearfelt.evaluation.metrics import (
     macro_f1,
     per_class,
     reliability,
+    risk_at,
     uar,
 )
 
@@ -177,3 +178,18 @@ def test_the_risk_is_that_of_a_plain_loop() -> None:
 
 def test_no_answers_have_no_curve() -> None:
     assert coverage_risk([], []).shape == (0, 2)
+
+
+def test_weights_count_as_repetitions() -> None:
+    sure, right = np.array([0.9, 0.8, 0.8, 0.3, 0.1]), np.array([True, True, False, False, True])
+    times = np.array([3, 1, 2, 2, 0])
+    repeated = np.repeat(sure, times), np.repeat(right, times)
+    np.testing.assert_allclose(coverage_risk(sure, right, weights=times), coverage_risk(*repeated))
+    for one, wanted in zip(reliability(sure, right, weights=times), reliability(*repeated), strict=True):
+        assert (one.accuracy, one.confidence) == pytest.approx((wanted.accuracy, wanted.confidence))
+    assert sum(one.count for one in reliability(sure, right, weights=times)) == 4
+
+
+def test_the_risk_is_looked_up_where_enough_predictions_are_kept() -> None:
+    curve = coverage_risk([0.9, 0.8, 0.8, 0.3], [True, True, False, False])
+    assert [risk_at(curve, share) for share in (0.0, 0.25, 0.26, 1.0)] == pytest.approx([0, 0, 1 / 3, 0.5])

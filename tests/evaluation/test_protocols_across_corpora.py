@@ -185,3 +185,10 @@ def test_intervals_of_a_mean_draw_the_speakers_of_each_part(evaluation: Evaluati
     low, high = both["uar"]
     assert min(one["uar"][0] for one in each if one) < low < high < max(one["uar"][1] for one in each if one)
     assert bootstrap_of_means([parts[0], parts[1][:, :1]]) is None  # one speaker
+
+
+def test_each_corpus_that_counts_weighs_alike(plan: Plan, evaluation: Evaluation, tmp_path: Path) -> None:
+    results = write_results(tmp_path / "mine", evaluation, ResultsInfo(plan, {"name": "mine"}))
+    folds = np.array([row.fold for row in evaluation.rows])
+    sums = [results.weights[folds == fold].sum() for fold in (1, 2, 3, 4, 5)]
+    assert sums == pytest.approx([1, 1, 0, 1, 1])

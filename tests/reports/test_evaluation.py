@@ -14,10 +14,11 @@ from hearfelt.corpora.splits import Leaks
 from hearfelt.emotions import EMOTIONS
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
-from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.protocols import CORPORA, PROTOCOLS
+from hearfelt.evaluation.references import ReferenceOptions
 from hearfelt.evaluation.results import FailedClip, Results, ResultsInfo, write_results
 from hearfelt.reports.evaluation import read_curves, write_report
-from hearfelt.reports.formatting import percent
+from hearfelt.reports.formatting import bare, percent
 
 
 class Words(HTMLParser):
@@ -196,3 +197,21 @@ def test_names_from_outside_cannot_break_the_page(tmp_path: Path) -> None:
     text = write_report(results).read_text()
     assert "<script" not in text
     assert "<i>" not in text
+
+
+def test_corpora_have_their_names_errors_and_curves(tmp_path: Path) -> None:
+    clips = Clips(
+        Clip(corpus, Path(corpus), f"{who}{emotion}{take}.wav", f"{corpus}/{who}", emotion)
+        for corpus in CORPORA
+        for who in range(2)
+        for emotion in ("neutral", "happy", "sad")
+        for take in range(2)
+    )
+    plan = PROTOCOLS["across-corpora"].plan(clips)
+    info = ResultsInfo(plan, {"name": "mine"}, reference=ReferenceOptions(5).to_dict())
+    results = write_results(tmp_path, answers(plan, seeds=1), info)
+    text = Words(write_report(results).read_text(encoding="utf-8")).text
+    assert "each clip compared with 5 others of its setting; mean of 3 draws" in text
+    assert "mean of the corpora" in text
+    run = results.summary["runs"][4]
+    assert f"nemo 0 {bare(run['uar'])} {bare(run['accuracy'])} {bare(run['macro_f1'])} {bare(run['ece'])}" in text

@@ -38,7 +38,7 @@ def checkout(made: Path, tmp_path: Path) -> Path:
     """A copy of it to change; the result files are the same ones."""
     (tmp_path / "results").symlink_to(made / "results")
     (tmp_path / "docs").mkdir()
-    for name in ("README.md", "docs/results.md", "docs/anchors.toml"):
+    for name in ("README.md", "docs/results.md", "docs/unfamiliar-sound.md", "docs/anchors.toml"):
         (tmp_path / name).write_bytes((made / name).read_bytes())
     return tmp_path
 
@@ -214,7 +214,7 @@ def test_marks_that_are_no_pair_are_refused(checkout: Path, text: str) -> None:
 
 def test_a_readme_without_marks_is_left_alone(checkout: Path) -> None:
     (checkout / "README.md").write_text("# mine\n")
-    assert write_pages(checkout) == [checkout / "docs" / "results.md"]
+    assert write_pages(checkout) == [checkout / "docs" / name for name in ("results.md", "unfamiliar-sound.md")]
     assert (checkout / "README.md").read_text() == "# mine\n"
 
 

@@ -14,7 +14,7 @@ def test_the_pages_are_written_and_checked(tmp_path: Path, capsys: pytest.Captur
     assert results.main(["--check"], tmp_path) == 4
     assert "results.md: out of date" in capsys.readouterr().err
     assert results.main([], tmp_path) == 0
-    assert capsys.readouterr().out.split() == ["docs/results.md", "README.md"]
+    assert capsys.readouterr().out.split() == ["docs/results.md", "docs/unfamiliar-sound.md", "README.md"]
     assert results.main(["--check"], tmp_path) == 0
 
 

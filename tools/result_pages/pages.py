@@ -17,6 +17,7 @@ from hearfelt.evaluation.metrics import Reliability, reliability
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results, find_results
 from hearfelt.evaluation.segment_results import SegmentResults, find_segment_results
+from hearfelt.evaluation.single_emotions import find_single_emotions
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
 from hearfelt.reports.formatting import bare, interval
 from hearfelt.reports.shipped_scores import FILE, Ladder, Measurement, ShippedScores
@@ -40,6 +41,14 @@ from result_pages.tables import (
     unseen_table,
 )
 from result_pages.timelines import over_time_section
+from result_pages.unfamiliar import (
+    ACROSS,
+    outside_columns,
+    unfamiliar_page,
+    unfamiliar_pictures,
+    without_references,
+)
+from result_pages.unfamiliar import PAGE as UNFAMILIAR
 
 __all__ = ["BEGIN", "END", "check_pages", "measured", "measured_text", "readme_block", "results_page", "write_pages"]
 
@@ -109,9 +118,11 @@ def results_page(results: Sequence[Results], root: Path, over_time: Sequence[Seg
 
 
 def readme_block(results: Sequence[Results]) -> str:
-    """The table of the README: the scores of each model without and with leakage."""
-    names = sorted({one.name for one in results if one.protocol in (_HONEST, _LEAKY)})
-    found = {(one.protocol, one.name): one for one in results}
+    """The table of the README: the scores of each model without and with leakage, and on other corpora."""
+    plain = without_references(results)
+    names = sorted({one.name for one in plain if one.protocol in (_HONEST, _LEAKY)})
+    found = {(one.protocol, one.name): one for one in plain}
+    has_outside = any(one.protocol == ACROSS for one in plain)
     rows = []
     for name in names:
         honest, leaky = found.get((_HONEST, name)), found.get((_LEAKY, name))
@@ -121,18 +132,20 @@ def readme_block(results: Sequence[Results]) -> str:
                 f"{name}, {emotions} emotions",
                 f"**{bare(honest.figure('uar'))}** ({interval(honest.interval('uar'))})" if honest else "–",
                 bare(honest.figure("accuracy")) if honest else "–",
+                *(outside_columns(results, name) if has_outside else ()),
                 bare(leaky.figure("accuracy")) if leaky else "–",
             )
         )
     if not rows:
         return "No results yet."
     rows.sort(key=lambda row: row[1] == "–")  # those without leakage first
-    columns = ("unseen speakers: UAR % (95 %)", "unseen speakers: accuracy %", "seen speakers (leaky): accuracy %")
-    return markdown_table(("model", *columns), rows)
+    outside = ("other corpora: UAR % (95 %)", "… with 30 recordings as reference") if has_outside else ()
+    columns = ("unseen speakers: UAR % (95 %)", "unseen speakers: accuracy %", *outside)
+    return markdown_table(("model", *columns, "seen speakers (leaky): accuracy %"), rows)
 
 
 def write_pages(root: Path) -> list[Path]:
-    """Write ``docs/results.md``, the table of the README, ``MODEL_CARD.md``, ``measured.json`` and the pictures.
+    """Write the pages of results and of unfamiliar sound, the README's table, the model card, and what these show.
 
     Args:
         root: the checkout. The model card is written if the default model's file is in it.
@@ -153,7 +166,7 @@ def write_pages(root: Path) -> list[Path]:
 def check_pages(root: Path) -> None:
     """Raise an error unless every generated file and picture is up to date.
 
-    Percentages with a decimal elsewhere in the README must also be in ``docs/results.md``.
+    Percentages with a decimal elsewhere in the README must also be in one of the two pages.
 
     Raises:
         CorpusError: with the file and its first wrong line or figure.
@@ -167,19 +180,21 @@ def check_pages(root: Path) -> None:
     readme = root / README
     if readme.is_file():
         outside = re.sub(f"{BEGIN}.*?{END}", "", readme.read_text(encoding="utf-8"), flags=re.DOTALL)
-        known = set(re.findall(r"\d+\.\d+", wanted[root / PAGE]))
+        known = set(re.findall(r"\d+\.\d+", wanted[root / PAGE] + wanted[root / UNFAMILIAR]))
         for figure in re.findall(r"(\d+\.\d+)\s?%", outside):
             if figure not in known:
-                raise CorpusError(f"{readme}: {figure} % is not in {PAGE}; use figures from there only")
+                raise CorpusError(f"{readme}: {figure} % is not in {PAGE} or {UNFAMILIAR}; use figures from there only")
 
 
 def _wanted(root: Path) -> tuple[dict[Path, str], list[Picture]]:
     """The text of every generated file, and their pictures."""
-    results = find_results(root / RESULTS)
+    found = find_results(root / RESULTS)
+    results = without_references(found)
     over_time = find_segment_results(root / RESULTS)
     wanted = {root / PAGE: results_page(results, root, over_time)}
-    pictures = [*ladder_picture(results), *map(over_time_picture, over_time)]
-    if (text := _readme(root, results)) is not None:
+    wanted[root / UNFAMILIAR] = unfamiliar_page(found, find_single_emotions(root / RESULTS))
+    pictures = [*ladder_picture(results), *map(over_time_picture, over_time), *unfamiliar_pictures(found)]
+    if (text := _readme(root, found)) is not None:
         wanted[root / README] = text
     if (root / WEIGHTS / f"{DEFAULT_MODEL}.onnx").is_file():
         shipped = {path.stem: _shipped(path) for path in sorted((root / WEIGHTS).glob("*.onnx"))}

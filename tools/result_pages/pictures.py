@@ -30,6 +30,7 @@ __all__ = [
     "Picture",
     "check_pictures",
     "ladder_picture",
+    "note_of",
     "over_time_picture",
     "reliability_picture",
     "write_pictures",
@@ -66,7 +67,7 @@ def ladder_picture(results: Sequence[Results]) -> list[Picture]:
         words = [step.short for step in LADDER]
         return leak_ladder(words, scores, guess=guess, title="The leak ladder: effect of leakage")
 
-    return [Picture(LADDER_PICTURE, _note("ladder", [[step.short for step in LADDER], scores]), draw)]
+    return [Picture(LADDER_PICTURE, note_of("ladder", [[step.short for step in LADDER], scores]), draw)]
 
 
 def over_time_picture(one: SegmentResults) -> Picture:
@@ -79,7 +80,7 @@ def over_time_picture(one: SegmentResults) -> Picture:
         return ribbon_rows(timelines, shown.duration_s, title=f"{one.name}: recording {shown.name} of {one.protocol}")
 
     figures = [one.name, shown.name, *([way, *map(asdict, segments)] for way, segments in rows.items())]
-    return Picture(picture_of(one), _note("over time", figures), draw)
+    return Picture(picture_of(one), note_of("over time", figures), draw)
 
 
 def _timeline(spans: Sequence[LabelSpan], duration_s: float) -> Timeline:
@@ -100,7 +101,7 @@ def reliability_picture(one: Results) -> Picture:
         return reliability_diagram(reliability(confidences, correct), title=one.protocol)
 
     figures = [one.name, one.protocol, [round(float(sure), 6) for sure in confidences], correct.tolist()]
-    return Picture(RELIABILITY_PICTURE, _note("reliability", figures), draw)
+    return Picture(RELIABILITY_PICTURE, note_of("reliability", figures), draw)
 
 
 def write_pictures(root: Path, pictures: Sequence[Picture]) -> list[Path]:
@@ -138,6 +139,7 @@ def _is_fresh(root: Path, picture: Picture) -> bool:
     return path.is_file() and picture.note.encode("ascii") in path.read_bytes()
 
 
-def _note(what: str, figures: Mapping[str, Any] | Sequence[Any]) -> str:
+def note_of(what: str, figures: Mapping[str, Any] | Sequence[Any]) -> str:
+    """Name a picture's data by a hash, as :attr:`Picture.note` has it."""
     digest = hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()
     return f"hearfelt {what} of {digest[:32]}"

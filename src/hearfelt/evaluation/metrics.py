@@ -30,6 +30,7 @@ __all__ = [
     "macro_f1",
     "per_class",
     "reliability",
+    "risk_at",
     "uar",
 ]
 
@@ -226,13 +227,16 @@ def bootstrap_of_means(
     return {name: (float(low), float(high)) for name, (low, high) in intervals.items()}
 
 
-def reliability(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int = BINS) -> list[Reliability]:
+def reliability(
+    confidences: NDArray[Any], correct: NDArray[Any], *, bins: int = BINS, weights: NDArray[Any] | None = None
+) -> list[Reliability]:
     """Sort predictions into equally wide bins of confidence and compute the accuracy of each bin.
 
     Args:
         confidences: ``(clips,)``, 0 to 1.
         correct: ``(clips,)``, whether the prediction was right.
         bins: number of bins between 0 and 1; each holds its upper end.
+        weights: ``(clips,)``, of each prediction in the means; all alike by default. Those of weight 0 are not counted.
 
     Example:
         >>> [(one.count, one.accuracy) for one in reliability([0.2, 0.9, 0.8], [False, True, False], bins=2)]
@@ -242,9 +246,11 @@ def reliability(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int =
     correct = np.asarray(correct, dtype=np.float64)
     edges = np.linspace(0.0, 1.0, bins + 1)
     indices = np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, bins - 1)
-    counts = np.bincount(indices, minlength=bins)
-    mean_confidence = _share(np.bincount(indices, weights=confidences, minlength=bins), counts)
-    bin_accuracy = _share(np.bincount(indices, weights=correct, minlength=bins), counts)
+    weights = np.ones(len(confidences)) if weights is None else np.asarray(weights, dtype=np.float64)
+    counts = np.bincount(indices, weights=weights > 0, minlength=bins)
+    totals = np.bincount(indices, weights=weights, minlength=bins)
+    mean_confidence = _share(np.bincount(indices, weights=weights * confidences, minlength=bins), totals)
+    bin_accuracy = _share(np.bincount(indices, weights=weights * correct, minlength=bins), totals)
     return [
         Reliability(
             float(edges[k]), float(edges[k + 1]), int(counts[k]), float(mean_confidence[k]), float(bin_accuracy[k])
@@ -253,12 +259,13 @@ def reliability(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int =
     ]
 
 
-def coverage_risk(confidences: NDArray[Any], correct: NDArray[Any]) -> Matrix:
+def coverage_risk(confidences: NDArray[Any], correct: NDArray[Any], *, weights: NDArray[Any] | None = None) -> Matrix:
     """Compute how many predictions are wrong if only the most confident ones are kept (Geifman and El-Yaniv 2017).
 
     Args:
         confidences: ``(clips,)``.
         correct: ``(clips,)``, whether the prediction was right.
+        weights: ``(clips,)``, of each prediction; all alike by default. Those of weight 0 are left out.
 
     Returns:
         ``(thresholds, 2)``, a row for each confidence that occurs, highest first: the share of predictions with at
@@ -268,12 +275,28 @@ def coverage_risk(confidences: NDArray[Any], correct: NDArray[Any]) -> Matrix:
         >>> coverage_risk([0.9, 0.8, 0.8, 0.3], [True, True, False, False]).round(2).tolist()
         [[0.25, 0.0], [0.75, 0.33], [1.0, 0.5]]
     """
-    confidences = np.asarray(confidences, dtype=np.float64)
+    confidences, wrong = np.asarray(confidences, dtype=np.float64), ~np.asarray(correct, dtype=bool)
+    weights = np.ones(len(confidences)) if weights is None else np.asarray(weights, dtype=np.float64)
+    confidences, wrong, weights = (values[weights > 0] for values in (confidences, wrong, weights))
     order = np.argsort(-confidences, kind="stable")
-    kept = np.arange(1, len(order) + 1)
-    wrong = np.cumsum(~np.asarray(correct, dtype=bool)[order])
+    kept, mistaken = np.cumsum(weights[order]), np.cumsum((weights * wrong)[order])
     last = np.flatnonzero(np.diff(confidences[order], append=-np.inf))  # of equal confidences
-    return np.stack([kept / max(len(order), 1), wrong / kept], axis=1)[last]
+    return np.stack([kept / weights.sum(), mistaken / kept], axis=1)[last] if len(order) else np.zeros((0, 2))
+
+
+def risk_at(curve: Matrix, share: float) -> float:
+    """Look up the risk where at least a share of the predictions is kept.
+
+    Args:
+        curve: of :func:`coverage_risk`, with a prediction.
+        share: 0 to 1.
+
+    Example:
+        >>> risk_at(np.array([[0.25, 0.0], [0.75, 0.33], [1.0, 0.5]]), 0.5)
+        0.33
+    """
+    index = int(np.searchsorted(curve[:, 0], share - 1e-9))
+    return float(curve[min(index, len(curve) - 1), 1])
 
 
 def ece(confidences: NDArray[Any], correct: NDArray[Any], *, bins: int = BINS) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError
@@ -152,6 +153,19 @@ class Results:
         if counted_folds(self.protocol):
             return float(self.summary["mean"][metric])
         return float(np.mean([pooled[metric] for pooled in self.summary["pooled"].values()]))
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Weight of each prediction in what is computed from all together, ``(rows,)``.
+
+        All alike, except where a protocol compares corpora: each corpus that counts has the same sum, others 0.
+        """
+        counted = counted_folds(self.protocol)
+        folds = np.array([row.fold for row in self.evaluation.rows])
+        if not counted:
+            return np.ones(len(folds))
+        sizes = {fold: np.count_nonzero(folds == fold) for fold in counted}
+        return np.array([1 / sizes[fold] if fold in sizes else 0.0 for fold in folds.tolist()])
 
     def interval(self, metric: str) -> tuple[float, float] | None:
         """Return the headline's 95 % interval over speakers, None where there are fewer than two."""

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from hearfelt.evaluation.metrics import BINS, coverage_risk, figures_of, lowest_class, per_class, reliability
 from hearfelt.evaluation.predictions import Evaluation
 from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.references import reference_sentence
 from hearfelt.evaluation.results import Results
 from hearfelt.reports.figures.results import (
     confusion_matrix,
@@ -50,6 +52,8 @@ def write_report(results: Results) -> Path:
         f"{many(clips, 'test clip')} of {many(len(evaluation.speakers), 'speaker')},"
         f" {protocol.title if protocol else results.protocol}. {_training(summary)}"
     )
+    if reference := summary.get("reference"):
+        lead += f" With references: {reference_sentence(reference)}."
     return write_page(
         results.folder / REPORT,
         "evaluation.html",
@@ -137,8 +141,9 @@ def _emotions(evaluation: Evaluation) -> dict[str, object]:
 
 
 def _confidence(results: Results) -> dict[str, object]:
-    evaluation, ece = results.evaluation, results.summary["ece"]
-    mean, accuracy = float(evaluation.confidences.mean()), float(evaluation.correct.mean())
+    evaluation, ece, weights = results.evaluation, results.summary["ece"], results.weights
+    mean = float(np.average(evaluation.confidences, weights=weights))
+    accuracy = float(np.average(evaluation.correct, weights=weights))
     overconfident, underconfident = mean > accuracy + _CALIBRATED, mean < accuracy - _CALIBRATED
     mistakes = _mistakes(evaluation)
     return {
@@ -152,17 +157,28 @@ def _confidence(results: Results) -> dict[str, object]:
         "bins": BINS,
         "ece": ece,
         "reliability": picture(
-            reliability_diagram(reliability(evaluation.confidences, evaluation.correct)),
+            reliability_diagram(reliability(evaluation.confidences, evaluation.correct, weights=weights)),
             alt=f"Reliability diagram; calibration error {percent(ece)}",
             caption="On the line, 80 of 100 predictions with 80 % confidence are correct. Below: their number.",
         ),
         "coverage_risk": picture(
-            coverage_risk_curves({results.name: coverage_risk(evaluation.confidences, evaluation.correct)}),
+            coverage_risk_curves(_curves(results)),
             alt="Share of wrong predictions by the share of predictions that are kept",
             caption="Wrong predictions among the most confident ones (coverage-risk curve).",
         ),
         "mistakes": table(("clip", "true label", "predicted", "confidence"), mistakes) if mistakes else "",
     }
+
+
+def _curves(results: Results) -> dict[str, NDArray[np.float64]]:
+    """Compute the coverage-risk curve of all predictions, and of each corpus where a protocol compares corpora."""
+    protocol, evaluation = PROTOCOLS.get(results.protocol), results.evaluation
+    together = coverage_risk(evaluation.confidences, evaluation.correct, weights=results.weights)
+    if protocol is None or not protocol.corpora:
+        return {results.name: together}
+    parts = {protocol.fold_title(fold): evaluation.of(fold=fold) for fold, _ in evaluation.runs}
+    each = {name: coverage_risk(part.confidences, part.correct) for name, part in parts.items()}
+    return {"mean of the corpora": together, **each}
 
 
 def _mistakes(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
@@ -183,16 +199,24 @@ def _mistakes(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
 
 
 def _runs(results: Results) -> dict[str, object]:
-    evaluation, runs = results.evaluation, results.summary["runs"]
+    evaluation, protocol = results.evaluation, PROTOCOLS.get(results.protocol)
+    by_corpus = protocol is not None and bool(protocol.corpora)
+    runs = [
+        {**run, "fold": protocol.fold_title(run["fold"]) if protocol else str(run["fold"])}
+        for run in results.summary["runs"]
+    ]
+    first, error = ("corpus", ["ECE %"]) if by_corpus else ("fold", [])
+    header = (first, "seed", "UAR %", "accuracy %", "macro-F1 %", *error, "epoch")
     seeds = len(evaluation.seeds)
     each = evaluation.confusions.sum(axis=0)  # (speakers, emotions, emotions)
     figures = {who: figures_of(one) for who, one in zip(evaluation.speakers, each, strict=True)}
     ranked = sorted(((who, one["uar"]) for who, one in figures.items()), key=lambda pair: pair[1])
     run_rows = [
         (
-            str(run["fold"]),
+            run["fold"],
             str(run["seed"]),
             *(bare(run[name]) for name in ("uar", "accuracy", "macro_f1")),
+            *([bare(run["ece"])] if by_corpus else []),
             "–" if run["epoch"] is None else str(run["epoch"]),
         )
         for run in runs
@@ -209,7 +233,7 @@ def _runs(results: Results) -> dict[str, object]:
         "folds": picture(fold_bars(runs), alt=f"UAR of {many(len(runs), 'run')} by fold") if several else "",
         "best": ranked[-1] if len(ranked) > 1 else None,
         "worst": ranked[0],
-        "run_table": table(("fold", "seed", "UAR %", "accuracy %", "macro-F1 %", "epoch"), run_rows),
+        "run_table": table(header, run_rows),
         "speaker_table": table(("speaker", "clips", "UAR %", "accuracy %"), speakers),
     }
 

@@ -15,7 +15,9 @@ from hearfelt.reports.figures.results import (
     fold_bars,
     learning_curves,
     per_class_bars,
+    reference_size_lines,
     reliability_diagram,
+    reliability_lines,
 )
 from hearfelt.reports.theme import ACCENT, GRID, INK, SURFACE, contrast, mixed
 
@@ -154,3 +156,20 @@ def test_a_curve_of_risk_ends_where_all_predictions_are_kept() -> None:
 
 def test_a_curve_without_predictions_can_be_drawn() -> None:
     assert figure_png(coverage_risk_curves({"none": coverage_risk([], [])}))
+
+
+def test_lines_of_reliability_go_through_the_filled_bins() -> None:
+    bins = reliability([0.9, 0.95, 0.3], [True, False, True], bins=5)
+    (axes,) = reliability_lines({"inside": bins, "outside": reliability([0.5], [True])}).axes
+    _, inside, outside = axes.get_lines()
+    np.testing.assert_allclose(inside.get_xydata(), [[0.3, 1.0], [0.925, 0.5]])
+    np.testing.assert_allclose(outside.get_xydata(), [[0.5, 1.0]])
+    assert inside.get_color() != outside.get_color()
+
+
+def test_sizes_of_references_stand_side_by_side_and_none_comes_first() -> None:
+    (axes,) = reference_size_lines({"by setting": {0: 0.5, 100: 0.61}, "by speaker": {0: 0.5, 16: 0.57}}).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["none", "16", "100"]
+    setting, speaker = axes.get_lines()
+    assert (setting.get_xdata().tolist(), speaker.get_xdata().tolist()) == ([0, 2], [0, 1])
+    assert axes.get_ylim() == (0.5, 0.65)

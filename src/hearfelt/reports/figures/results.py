@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 from numpy.typing import ArrayLike
 
 from hearfelt.evaluation.metrics import Reliability
@@ -32,10 +33,13 @@ __all__ = [
     "fold_bars",
     "learning_curves",
     "per_class_bars",
+    "reference_size_lines",
     "reliability_diagram",
+    "reliability_lines",
 ]
 
 _SERIES: Final = (ACCENT.light, SECOND.light, THIRD.light)
+_LINES: Final = (*_SERIES, INK.light)
 # Accuracy and UAR are one line where every class has as many clips; the dashes let the other show through.
 _DASHES: Final = ("-", "-", (0, (4, 2)))
 _FADED: Final = 0.22  # opacity of one run among many
@@ -315,7 +319,8 @@ def coverage_risk_curves(curves: Mapping[str, ArrayLike], *, title: str = "") ->
     for place, (name, curve) in enumerate(curves.items()):
         shares, risks = np.asarray(curve, dtype=np.float64).reshape(-1, 2).T
         highest = max(highest, float(risks.max(initial=0)))
-        axes.plot(shares, risks, color=_SERIES[place % len(_SERIES)], linewidth=1.6, label=plain(name))
+        style = {**_line_style(place), "marker": ""}
+        axes.plot(shares, risks, **style, label=plain(name, longest=40))
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.05 * highest)
     axes.set_xlabel("predictions kept, the most confident first")
@@ -323,9 +328,87 @@ def coverage_risk_curves(curves: Mapping[str, ArrayLike], *, title: str = "") ->
     percent_axis(axes.xaxis)
     percent_axis(axes.yaxis)
     if len(curves) > 1:
-        _legend(axes, columns=1)
+        _inner_legend(axes)
     headline(axes, title)
     return figure
+
+
+def reliability_lines(series: Mapping[str, Sequence[Reliability]], *, title: str = "") -> Figure:
+    """Draw how often predictions of each confidence were correct, a line for each of several sets of predictions.
+
+    Args:
+        series: bins from :func:`hearfelt.evaluation.metrics.reliability`, by name.
+        title: above the plot.
+
+    Example:
+        >>> from hearfelt.evaluation.metrics import reliability
+        >>> bins = reliability([0.9, 0.8, 0.3], [True, True, False], bins=5)
+        >>> len(reliability_lines({"inside": bins, "outside": bins}).axes[0].lines)
+        3
+    """
+    figure = new_figure(5.2, 4.6)
+    axes = quiet(figure.add_subplot(), grid="both")
+    axes.plot((0, 1), (0, 1), color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)))
+    for place, (name, bins) in enumerate(series.items()):
+        points = [(one.confidence, one.accuracy) for one in bins if one.count]
+        axes.plot(*zip(*points, strict=True), **_line_style(place), label=plain(name, longest=40))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("share of correct predictions")
+    for axis in (axes.xaxis, axes.yaxis):
+        percent_axis(axis)
+    _inner_legend(axes)
+    headline(axes, title)
+    return figure
+
+
+def reference_size_lines(series: Mapping[str, Mapping[int, float]], *, title: str = "") -> Figure:
+    """Draw the UAR for each size of a reference, a line for each model or way.
+
+    Args:
+        series: by name the UAR, 0 to 1, for each number of recordings; 0 is without a reference.
+        title: above the plot.
+
+    Example:
+        >>> figure = reference_size_lines({"hearfelt": {0: 0.5, 5: 0.52, 30: 0.55}})
+        >>> [text.get_text() for text in figure.axes[0].get_xticklabels()]
+        ['none', '5', '30']
+    """
+    figure = new_figure(6, 4)
+    axes = quiet(figure.add_subplot(), grid="y")
+    sizes = sorted({size for scores in series.values() for size in scores})
+    place_of = {size: place for place, size in enumerate(sizes)}
+    for place, (name, by_size) in enumerate(series.items()):
+        points = [(place_of[size], score) for size, score in sorted(by_size.items())]
+        axes.plot(*zip(*points, strict=True), **_line_style(place), label=plain(name, longest=40))
+    axes.set_xticks(range(len(sizes)), [str(size) if size else "none" for size in sizes])
+    axes.set_xlabel("recordings in the reference")
+    axes.set_ylabel("UAR")
+    scores = [score for some in series.values() for score in some.values()]
+    if scores:  # from and to a multiple of 5 %, with ticks at whole per cent
+        low, high = math.floor(20 * min(scores)) / 20, math.ceil(20 * max(scores)) / 20
+        axes.set_ylim(low, max(high, low + 0.05))
+        axes.yaxis.set_major_locator(MultipleLocator(0.01 if high - low <= 0.1 else 0.05))
+    percent_axis(axes.yaxis)
+    _inner_legend(axes)
+    headline(axes, title)
+    return figure
+
+
+def _inner_legend(axes: Axes) -> None:
+    axes.legend(loc="best", frameon=False, fontsize=SMALL_PT - 0.5, labelcolor=MUTED.light, handlelength=2.0)
+
+
+def _line_style(place: int) -> dict[str, Any]:
+    return {
+        "color": _LINES[place % len(_LINES)],
+        "linestyle": "-" if place < len(_LINES) else (0, (4, 2)),
+        "linewidth": 1.8,
+        "marker": "o",
+        "markersize": 5,
+        "markeredgecolor": SURFACE.light,
+    }
 
 
 def _legend(axes: Axes, *, columns: int) -> None:
