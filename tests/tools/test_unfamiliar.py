@@ -194,3 +194,20 @@ def test_unseen_speakers_with_references_have_their_own_table(root: Path) -> Non
 def test_files_of_a_single_emotion_are_found(root: Path) -> None:
     [one] = find_single_emotions(root / "results")
     assert one.emotions == ("happy", "sad")
+
+
+def test_sets_of_a_corpus_have_the_threshold_of_the_others_or_of_the_shipped_file(root: Path, page: str) -> None:
+    header, *rows = part(page, "## Sets of plausible emotions")
+    assert header[3:] == ["RAVDESS", "CREMA-D", "EMO-DB", "nEMO", "size", "inside", "size"]
+    assert {row[2] for row in rows} == {"the other corpora"}
+    assert all(70 < float(share) <= 100 for row in rows for share in row[3:7])
+    found = find_results(root / "results")
+    [one] = [one for one in found if one.protocol == "across-corpora" and one.name == "svm"]
+    [inside] = [one for one in found if one.protocol == "emobox-ravdess"]
+    own = replace(inside, folder=Path("svm"))
+    _, other, shipped = part(unfamiliar_page([one, own], [], {"svm": 0.6}), "## Sets of plausible emotions")
+    assert (other[2], shipped[2]) == ("the other corpora", "the shipped file")
+    rows_of = own.evaluation.rows
+    likely = [[share >= 0.4 or share == max(row.probabilities) for share in row.probabilities] for row in rows_of]
+    covered = sum(sure[EMOTIONS.index(row.label)] for row, sure in zip(rows_of, likely, strict=True))
+    assert shipped[8] == bare(covered / len(rows_of))

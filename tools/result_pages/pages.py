@@ -192,12 +192,13 @@ def _wanted(root: Path) -> tuple[dict[Path, str], list[Picture]]:
     results = without_references(found)
     over_time = find_segment_results(root / RESULTS)
     wanted = {root / PAGE: results_page(results, root, over_time)}
-    wanted[root / UNFAMILIAR] = unfamiliar_page(found, find_single_emotions(root / RESULTS))
+    shipped = {path.stem: _shipped(path) for path in sorted((root / WEIGHTS).glob("*.onnx"))}
+    quantiles = {name: one.card.plausible["0.9"] for name, one in shipped.items() if "0.9" in one.card.plausible}
+    wanted[root / UNFAMILIAR] = unfamiliar_page(found, find_single_emotions(root / RESULTS), quantiles)
     pictures = [*ladder_picture(results), *map(over_time_picture, over_time), *unfamiliar_pictures(found)]
     if (text := _readme(root, found)) is not None:
         wanted[root / README] = text
-    if (root / WEIGHTS / f"{DEFAULT_MODEL}.onnx").is_file():
-        shipped = {path.stem: _shipped(path) for path in sorted((root / WEIGHTS).glob("*.onnx"))}
+    if DEFAULT_MODEL in shipped:
         if (root / MEASURED).parent.is_dir():
             wanted[root / MEASURED] = measured_text(measured(results, shipped))
         model = shipped.pop(DEFAULT_MODEL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -13,7 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hearfelt.evaluation.calibration import conformal_quantile
 from hearfelt.evaluation.metrics import Reliability, coverage_risk, reliability, risk_at, uar
+from hearfelt.evaluation.predictions import Evaluation
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import Results
 from hearfelt.evaluation.single_emotions import SingleEmotions
@@ -38,6 +40,7 @@ ACROSS: Final = "across-corpora"
 _INSIDE: Final = "emobox-ravdess"
 _MAIN: Final = "hearfelt"  # the model of the pictures, where it was measured
 _MANY_CLIPS: Final = 30  # of a speaker, for the comparison of references by speaker and by setting
+_PROMISED: Final = 0.9  # coverage of the sets of plausible emotions
 _COVERAGES: Final = (0.25, 0.5, 0.75, 1.0)
 _TITLES: Final = {"ravdess": "RAVDESS", "cremad": "CREMA-D", "tess": "TESS", "emodb": "EMO-DB", "nemo": "nEMO"}
 _PICTURES: Final = "docs/pictures/unfamiliar-{}.png"
@@ -88,6 +91,13 @@ _COVERAGE: Final = """\
 ## Keeping only sure predictions
 
 Sorted by confidence, how many of the surest predictions are correct, in %? Each of the four corpora counts alike."""
+
+_SETS: Final = """\
+## Sets of plausible emotions
+
+How often does a set that promises to contain the correct emotion in 90 % of cases do so, in %, and how many emotions
+does it have? For each corpus the threshold was chosen on predictions for the other corpora. The rows of *the shipped
+file* have the threshold of its card; *inside* are unseen speakers of RAVDESS (`emobox-ravdess`)."""
 
 _RELIABILITY: Final = """\
 ## Confidence inside and outside
@@ -142,12 +152,15 @@ def outside_of(results: Sequence[Results], model: str, clips: int = 0) -> Result
     return next(found, None)
 
 
-def unfamiliar_page(results: Sequence[Results], traps: Sequence[SingleEmotions]) -> str:
+def unfamiliar_page(
+    results: Sequence[Results], traps: Sequence[SingleEmotions], quantiles: Mapping[str, float] | None = None
+) -> str:
     """Write the text of ``docs/unfamiliar-sound.md``; sections without results are left out.
 
     Args:
         results: all of them.
         traps: what references of a single emotion cost.
+        quantiles: of the sets that promise 90 %, on the cards of the shipped models that have one.
     """
     across = compared(results, ACROSS)
     traps = [one for one in traps if one.content["protocol"] == ACROSS]
@@ -165,6 +178,7 @@ def unfamiliar_page(results: Sequence[Results], traps: Sequence[SingleEmotions])
         parts += [_TRAP, _trap_table(traps)]
     parts += [_COVERAGE, _shown("coverage", "Share of wrong predictions by the share that is kept")]
     parts += [_coverage_table(across), _RELIABILITY, _shown("reliability", "Accuracy by confidence")]
+    parts += [_SETS, _sets_table(across, inside, quantiles or {})]
     return "\n\n".join(parts) + "\n"
 
 
@@ -335,6 +349,43 @@ def _coverage_table(across: Sequence[Compared]) -> str:
         rows.append((f"**{one.model}**", one.reference, *kept))
     header = [f"the surest {share:.0%}".replace("%", " %") if share < 1 else "all" for share in _COVERAGES]
     return markdown_table(("model", "reference", *header), rows, left=2)
+
+
+def _sets_table(across: Sequence[Compared], inside: Sequence[Compared], quantiles: Mapping[str, float]) -> str:
+    known = {(one.model, one.by, one.clips): one.results for one in inside}
+    rows = []
+    for one in across:
+        parts = {fold: one.results.evaluation.of(fold=fold) for fold in PROTOCOLS[ACROSS].counted}
+        chosen = {fold: _quantile([part for other, part in parts.items() if other != fold]) for fold in parts}
+        sets = {fold: _sets(part, chosen[fold]) for fold, part in parts.items()}
+        rows.append((f"**{one.model}**", one.reference, "the other corpora", *_set_cells(sets.values()), NONE, NONE))
+        if one.model in quantiles:
+            sets = {fold: _sets(part, quantiles[one.model]) for fold, part in parts.items()}
+            own = known.get((one.model, one.by, one.clips))
+            cells = _set_cells([_sets(own.evaluation, quantiles[one.model])]) if own else (NONE, NONE)
+            rows.append((f"**{one.model}**", one.reference, "the shipped file", *_set_cells(sets.values()), *cells))
+    names = [_TITLES[PROTOCOLS[ACROSS].fold_title(fold)] for fold in PROTOCOLS[ACROSS].counted]
+    header = ("model", "reference", "threshold from", *names, "size", "inside", "size")
+    return markdown_table(header, rows, left=3)
+
+
+def _quantile(parts: Sequence[Evaluation]) -> float:
+    """The quantile for 90 % on predictions for some corpora, all alike."""
+    probabilities, truth = np.concatenate([part.probabilities for part in parts]), [part.truth for part in parts]
+    groups = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return conformal_quantile(probabilities, np.concatenate(truth), groups, _PROMISED).quantile
+
+
+def _sets(part: Evaluation, quantile: float) -> tuple[float, float]:
+    """The share of sets with the correct label, and the mean size of the sets, by the rule of ``Prediction``."""
+    sets = 1.0 - part.probabilities <= quantile
+    sets[np.arange(len(sets)), part.predicted] = True
+    return float(sets[np.arange(len(sets)), part.truth].mean()), float(sets.sum(axis=1).mean())
+
+
+def _set_cells(sets: Iterable[tuple[float, float]]) -> tuple[str, ...]:
+    covered, sizes = zip(*sets, strict=True)
+    return (*(bare(share) for share in covered), f"{fmean(sizes):.1f}")
 
 
 def _curve(one: Results) -> NDArray[np.float64]:
