@@ -143,7 +143,7 @@ class Reference:
             )
             warnings.append(SoundWarning("short_reference", text, {"recordings": float(self.count)}))
         label, share = max(self.heard.items(), key=lambda pair: pair[1])
-        if share > UNIFORM_SHARE:
+        if self.count > 1 and share > UNIFORM_SHARE:
             text = f"the recordings of the reference all sound {label}; some of other emotions are better"
             warnings.append(SoundWarning("uniform_reference", text, {"share": share}))
         return tuple(warnings)

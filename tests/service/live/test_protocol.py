@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.reference import Reference
 from hearfelt.inference.timeline.segments import InterimResult
 from hearfelt.service.live.protocol import SampleBytes, StreamError, event_text, is_end, read_opening
 
@@ -58,3 +59,13 @@ def test_an_event_carries_all_that_was_promised() -> None:
         "unsure": False,
         "probabilities": {"calm": 0.3, "sad": 0.7},
     }
+
+
+def test_a_reference_in_the_first_message_is_read_or_refused() -> None:
+    reference = Reference("mine", "0" * 16, 8, np.zeros(3), np.ones(3), {"calm": 0.5, "sad": 0.5})
+    first = {"rate_hz": 48_000, "encoding": "pcm16"}
+    assert read_opening(json.dumps({**first, "reference": json.loads(reference.to_json())})).reference == reference
+    assert read_opening(json.dumps(first)).reference is None
+    for wrong in ({}, "me.json", [1], {"model_hash": 1}):
+        with pytest.raises(StreamError, match=r"^reference: "):
+            read_opening(json.dumps({**first, "reference": wrong}))

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.errors import HearfeltError
+from hearfelt.errors import HearfeltError, ModelError
+from hearfelt.inference.reference import Reference
 from hearfelt.inference.timeline.segments import InterimResult, Segment
 
 __all__ = [
@@ -68,12 +69,14 @@ class Opening:
         encoding: ``"pcm16"`` or ``"float32"``.
         model: name of a model; ``None`` for the service's default.
         key: an API key, for browsers, which cannot send one in a header.
+        reference: what is usual for this voice or room; forgotten with the stream.
     """
 
     rate_hz: int
     encoding: str
     model: str | None = None
     key: str | None = None
+    reference: Reference | None = None
 
 
 def read_opening(text: str) -> Opening:
@@ -92,7 +95,7 @@ def read_opening(text: str) -> Opening:
         raise StreamError(f"the first message is not JSON; it looks like {_EXAMPLE}", INVALID) from None
     if not isinstance(message, dict):
         raise StreamError(f"the first message is {_shown(message)}; it looks like {_EXAMPLE}", INVALID)
-    unknown = sorted(set(message) - {"rate_hz", "encoding", "model", "key"})
+    unknown = sorted(set(message) - {"rate_hz", "encoding", "model", "key", "reference"})
     if unknown:
         raise StreamError(f"the first message has {_shown(unknown[0])}, which is unknown here", INVALID)
     rate_hz = message.get("rate_hz")
@@ -106,7 +109,15 @@ def read_opening(text: str) -> Opening:
             raise StreamError(
                 f"{name} is {_shown(message[name]) if name == 'model' else 'not a text'}; use a text", 1007
             )
-    return Opening(int(rate_hz), encoding, message.get("model"), message.get("key"))
+    reference = _reference(message["reference"]) if message.get("reference") is not None else None
+    return Opening(int(rate_hz), encoding, message.get("model"), message.get("key"), reference)
+
+
+def _reference(value: object) -> Reference:
+    try:
+        return Reference.from_json(json.dumps(value))
+    except ModelError as error:
+        raise StreamError(f"reference: {error}", INVALID) from None
 
 
 def is_end(text: str) -> bool:

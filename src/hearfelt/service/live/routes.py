@@ -103,7 +103,7 @@ def _stream_router(
     router = APIRouter(lifespan=lifespan)
 
     def begin(opening: Opening) -> Stream:
-        return models.recognizer(opening.model).stream(opening.rate_hz)
+        return models.recognizer(opening.model).stream(opening.rate_hz, reference=opening.reference)
 
     @router.websocket(_ROUTE)
     async def stream(websocket: WebSocket) -> None:
