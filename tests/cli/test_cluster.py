@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.cli.cluster import device_with, executor_on, meant_everywhere
-from hearfelt.errors import HearfeltError
+from hearfelt.cli.cluster import executor_on, meant_everywhere
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -25,13 +24,6 @@ def recipe(tmp_path: Path) -> Path:
 def test_nobody_asked_for_a_cluster_and_none_is_looked_for() -> None:
     with executor_on(None, None) as executor:
         assert executor is None
-
-
-def test_a_task_has_no_graphics_card() -> None:
-    assert device_with(None, "cuda") == "cuda"
-    assert device_with("auto", "cpu") == "cpu"
-    with pytest.raises(HearfeltError, match="--device cuda: tasks of a Ray cluster work on cores"):
-        device_with("auto", "cuda")
 
 
 def test_other_machines_do_not_know_the_folder_that_we_are_in() -> None:

@@ -78,8 +78,8 @@ def test_results_say_how_references_were_drawn(reference_model: Path, clips: Cli
     assert results.summary["model"] == "sound-toy"
     assert results.summary["seeds"] == [0, 1]
     assert read_results(results.folder).summary == results.summary
-    scores = [pooled["uar"] for pooled in results.summary["pooled"].values()]
-    assert scores[0] != scores[1]
+    first, second = (results.evaluation.of(seed=seed).rows for seed in (0, 1))
+    assert [one.probabilities for one in first] != [one.probabilities for one in second]
 
 
 def test_an_emotion_that_no_clip_has_is_refused(reference_model: Path, clips: Clips, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_an_answer_where_nobody_speaks_says_so_and_unsure_with_its_numbers_as_th
     scaled = np.exp(recognizer.logits(tone, RATE_HZ) / recognizer.card.temperature)
     np.testing.assert_allclose(list(answer.probabilities.values()), scaled / scaled.sum(), rtol=1e-6)
     (many,) = recognizer.recognize_many([VOICES[0]])
-    assert many.warnings == ()
+    assert "no_speech" not in [one.code for one in many.warnings]
 
 
 @pytest.mark.parametrize("model", ["tiny", "classic"])

@@ -1,6 +1,6 @@
 """What every network on the 162 features promises, whichever it is.
 
-What those that take sound promise, which is more, is in the tests of each: ``test_hearfelt.py``.
+What those that take sound promise, which is more, is in ``test_sound_network.py``.
 """
 
 from __future__ import annotations

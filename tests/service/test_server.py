@@ -25,6 +25,7 @@ import soundfile
 from tests.service.http_server import CLIP
 
 from hearfelt.audio.reader import read_audio
+from hearfelt.inference.recognizer import Recognizer
 from hearfelt.service.server import live_server
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +148,7 @@ def test_the_snippet_for_curl_prints_an_answer(served: tuple[Path, str]) -> None
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     folder, address = served
+    Recognizer.load(threads=1).reference([folder / "clip.wav"]).save(folder / "me.json")
     done = subprocess.run(["sh", "-ec", snippet("sh", address, 1)], cwd=folder, capture_output=True, text=True)
     assert '"emotion"' in done.stdout
     assert "WEBVTT" in done.stdout

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.clips import Clips
-from hearfelt.models.encoders.moonshine import MoonshineEncoder
 from hearfelt.models.encoders.whisper import WhisperEncoder
+from hearfelt.training import speech_head
 from hearfelt.training.clip_features import ClipFeatures, compute_features
+from hearfelt.training.clip_statistics import EncoderFiles
 from hearfelt.training.data_selection import generator_for, split_validation
-from hearfelt.training.frames import EncoderFiles, Encoders
 from hearfelt.training.loop import one_thread
 from hearfelt.training.recipe import Recipe, recipe_of
 from hearfelt.training.training_set import TrainingSet
@@ -26,6 +27,14 @@ from hearfelt.training.training_set import TrainingSet
 def _one_thread() -> Iterator[None]:
     """On a busy machine torch's threads wait for each other longer than they compute."""
     with one_thread():
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _little_noise() -> Iterator[None]:
+    """One sound of each kind instead of dozens, which an encoder in its real size takes long for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(speech_head, "_OF_EACH_KIND", 1)
         yield
 
 
@@ -65,25 +74,24 @@ def training_set(toy_clips: Clips, quick: Recipe, features: ClipFeatures) -> Tra
 
 
 @pytest.fixture(scope="package")
-def encoders() -> Encoders:
-    """Both encoders in their real size, with random weights."""
+def whisper() -> dict[str, Tensor]:
+    """Random weights of the encoder, in its real size."""
     torch.manual_seed(0)
-    whisper, moonshine = (dict(made.state_dict()) for made in (WhisperEncoder(), MoonshineEncoder()))
-    whisper["embed_positions.weight"] = whisper["embed_positions.weight"] * 0.1  # or they drown the sound
-    return Encoders(whisper, moonshine)
+    made = dict(WhisperEncoder().state_dict())
+    made["embed_positions.weight"] = made["embed_positions.weight"] * 0.1  # or they drown the sound
+    return made
 
 
 @dataclass(frozen=True)
-class HeldEncoders(EncoderFiles):
+class HeldWeights(EncoderFiles):
     """Weights that are in no file."""
 
-    held: Encoders | None = None
+    held: dict[str, Tensor] = field(default_factory=dict)
 
-    def read(self) -> Encoders:
-        assert self.held is not None
+    def read(self) -> dict[str, Tensor]:
         return self.held
 
 
 @pytest.fixture(scope="package")
-def encoder_files(encoders: Encoders) -> HeldEncoders:
-    return HeldEncoders(held=encoders)
+def encoder_files(whisper: dict[str, Tensor]) -> HeldWeights:
+    return HeldWeights(held=whisper)

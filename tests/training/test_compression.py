@@ -22,12 +22,12 @@ BANDS, WIDTH, CLASSES = 64, 160, 8
 WEIGHTS = {
     "front.basis": (2 * BANDS, 1, 400),
     "front.bank": (BANDS, 2 * BANDS),
-    "ear.conv.weight": (WIDTH, BANDS, 5),
-    "ear.places": (200, WIDTH),
-    "ear.first": (WIDTH, 2 * WIDTH),
-    "ear.second": (2 * WIDTH, WIDTH),
-    "ear.bias": (WIDTH,),
-    "whitening.components": (WIDTH, WIDTH),
+    "encoder.conv.weight": (WIDTH, BANDS, 5),
+    "encoder.places": (200, WIDTH),
+    "encoder.first": (WIDTH, 2 * WIDTH),
+    "encoder.second": (2 * WIDTH, WIDTH),
+    "encoder.bias": (WIDTH,),
+    "projection.components": (WIDTH, WIDTH),
     "head.weight": (CLASSES, WIDTH),
     "head.bias": (CLASSES,),
 }
@@ -39,23 +39,23 @@ def model(*, seed: int = 0) -> bytes:
     generator = np.random.default_rng(seed)
     values = {name: generator.normal(size=shape) / np.sqrt(np.prod(shape[1:]) or 1) for name, shape in WEIGHTS.items()}
     values["front.bank"] = np.abs(values["front.bank"])
-    values["ear.conv.weight"] *= np.geomspace(0.01, 1, WIDTH)[:, None, None]  # some channels are much quieter
-    values["ear.places"] *= 0.1
+    values["encoder.conv.weight"] *= np.geomspace(0.01, 1, WIDTH)[:, None, None]  # some channels are much quieter
+    values["encoder.places"] *= 0.1
     nodes = [
         helper.make_node("Unsqueeze", ["samples", "one"], ["channel"]),
         helper.make_node("Conv", ["channel", "front.basis"], ["waves"], strides=[160]),
         helper.make_node("Mul", ["waves", "waves"], ["powers"]),
         helper.make_node("MatMul", ["front.bank", "powers"], ["mel"]),
-        helper.make_node("Conv", ["mel", "ear.conv.weight"], ["convolved"], pads=[2, 2]),
+        helper.make_node("Conv", ["mel", "encoder.conv.weight"], ["convolved"], pads=[2, 2]),
         helper.make_node("Transpose", ["convolved"], ["frames"], perm=[0, 2, 1]),
         helper.make_node("Shape", ["frames"], ["count"], start=1, end=2),
-        helper.make_node("Slice", ["ear.places", "zero", "count", "zero"], ["places"]),
+        helper.make_node("Slice", ["encoder.places", "zero", "count", "zero"], ["places"]),
         helper.make_node("Add", ["frames", "places"], ["placed"]),
-        helper.make_node("MatMul", ["placed", "ear.first"], ["wide"]),
+        helper.make_node("MatMul", ["placed", "encoder.first"], ["wide"]),
         helper.make_node("Tanh", ["wide"], ["bent"]),
-        helper.make_node("MatMul", ["bent", "ear.second"], ["narrow"]),
-        helper.make_node("Add", ["narrow", "ear.bias"], ["states"]),
-        helper.make_node("MatMul", ["states", "whitening.components"], ["white"]),
+        helper.make_node("MatMul", ["bent", "encoder.second"], ["narrow"]),
+        helper.make_node("Add", ["narrow", "encoder.bias"], ["states"]),
+        helper.make_node("MatMul", ["states", "projection.components"], ["white"]),
         helper.make_node("ReduceMean", ["white"], ["embedding"], axes=[1], keepdims=0),
         helper.make_node("Gemm", ["embedding", "head.weight", "head.bias"], ["logits"], transB=1),
     ]
@@ -112,8 +112,8 @@ def test_other_sounds_have_other_answers(after: bytes) -> None:
     assert np.abs(one - other).max() > 0.01 * one.std()
 
 
-def test_the_file_is_less_than_a_third_where_nothing_has_to_stay_exact(before: bytes) -> None:
-    assert len(quantized(before, exact=())) < 0.34 * len(before)
+def test_the_file_is_about_a_third_where_nothing_has_to_stay_exact(before: bytes) -> None:
+    assert len(quantized(before, exact=())) < 0.35 * len(before)
 
 
 def test_only_standard_operators_stand_in_it(after: bytes) -> None:
@@ -140,17 +140,17 @@ def test_the_front_end_stays_as_it_is(before: bytes, after: bytes) -> None:
 
 def test_large_weights_of_products_have_a_scale_for_each_output(before: bytes, after: bytes) -> None:
     was, made = tensors(before), tensors(after)
-    for name, axis in (("ear.first", 1), ("ear.second", 1), ("whitening.components", 1)):
+    for name, axis in (("encoder.first", 1), ("encoder.second", 1)):
         scale = made[f"{name}.scale"]
         assert scale.shape == (was[name].shape[axis],)
         assert (np.abs(made[f"{name}.whole"] * scale - was[name]) <= 0.5001 * scale).all()
     kinds = Counter(node.op_type for node in onnx.load_from_string(after).graph.node)
-    assert kinds["DequantizeLinear"] == 4  # these and the kernels; the small answer stays as it is
+    assert kinds["DequantizeLinear"] == 3  # these and the kernels; the small answer stays as it is
 
 
 def test_kernels_have_a_scale_for_each_channel(before: bytes, after: bytes) -> None:
-    was, made = tensors(before)["ear.conv.weight"], tensors(after)
-    whole, scale = made["ear.conv.weight.whole"], made["ear.conv.weight.scale"]
+    was, made = tensors(before)["encoder.conv.weight"], tensors(after)
+    whole, scale = made["encoder.conv.weight.whole"], made["encoder.conv.weight.scale"]
     assert (whole.dtype, scale.shape) == (np.int8, (WIDTH,))
     back = whole * scale[:, None, None]
     assert (np.abs(back - was) <= 0.5001 * scale[:, None, None]).all()
@@ -159,13 +159,14 @@ def test_kernels_have_a_scale_for_each_channel(before: bytes, after: bytes) -> N
 
 def test_what_else_is_large_has_half_precision_and_what_is_small_all(before: bytes, after: bytes) -> None:
     was, made = tensors(before), tensors(after)
-    assert made["ear.places.half"].dtype == np.float16
-    np.testing.assert_allclose(made["ear.places.half"], was["ear.places"], rtol=1e-3, atol=1e-6)
-    for name in ("ear.bias", "head.bias"):
+    for name in ("encoder.places", "projection.components"):  # the latter is multiplied, but behind the encoder
+        assert made[f"{name}.half"].dtype == np.float16
+        np.testing.assert_allclose(made[f"{name}.half"], was[name], rtol=1e-3, atol=1e-6)
+    for name in ("encoder.bias", "head.bias"):
         np.testing.assert_array_equal(made[name], was[name])
 
 
-@pytest.mark.parametrize("name", ["ear.second", "head.weight", "ear.conv", "ear.places"])
+@pytest.mark.parametrize("name", ["encoder.second", "head.weight", "encoder.conv", "encoder.places", "projection"])
 def test_what_is_named_stays_exact(before: bytes, name: str) -> None:
     was, made = tensors(before), tensors(quantized(before, exact=(*EXACT, name)))
     (whole,) = [weight for weight in was if name in weight]
@@ -175,7 +176,7 @@ def test_what_is_named_stays_exact(before: bytes, name: str) -> None:
 def test_a_channel_of_zeros_stays_one(before: bytes) -> None:
     made = onnx.load_from_string(before)
     for tensor in made.graph.initializer:
-        if tensor.name == "ear.conv.weight":
+        if tensor.name == "encoder.conv.weight":
             values = numpy_helper.to_array(tensor).copy()
             values[3] = 0.0
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))

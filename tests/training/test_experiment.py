@@ -22,7 +22,7 @@ from hearfelt.evaluation.references import ReferenceOptions
 from hearfelt.evaluation.results import Results, read_results
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.training.augmented_copies import Variant
-from hearfelt.training.ensemble import held_out_groups
+from hearfelt.training.clip_statistics import EncoderFiles
 from hearfelt.training.experiment import (
     CURVES_TABLE,
     ENCODED,
@@ -31,10 +31,10 @@ from hearfelt.training.experiment import (
     run_experiment,
     run_single_emotions,
 )
-from hearfelt.training.frames import EncoderFiles
 from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe, recipe_of
 from hearfelt.training.runs import ANSWERS, Run, do_run, do_runs
+from hearfelt.training.sound_network import held_out_groups
 from hearfelt.training.training_set import variants_of
 
 BY_SPEAKER = protocol_called("by-speaker")
@@ -284,37 +284,25 @@ def test_models_of_an_earlier_call_predict_with_references(plain: Recipe, toy_cl
 # Networks that take sound
 
 
-def test_an_ensemble_has_another_target_where_its_own_is_left_out(
+def test_a_network_that_takes_sound_has_another_target_where_its_own_is_left_out(
     sound_recipe: Recipe, five: Clips, encoder_files: EncoderFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hearfelt.training.experiment.prepare_frames", lambda *_, **__: None)
+    monkeypatch.setattr("hearfelt.training.experiment.prepare_statistics", lambda *_, **__: None)
     plan, options = protocol_called("across-corpora").plan(five), ExperimentOptions(encoder_files=encoder_files)
     for target, wanted in (
         ("ravdess", ["cremad", "ravdess", "ravdess", "ravdess", "ravdess"]),
         ("nemo", ["nemo", "nemo", "nemo", "nemo", "cremad"]),
     ):
-        runs = plan_runs(sound_recipe.changed("ensemble", target=target), plan, tmp_path, options)
-        assert [run.training_set.encoder_frames.target.corpora for run in runs] == [(one,) for one in wanted]
+        runs = plan_runs(sound_recipe.changed("heads", target=target), plan, tmp_path, options)
+        assert [run.training_set.encoder_source.target.corpora for run in runs] == [(one,) for one in wanted]
         assert [len(run.training_set.train.corpora) for run in runs] == [4] * 5
 
 
 @pytest.fixture(scope="module")
 def sound_recipe() -> Recipe:
-    ensemble = {
-        "groups": 2,
-        "attentive_heads": 1,
-        "plain_heads": 1,
-        "epochs": 1,
-        "plain_epochs": 1,
-        "batch": 4,
-        "whisper_width": 8,
-        "moonshine_width": 8,
-        "attentions": 1,
-        "hidden": 8,
-        "plain_hidden": 8,
-    }
+    heads = {"groups": 2, "count": 1, "epochs": 1, "batch": 4, "hidden": 8, "components": 8}
     copies = {"speed_change": 0.0, "degraded": False}
-    return recipe_of({"name": "mine", "network": "hearfelt", "ensemble": ensemble, "copies": copies})
+    return recipe_of({"name": "mine", "network": "hearfelt", "heads": heads, "copies": copies})
 
 
 @pytest.fixture(scope="module")
@@ -361,8 +349,8 @@ def test_nobody_tested_is_learned_from_or_asked(sound_runs: list[Run]) -> None:
     for run in sound_runs:
         training_set = run.training_set
         assert not set(run.test.speakers) & set(training_set.clips.speakers)
-        assert set(training_set.encoder_frames.target) == set(training_set.train)
-        assert (len(training_set.leaked), len(training_set.validation), training_set.encoder_frames.by) == (
+        assert set(training_set.encoder_source.target) == set(training_set.train)
+        assert (len(training_set.leaked), len(training_set.validation), training_set.encoder_source.by) == (
             0,
             0,
             "speaker",
@@ -381,7 +369,7 @@ def test_of_a_tested_speaker_no_song_is_learned_and_other_corpora_are(
     training_set = run.training_set
     assert not {clip.speaker for clip, _ in variants_of(sound_recipe, training_set)} & set(tested)
     assert set(training_set.train) == {*fold.train, *songs.without(speaker=tested), *others}
-    assert set(training_set.encoder_frames.target) == set(
+    assert set(training_set.encoder_source.target) == set(
         fold.train
     )  # song and others are learned from, and nobody is checked on them
     assert {clip.channel for group in held_out_groups(training_set, 2, seed=0) for clip in group} == {"speech"}
@@ -406,7 +394,7 @@ def test_leaks_come_in_only_where_a_protocol_lets_them(
     plan = step(copies_of_test=True, chooses_on_test=chooses).plan(few, folds=2)
     run = plan_runs(degraded, plan, tmp_path, ExperimentOptions(jobs=1, encoder_files=encoder_files))[0]
     training_set = run.training_set
-    assert training_set.encoder_frames.by == "clip"
+    assert training_set.encoder_source.by == "clip"
     assert training_set.leaked == run.test
     assert training_set.validation == (run.test if chooses else Clips())
     assert not set(training_set.train) & set(run.test)
@@ -433,4 +421,4 @@ def test_progress_counts_every_view_once(
 
     plan = protocol_called("by-speaker").plan(few, folds=2)
     plan_runs(sound_recipe, plan, tmp_path, ExperimentOptions(jobs=1, encoder_files=encoder_files), progress=progress)  # type: ignore[arg-type]
-    assert said == [("computing frames", sum(counts))]
+    assert said == [("computing statistics", sum(counts))]

@@ -57,13 +57,13 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"svm": {"c": 1.0}}, "[svm] means nothing to the network 'classic'; take it out"),
         ({"network": "svm", "fit": {"epochs": 3}}, "[fit] means nothing to the network 'svm'; take it out"),
         ({"copies": {"degraded": True}}, "[copies] means nothing to the network 'classic'; take it out"),
-        ({"ensemble": {}}, "[ensemble] means nothing to the network 'classic'; take it out"),
+        ({"heads": {}}, "[heads] means nothing to the network 'classic'; take it out"),
         ({"network": "hearfelt", "fit": {}}, "[fit] means nothing to the network 'hearfelt'; take it out"),
         ({"network": "hearfelt", "augment": {"copies": 1}}, "[augment] means nothing to the network 'hearfelt'"),
         ({"network": "hearfelt", "validation": {}}, "[validation] means nothing to the network 'hearfelt'"),
-        ({"network": "hearfelt", "ensemble": {"group": 4}}, "unknown key 'ensemble.group'; did you mean 'groups'?"),
-        ({"network": "hearfelt", "ensemble": {"groups": 1}}, "ensemble.groups = 1; a whole number from 2 to 20"),
-        ({"network": "hearfelt", "ensemble": {"target": 3}}, "ensemble.target = 3; text in quotes is wanted"),
+        ({"network": "hearfelt", "heads": {"group": 4}}, "unknown key 'heads.group'; did you mean 'groups'?"),
+        ({"network": "hearfelt", "heads": {"groups": 1}}, "heads.groups = 1; a whole number from 2 to 20"),
+        ({"network": "hearfelt", "heads": {"target": 3}}, "heads.target = 3; text in quotes is wanted"),
         ({"network": "hearfelt", "copies": {"degraded": 1}}, "copies.degraded = 1; true or false is wanted"),
         (
             {"network": "hearfelt", "copies": {"speed_change": 0.5}},
@@ -120,7 +120,7 @@ def test_the_recipe_of_a_network_that_takes_sound_comes_back_the_same(tmp_path: 
             "name": "mine",
             "network": "hearfelt",
             "copies": {"speed_change": 0.15, "degraded": False},
-            "ensemble": {"target": "emodb", "groups": 3, "mixup": 0, "learning_rate": 2e-3},
+            "heads": {"target": "emodb", "groups": 3, "mixup": 0, "learning_rate": 2e-3},
         }
     )
     (tmp_path / "mine.toml").write_text(recipe.to_toml(), encoding="utf-8")

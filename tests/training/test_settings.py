@@ -11,7 +11,7 @@ from hearfelt.training import settings
 from hearfelt.training.recipe import Recipe, recipe_of
 from hearfelt.training.settings import NETWORKS, TABLES
 
-ALL = {"augment", "balance", "distillation", "ensemble", "fit", "svm", "validation", "copies"}
+ALL = {"augment", "balance", "distillation", "fit", "heads", "svm", "validation", "copies"}
 NUMBERS = [
     pytest.param(kind, one, id=f"{kind.__name__}.{one.name}")
     for kind in (getattr(settings, name.capitalize()) for name in sorted(ALL))

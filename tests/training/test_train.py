@@ -11,7 +11,7 @@ from hearfelt.corpora.toy import write_toy
 from hearfelt.errors import CorpusError, HearfeltError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.train import TrainingOptions, frame_set, named_speakers, train
+from hearfelt.training.train import TrainingOptions, named_speakers, sound_set, train
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +130,11 @@ def others(few: Clips, tmp_path_factory: pytest.TempPathFactory) -> Clips:
 def test_a_single_models_groups_are_of_the_recipes_own_corpus(
     recipe: Recipe, few: Clips, songs: Clips, others: Clips
 ) -> None:
-    own = recipe.changed("ensemble", target="toy")
+    own = recipe.changed("heads", target="toy")
     everything = Clips([*others, *songs, *few])
-    training_set = frame_set(own, everything)
-    assert set(training_set.encoder_frames.target) == set(few)
-    assert (training_set.train, training_set.encoder_frames.by, training_set.labels) == (
+    training_set = sound_set(own, everything)
+    assert set(training_set.encoder_source.target) == set(few)
+    assert (training_set.train, training_set.encoder_source.by, training_set.labels) == (
         everything,
         "speaker",
         few.emotions,
@@ -142,12 +142,12 @@ def test_a_single_models_groups_are_of_the_recipes_own_corpus(
 
 
 def test_without_the_recipes_own_corpus_all_clips_are_divided(recipe: Recipe, others: Clips) -> None:
-    assert recipe.ensemble.target == "ravdess"
-    assert frame_set(recipe, others).encoder_frames.target == others
+    assert recipe.heads.target == "ravdess"
+    assert sound_set(recipe, others).encoder_source.target == others
 
 
 def test_copies_within_the_clips_are_known(recipe: Recipe, others: Clips, tmp_path: Path) -> None:
     twin = replace(others[0], root=tmp_path, name="twin.wav", speaker="folder/other")
     twin.path.write_bytes(others[0].path.read_bytes())
-    training_set = frame_set(recipe, Clips([*others, twin]))
-    assert training_set.encoder_frames.same_sound == ((others[0], twin),)
+    training_set = sound_set(recipe, Clips([*others, twin]))
+    assert training_set.encoder_source.same_sound == ((others[0], twin),)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from torch import Tensor
 
 from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.clips import Clip, Clips
@@ -18,10 +19,10 @@ from hearfelt.errors import CorpusError
 from hearfelt.features.table import features_of
 from hearfelt.training.augmented_copies import Variant
 from hearfelt.training.clip_features import ClipFeatures
-from hearfelt.training.frames import PUBLISHED, EncoderFiles, Encoders
+from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles
 from hearfelt.training.recipe import Recipe, recipe_of
 from hearfelt.training.settings import Balance
-from hearfelt.training.training_set import EncoderFrames, TrainingSet, training_rows, validation_rows, variants_of
+from hearfelt.training.training_set import EncoderSource, TrainingSet, training_rows, validation_rows, variants_of
 
 PLAIN, SMOTE = Balance(), Balance(smote=True)
 
@@ -99,10 +100,10 @@ def test_targets_are_one_hot_in_the_order_of_the_labels(training_set: TrainingSe
 
 
 def test_the_wrong_source_of_features_is_a_mistake_of_the_program(training_set: TrainingSet) -> None:
-    with pytest.raises(TypeError, match="162 features, not encoder frames"):
-        _ = training_set.encoder_frames
-    with pytest.raises(TypeError, match="encoder frames, not 162 features"):
-        _ = frames_of().clip_features
+    with pytest.raises(TypeError, match="162 features, not an encoder"):
+        _ = training_set.encoder_source
+    with pytest.raises(TypeError, match="an encoder, not 162 features"):
+        _ = sound_set_of().clip_features
 
 
 # Variants
@@ -137,17 +138,30 @@ def variants(recipe: Recipe, training_set: TrainingSet, clips: Clips) -> Counter
 NO_CLIPS = Clips()
 
 
-def frames_of(*, leaked: Clips = NO_CLIPS, validation: Clips = NO_CLIPS) -> TrainingSet:
+def sound_set_of(*, leaked: Clips = NO_CLIPS, validation: Clips = NO_CLIPS) -> TrainingSet:
     train = Clips([*NEAR, *SONG, *FAR])
-    return TrainingSet(("calm", "angry"), train, validation, EncoderFrames(NEAR), leaked)
+    return TrainingSet(("calm", "angry"), train, validation, EncoderSource(NEAR), leaked)
 
 
-def test_the_target_corpus_has_augmented_copies_and_others_have_none() -> None:
+def test_clips_of_the_target_corpus_have_other_speeds_and_all_clips_a_degraded_copy() -> None:
     recipe = recipe_with(speed_change=0.1, degraded=True)
     many = {Variant(): 4, Variant(0.9): 4, Variant(1.1): 4, Variant(degraded=True): 4}
-    assert variants(recipe, frames_of(), NEAR) == many
-    assert variants(recipe, frames_of(), SONG) == many
-    assert variants(recipe, frames_of(), FAR) == {Variant(): 6}
+    assert variants(recipe, sound_set_of(), NEAR) == many
+    assert variants(recipe, sound_set_of(), SONG) == many
+    assert variants(recipe, sound_set_of(), FAR) == {Variant(): 6, Variant(degraded=True): 6}
+
+
+def test_the_recipe_says_which_corpus_has_other_speeds_whatever_is_held_out_in_groups() -> None:
+    far = _with_source(sound_set_of(), target=FAR)
+    assert variants(recipe_with(), far, NEAR) == variants(recipe_with(), sound_set_of(), NEAR)
+    assert variants(recipe_with(), far, FAR) == {Variant(): 6, Variant(degraded=True): 6}
+    emodb = recipe_with().changed("heads", target="emodb")
+    assert variants(emodb, sound_set_of(), FAR) == {
+        Variant(): 6,
+        Variant(0.9): 6,
+        Variant(1.1): 6,
+        Variant(degraded=True): 6,
+    }
 
 
 @pytest.mark.parametrize(
@@ -159,34 +173,34 @@ def test_the_target_corpus_has_augmented_copies_and_others_have_none() -> None:
     ],
 )
 def test_a_recipe_says_which_copies(copies: dict[str, object], expected: set[Variant]) -> None:
-    assert set(variants(recipe_with(**copies), frames_of(), NEAR)) == expected
+    assert set(variants(recipe_with(**copies), sound_set_of(), NEAR)) == expected
 
 
 def test_of_copied_clips_only_changed_copies_are_variants() -> None:
-    expected = variants(recipe_with(), frames_of(leaked=TEST), TEST)
+    expected = variants(recipe_with(), sound_set_of(leaked=TEST), TEST)
     assert expected == {Variant(0.9): 2, Variant(1.1): 2, Variant(degraded=True): 2}
 
 
 def test_clips_that_an_epoch_is_chosen_on_have_no_copies() -> None:
-    assert variants(recipe_with(), frames_of(validation=TEST), TEST) == {Variant(): 2}
-    both = variants(recipe_with(), frames_of(leaked=TEST, validation=TEST), TEST)
+    assert variants(recipe_with(), sound_set_of(validation=TEST), TEST) == {Variant(): 2}
+    both = variants(recipe_with(), sound_set_of(leaked=TEST, validation=TEST), TEST)
     assert both == {Variant(): 2, Variant(0.9): 2, Variant(1.1): 2, Variant(degraded=True): 2}
 
 
 def test_no_variant_is_listed_twice() -> None:
     for made in (
-        frames_of(),
-        frames_of(leaked=TEST, validation=TEST),
-        frames_of(validation=NEAR),
+        sound_set_of(),
+        sound_set_of(leaked=TEST, validation=TEST),
+        sound_set_of(validation=NEAR),
     ):
         assert max(Counter(variants_of(recipe_with(), made)).values()) == 1
 
 
 def test_all_clips_that_influence_a_model_are_listed() -> None:
-    assert set(frames_of(leaked=TEST, validation=TEST).clips) == {*NEAR, *SONG, *FAR, *TEST}
-    assert len(frames_of(leaked=TEST, validation=TEST).clips) == len({*NEAR, *SONG, *FAR, *TEST})
-    assert "ravdess/c" in frames_of(validation=TEST).clips.speakers
-    assert "ravdess/c" not in frames_of().clips.speakers
+    assert set(sound_set_of(leaked=TEST, validation=TEST).clips) == {*NEAR, *SONG, *FAR, *TEST}
+    assert len(sound_set_of(leaked=TEST, validation=TEST).clips) == len({*NEAR, *SONG, *FAR, *TEST})
+    assert "ravdess/c" in sound_set_of(validation=TEST).clips.speakers
+    assert "ravdess/c" not in sound_set_of().clips.speakers
 
 
 # The key
@@ -211,11 +225,11 @@ def test_the_key_depends_on_what_the_weights_depend_on(
 
 
 @pytest.fixture(scope="module")
-def frames(encoder_files: EncoderFiles, tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
-    root = write_toy(tmp_path_factory.mktemp("frames"), speakers=2, clips_each=1, seed=3)
+def with_encoder(encoder_files: EncoderFiles, tmp_path_factory: pytest.TempPathFactory) -> TrainingSet:
+    root = write_toy(tmp_path_factory.mktemp("with_encoder"), speakers=2, clips_each=1, seed=3)
     clips = read_corpus(root, "toy").where(emotion=("calm", "happy", "angry"))
     target = clips.where(speaker="toy/01")
-    return TrainingSet(clips.emotions, clips, Clips(), EncoderFrames(target, files=encoder_files))
+    return TrainingSet(clips.emotions, clips, Clips(), EncoderSource(target, files=encoder_files))
 
 
 def _relabelled(one: TrainingSet) -> TrainingSet:
@@ -224,14 +238,14 @@ def _relabelled(one: TrainingSet) -> TrainingSet:
 
 
 def _with_source(one: TrainingSet, **changes: object) -> TrainingSet:
-    return replace(one, features=replace(one.encoder_frames, **changes))  # type: ignore[arg-type]
+    return replace(one, features=replace(one.encoder_source, **changes))  # type: ignore[arg-type]
 
 
 CHANGES: dict[str, Callable[[TrainingSet], TrainingSet]] = {
     "fewer clips": lambda one: replace(one, train=one.train[1:]),
     "another order": lambda one: replace(one, train=one.train[::-1]),
     "another label": _relabelled,
-    "another target": lambda one: _with_source(one, target=one.encoder_frames.target[1:]),
+    "another target": lambda one: _with_source(one, target=one.encoder_source.target[1:]),
     "split by clip": lambda one: _with_source(one, by="clip"),
     "other labels": lambda one: replace(one, labels=one.labels[::-1]),
     "leaked clips": lambda one: replace(one, leaked=one.train[-2:]),
@@ -245,36 +259,46 @@ def sound_recipe() -> Recipe:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_with_frames_the_key_depends_on_the_clips_too(sound_recipe: Recipe, frames: TrainingSet, change: str) -> None:
-    assert CHANGES[change](frames).key(sound_recipe, 0) != frames.key(sound_recipe, 0)
-
-
-def test_with_frames_the_key_depends_on_recipe_seed_and_encoders(
-    sound_recipe: Recipe, frames: TrainingSet, encoders: Encoders
+def test_with_an_encoder_the_key_depends_on_the_clips_too(
+    sound_recipe: Recipe, with_encoder: TrainingSet, change: str
 ) -> None:
-    key = frames.key(sound_recipe, 0)
-    assert frames.key(sound_recipe, 1) != key
-    assert frames.key(sound_recipe.changed("ensemble", plain_heads=2), 0) != key
-    assert frames.key(sound_recipe.changed("copies", degraded=False), 0) != key
-    assert frames.key(replace(sound_recipe, description="Other words."), 0) == key
-    weights = {**encoders.moonshine, "conv3.bias": encoders.moonshine["conv3.bias"] + 1.0}
-    files = replace(frames.encoder_frames.files, held=replace(encoders, moonshine=weights))  # type: ignore[call-arg]
-    assert _with_source(frames, files=files).key(sound_recipe, 0) != key
+    assert CHANGES[change](with_encoder).key(sound_recipe, 0) != with_encoder.key(sound_recipe, 0)
+
+
+def test_with_an_encoder_the_key_depends_on_recipe_seed_and_weights(
+    sound_recipe: Recipe, with_encoder: TrainingSet, whisper: dict[str, Tensor]
+) -> None:
+    key = with_encoder.key(sound_recipe, 0)
+    assert with_encoder.key(sound_recipe, 1) != key
+    assert with_encoder.key(sound_recipe.changed("heads", count=2), 0) != key
+    assert with_encoder.key(sound_recipe.changed("copies", degraded=False), 0) != key
+    assert with_encoder.key(replace(sound_recipe, description="Other words."), 0) == key
+    changed = {**whisper, "conv2.bias": whisper["conv2.bias"] + 1.0}
+    files = replace(with_encoder.encoder_source.files, held=changed)  # type: ignore[call-arg]
+    assert _with_source(with_encoder, files=files).key(sound_recipe, 0) != key
+
+
+def test_the_key_depends_on_the_noise(sound_recipe: Recipe, with_encoder: TrainingSet, tmp_path: Path) -> None:
+    keys = [with_encoder.key(sound_recipe, 0)]
+    for name, level in (("rain1.wav", 0.1), ("rain2.wav", 0.1), ("rain1.wav", 0.2)):
+        soundfile.write(tmp_path / name, np.full(1_600, level), 16_000)
+        keys.append(_with_source(with_encoder, noise=tmp_path).key(sound_recipe, 0))
+    assert len(set(keys)) == 4
 
 
 def test_the_key_depends_on_the_sound_and_not_on_the_folder(
-    sound_recipe: Recipe, frames: TrainingSet, tmp_path: Path
+    sound_recipe: Recipe, with_encoder: TrainingSet, tmp_path: Path
 ) -> None:
-    moved = Clips(replace(clip, root=tmp_path) for clip in frames.train)
-    for clip, copy in zip(frames.train, moved, strict=True):
+    moved = Clips(replace(clip, root=tmp_path) for clip in with_encoder.train)
+    for clip, copy in zip(with_encoder.train, moved, strict=True):
         copy.path.parent.mkdir(parents=True, exist_ok=True)
         copy.path.write_bytes(clip.path.read_bytes())
-    there = _with_source(replace(frames, train=moved), target=moved.where(speaker="toy/01"))
-    assert there.key(sound_recipe, 0) == frames.key(sound_recipe, 0)
+    there = _with_source(replace(with_encoder, train=moved), target=moved.where(speaker="toy/01"))
+    assert there.key(sound_recipe, 0) == with_encoder.key(sound_recipe, 0)
     soundfile.write(moved[3].path, 0.5 * soundfile.read(moved[3].path)[0], 16_000)
-    assert there.key(sound_recipe, 0) != frames.key(sound_recipe, 0)
+    assert there.key(sound_recipe, 0) != with_encoder.key(sound_recipe, 0)
 
 
-def test_encoders_are_the_published_ones_by_default() -> None:
-    assert frames_of().encoder_frames.files is PUBLISHED
-    assert (PUBLISHED.whisper, PUBLISHED.moonshine) == (None, None)
+def test_the_encoder_is_the_published_one_by_default() -> None:
+    assert sound_set_of().encoder_source.files is PUBLISHED
+    assert PUBLISHED.whisper is None

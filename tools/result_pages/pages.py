@@ -104,6 +104,7 @@ def results_page(results: Sequence[Results], root: Path, over_time: Sequence[Seg
     other = other_table(results)
     parts = [
         _INTRODUCTION,
+        _earlier(results),
         _UNSEEN,
         unseen_table(results, anchors, read_speeds(root / SPEEDS)),
         f"### Other corpora, other emotions\n\n{other}" if other else "",
@@ -115,6 +116,17 @@ def results_page(results: Sequence[Results], root: Path, over_time: Sequence[Seg
         *(details(one) for one in results if not is_ladder(one)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _earlier(results: Sequence[Results]) -> str:
+    """Name the results of the recipes before, in which an ensemble was on two encoders."""
+    earlier = [f"`{one.protocol}/{one.name}`" for one in results if "ensemble" in one.summary["recipe"]]
+    if not earlier:
+        return ""
+    return (
+        "Not measured again since the recipe changed are the results of an ensemble on two encoders, which was slower"
+        f" and took no references: {', '.join(earlier)}."
+    )
 
 
 def readme_block(results: Sequence[Results]) -> str:

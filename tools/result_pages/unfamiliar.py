@@ -52,7 +52,7 @@ _INTRODUCTION: Final = """\
 # Unfamiliar sound
 
 How well do models recognize emotions in recordings from elsewhere: another microphone, another room, another language,
-other people? Every figure on this page comes from test clips of corpora that the model had not heard at all
+other people? Every figure on this page comes from test clips of corpora that the model was not trained on at all
 ([`across-corpora`](protocols.md#the-protocols)), except where another protocol is named. Scores are lower than for
 unseen speakers of a known corpus ([results.md](results.md)), and these are the ones to expect from recordings of your
 own."""

@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hearfelt.errors import HearfeltError
-
 if TYPE_CHECKING:
     from hearfelt.runtime.executor import Executor
 
-__all__ = ["device_with", "executor_on", "meant_everywhere"]
+__all__ = ["executor_on", "meant_everywhere"]
 
 
 @contextmanager
@@ -30,21 +28,6 @@ def executor_on(ray: str | None, at_once: int | None) -> Iterator[Executor | Non
 
     with executor_on_ray(ray, at_once=at_once) as executor:
         yield executor
-
-
-def device_with(ray: str | None, device: str) -> str:
-    """Decide what ``--device`` means: a task of a cluster is given a core, and no graphics card.
-
-    Raises:
-        HearfeltError: if both a cluster and a graphics card are asked for.
-
-    Example:
-        >>> device_with(None, "auto"), device_with("auto", "auto")
-        ('auto', 'cpu')
-    """
-    if ray is not None and device == "cuda":
-        raise HearfeltError("--device cuda: tasks of a Ray cluster work on cores; leave out --ray or --device")
-    return "cpu" if ray is not None and device == "auto" else device
 
 
 def meant_everywhere(paths: Mapping[str, Path]) -> dict[str, Path]:

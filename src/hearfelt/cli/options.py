@@ -13,18 +13,18 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from hearfelt.errors import CorpusError, HearfeltError
+from hearfelt.errors import CorpusError
 
 __all__ = [
     "AsOption",
     "CorpusOption",
-    "DeviceOption",
     "DropOption",
     "EncoderOption",
     "Format",
     "FormatOption",
     "JobsOption",
     "ModelOption",
+    "NoiseOption",
     "OutOption",
     "RawOption",
     "RayOption",
@@ -36,7 +36,6 @@ __all__ = [
     "examples",
     "expanded",
     "parse_corpora",
-    "parse_encoders",
     "parse_names",
     "remark",
 ]
@@ -70,17 +69,22 @@ AsOption = Annotated[
         show_default="found by the file names",
     ),
 ]
-DeviceOption = Annotated[
-    str,
-    typer.Option("--device", metavar="auto|cpu|cuda", help="Device for training a network that takes sound."),
-]
-
 EncoderOption = Annotated[
-    list[str],
+    Path | None,
     typer.Option(
         "--encoder",
-        metavar="NAME=FILE",
-        help="Weights of an encoder that a recipe uses, whisper or moonshine; by default as published.",
+        metavar="FILE.safetensors",
+        callback=expanded,
+        help="Weights of Whisper base, for a recipe that uses its encoder; by default they are downloaded.",
+    ),
+]
+NoiseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--noise",
+        metavar="FOLDER",
+        callback=expanded,
+        help="Recordings in which nobody speaks, for a model that takes sound; noise made by code is always used.",
     ),
 ]
 
@@ -206,27 +210,6 @@ def _broken(command: str) -> list[str]:
         else:
             rows[-1] += f" {option}"
     return rows
-
-
-def parse_encoders(values: Iterable[str]) -> dict[str, Path]:
-    """Parse ``--encoder``: the files of the weights of ``whisper`` and ``moonshine``.
-
-    Raises:
-        HearfeltError: if a name is unknown, comes twice or has no path.
-
-    Example:
-        >>> parse_encoders(["whisper=base.safetensors"])
-        {'whisper': PosixPath('base.safetensors')}
-    """
-    from hearfelt.runtime.files import expand_home
-
-    files: dict[str, Path] = {}
-    for value in values:
-        name, mark, place = (part.strip() for part in value.partition("="))
-        if name not in ("whisper", "moonshine") or not (mark and place) or name in files:
-            raise HearfeltError(f"--encoder {value}: write whisper=FILE or moonshine=FILE, each once")
-        files[name] = Path(expand_home(place))
-    return files
 
 
 def parse_corpora(values: Iterable[str]) -> dict[str, Path]:

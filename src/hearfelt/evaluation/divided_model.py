@@ -104,10 +104,7 @@ class DividedModel:
         model = self._model.with_reference(reference)
         answers = []
         for sound in sounds:
-            given = _no_reference(sound.statistics.statistics[0])
-            if reference is not None:
-                weight = np.array([reference.weight(self.card.reference)], np.float32)
-                given = dict(zip(REFERENCE_INPUTS, (reference.mean, reference.deviation, weight), strict=True))
+            given = model.reference_values or _no_reference(sound.statistics.statistics[0])
             logits = np.stack([self._logits(block, given) for block in sound.values])
             mean = logits[0] if len(logits) == 1 else np.average(logits, axis=0, weights=sound.weights)
             answers.append(dict(zip(self.card.labels, model.probabilities(mean).tolist(), strict=True)))

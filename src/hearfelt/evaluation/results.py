@@ -85,7 +85,6 @@ class ResultsInfo:
         model: name of the finished model that was evaluated; None where models were trained.
         failed: test clips without a prediction.
         file: of the model, or of the largest one; None where it is unknown.
-        device: what the models were trained on, such as ``"cpu"``; empty where nothing was trained.
         reference: how reference recordings were drawn; None where predictions are without.
     """
 
@@ -95,7 +94,6 @@ class ResultsInfo:
     model: str | None = None
     failed: Sequence[FailedClip] = ()
     file: ModelFile | None = None
-    device: str = ""
     reference: Mapping[str, Any] | None = None
 
 
@@ -269,7 +267,6 @@ def write_results(out: Path, evaluation: Evaluation, info: ResultsInfo) -> Resul
         "recipe": dict(info.recipe),
         "model": info.model,
         "file": asdict(info.file) if info.file else None,
-        "device": info.device,
         "reference": dict(info.reference) if info.reference else None,
         "version": version("hearfelt"),
         "dropped": list(plan.dropped),

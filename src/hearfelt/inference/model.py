@@ -20,7 +20,7 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import ModelError
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import Prediction
-from hearfelt.inference.reference import HASH_DIGITS, Reference, SoundStatistics
+from hearfelt.inference.reference import HASH_DIGITS, Reference, SoundStatistics, shrunken_deviation
 from hearfelt.inference.session import Session
 from hearfelt.inference.timeline.segmenter import WindowClassifier
 
@@ -56,7 +56,7 @@ class Model(ABC):
     def __init__(self, session: Session, card: ModelCard, name: str) -> None:
         self.session, self.card, self.name = session, card, name
         self.temperature = card.temperature
-        self._reference_values: dict[str, npt.NDArray[np.float32]] = {}
+        self.reference_values: dict[str, npt.NDArray[np.float32]] = {}
         self._reference_warnings: tuple[SoundWarning, ...] = ()
 
     @abstractmethod
@@ -115,9 +115,10 @@ class Model(ABC):
         if len(reference.mean) != dimensions:
             raise ModelError(f"the reference has {len(reference.mean)} dimensions; {dimensions} are wanted")
         weight = reference.weight(self.card.reference)
-        values = reference.mean, reference.deviation, np.array([weight], np.float32)
+        deviation = shrunken_deviation(reference.deviation, reference.count)
+        values = reference.mean, deviation, np.array([weight], np.float32)
         model = copy.copy(self)
-        model._reference_values = dict(zip(REFERENCE_INPUTS, values, strict=True))
+        model.reference_values = dict(zip(REFERENCE_INPUTS, values, strict=True))
         model._reference_warnings = reference.warnings
         at_full_weight = self.card.reference.get("temperature", self.card.temperature)
         model.temperature = self.card.temperature ** (1 - weight) * at_full_weight**weight
@@ -158,7 +159,7 @@ class Model(ABC):
         emotion = max(probabilities, key=lambda label: probabilities[label])
         confidence = probabilities[emotion]
         unsure = confidence < self.card.unsure_below
-        outside = () if self._reference_values else self.card.bands  # measured without one
+        outside = () if self.reference_values else self.card.bands  # measured without one
         return Prediction(emotion, confidence, probabilities, unsure, duration_s, self.card.name, outside=outside)
 
     def log_probabilities(self, window: Samples) -> Floats:
@@ -184,7 +185,7 @@ class Model(ABC):
 
     def run(self, outputs: Sequence[str], values: npt.NDArray[np.float32]) -> list[Floats]:
         """Compute some outputs for the value of the main input, compared with the reference, if there is one."""
-        return self.session.run(outputs, {next(iter(self.session.inputs)): values, **self._reference_values})
+        return self.session.run(outputs, {next(iter(self.session.inputs)): values, **self.reference_values})
 
     def check_outputs(self, logits: str, probe: npt.NDArray[np.float32]) -> None:
         """Run a probe once, of a batch of 1; raise an error unless the outputs fit the card and the inputs."""

@@ -33,6 +33,7 @@ __all__ = [
     "ReferenceBuilder",
     "SoundStatistics",
     "reference_weight",
+    "shrunken_deviation",
     "spread",
 ]
 
@@ -42,6 +43,7 @@ FORMAT: Final = 1  # of the file; one of a later format is refused with a senten
 HASH_DIGITS: Final = 16  # of the SHA-256 of a model file
 FEW_RECORDINGS: Final = 5  # with fewer there is a warning
 UNIFORM_SHARE: Final = 0.7  # if the model hears one emotion in more of the recordings, there is a warning
+_USUAL: Final = 5  # recordings of usual variety that are added to every reference
 LARGEST_BYTES: Final = 2**20  # a file has a few thousand
 
 SETTINGS: Final[Mapping[str, float]] = MappingProxyType(
@@ -265,6 +267,25 @@ def spread(deviation: npt.NDArray[np.floating], count: int) -> float:
         (0.5000002500001876, 0.0)
     """
     return float(np.sqrt(np.square(deviation, dtype=np.float64).mean() * count / max(1, count - 1)))
+
+
+def shrunken_deviation(deviation: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.float32]:
+    """Estimate how much a setting varies from a few recordings: as if a few usual ones had been added.
+
+    Args:
+        deviation: ``(k,)`` of the standardized statistics.
+        count: number of recordings.
+
+    Returns:
+        ``(k,)``, never 0.
+
+    Example:
+        >>> shrunken_deviation(np.array([0.0, 2.0]), 5).round(3).tolist()
+        [0.707, 1.581]
+    """
+    variance = np.square(deviation, dtype=np.float64)
+    shrunken: npt.NDArray[np.float32] = np.sqrt((count * variance + _USUAL) / (count + _USUAL)).astype(np.float32)
+    return shrunken
 
 
 class ReferenceBuilder:

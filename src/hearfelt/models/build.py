@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from hearfelt.errors import RecipeError
-from hearfelt.models import classic, hearfelt, svm
+from hearfelt.models import classic, sound_network, svm
 
 __all__ = ["NETWORKS", "NetworkKind", "kind_of"]
 
@@ -34,8 +34,8 @@ NETWORKS: Final[Mapping[str, NetworkKind]] = MappingProxyType(
     {
         "classic": NetworkKind("classic", "classic-162", classic.LIMITS),
         "svm": NetworkKind("svm", "classic-162", svm.LIMITS),
-        "hearfelt": NetworkKind("hearfelt", "sound", hearfelt.LIMITS, hearfelt.WINDOW_S),
-        "tiny": NetworkKind("tiny", "sound", hearfelt.LIMITS, hearfelt.WINDOW_S),
+        "hearfelt": NetworkKind("hearfelt", "sound", sound_network.LIMITS, sound_network.WINDOW_S),
+        "tiny": NetworkKind("tiny", "sound", sound_network.LIMITS, sound_network.WINDOW_S),
     }
 )
 

@@ -13,8 +13,8 @@ from hearfelt.models.fourier import FourierFilters
 __all__ = ["quantized", "with_computed_filters", "with_short_names"]
 
 _LARGE: Final = 20_000  # values; smaller tensors are not worth it
-# Errors in the front end act as noise; the discriminant's values are too different in size for one scale.
-_EXACT: Final = ("basis", "bank", "discriminant")
+_EXACT: Final = ("basis", "bank")  # of the front end: errors there act as noise
+_HALF: Final = ("projection", "heads", "discriminant", "speech")  # small, and every prediction depends on all of it
 _RANGE: Final = 127.0
 _NONE: Final = -1  # a use without an axis of outputs
 
@@ -25,7 +25,7 @@ _TENSOR: Final = "value"  # attribute of a Constant node
 def quantized(model: bytes, *, exact: tuple[str, ...] = _EXACT) -> bytes:
     """Store a model's weights in 8 bits.
 
-    - Weights of products and convolutions: 8 bits with a scale for each output.
+    - Weights of products and convolutions of the encoder: 8 bits with a scale for each output.
     - Other large tensors: half precision.
     - Tensors named in ``exact`` stay as they are.
 
@@ -51,7 +51,7 @@ def quantized(model: bytes, *, exact: tuple[str, ...] = _EXACT) -> bytes:
         values = onnx.numpy_helper.to_array(weight)
         if values.dtype != np.float32 or values.size < _LARGE or any(part in weight.name for part in exact):
             kept.append(weight)
-        elif weight.name in outputs:
+        elif weight.name in outputs and not any(part in weight.name for part in _HALF):
             axis = outputs[weight.name]
             whole, scale = _in_8_bits(values, axis)
             parts = [f"{weight.name}.{part}" for part in ("whole", "scale", "zero")]

@@ -26,22 +26,21 @@ from hearfelt.runtime.executor import Executor
 from hearfelt.runtime.files import atomic_write
 from hearfelt.runtime.progress import Progress, no_progress
 from hearfelt.training.clip_features import ClipFeatures, compute_features, sound_count
+from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles
 from hearfelt.training.data_selection import FoldParts, generator_for, parts_of, select
-from hearfelt.training.frames import PUBLISHED, EncoderFiles
 from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.remote_runs import run_remotely
 from hearfelt.training.runs import RUNS, Finished, Run, do_runs
-from hearfelt.training.sound_network import prepare_frames
-from hearfelt.training.train import device_called
+from hearfelt.training.sound_network import prepare_statistics
 from hearfelt.training.trainer import MODEL
-from hearfelt.training.training_set import EncoderFrames, TrainingSet, variants_of
+from hearfelt.training.training_set import EncoderSource, TrainingSet, variants_of
 
 __all__ = ["CURVES_TABLE", "ENCODED", "ExperimentOptions", "plan_runs", "run_experiment", "run_single_emotions"]
 
 CURVES_TABLE: Final = "curves.csv"
 ENCODED: Final = "encoded.npz"  # of a run: its test clips, for predictions with references
-_OTHER_TARGET: Final = "cremad"  # of an ensemble, where a protocol leaves the recipe's target out: the most speakers
+_OTHER_TARGET: Final = "cremad"  # where a protocol leaves the recipe's target out: the most speakers
 _COLUMNS: Final = (
     "fold",
     "seed",
@@ -64,7 +63,6 @@ class ExperimentOptions:
         drop: emotions whose clips are left out before the split.
         jobs: worker processes; by default one for each core.
         encoder_files: weights of the encoders, for a network that takes sound.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         reference: with which reference each test clip is compared; None for none.
         trained: folder of an earlier evaluation, whose models are used; by default that of the results.
     """
@@ -74,7 +72,6 @@ class ExperimentOptions:
     drop: Sequence[str] = ()
     jobs: int | None = None
     encoder_files: EncoderFiles = PUBLISHED
-    device: str = "auto"
     reference: ReferenceOptions | None = None
     trained: Path | None = None
 
@@ -166,16 +163,15 @@ def _train(
     if options.seeds < 1:
         raise HearfeltError(f"{options.seeds} seeds; at least 1 is needed")
     takes_sound = kind_of(recipe.network).input == "sound"  # and may be trained on auxiliary corpora as well
-    device = device_called(options.device, takes_sound=takes_sound)
     jobs = options.jobs or os.cpu_count() or 1
-    options = replace(options, jobs=jobs, device=device)
+    options = replace(options, jobs=jobs)
     plan = protocol.plan(clips, drop=options.drop, folds=options.folds, auxiliary=takes_sound)
     runs = plan_runs(recipe, plan, options.trained or out, options, progress=progress)
     with progress("training", len(runs)) as done:
         elsewhere = None if executor is None else partial(run_remotely, executor)
         finished = do_runs(runs, jobs=jobs, progress=done, elsewhere=elsewhere)
     epochs = {(one.fold, one.seed): one.epoch for one in finished}
-    info = ResultsInfo(plan, recipe.to_dict(), epochs, file=_largest(runs), device=device)
+    info = ResultsInfo(plan, recipe.to_dict(), epochs, file=_largest(runs))
     return _Trained(runs, finished, info, jobs)
 
 
@@ -203,7 +199,7 @@ def plan_runs(
     """
     if kind_of(recipe.network).input == "sound":
         _refuse_without_copies(recipe, plan, "speed_change = 0.1 or degraded = true under [copies]")
-        by_fold = _frame_sets(recipe, plan, options, progress)
+        by_fold = _sound_sets(recipe, plan, options, progress)
         training_sets = dict.fromkeys(range(options.seeds), by_fold)
     else:
         _refuse_without_copies(recipe, plan, "copies = 1 or more under [augment]")
@@ -266,8 +262,8 @@ def _features(
         )
 
 
-def _frame_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, progress: Progress) -> dict[int, TrainingSet]:
-    """Make training sets of encoder frames for each fold, the same for all seeds, and cache all frames."""
+def _sound_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, progress: Progress) -> dict[int, TrainingSet]:
+    """Make training sets for each fold, the same for all seeds, and cache all statistics."""
     protocol, sets = plan.protocol, {}
     for fold in plan.folds:
         train, own = select(plan.training_clips(fold)).clips, set(fold.train)
@@ -278,19 +274,19 @@ def _frame_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, progress
             fold.train.emotions,
             train,
             fold.test if protocol.chooses_on_test else Clips(),
-            EncoderFrames(target, protocol.by, plan.same_sound, options.encoder_files, options.device),
+            EncoderSource(target, protocol.by, plan.same_sound, options.encoder_files),
             fold.test if protocol.copies_of_test else Clips(),
         )
     wanted = {one for training_set in sets.values() for one in variants_of(recipe, training_set)}
-    with progress("computing frames", len(wanted)) as done:
-        prepare_frames(recipe, list(sets.values()), processes=options.jobs, progress=done)
+    with progress("computing statistics", len(wanted)) as done:
+        prepare_statistics(recipe, list(sets.values()), processes=options.jobs, progress=done)
     return sets
 
 
 def _target_among(train: Clips, recipe: Recipe) -> Clips:
     """Find the recipe's target where a protocol trains on several corpora, or another where it is left out."""
     speech = train.where(channel="speech")
-    return speech.where(corpus=recipe.ensemble.target) or speech.where(corpus=_OTHER_TARGET) or speech
+    return speech.where(corpus=recipe.heads.target) or speech.where(corpus=_OTHER_TARGET) or speech
 
 
 def _encoded(done: _Trained, progress: Progress) -> list[EncodedFold]:

@@ -27,6 +27,7 @@ __all__ = [
     "CHECKPOINT",
     "CURVES",
     "EpochRow",
+    "HeldOut",
     "TrainedNetwork",
     "one_thread",
     "predict",
@@ -63,6 +64,27 @@ class EpochRow:
 
 
 @dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Predictions for a group of clips by a head that was not trained on it.
+
+    Attributes:
+        corpus: of the clips.
+        is_outside: whether the whole corpus was left out.
+        logits: ``(clips, classes)`` without a reference.
+        labels: ``(clips,)``, indices of the true emotions.
+        reference_logits: ``(clips, classes)`` with a reference of other clips of the group.
+        reference_weight: how much these references counted, on average.
+    """
+
+    corpus: str
+    is_outside: bool
+    logits: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.int64]
+    reference_logits: npt.NDArray[np.float64]
+    reference_weight: float
+
+
+@dataclass(frozen=True, eq=False)
 class TrainedNetwork:
     """A trained network, with held-out predictions for its calibration.
 
@@ -72,6 +94,10 @@ class TrainedNetwork:
         curves: one row an epoch.
         logits: of clips that it was not trained on, ``(clips, classes)``.
         labels: of these clips, ``(clips,)``, indices of the true emotions.
+        held_out: of a network that takes sound, the predictions for every held-out group.
+        no_speech_below: of a network that takes sound, the logit below which there is no speech.
+        unfamiliar_above: of a network that takes sound, the distance above which a sound is unfamiliar.
+        reference_settings: of a network that takes sound, how much references count.
     """
 
     network: nn.Module
@@ -79,6 +105,10 @@ class TrainedNetwork:
     curves: tuple[EpochRow, ...]
     logits: npt.NDArray[np.float64]
     labels: npt.NDArray[np.int64]
+    held_out: tuple[HeldOut, ...] = ()
+    no_speech_below: float = 0.0
+    unfamiliar_above: float = 0.0
+    reference_settings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass

@@ -24,8 +24,8 @@ from hearfelt.training.settings import (
     Balance,
     Copies,
     Distillation,
-    Ensemble,
     Fit,
+    Heads,
     Svm,
     Validation,
 )
@@ -48,7 +48,7 @@ class Recipe:
         validation: what is held out of the training part.
         copies: augmented copies for ``hearfelt`` and ``tiny``.
         distillation: how the encoder of ``tiny`` is trained.
-        ensemble: how the heads of both are trained.
+        heads: how the heads of both are trained.
 
     Example:
         >>> Recipe("mine", "classic").fit.batch
@@ -65,7 +65,7 @@ class Recipe:
     validation: Validation = field(default_factory=Validation)
     copies: Copies = field(default_factory=Copies)
     distillation: Distillation = field(default_factory=Distillation)
-    ensemble: Ensemble = field(default_factory=Ensemble)
+    heads: Heads = field(default_factory=Heads)
 
     @property
     def makes_copies(self) -> bool:

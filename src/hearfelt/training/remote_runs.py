@@ -13,7 +13,7 @@ from hearfelt.runtime.executor import Executor
 from hearfelt.runtime.files import atomic_write
 from hearfelt.training.runs import ANSWERS, Finished, Run, do_run
 from hearfelt.training.trainer import RUN
-from hearfelt.training.training_set import EncoderFrames
+from hearfelt.training.training_set import EncoderSource
 
 __all__ = ["run_remotely"]
 
@@ -75,7 +75,7 @@ def _do_remote(remote: _RemoteRun) -> dict[str, bytes]:
 
 def _refuse_missing(run: Run) -> None:
     """A clip that is not there would be counted as one that cannot be answered."""
-    needed = run.training_set.clips if isinstance(run.training_set.features, EncoderFrames) else ()
+    needed = run.training_set.clips if isinstance(run.training_set.features, EncoderSource) else ()
     missing = [clip.path for clip in (*run.test, *needed) if not clip.path.is_file()]
     if missing:
         raise CorpusError(

@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from hearfelt.augmentation.perturbations import AUGMENTATIONS
 
-__all__ = ["NETWORKS", "TABLES", "Augment", "Balance", "Copies", "Distillation", "Ensemble", "Fit", "Svm", "Validation"]
+__all__ = ["NETWORKS", "TABLES", "Augment", "Balance", "Copies", "Distillation", "Fit", "Heads", "Svm", "Validation"]
 
 NETWORKS: Final = ("classic", "svm", "hearfelt", "tiny")
 # Tables of each network; in a recipe of another network they are refused.
 TABLES: Final = {
     "classic": ("augment", "balance", "fit", "validation"),
     "svm": ("augment", "balance", "svm", "validation"),
-    "hearfelt": ("copies", "ensemble"),
-    "tiny": ("copies", "distillation", "ensemble"),
+    "hearfelt": ("copies", "heads"),
+    "tiny": ("copies", "distillation", "heads"),
 }
 
 
@@ -97,11 +97,12 @@ class Validation:
 
 @dataclass(frozen=True)
 class Copies:
-    """Augmented copies of the training clips of ``hearfelt`` and ``tiny``, of the target's corpora alone.
+    """Augmented copies of the training clips of ``hearfelt`` and ``tiny``.
 
     Attributes:
-        speed_change: a copy is slower and one faster by this share, a multiple of 0.05; 0 for none.
-        degraded: whether one copy is degraded as by bad microphones and telephone lines.
+        speed_change: of clips of the target corpus a copy is slower and one faster by this share, a multiple of 0.05;
+            0 for none.
+        degraded: whether one copy of every clip is degraded as by bad microphones and telephone lines.
     """
 
     speed_change: float = _number(0.1, 0.0, 0.25)
@@ -138,60 +139,65 @@ class Distillation:
 
 
 @dataclass(frozen=True)
-class Ensemble:
-    """How the heads of ``hearfelt`` and ``tiny`` are trained: those of the model, and further ones without each group.
+class Heads:
+    """How the heads of ``hearfelt`` and ``tiny`` are trained: those of the model, and one without each held-out group.
 
-    The further ones predict the held-out group, which calibrates the model. ``tiny`` has plain heads alone, on the
-    features that the discriminant has too.
+    The latter predict their group, which calibrates the model. Groups are some speakers of the target corpus (or some
+    of its clips), and every other corpus as a whole.
 
     Attributes:
-        target: the corpus that the model is meant for; where a protocol tests another, that one.
-        groups: number of groups of the target's speakers (or clips). For each group an attentive and a plain head are
-            trained without it; their predictions for it give temperature and threshold.
-        attentive_heads: number of attentive heads in the model.
-        plain_heads: number of plain heads in the model.
-        shrinkage: added to the diagonal of the discriminant's covariance, as a share of its mean.
-        pitch_weight: factor of the pitch statistics in the discriminant.
-        epochs: of an attentive head; the last one's weights are kept.
-        plain_epochs: of a plain head, whose epochs are short.
+        target: the corpus whose speakers are held out in groups; where a protocol tests another, that one.
+        groups: number of groups of the target.
+        count: number of heads in the model.
+        components: of the projected statistics.
+        hidden: width of a head's hidden layer.
+        epochs: of a head; the last one's weights are kept.
         batch: variants of clips in a step.
         learning_rate: of AdamW, at its highest.
         weight_decay: of AdamW.
-        whisper_width: width to which a frame of Whisper is projected.
-        moonshine_width: width to which a frame of Moonshine is projected.
-        attentions: number of attention maps over the frames.
-        hidden: width of an attentive head's hidden layer.
-        plain_hidden: width of a plain head's hidden layer.
-        dropout: of an attentive head's pooled features.
-        plain_dropout: of a plain head's hidden layer.
+        dropout: of the hidden layer; that of the statistics is two fifths of it.
         mixup: both parameters of the beta distribution of mixup; 0 for none.
         smoothing: share of a label that is spread uniformly over all (label smoothing).
+        target_weight: how often clips of the target corpus are drawn, against those of each other corpus.
         other_channel_weight: sampling weight of a clip of another channel, such as song, against one of the target's.
         degraded_weight: sampling weight of a degraded copy, against a clip as it is.
-        auxiliary_weight: sampling weight of all auxiliary corpora together, against the target's corpora; each corpus
-            is drawn in proportion to the square root of its size.
+        speed_weight: sampling weight of a slower or faster copy.
+        shrinkage_of_discriminant: added to the diagonal of the discriminant's covariance, as a share of its mean.
+        discriminant_weight: factor of the discriminant's logits; 0 for none.
+        setting_references: share of the samples that have a reference of their corpus and channel.
+        speaker_references: share of the samples that have a reference of their speaker.
+        shrinkage: so many recordings of a reference have half the weight of endless ones.
+        spread_power: how much less a reference of little variety counts.
+        heard_power: how much less a reference counts in which one emotion is heard.
+        reference_clips: number of recordings of the references that the temperature with a reference is fitted for.
     """
 
     target: str = "ravdess"
-    groups: int = _number(4, 2, 20)
-    attentive_heads: int = _number(2, 1, 20)
-    plain_heads: int = _number(4, 1, 20)
-    shrinkage: float = _number(0.5, 0.01, 1000.0)
-    pitch_weight: float = _number(3.0, 0.01, 100.0)
-    epochs: int = _number(10, 1, 500)
-    plain_epochs: int = _number(20, 1, 500)
-    batch: int = _number(64, 2, 1024)
-    learning_rate: float = _number(1e-3, 0.0, 1.0, above=True)
-    weight_decay: float = _number(0.02, 0.0, 1.0)
-    whisper_width: int = _number(160, 8, 1024)
-    moonshine_width: int = _number(96, 8, 1024)
-    attentions: int = _number(4, 1, 16)
+    groups: int = _number(3, 2, 20)
+    count: int = _number(3, 1, 20)
+    components: int = _number(512, 8, 4096)
     hidden: int = _number(256, 8, 2048)
-    plain_hidden: int = _number(384, 8, 2048)
-    dropout: float = _number(0.4, 0.0, 0.9)
-    plain_dropout: float = _number(0.5, 0.0, 0.9)
+    epochs: int = _number(16, 1, 500)
+    batch: int = _number(256, 2, 4096)
+    learning_rate: float = _number(1.5e-3, 0.0, 1.0, above=True)
+    weight_decay: float = _number(0.02, 0.0, 1.0)
+    dropout: float = _number(0.5, 0.0, 0.9)
     mixup: float = _number(0.4, 0.0, 10.0)
     smoothing: float = _number(0.1, 0.0, 0.9)
+    target_weight: float = _number(4.0, 0.01, 100.0)
     other_channel_weight: float = _number(0.7, 0.0, 10.0)
     degraded_weight: float = _number(0.5, 0.0, 10.0)
-    auxiliary_weight: float = _number(1.0, 0.0, 10.0)
+    speed_weight: float = _number(1.0, 0.0, 10.0)
+    shrinkage_of_discriminant: float = _number(1.0, 0.01, 1000.0)
+    discriminant_weight: float = _number(0.3, 0.0, 10.0)
+    setting_references: float = _number(0.35, 0.0, 1.0)
+    speaker_references: float = _number(0.3, 0.0, 1.0)
+    shrinkage: float = _number(10.0, 0.0, 1000.0)
+    spread_power: float = _number(0.0, 0.0, 10.0)
+    heard_power: float = _number(0.0, 0.0, 10.0)
+    reference_clips: int = _number(30, 1, 1000)
+
+    @property
+    def reference(self) -> dict[str, float]:
+        """How much a reference counts, as :func:`hearfelt.inference.reference.reference_weight` takes it."""
+        return {name: getattr(self, name) for name in ("shrinkage", "spread_power", "heard_power")}

@@ -8,35 +8,29 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-import torch
-
 from hearfelt.corpora.clips import Clips, duplicates
 from hearfelt.errors import CorpusError, HearfeltError
 from hearfelt.models.build import kind_of
 from hearfelt.runtime.progress import Progress, no_progress
 from hearfelt.training.clip_features import compute_features, sound_count
+from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles
 from hearfelt.training.data_selection import Selection, generator_for, select, split_validation
-from hearfelt.training.frames import PUBLISHED, EncoderFiles
 from hearfelt.training.loop import CHECKPOINT, EpochRow
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.sound_network import prepare_frames
+from hearfelt.training.sound_network import prepare_statistics
 from hearfelt.training.tracking import track
 from hearfelt.training.trainer import RUN, TrainedModel, train_model
-from hearfelt.training.training_set import EncoderFrames, TrainingSet, variants_of
+from hearfelt.training.training_set import EncoderSource, TrainingSet, variants_of
 
 __all__ = [
     "DEFAULT_OPTIONS",
-    "DEVICES",
     "TrainingOptions",
     "TrainingResult",
-    "device_called",
     "feature_set",
-    "frame_set",
     "named_speakers",
+    "sound_set",
     "train",
 ]
-
-DEVICES: Final = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -50,8 +44,8 @@ class TrainingOptions:
         resume: resume a training that was stopped; without it a folder that contains one is refused.
         jobs: worker processes that compute features; by default one for each core.
         tracker: ``"tensorboard"`` or ``"mlflow"``; None for neither.
-        encoder_files: weights of the encoders, for a network that takes sound.
-        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        encoder_files: weights of the encoder, for a network that takes sound.
+        noise: folder of sounds in which nobody speaks, for a network that takes sound.
     """
 
     seed: int = 0
@@ -61,7 +55,7 @@ class TrainingOptions:
     jobs: int | None = None
     tracker: str | None = None
     encoder_files: EncoderFiles = PUBLISHED
-    device: str = "auto"
+    noise: Path | None = None
 
 
 DEFAULT_OPTIONS: Final = TrainingOptions()
@@ -110,14 +104,13 @@ def train(
     if not options.resume and any((out / name).exists() for name in (RUN, CHECKPOINT)):
         raise HearfeltError(f"{out}: holds a training; --resume goes on with it, or give another folder with --out")
     takes_sound = kind_of(recipe.network).input == "sound"
-    device = device_called(options.device, takes_sound=takes_sound)
     excluded = named_speakers(options.without_speakers, clips.speakers)
     selection = select(clips.without(speaker=excluded), drop=options.drop)
     if takes_sound:
-        training_set = frame_set(recipe, selection.clips, options.encoder_files, device)
-        with progress("computing frames", len(variants_of(recipe, training_set))) as done:
-            prepare_frames(recipe, [training_set], processes=options.jobs, progress=done)
-        validation_speakers = training_set.encoder_frames.target.speakers
+        training_set = sound_set(recipe, selection.clips, options.encoder_files, options.noise)
+        with progress("computing statistics", len(variants_of(recipe, training_set))) as done:
+            prepare_statistics(recipe, [training_set], processes=options.jobs, progress=done)
+        validation_speakers = training_set.encoder_source.target.speakers
     else:
         training_set = feature_set(recipe, selection.clips, options.seed, jobs=options.jobs, progress=progress)
         validation_speakers = training_set.validation.speakers
@@ -158,44 +151,18 @@ def feature_set(
     return TrainingSet(clips.emotions, train, validation, features)
 
 
-def frame_set(recipe: Recipe, clips: Clips, files: EncoderFiles = PUBLISHED, device: str = "cpu") -> TrainingSet:
-    """Make a training set of encoder frames; its groups are speakers of the recipe's target corpus, if it is there.
+def sound_set(recipe: Recipe, clips: Clips, files: EncoderFiles = PUBLISHED, noise: Path | None = None) -> TrainingSet:
+    """Make a training set for a network that takes sound; speakers of the recipe's target are held out in groups.
 
     Args:
         recipe: names the target corpus.
         clips: selected clips.
-        files: of the encoders' weights.
-        device: where heads are trained.
+        files: of the encoder's weights.
+        noise: folder of sounds in which nobody speaks.
     """
-    target = clips.where(corpus=recipe.ensemble.target, channel="speech") or clips
-    source = EncoderFrames(target, "speaker", tuple(duplicates(clips)), files, device)
+    target = clips.where(corpus=recipe.heads.target, channel="speech") or clips
+    source = EncoderSource(target, "speaker", tuple(duplicates(clips)), files, noise)
     return TrainingSet(clips.emotions, clips, Clips(), source)
-
-
-def device_called(name: str, *, takes_sound: bool) -> str:
-    """Choose the device of a training.
-
-    Args:
-        name: ``"auto"`` for a GPU where there is one and it pays, ``"cpu"`` or ``"cuda"``.
-        takes_sound: whether the network takes sound; the others train in seconds on the CPU.
-
-    Returns:
-        ``"cpu"`` or ``"cuda"``.
-
-    Raises:
-        HearfeltError: if there is no such device here, or the network has no use for it.
-
-    Example:
-        >>> device_called("auto", takes_sound=False)
-        'cpu'
-    """
-    if name not in DEVICES:
-        raise HearfeltError(f"--device {name}: {', '.join(DEVICES)} are known")
-    if name == "cuda" and not takes_sound:
-        raise HearfeltError("--device cuda: only networks that take sound are trained there; leave the option out")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise HearfeltError("--device cuda: torch finds no graphics card here; cpu or auto works")
-    return "cuda" if takes_sound and name != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def named_speakers(names: Sequence[str], speakers: Sequence[str]) -> tuple[str, ...]:

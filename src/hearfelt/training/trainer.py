@@ -70,7 +70,7 @@ def train_model(
         training_set: what to train on.
         folder: for the model, its curves and, meanwhile, a checkpoint or finished heads.
         seed: of every random number.
-        on_epoch: called with each epoch's row; of an ensemble the mean over its heads, when all are trained.
+        on_epoch: called with each epoch's row; of several heads the mean, when all are trained.
 
     Raises:
         CorpusError: if an emotion has too few clips, or there are fewer speakers than groups.

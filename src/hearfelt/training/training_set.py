@@ -6,45 +6,48 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hearfelt.audio.reader import audio_files
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.errors import CorpusError, require
 from hearfelt.evaluation.plan import SameSound
+from hearfelt.models.encoders.weights import fingerprint
 from hearfelt.models.scaler import Scaler
 from hearfelt.runtime.cache import sound_digests
 from hearfelt.training.augmented_copies import ORIGINAL, Variant
 from hearfelt.training.clip_features import FEATURES, ClipFeatures, Features
+from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles
 from hearfelt.training.data_selection import Division
-from hearfelt.training.frames import PUBLISHED, EncoderFiles
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.settings import Balance
 
-__all__ = ["EncoderFrames", "Rows", "TrainingSet", "one_hot", "training_rows", "validation_rows", "variants_of"]
+__all__ = ["EncoderSource", "Rows", "TrainingSet", "one_hot", "training_rows", "validation_rows", "variants_of"]
 
 _FORMAT = 4  # of what is trained; raised when the same recipe would give another model
 
 
 @dataclass(frozen=True, eq=False)
-class EncoderFrames:
-    """Frames of frozen encoders as the source of features, for ``hearfelt`` and ``tiny``; computed once and cached.
+class EncoderSource:
+    """A frozen encoder as the source of features, for ``hearfelt`` and ``tiny``; computed once and cached.
 
     Attributes:
         target: those of the training clips that are like the test clips; each group of them is held out of one head.
         by: what the groups are made of, speakers or clips.
         same_sound: groups of clips with the very same sound.
-        files: files of the encoders' weights.
-        device: ``"cpu"`` or ``"cuda"``, where the heads are trained.
+        files: the file of the encoder's weights.
+        noise: folder of sounds in which nobody speaks, for the head that tells whether somebody does.
     """
 
     target: Clips = field(repr=False)
     by: Division = "speaker"
     same_sound: SameSound = field(default=(), repr=False)
     files: EncoderFiles = PUBLISHED
-    device: str = "cpu"
+    noise: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,16 +58,16 @@ class TrainingSet:
         labels: the model's labels, in order.
         train: training clips.
         validation: clips on which the epoch is chosen, and with 162 features temperature and threshold too. With
-            encoder frames temperature and threshold come from groups of the target, so that this is empty, except
+            an encoder temperature and threshold come from groups of the target, so that this is empty, except
             in the protocol that chooses the epoch on test clips.
-        features: their source, computed (162 numbers a clip) or computed and cached when needed (encoder frames).
+        features: their source, computed (162 numbers a clip) or computed and cached when needed (an encoder).
         leaked: test clips whose augmented copies are trained on; empty in every honest protocol.
     """
 
     labels: tuple[str, ...]
     train: Clips = field(repr=False)
     validation: Clips = field(repr=False)
-    features: ClipFeatures | EncoderFrames
+    features: ClipFeatures | EncoderSource
     leaked: Clips = field(default=Clips(), repr=False)
 
     @property
@@ -75,15 +78,15 @@ class TrainingSet:
     @property
     def clip_features(self) -> ClipFeatures:
         """The source, for a model of 162 features."""
-        if isinstance(self.features, EncoderFrames):
-            raise TypeError("this training set has encoder frames, not 162 features")
+        if isinstance(self.features, EncoderSource):
+            raise TypeError("this training set has an encoder, not 162 features")
         return self.features
 
     @property
-    def encoder_frames(self) -> EncoderFrames:
-        """The source, for a model on encoder frames."""
+    def encoder_source(self) -> EncoderSource:
+        """The source, for a model that takes sound."""
         if isinstance(self.features, ClipFeatures):
-            raise TypeError("this training set has 162 features, not encoder frames")
+            raise TypeError("this training set has 162 features, not an encoder")
         return self.features
 
     def key(self, recipe: Recipe, seed: int) -> str:
@@ -106,25 +109,24 @@ class TrainingSet:
             digests = sound_digests(clip.sound for clip in clips)
             facts.append([digests[clip.sound] for clip in clips])
             source = self.features
-            facts += [source.target.fingerprint(), source.by, source.files.read().digest]
+            facts += [source.target.fingerprint(), source.by, fingerprint(source.files.read())]
+            noise = sound_digests(audio_files(source.noise) if source.noise else ())
+            facts.append([[path.name, digest] for path, digest in noise.items()])  # type: ignore[union-attr]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def variants_of(recipe: Recipe, training_set: TrainingSet) -> list[tuple[Clip, Variant]]:
-    """List the variants of clips that a model on encoder frames is trained on.
+    """List the variants of clips that a model with an encoder is trained on.
 
-    Clips of the target's corpora come with augmented copies, other clips without.
+    Clips of the recipe's target corpus are also played slower and faster; every clip has a degraded copy.
     """
     change = recipe.copies.speed_change
-    speeds = (1.0,) if not change else (1.0, round(1.0 - change, 4), round(1.0 + change, 4))
+    copies = [Variant(round(1.0 - change, 4)), Variant(round(1.0 + change, 4))] if change else []
     degraded = [Variant(degraded=True)] if recipe.copies.degraded else []
-    augmented = set(training_set.encoder_frames.target.corpora)
-    wanted: list[tuple[Clip, Variant]] = []
-    for clip in training_set.train:
-        wanted += [(clip, Variant(speed)) for speed in (speeds if clip.corpus in augmented else speeds[:1])]
-    wanted += [(clip, one) for clip in training_set.train if clip.corpus in augmented for one in degraded]
-    wanted += [(clip, Variant(speed)) for clip in training_set.leaked for speed in speeds[1:]]
-    wanted += [(clip, one) for clip in training_set.leaked for one in degraded]
+    wanted = [(clip, ORIGINAL) for clip in training_set.train]
+    wanted += [(clip, one) for clip in training_set.train if clip.corpus == recipe.heads.target for one in copies]
+    wanted += [(clip, one) for clip in training_set.train for one in degraded]
+    wanted += [(clip, one) for clip in training_set.leaked for one in (*copies, *degraded)]
     listed = set(wanted)
     wanted += [(clip, ORIGINAL) for clip in training_set.validation if (clip, ORIGINAL) not in listed]
     return wanted

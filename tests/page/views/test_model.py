@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html import escape
 from xml.etree import ElementTree
@@ -44,13 +45,15 @@ def test_the_headline_is_the_honest_figure_of_the_default_model(shown: AppTest) 
 
 
 def test_why_there_are_more_answers_than_clips_is_said(shown: AppTest) -> None:
-    one = read_scores().of(DEFAULT_MODEL)[0]
-    assert one.seeds > 1
-    assert f"each clip has {one.seeds} predictions" in markup(shown)
+    name = "svm"
+    seeds = read_scores().of(name)[0].seeds
+    assert seeds > 1
+    assert f"each clip has {seeds} predictions" in looked_at(shown, name)
 
 
 def test_every_limit_of_the_card_is_said(shown: AppTest) -> None:
-    assert all(escape(limit) in markup(shown) for limit in Recognizer.load().card.limits)
+    said = looked_at(shown, DEFAULT_MODEL)
+    assert all(escape(limit) in said for limit in Recognizer.load().card.limits)
 
 
 def test_the_whole_card_can_be_downloaded(shown: AppTest) -> None:
@@ -91,7 +94,8 @@ def test_the_words_tell_whose_figures_they_are_and_what_the_shipped_file_reaches
     assert said.count(f"{100 * shipped.calibration_error:.1f} %") == 2
     assert " 0 predictions" not in said
     most = max(known.of(name)[0].right_between(*ends)[0] for ends in ((0.9, 1), (0.7, 0.9), (0.5, 0.7), (0, 0.5)))
-    assert f"Of the {most:,} predictions called" in said
+    has_bands = bool(Recognizer.load(name, threads=1).card.bands)  # then the words are about other corpora
+    assert re.search(rf"Of the {most:,} predictions {'with' if has_bands else 'called'}", said)
 
 
 @pytest.mark.parametrize("name", shipped_models())

@@ -21,6 +21,27 @@ __all__ = ["add_to"]
 _LOG_EVERY_S: Final = 30.0  # one line, if standard error is no terminal
 
 
+_ReferenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        metavar="FILE|FOLDER|self",
+        help="What is usual for these voices or this room: a file of hearfelt reference, a folder of recordings, or"
+        " self: the sounds of each folder are their own reference.",
+        show_default="no",
+    ),
+]
+_ReferenceByOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reference-by",
+        metavar="COLUMN",
+        help="With --reference self: column of the tables that says which sounds belong together, such as speaker.",
+        show_default="the folder of each sound",
+    ),
+]
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the command ``batch``."""
     app.command(
@@ -71,25 +92,8 @@ def _batch(
             show_default="each table's own folder",
         ),
     ] = None,
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            "--reference",
-            metavar="FILE|FOLDER|self",
-            help="What is usual for these voices or this room: a file of hearfelt reference, a folder of recordings, or"
-            " self: the sounds of each folder are their own reference.",
-            show_default="no",
-        ),
-    ] = None,
-    reference_by: Annotated[
-        str | None,
-        typer.Option(
-            "--reference-by",
-            metavar="COLUMN",
-            help="With --reference self: column of the tables that says which sounds belong together, such as speaker.",
-            show_default="the folder of each sound",
-        ),
-    ] = None,
+    reference: _ReferenceOption = None,
+    reference_by: _ReferenceByOption = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", "-w", min=1, help="How many processes work.", show_default="one for each core"),

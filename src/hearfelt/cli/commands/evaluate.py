@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from hearfelt.cli.cluster import device_with, executor_on, meant_everywhere
+from hearfelt.cli.cluster import executor_on, meant_everywhere
 from hearfelt.cli.display.progress import progress
 from hearfelt.cli.options import (
     CorpusOption,
-    DeviceOption,
     DropOption,
     EncoderOption,
     FormatOption,
@@ -23,7 +22,6 @@ from hearfelt.cli.options import (
     examples,
     expanded,
     parse_corpora,
-    parse_encoders,
     parse_names,
     remark,
 )
@@ -77,8 +75,7 @@ def _evaluate(
     drop: DropOption = [],  # noqa: B006  # typer reads it and never changes it
     folds: Annotated[int | None, typer.Option("--folds", min=2, help="Number of folds for by-speaker.")] = None,
     jobs: JobsOption = None,
-    encoder: EncoderOption = [],  # noqa: B006
-    device: DeviceOption = "auto",
+    encoder: EncoderOption = None,
     ray: RayOption = None,
     reference_clips: Annotated[
         int,
@@ -127,7 +124,7 @@ def _evaluate(
     split = (parse_names(drop), folds)
     results: Results | SegmentResults | SingleEmotions
     if recipe is not None:
-        how = {"seeds": seeds, "drop": split[0], "folds": split[1], "device": device_with(ray, device)}
+        how = {"seeds": seeds, "drop": split[0], "folds": split[1]}
         how["trained"] = trained
         results = _train_and_test(recipe, protocol, corpus, encoder, (ray, jobs), out, reference, **how)
     elif ray is not None:
@@ -145,7 +142,7 @@ def _train_and_test(
     recipe: Path,
     protocol: str,
     corpus: list[str],
-    encoder: list[str],
+    encoder: Path | None,
     where: _Where,
     out: Path,
     reference: _Reference | None,
@@ -157,19 +154,19 @@ def _train_and_test(
     from hearfelt.training.recipe import read_recipe
 
     ray, jobs = where
-    corpora, encoders = parse_corpora(corpus), parse_encoders(encoder)
+    corpora = parse_corpora(corpus)
     if ray is not None:
-        corpora, encoders = meant_everywhere(corpora), meant_everywhere(encoders)
+        corpora, encoder = meant_everywhere(corpora), encoder and encoder.absolute()
     chosen, wanted = protocol_called(protocol), read_recipe(recipe)
     clips = read_corpora(corpora, with_unfit=True, remark=remark)
     require("torch", "train")
     from hearfelt.evaluation.references import ReferenceOptions
+    from hearfelt.training.clip_statistics import EncoderFiles
     from hearfelt.training.experiment import ExperimentOptions, run_experiment, run_single_emotions
-    from hearfelt.training.frames import EncoderFiles
 
     options = ExperimentOptions(
         **how,
-        encoder_files=EncoderFiles(**encoders),
+        encoder_files=EncoderFiles(encoder),
         jobs=jobs if ray is None else None,
         reference=ReferenceOptions(*reference) if reference else None,
     )

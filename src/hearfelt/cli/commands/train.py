@@ -12,16 +12,15 @@ from hearfelt.cli.cluster import executor_on
 from hearfelt.cli.display.progress import progress
 from hearfelt.cli.options import (
     CorpusOption,
-    DeviceOption,
     DropOption,
     EncoderOption,
     JobsOption,
+    NoiseOption,
     OutOption,
     RayOption,
     examples,
     expanded,
     parse_corpora,
-    parse_encoders,
     parse_names,
     remark,
 )
@@ -80,8 +79,8 @@ def _train(
     track: Annotated[
         str | None, typer.Option("--track", metavar="tensorboard|mlflow", help="Also log each epoch to this tracker.")
     ] = None,
-    encoder: EncoderOption = [],  # noqa: B006
-    device: DeviceOption = "auto",
+    encoder: EncoderOption = None,
+    noise: NoiseOption = None,
 ) -> None:
     """Train a model on recordings and write it as one file.
 
@@ -91,7 +90,7 @@ def _train(
     """
     _need_torch()
     from hearfelt.corpora.catalog import read_corpora
-    from hearfelt.training.frames import EncoderFiles
+    from hearfelt.training.clip_statistics import EncoderFiles
     from hearfelt.training.recipe import read_recipe
     from hearfelt.training.train import TrainingOptions, train
 
@@ -104,8 +103,8 @@ def _train(
         resume=resume,
         jobs=jobs,
         tracker=track,
-        encoder_files=EncoderFiles(**parse_encoders(encoder)),
-        device=device,
+        encoder_files=EncoderFiles(encoder),
+        noise=noise,
     )
     _report(train(chosen, clips, out, options, on_epoch=_live(chosen.fit.epochs), progress=progress))
 
