@@ -38,7 +38,8 @@ def make_noise(kind: str, generator: np.random.Generator) -> Samples:
     sound = NOISES[kind](times, generator)
     level = max(float(sound.std()), 1e-9)  # rain without a drop is silent; hiss is left of it
     sound = sound + generator.normal(size=len(sound)) * level * 10 ** generator.uniform(-3.0, -1.0)
-    return (sound / np.abs(sound).max() * 10 ** generator.uniform(-2.0, 0.0)).astype(np.float32)
+    samples: Samples = (sound / np.abs(sound).max() * 10 ** generator.uniform(-2.0, 0.0)).astype(np.float32)
+    return samples
 
 
 def _coloured(times: Floats, generator: np.random.Generator) -> Floats:
@@ -63,7 +64,7 @@ def _rain(times: Floats, generator: np.random.Generator) -> Floats:
     fall = np.exp(-np.arange(400) / generator.uniform(10, 120)) * generator.normal(size=400)
     floor = _coloured(times, generator)
     sound = np.convolve(drops * generator.exponential(size=len(times)), fall)[: len(times)]
-    return sound + floor / (floor.std() + 1e-12) * sound.std() * generator.uniform(0.0, 1.0)
+    return np.asarray(sound + floor / (floor.std() + 1e-12) * sound.std() * generator.uniform(0.0, 1.0))
 
 
 def _tone(times: Floats, generator: np.random.Generator) -> Floats:
@@ -101,7 +102,7 @@ def _engine(times: Floats, generator: np.random.Generator) -> Floats:
     phase = np.cumsum(rate + drift) / _RATE_HZ
     pulses = np.exp(-(phase % 1.0) * generator.uniform(3, 40)) * generator.normal(size=len(times))
     floor = _coloured(times, generator)
-    return pulses + floor / (floor.std() + 1e-12) * pulses.std() * generator.uniform(0.05, 1.0)
+    return np.asarray(pulses + floor / (floor.std() + 1e-12) * pulses.std() * generator.uniform(0.05, 1.0))
 
 
 def _notes(times: Floats, generator: np.random.Generator) -> Floats:
@@ -112,9 +113,8 @@ def _notes(times: Floats, generator: np.random.Generator) -> Floats:
             own = np.maximum(times - start, 0.0)
             pitch = 55.0 * 2 ** (generator.integers(0, 48) / 12)
             envelope = np.exp(-own * generator.uniform(1.0, 8.0)) * (times >= start)
-            sound += (
-                _harmonics(np.full(len(times), pitch), 1.0 / np.arange(1, 6) ** generator.uniform(0.5, 2)) * envelope
-            )
+            levels = np.asarray(np.arange(1.0, 6.0) ** -generator.uniform(0.5, 2), np.float64)
+            sound += _harmonics(np.full(len(times), pitch), levels) * envelope
     return sound
 
 

@@ -152,7 +152,7 @@ class RowReference:
     weight: float
 
     @classmethod
-    def of(cls, rows: Rows, heard: npt.NDArray[np.floating], settings: Heads) -> RowReference:
+    def of(cls, rows: Rows, heard: Floats, settings: Heads) -> RowReference:
         """Make one.
 
         Args:
@@ -238,7 +238,7 @@ def _step(
     target = share * targets + (1.0 - share) * targets[other]
     loss = -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     nn.utils.clip_grad_norm_(head.parameters(), _MAX_GRADIENT_NORM)
     optimizer.step()
     correct = (logits.argmax(dim=1) == target.argmax(dim=1)).float().mean()

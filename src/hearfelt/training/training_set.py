@@ -111,7 +111,7 @@ class TrainingSet:
             source = self.features
             facts += [source.target.fingerprint(), source.by, fingerprint(source.files.read())]
             noise = sound_digests(audio_files(source.noise) if source.noise else ())
-            facts.append([[path.name, digest] for path, digest in noise.items()])  # type: ignore[union-attr]
+            facts.append([[path.name, digest] for path, digest in noise.items()])
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
