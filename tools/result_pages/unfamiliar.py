@@ -39,6 +39,7 @@ PAGE: Final = Path("docs/unfamiliar-sound.md")
 ACROSS: Final = "across-corpora"
 _INSIDE: Final = "emobox-ravdess"
 _MAIN: Final = "hearfelt"  # the model of the pictures, where it was measured
+_FEWEST: Final = 20  # predictions behind a point of the reliability diagram
 _MANY_CLIPS: Final = 30  # of a speaker, for the comparison of references by speaker and by setting
 _PROMISED: Final = 0.9  # coverage of the sets of plausible emotions
 _COVERAGES: Final = (0.25, 0.5, 0.75, 1.0)
@@ -215,12 +216,12 @@ def unfamiliar_pictures(results: Sequence[Results]) -> list[Picture]:
         Picture(
             _PICTURES.format("coverage"),
             note_of("coverage", [model, risks]),
-            lambda: coverage_risk_curves(curves, title=f"{model}: sure predictions"),
+            lambda: coverage_risk_curves(curves, title="Sure predictions"),
         ),
         Picture(
             _PICTURES.format("reliability"),
             note_of("reliability", [model, shares]),
-            lambda: reliability_lines(bins, title=f"{model}: confidence and accuracy"),
+            lambda: reliability_lines(bins, title="Confidence and accuracy"),
         ),
     ]
 
@@ -394,7 +395,8 @@ def _curve(one: Results) -> NDArray[np.float64]:
 
 
 def _bins(one: Results) -> list[Reliability]:
-    return reliability(one.evaluation.confidences, one.evaluation.correct, bins=10, weights=one.weights)
+    bins = reliability(one.evaluation.confidences, one.evaluation.correct, bins=10, weights=one.weights)
+    return [one for one in bins if one.count >= _FEWEST]
 
 
 def _few(main: Sequence[Compared]) -> list[Compared]:
