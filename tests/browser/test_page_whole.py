@@ -190,7 +190,7 @@ def test_no_table_of_the_model_view_scrolls_sideways_and_each_number_has_its_nam
     page.set_viewport_size({"width": width, "height": 800})
     opened(page, page_address, "model")
     tables = page.locator(".hf-scroll")
-    expect(tables).to_have_count(3)
+    expect(tables).to_have_count(4)
     fits = "[...document.querySelectorAll('.hf-scroll')].every((it) => it.scrollWidth <= it.clientWidth)"
     page.wait_for_function(fits)  # Streamlit may add a sheet after all else
     assert page.evaluate(fits)

@@ -100,8 +100,8 @@ def narrowed(probabilities: Mapping[str, float], labels: Sequence[str]) -> dict[
         A probability for each of the labels, with sum 1; all alike if the model gives them none.
 
     Example:
-        >>> narrowed({"neutral": 0.2, "calm": 0.3, "sad": 0.3, "angry": 0.2}, ["neutral", "sad"])
-        {'neutral': 0.625, 'sad': 0.375}
+        >>> narrowed({"neutral": 0.125, "calm": 0.25, "sad": 0.375, "angry": 0.25}, ["neutral", "sad"])
+        {'neutral': 0.5, 'sad': 0.5}
     """
     shares = {label: float(probabilities[label]) for label in labels}
     if "neutral" in shares and "calm" not in shares:

@@ -26,7 +26,7 @@ from hearfelt.training.settings import Distillation
 __all__ = ["distilled_encoder", "new_student"]
 
 _VERSION: Final = 2  # of distillation; raised when the same clips would give another encoder
-_MEL_PER_FRAME: Final = 4  # Whisper gives 25 whitened frames a second, the front end 100
+_MEL_PER_FRAME: Final = 4  # the targets have 25 frames a second, the front end 100
 _WARMUP_SHARE: Final = 0.15  # share of the steps in which the learning rate rises
 _MAX_GRADIENT_NORM: Final = 2.0
 _SMOOTHING: Final = 0.1

@@ -117,7 +117,7 @@ class Distillation:
         width: channels of a frame.
         fine_blocks: blocks at 50 frames a second.
         coarse_blocks: blocks at 25 frames a second.
-        dimensions: number of Whisper's whitened dimensions that it predicts.
+        dimensions: number of principal components of Whisper's states that it predicts.
         epochs: through all clips.
         batch: segments in a step.
         frames: Whisper's frames in a segment, 25 a second.

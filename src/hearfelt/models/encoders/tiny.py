@@ -32,15 +32,16 @@ class _Block(nn.Module):
 
 
 class TinyEncoder(nn.Module):
-    """From log-mel frames to states of a few layers, and a prediction of Whisper's whitened frames.
+    """From log-mel frames to states of a few layers, and a prediction of Whisper's states.
 
     Args:
         width: channels of a frame.
         fine_blocks: blocks at 50 frames a second.
         coarse_blocks: blocks at 25 frames a second.
-        dimensions: number of Whisper's whitened dimensions that it predicts.
+        dimensions: number of principal components of Whisper's states that it predicts.
 
     Example:
+        >>> import torch
         >>> tuple(TinyEncoder(16, dimensions=8)(torch.zeros(1, 80, 100))[-1].shape)
         (1, 25, 8)
     """

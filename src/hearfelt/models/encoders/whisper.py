@@ -60,6 +60,7 @@ class WhisperEncoder(nn.Module):
     Tensors are named as in Hugging Face's ``openai/whisper-base``, below ``model.encoder.``.
 
     Example:
+        >>> import torch
         >>> [tuple(states.shape) for states in WhisperEncoder()(torch.zeros(1, 80, 100))]
         [(1, 50, 512), (1, 25, 512), (1, 12, 512), (1, 12, 512)]
     """
