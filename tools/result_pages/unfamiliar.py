@@ -82,11 +82,11 @@ With recordings of a speaker's own voice, unseen speakers of a corpus that was t
 _TRAP: Final = """\
 ## The trap: recordings of a single mood
 
-A reference in which all recordings have the same emotion takes this emotion for the usual. A model therefore trusts a
-reference less the fewer recordings it has, the less they vary, and the more of them sound alike; a warning says so. The
-table shows what is left of the damage: the change of the UAR in points against no reference, the mean over the four
-corpora, when all recordings of all references have one emotion. The last columns are the mean over the emotions and the
-worst corpus."""
+A reference in which all recordings have the same emotion takes this emotion for the usual. Such references are part of
+the training, a reference of few recordings counts less, and a warning says when all recordings sound alike. The table
+shows what is left of the damage: the change of the UAR in points against no reference, the mean over the four corpora,
+when all recordings of all references have one emotion. The last columns are the mean over the emotions and the worst
+corpus."""
 
 _COVERAGE: Final = """\
 ## Keeping only sure predictions
