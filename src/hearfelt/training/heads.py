@@ -19,6 +19,7 @@ from torch.nn import functional
 from hearfelt.evaluation.calibration import log_softmax
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
 from hearfelt.inference.reference import reference_weight, shrunken_deviation, spread
+from hearfelt.models.scaler import relative_to_reference
 from hearfelt.models.sound_network import Head
 from hearfelt.training.loop import EpochRow
 from hearfelt.training.settings import Heads
@@ -130,7 +131,7 @@ def train_head(data: HeadData, settings: Heads, *, seed: int, choose: bool = Fal
 
 
 def predict_statistics(head: Head, rows: Rows) -> Floats:
-    """Compute the logits ``(rows, classes)`` of scaled statistics ``(rows, k)``, without references."""
+    """Compute the logits ``(rows, classes)`` of statistics ``(rows, k)``, scaled or normalized by a reference."""
     head.eval()
     with torch.inference_mode():
         logits: Floats = head(torch.from_numpy(rows)).double().numpy()
@@ -165,8 +166,11 @@ class RowReference:
         return cls(rows.mean(axis=0), shrunken_deviation(deviation, len(rows)), weight)
 
     def applied(self, rows: Rows) -> Rows:
-        """Normalize rows ``(rows, k)`` by it."""
-        normalized: Rows = (rows - self.weight * self.mean) / self.deviation**self.weight
+        """Normalize rows ``(rows, k)`` by it, as the network does."""
+        reference = (
+            torch.from_numpy(part) for part in (self.mean, self.deviation, np.array([self.weight], np.float32))
+        )
+        normalized: Rows = relative_to_reference(torch.from_numpy(rows), *reference).numpy()
         return normalized
 
 

@@ -52,7 +52,7 @@ def noise_sounds(folder: Path | None = None) -> tuple[list[Rows], list[str]]:
 
     Returns:
         The sounds, ``(n,)`` at 16 kHz, and the kind of each: a name of :data:`~hearfelt.augmentation.noises.NOISES`, or
-        the part of a file's name before its first digit.
+        a file's name without the digits at its end.
 
     Raises:
         AudioError: if a file cannot be read.
