@@ -38,8 +38,8 @@ START, END = "<!-- figures of tools/show_teaching.py -->", "<!-- end of figures 
 
 
 def answers_of_svm(training_set: FinetuningSet, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Predictions of recipes/svm.toml for each fold, trained on the others: ``(clips,)``."""
-    settings = read_recipe(HERE / "recipes" / "svm.toml").svm
+    """Predictions of the recipe svm for each fold, trained on the others: ``(clips,)``."""
+    settings = read_recipe("svm").svm
     features = features_of(training_set.clips)
     answers = np.zeros(len(labels), np.int64)
     for fold in np.unique(folds):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import codecs
 import errno
+import inspect
 import json
 import os
 import re
@@ -11,8 +13,10 @@ from typing import Any
 
 import pytest
 import typer
+from rich.cells import cell_len
 
 from hearfelt import errors
+from hearfelt.cli import main
 from hearfelt.cli.main import EXIT_CODE_MEANINGS, app, run
 
 
@@ -144,7 +148,7 @@ def test_the_program_is_a_module_too(hearfelt: Callable, clip: Path, model: Path
 
 
 def test_the_shell_can_complete_commands(hearfelt: Callable) -> None:
-    done = hearfelt(_HEARFELT_COMPLETE="complete_bash", COMP_WORDS="hearfelt rec", COMP_CWORD="1")
+    done = hearfelt(_HEARFELT_COMPLETE="complete_bash", COMP_WORDS="hearfelt recog", COMP_CWORD="1")
     assert done.stdout.split() == ["recognize"]
 
 
@@ -169,3 +173,43 @@ def test_debug_shows_where_the_fault_of_one_file_arose(here: Callable, model: Pa
     assert quiet[0] == shown[0] == 3
     assert "Traceback" not in quiet[2]
     assert "Traceback" in shown[2]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_console_without_unicode_gets_plain_words_and_bars_of_the_same_width(
+    hearfelt: Callable, clip: Path, model: Path, encoding: str
+) -> None:
+    command = ("recognize", clip, "nothing.wav", "--model", model, "--why")
+    usual = hearfelt(*command, PYTHONIOENCODING="utf-8")
+    plain = hearfelt(*command, PYTHONIOENCODING=f"{encoding}:strict")
+    assert plain.returncode == usual.returncode == 3
+    assert "#" in plain.stdout
+    assert "\\u" not in (plain.stdout + plain.stderr).casefold()
+    assert plain.stdout.isascii()
+    assert [cell_len(line.rstrip()) for line in plain.stdout.splitlines() if "%" in line] == [
+        cell_len(line.rstrip()) for line in usual.stdout.splitlines() if "%" in line
+    ]
+
+
+def test_every_sign_that_is_printed_has_a_plain_form() -> None:
+    sources = Path(inspect.getfile(main)).parent.rglob("*.py")
+    signs = {letter for source in sources for letter in source.read_text("utf-8") if not letter.isascii()}
+    codecs.register_error("hearfelt", main._in_plain_characters)
+    assert "█" in signs
+    assert [sign for sign in signs if sign.encode("ascii", "hearfelt").startswith(b"\\")] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("hearfelt recognize --model ti", "tiny"),
+        ("hearfelt evaluate class", "classic"),
+        ("hearfelt evaluate -p by-sp", "by-speaker"),
+        ("hearfelt train svm -c cre", "cremad="),
+        ("hearfelt recipes to", "toy"),
+    ],
+)
+def test_the_shell_can_complete_names(hearfelt: Callable, words: str, completed: str) -> None:
+    number = str(len(words.split()) - 1)
+    done = hearfelt(_HEARFELT_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=number)
+    assert done.stdout.split() == [completed]

@@ -22,7 +22,7 @@ from hearfelt.cli.main import run
 from hearfelt.corpora.catalog import read_corpus
 from hearfelt.emotions import EMOTIONS
 
-RECIPES = Path(__file__).parents[2] / "recipes"
+RECIPES = Path(__file__).parents[2] / "src" / "hearfelt" / "recipes"
 RATES = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 

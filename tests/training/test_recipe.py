@@ -9,7 +9,7 @@ import pytest
 from hearfelt.errors import RecipeError
 from hearfelt.training.recipe import Recipe, read_recipe, recipe_of
 
-RECIPES = Path(__file__).parents[2] / "recipes"
+RECIPES = Path(__file__).parents[2] / "src" / "hearfelt" / "recipes"
 LEAST = {"name": "mine", "network": "classic"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import inspect
 import os
@@ -131,9 +132,10 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         SystemExit: always, with a code of :data:`EXIT_CODE_MEANINGS`.
     """
     debug, rest = _without_debug(sys.argv[1:] if arguments is None else arguments)
+    codecs.register_error("hearfelt", _in_plain_characters)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # an old terminal's encoding must not stop the program
+            stream.reconfigure(errors="hearfelt")  # an old terminal's encoding must not stop the program
     try:
         typer.main.get_command(app)(args=rest, prog_name="hearfelt", obj=debug)
     except HearfeltError as error:
@@ -150,6 +152,28 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         kind = type(error).__name__
         _stop(f"a fault in hearfelt itself ({kind}: {error}); --debug shows where", 1, debug=debug)
     raise SystemExit(0)
+
+
+# What the output has beyond ASCII, for consoles and files in other encodings than UTF-8. Bars and tables keep their
+# width: an emoji takes two cells.
+_PLAIN: Final = {
+    **dict.fromkeys("▌▋▊▉█", "#"),
+    **dict.fromkeys("│┃", "|"),
+    **dict.fromkeys("▏▎▍", " "),
+    **dict(zip("▁▂▃▄▅▆▇", ".:-=+*%", strict=True)),
+    **dict.fromkeys("─━", "-"),
+    **{"…": "...", "–": "-", "—": "-", "−": "-", "×": "x", "·": "-", "✓": "+", "✔": "+", "✗": "x", "✘": "x", "▒": ":", "�": "?", "→": "->", "≥": ">="},
+    **{"“": '"', "”": '"', "’": "'", "‘": "'", "•": "*", "±": "+/-"},
+}
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """Replace what an encoding lacks: signs by ASCII, emoji by two spaces, letters by their escapes."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    replaced = (_PLAIN.get(letter) or ("  " if ord(letter) >= 0x1F000 else ascii(letter)[1:-1]) for letter in missing)
+    return "".join(replaced), error.end
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[bool, list[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -33,6 +34,10 @@ __all__ = [
     "TableOrJson",
     "TableOrJsonOption",
     "TrackOption",
+    "complete_corpus",
+    "complete_model",
+    "complete_protocol",
+    "complete_recipe",
     "examples",
     "expanded",
     "parse_corpora",
@@ -60,11 +65,62 @@ def expanded(path: Path | None) -> Path | None:
     return path if path is None else Path(expand_home(str(path)))
 
 
+def complete_model(typed: str) -> list[str]:
+    """Complete the name of a shipped model; where none begins so, the shell completes file names.
+
+    Example:
+        >>> complete_model("ti")
+        ['tiny']
+    """
+    return _shipped("weights", ".onnx", typed)
+
+
+def complete_recipe(typed: str) -> list[str]:
+    """Complete the name of a shipped recipe.
+
+    Example:
+        >>> complete_recipe("cl")
+        ['classic']
+    """
+    return _shipped("recipes", ".toml", typed)
+
+
+def complete_protocol(typed: str) -> list[str]:
+    """Complete the name of an evaluation protocol.
+
+    Example:
+        >>> complete_protocol("by-sp")
+        ['by-speaker']
+    """
+    from hearfelt.evaluation.protocols import PROTOCOLS
+
+    return [name for name in PROTOCOLS if name.startswith(typed)]
+
+
+def complete_corpus(typed: str) -> list[str]:
+    """Complete the name of a corpus.
+
+    Example:
+        >>> complete_corpus("cr")
+        ['cremad']
+    """
+    from hearfelt.corpora.catalog import CORPORA
+
+    return [name for name in CORPORA if name.startswith(typed)]
+
+
+def _shipped(folder: str, suffix: str, typed: str) -> list[str]:
+    # the folder is listed here: to import what loads the files takes longer than people wait for a completion
+    names = (item.name for item in (resources.files("hearfelt") / folder).iterdir())
+    return sorted(name.removesuffix(suffix) for name in names if name.startswith(typed) and name.endswith(suffix))
+
+
 AsOption = Annotated[
     str | None,
     typer.Option(
         "--as",
         metavar="NAME",
+        autocompletion=complete_corpus,
         help="The corpus; folder:2 if the folders on the second level are the labels.",
         show_default="found by the file names",
     ),
@@ -107,6 +163,7 @@ CorpusOption = Annotated[
         "--corpus",
         "-c",
         metavar="NAME=PATH",
+        autocompletion=lambda incomplete: [f"{name}=" for name in complete_corpus(incomplete)],
         help="A corpus and its folder, such as ravdess=~/ravdess, or folder:2=~/mine if the folders on the second"
         " level are the labels. May be given several times.",
     ),
@@ -117,6 +174,7 @@ ModelOption = Annotated[
         "--model",
         "-m",
         metavar="NAME|FILE",
+        autocompletion=complete_model,
         help="Name of a shipped model, or your own .onnx file.",
         show_default="the shipped default",
     ),

@@ -108,7 +108,7 @@ def main() -> NoReturn:
     state = None
     try:
         start: Start = ForkingPickler.loads(calls.get() or b"")
-        if start.nice:
+        if start.nice and hasattr(os, "nice"):  # not on Windows
             os.nice(start.nice)
         state = start.setup() if start.setup is not None else None
         if start.memory_bytes is not None:

@@ -11,6 +11,8 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, cast, get_args, get_type_hints
 
@@ -30,7 +32,7 @@ from hearfelt.training.settings import (
     Validation,
 )
 
-__all__ = ["Recipe", "read_recipe", "recipe_of"]
+__all__ = ["Recipe", "read_recipe", "recipe_of", "recipe_path", "shipped_recipes"]
 
 
 @dataclass(frozen=True)
@@ -104,21 +106,49 @@ class Recipe:
         return recipe_of({**whole, table: {**whole.get(table, {}), **values}}, source=self.name)
 
 
-def read_recipe(path: Path | str) -> Recipe:
+def shipped_recipes() -> tuple[str, ...]:
+    """List the recipes that ship with the package, sorted by name.
+
+    Example:
+        >>> "classic" in shipped_recipes()
+        True
+    """
+    return tuple(sorted(item.name[:-5] for item in _folder().iterdir() if item.name.endswith(".toml")))
+
+
+def recipe_path(recipe: Path | str) -> Path:
+    """Find the file of a recipe, given the name of a shipped one or a path."""
+    if str(recipe) in shipped_recipes():
+        return Path(str(_folder() / f"{recipe}.toml"))
+    return path_given(recipe)
+
+
+def _folder() -> Traversable:
+    return resources.files("hearfelt") / "recipes"
+
+
+def read_recipe(recipe: Path | str) -> Recipe:
     """Read and check a recipe.
 
     Args:
-        path: a TOML file.
+        recipe: the name of a shipped one, or a TOML file.
 
     Raises:
         RecipeError: if it cannot be read, a key is unknown, or a value is impossible; the sentence names the
             nearest right name or the range allowed.
+
+    Example:
+        >>> read_recipe("classic").fit.epochs
+        60
     """
-    path = path_given(path)
+    path = recipe_path(recipe)
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise RecipeError(f"{path}: there is no such recipe; give a TOML file such as recipes/classic.toml") from error
+        names = ", ".join(shipped_recipes())
+        raise RecipeError(
+            f"{path}: there is no such recipe; the shipped ones are {names}; the path of a TOML file works too"
+        ) from error
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); give a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -19,6 +19,9 @@ from hearfelt.cli.options import (
     RayOption,
     SeedsOption,
     TableOrJsonOption,
+    complete_model,
+    complete_protocol,
+    complete_recipe,
     examples,
     expanded,
     parse_corpora,
@@ -44,9 +47,9 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         "evaluate",
         epilog=examples(
-            "hearfelt evaluate recipes/svm.toml -p emobox-ravdess -c ravdess=~/ravdess -o results/emobox-ravdess/svm",
-            "hearfelt evaluate recipes/classic.toml -p by-speaker --folds 10 --seeds 3 -c emodb=~/emodb -o runs/mine",
-            "hearfelt evaluate recipes/svm.toml -p by-speaker -c ravdess=~/ravdess -o runs/svm --ray auto",
+            "hearfelt evaluate svm -p emobox-ravdess -c ravdess=~/ravdess -o results/emobox-ravdess/svm",
+            "hearfelt evaluate classic -p by-speaker --folds 10 --seeds 3 -c emodb=~/emodb -o runs/mine",
+            "hearfelt evaluate svm -p by-speaker -c ravdess=~/ravdess -o runs/svm --ray auto",
             "hearfelt evaluate --model classic -p by-speaker -c folder=~/mine -o runs/mine   # no training",
             "hearfelt evaluate --model hearfelt -p by-speaker -c folder=~/mine -o runs/mine-30 --reference-clips 30",
         ),
@@ -58,18 +61,36 @@ def add_to(app: typer.Typer) -> None:
 
 def _evaluate(
     recipe: Annotated[
-        Path | None, typer.Argument(metavar="RECIPE", help="A recipe to train for every fold.", callback=expanded)
+        Path | None,
+        typer.Argument(
+            metavar="RECIPE",
+            callback=expanded,
+            autocompletion=complete_recipe,
+            help="A recipe to train for every fold: a shipped one such as classic, or a TOML file.",
+        ),
     ] = None,
     *,
     protocol: Annotated[
         str,
-        typer.Option("--protocol", "-p", metavar="NAME", help="Evaluation protocol; hearfelt protocols lists them."),
+        typer.Option(
+            "--protocol",
+            "-p",
+            metavar="NAME",
+            autocompletion=complete_protocol,
+            help="Evaluation protocol; hearfelt protocols lists them.",
+        ),
     ],
     corpus: CorpusOption,
     out: OutOption,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", metavar="NAME|FILE", help="A finished model to evaluate instead of a recipe."),
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME|FILE",
+            autocompletion=complete_model,
+            help="A finished model to evaluate instead of a recipe.",
+        ),
     ] = None,
     seeds: SeedsOption = 1,
     drop: DropOption = [],  # noqa: B006  # typer reads it and never changes it

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hearfelt.cli.options import TableOrJsonOption, examples
+from hearfelt.cli.options import TableOrJsonOption, complete_model, examples
 from hearfelt.errors import ModelError
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ def add_to(app: typer.Typer) -> None:
 def _card(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME|FILE]", help="A shipped model or an .onnx file; default: the shipped default."),
+        typer.Argument(
+            metavar="[NAME|FILE]",
+            autocompletion=complete_model,
+            help="A shipped model or an .onnx file; default: the shipped default.",
+        ),
     ] = None,
     format: TableOrJsonOption = "table",
 ) -> None:
@@ -139,7 +143,9 @@ def _figure(value: object) -> str:
 def _doctor(
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME|FILE]...", help="Models to check; default: all that ship."),
+        typer.Argument(
+            metavar="[NAME|FILE]...", autocompletion=complete_model, help="Models to check; default: all that ship."
+        ),
     ] = None,
     format: TableOrJsonOption = "table",
 ) -> None:

@@ -1,4 +1,4 @@
-"""``hearfelt train`` and ``hearfelt tune``: a model from recordings, and better settings for its recipe."""
+"""``hearfelt train``, ``tune`` and ``recipes``: a model from recordings, better settings, and what ships."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hearfelt.cli.options import (
     NoiseOption,
     OutOption,
     RayOption,
+    complete_recipe,
     examples,
     expanded,
     parse_corpora,
@@ -35,7 +36,13 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 RecipeArgument = Annotated[
-    Path, typer.Argument(metavar="RECIPE", callback=expanded, help="A TOML file, such as recipes/classic.toml.")
+    Path,
+    typer.Argument(
+        metavar="RECIPE",
+        callback=expanded,
+        autocompletion=complete_recipe,
+        help="A shipped recipe such as classic, or a TOML file of your own.",
+    ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same weights.")]
 WithoutSpeakersOption = Annotated[
@@ -49,22 +56,29 @@ WithoutSpeakersOption = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands ``train`` and ``tune``."""
+    """Add the commands ``train``, ``tune`` and ``recipes``."""
     app.command(
         "train",
         epilog=examples(
-            "hearfelt train recipes/classic.toml -c ravdess=~/ravdess -o runs/classic",
-            "hearfelt train recipes/svm.toml -c folder=~/mine -o runs/mine",
-            "hearfelt train recipes/svm.toml -c ravdess=~/ravdess -o runs/7 --drop calm",
+            "hearfelt train classic -c ravdess=~/ravdess -o runs/classic",
+            "hearfelt train svm -c folder=~/mine -o runs/mine",
+            "hearfelt train svm -c ravdess=~/ravdess -o runs/7 --drop calm",
         ),
     )(_train)
     app.command(
         "tune",
         epilog=examples(
-            "hearfelt tune recipes/svm.toml -c ravdess=~/ravdess -o better.toml",
-            "hearfelt tune recipes/classic.toml -c ravdess=~/ravdess -o better.toml --ray auto",
+            "hearfelt tune svm -c ravdess=~/ravdess -o better.toml",
+            "hearfelt tune classic -c ravdess=~/ravdess -o better.toml --ray auto",
         ),
     )(_tune)
+    app.command(
+        "recipes",
+        epilog=examples(
+            "hearfelt recipes                        # the shipped recipes",
+            "hearfelt recipes classic > mine.toml    # one of them, to be changed",
+        ),
+    )(_recipes)
 
 
 def _train(
@@ -149,6 +163,26 @@ def _tune(
     print(f"{out}")
     print(f"validation UAR {tuned.best:.1%}, the best of {tuned.trials} trials ({tuned.start:.1%} as given)")
     print(f"Train it:  hearfelt train {out} {' '.join(f'--corpus {one}' for one in corpus)} --out runs/{out.stem}")
+
+
+def _recipes(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", autocompletion=complete_recipe, help="Print this recipe as TOML.")
+    ] = None,
+) -> None:
+    """List the recipes that ship with hearfelt, or print one of them.
+
+    A recipe is a TOML file with all settings of a training; docs/recipes.md describes every key.
+    """
+    from hearfelt.cli.display.output import print_rows
+    from hearfelt.training.recipe import read_recipe, recipe_path, shipped_recipes
+
+    if name is not None:
+        read_recipe(name)
+        typer.echo(recipe_path(name).read_text("utf-8"), nl=False)
+        return
+    recipes = [read_recipe(one) for one in shipped_recipes()]
+    print_rows(({"recipe": one.name, "trains": one.description} for one in recipes), "table")
 
 
 def _need_torch() -> None:
