@@ -12,7 +12,7 @@ TORCH ?= torch==2.13.0
 .DEFAULT_GOAL := help
 # Two targets must not install into one environment at the same time.
 .NOTPARALLEL:
-.PHONY: help demo app serve test test-lowest check docs clean
+.PHONY: help demo app serve test test-lowest check docs docs-site dist clean
 
 help: ## list the commands
 	@echo "hearfelt: speech emotion recognition"
@@ -43,9 +43,20 @@ check: $(VENV)/test.stamp ## style, types and import rules
 
 docs: $(VENV)/test.stamp ## regenerate pages and pictures
 	@$(BIN)/python tools/make_cli_page.py
+	@$(BIN)/python tools/make_reference_pages.py
 	@$(BIN)/python tools/results.py
 	@$(BIN)/python tools/make_readme_demo.py
 	@$(BIN)/python tools/readme_pictures.py
+
+docs-site: $(VENV)/docs.stamp ## build the documentation site in build/site, and check its links
+	@$(BIN)/python -m mkdocs build --quiet --strict --site-dir build/site
+	@$(BIN)/python tools/check_site.py build/site
+
+dist: $(VENV)/dist.stamp ## build the wheel and the source archive in dist, and try the wheel
+	@rm -rf dist
+	@$(BIN)/python -m build --outdir dist
+	@$(BIN)/python -m twine check --strict dist/*
+	@$(BIN)/python tools/check_dist.py dist
 
 clean: ## remove temporary files; keeps environments and results
 	@rm -rf build dist demo.png .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -70,6 +81,17 @@ $(VENV)/test.stamp: pyproject.toml scripts/make_environment.sh scripts/install_s
 	@$(PIP) $(TORCH)
 	@$(PIP) --editable '.[test]'
 	@touch $(VENV)/demo.stamp $(VENV)/page.stamp $@
+
+$(VENV)/docs.stamp: pyproject.toml scripts/make_environment.sh
+	@scripts/make_environment.sh $(VENV) $(PYTHON)
+	@echo "Installing what the site is built with into $(VENV)"
+	@$(PIP) --editable '.[docs,plots]'
+	@touch $(VENV)/demo.stamp $@
+
+$(VENV)/dist.stamp: pyproject.toml scripts/make_environment.sh
+	@scripts/make_environment.sh $(VENV) $(PYTHON)
+	@$(PIP) build twine
+	@touch $@
 
 # The lowest versions have wheels for older Pythons only.
 $(LOWEST)/stamp: pyproject.toml scripts/lowest_versions.py scripts/make_environment.sh

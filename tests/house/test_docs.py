@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -23,13 +24,23 @@ from hearfelt.inference.windowing import RATE_HZ
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+INSTALLATION = ROOT / "docs" / "installation.md"
 RECORDINGS = ROOT / "docs" / "recordings.md"
 PAGES = [
     *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "MODEL_CARD")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
+BLOCK = re.compile(r"(?P<mark><!-- not run: [^>]*-->\n)?```(?P<language>sh|python)\n(?P<code>.*?)```", re.DOTALL)
+NOT_RUN_AT_ALL = {"CHANGELOG", "CONTRIBUTING", "cli", "live"}  # cli: examples with files that are not there
 NOT_RUN = "<!-- not run: "
-GENERATED = {"CHANGELOG", "MODEL_CARD", "cli", "results"}  # the first is written by hand, but about the past
+GENERATED = {
+    "CHANGELOG",
+    "MODEL_CARD",
+    "cli",
+    "errors",
+    "recipes",
+    "results",
+}  # the first is written by hand, but about the past
 RETIRED = re.compile(r"\b(strangers?|(?<!no speech )heard|unheard|taught|told|ears?|learn(?:ed|s)? from|worn)\b")
 
 
@@ -43,22 +54,25 @@ def script(name: str) -> ModuleType:
     return module
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    """The code blocks to run; others have a comment before them that says why not."""
-    text = page.read_text(encoding="utf-8")
-    found = re.finditer(rf"(?P<mark>{NOT_RUN}[^>]*-->\n)?```{language}\n(?P<code>.*?)```", text, re.DOTALL)
-    return [block["code"] for block in found if not block["mark"]]
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """The code blocks to run, with their language; others have a comment before them that says why not."""
+    found = BLOCK.finditer(page.read_text(encoding="utf-8"))
+    return [(block["language"], block["code"]) for block in found if not block["mark"]]
+
+
+RUN = [page for page in PAGES if page.stem not in NOT_RUN_AT_ALL and blocks(page)]
 
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Path:
-    """A folder with the files of the README's examples, which is also the home folder."""
+    """A folder with the files of the examples, which is also the home folder."""
     clips = audio_files(ROOT / "src" / "hearfelt" / "examples")
-    (tmp_path / "folder").mkdir()
-    for source, target in zip(clips, ("clip.wav", "other.mp3", "folder/a.wav", "folder/b.flac"), strict=False):
-        audio = read_audio(source)
-        soundfile.write(tmp_path / target, audio.samples, audio.rate_hz)
-    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    names = ("clip.wav", "other.mp3", "call.wav", "folder/a.wav", "folder/b.flac", "calls/a.wav", "calls/b.wav")
+    for name in (*names, *(f"my-voice/{number}.wav" for number in range(1, 4))):
+        audio = read_audio(clips[len(list(tmp_path.rglob("*.*"))) % len(clips)])
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / name, audio.samples, audio.rate_hz)
+    (tmp_path / "calls.csv").write_text("path,speaker\ncalls/a.wav,1\ncalls/b.wav,2\n")
     return tmp_path
 
 
@@ -68,25 +82,19 @@ def started(command: list[str], workshop: Path) -> subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=workshop, env=environment, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize("block", blocks(README, "sh"), ids=lambda block: block.split("\n")[0][:40])
-def test_a_shell_block_of_the_readme_runs(block: str, workshop: Path) -> None:
-    done = started(["bash", "-euo", "pipefail", "-c", block], workshop)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    "block",
-    [*blocks(README, "python"), *blocks(RECORDINGS, "python")],
-    ids=lambda block: block.split("\n")[0][:40],
-)
-def test_a_python_block_runs(block: str, workshop: Path) -> None:
-    done = started([sys.executable, "-W", "error", "-c", block], workshop)
-    assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs(page: Path, workshop: Path) -> None:
+    shell, python = ["bash", "-euo", "pipefail", "-c"], [sys.executable, "-W", "error", "-c"]
+    for language, code in blocks(page):
+        done = started([*(shell if language == "sh" else python), code], workshop)
+        assert done.returncode == 0, f"{code}\n{done.stderr}"
+        assert language == "sh" or done.stderr == "", code
 
 
 def test_the_readme_has_blocks_to_run() -> None:
-    assert len(blocks(README, "sh")) >= 2
-    assert len(blocks(README, "python")) >= 1
+    languages = [language for language, _ in blocks(README)]
+    assert languages.count("sh") >= 2
+    assert languages.count("python") >= 1
 
 
 @pytest.mark.parametrize(
@@ -115,6 +123,23 @@ def test_the_page_of_warnings_lists_every_code_with_its_meaning() -> None:
 def test_the_page_of_commands_is_fresh() -> None:
     page = ROOT / "docs" / "cli.md"
     assert page.read_text(encoding="utf-8") == script("make_cli_page").cli_page(), "run make docs"
+
+
+def test_the_pages_of_recipes_and_errors_are_fresh() -> None:
+    pages = script("make_reference_pages")
+    assert (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8") == pages.recipes_page(), "run make docs"
+    assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == pages.errors_page(), "run make docs"
+
+
+def test_the_page_of_installation_lists_every_extra_and_every_variable() -> None:
+    page = INSTALLATION.read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = set(project["optional-dependencies"]) - {"test", "docs"}
+    assert set(re.findall(r"^\| `\[(\w+)\]`", page, re.MULTILINE)) == extras
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    variables = {name for source in sources for name in re.findall(r"\bHEARFELT_[A-Z_]+", source)}
+    assert variables
+    assert [name for name in sorted(variables) if f"`{name}`" not in page] == []
 
 
 def test_the_demo_in_the_readme_is_fresh() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,8 +59,22 @@ def test_each_emotion_has_a_sheet_on_one_time_axis(explored: Exploration) -> Non
 def test_the_speakers_of_the_toy_leak(explored: Exploration) -> None:
     assert explored.map is not None
     assert explored.map.leak is not None
+    assert explored.map.places is not None
     assert explored.map.places.shape == (96, 2)
     assert explored.map.leak.same_speaker > 2 * explored.map.leak.same_speaker_by_chance
+
+
+def test_without_scikit_learn_leakage_is_measured_and_the_map_is_left_out(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
+    seen = explore(read_folder(toy), processes=1)
+    assert seen.map is not None
+    assert seen.map.leak is not None
+    assert "map-by-emotion" not in dict(charts_of(seen))
+    page = write_exploration(seen, tmp_path / "toy.html").read_text("utf-8")
+    assert "hearfelt[map]" in page
+    assert "have the same speaker" in page
 
 
 def test_progress_reaches_the_announced_number_of_steps(toy: Path) -> None:

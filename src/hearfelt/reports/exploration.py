@@ -18,7 +18,7 @@ from hearfelt.corpora.check import CorpusCheck, check_folder
 from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.file_statistics import FileStatistics, measure_files
 from hearfelt.emotions import look_of
-from hearfelt.errors import require
+from hearfelt.errors import ExtraMissingError
 from hearfelt.features.table import features_of
 from hearfelt.reports.examples import Example, choose_examples
 from hearfelt.reports.figures.canvas import save_figure
@@ -49,12 +49,12 @@ class ClipMap:
 
     Attributes:
         clips: those on the map.
-        places: coordinates ``(clips, 2)``.
+        places: coordinates ``(clips, 2)``; None where scikit-learn, which computes them, is not installed.
         leak: of the speakers among nearest neighbours; None where fewer than two speakers are known.
     """
 
     clips: Clips
-    places: NDArray[np.float64]
+    places: NDArray[np.float64] | None
     leak: SpeakerLeakage | None
 
     @property
@@ -108,11 +108,7 @@ def explore(
         found: the folder as read by :func:`hearfelt.corpora.catalog.read_folder`.
         processes: how many compute features; one for each core by default.
         progress: called with the number of steps just done.
-
-    Raises:
-        ExtraMissingError: if scikit-learn isn't installed.
     """
-    require("sklearn.manifold", "plots")  # before a minute of work, not after it
     check = check_folder(found, progress=progress)
     facts = measure_files(clip.sound for clip in found.reading.clips)
     clips = Clips(clip for clip in found.reading.clips if not facts[clip.sound].error)
@@ -139,7 +135,11 @@ def _map(
     if not features.any():
         return None
     known = all(clip.speaker_is_known for clip in chosen) and len(chosen.speakers) > 1
-    return ClipMap(chosen, tsne_map(features), measure_leakage(features, chosen) if known else None)
+    try:
+        places = tsne_map(features)
+    except ExtraMissingError:
+        places = None
+    return ClipMap(chosen, places, measure_leakage(features, chosen) if known else None)
 
 
 def charts_of(explored: Exploration) -> Iterator[tuple[str, Figure]]:
@@ -163,7 +163,7 @@ def charts_of(explored: Exploration) -> Iterator[tuple[str, Figure]]:
         yield name, histogram(explored.values(clips, what), label=label, title=f"{title} of all clips")
         by_emotion = {emotion: explored.values(clips.where(emotion=emotion), what) for emotion in clips.emotions}
         yield f"{name}-by-emotion", spreads(by_emotion, label=label, title=f"{title} by emotion")
-    if explored.map is not None:
+    if explored.map is not None and explored.map.places is not None:
         mapped = explored.map.clips
         emotions, speakers = [clip.emotion for clip in mapped], [clip.speaker for clip in mapped]
         yield "map-by-emotion", clip_map(explored.map.places, emotions, title="Coloured by emotion")

@@ -96,7 +96,7 @@ def tsne_map(features: Floats) -> NDArray[np.float64]:
     Raises:
         ExtraMissingError: if scikit-learn isn't installed.
     """
-    manifold = require("sklearn.manifold", "plots")
+    manifold = require("sklearn.manifold", "map")
     machine = manifold.TSNE(
         perplexity=min(_PERPLEXITY, (len(features) - 1) / 3), init="pca", learning_rate="auto", random_state=0
     )

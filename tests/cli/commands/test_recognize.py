@@ -512,6 +512,17 @@ def test_the_demo_answers_every_clip_draws_one_and_says_what_next(
     assert [path.name for path in tmp_path.iterdir()] == ["demo.png"]
 
 
+def test_the_demo_needs_no_matplotlib(
+    here: Callable, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, out, err = here("demo", "--model", model)
+    assert (code, err) == (0, "")
+    assert "pip install 'hearfelt[plots]'" in out
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_picture_of_an_unknown_kind_is_wrong_usage(here: Callable, tmp_path: Path, model: Path) -> None:
     code, _, err = here("demo", "--model", model, "--out", tmp_path / "demo.doc")
     assert code == 2

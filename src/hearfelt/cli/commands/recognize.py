@@ -16,7 +16,7 @@ from hearfelt.cli.display.pictures import draw_prediction, picture_path
 from hearfelt.cli.display.predictions import Result, printing, writing
 from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, sound_of
 from hearfelt.cli.options import FormatOption, ModelOption, RawOption, ReferenceOption, TrackOption, examples, expanded
-from hearfelt.errors import AudioError
+from hearfelt.errors import AudioError, ExtraMissingError
 
 if TYPE_CHECKING:
     from hearfelt.audio.reader import Sound
@@ -199,7 +199,7 @@ def _demo(
     ] = Path("demo.png"),
     model: ModelOption = None,
 ) -> None:
-    """Recognize six bundled clips of synthetic voices and draw one of them."""
+    """Recognize six bundled clips of synthetic voices, and draw one of them where matplotlib is installed."""
     from hearfelt.audio.reader import audio_files
     from hearfelt.inference.recognizer import Recognizer
 
@@ -211,13 +211,16 @@ def _demo(
         predictions = [recognizer.recognize(clip) for clip in clips]
         for name, prediction in zip(names, predictions, strict=True):
             show(Result(name, prediction))
-    draw_prediction(predictions[0], str(clips[0]), out, note="a synthetic voice, made by espeak-ng")
-    _say_what_next(out)
+    try:
+        draw_prediction(predictions[0], str(clips[0]), out, note="a synthetic voice, made by espeak-ng")
+        print(f"\nThe first of them as a picture: {out}\n")
+    except ExtraMissingError:
+        print("\nWith matplotlib it also draws the first of them: pip install 'hearfelt[plots]'\n")
+    _say_what_next()
 
 
-def _say_what_next(picture: Path) -> None:
+def _say_what_next() -> None:
     program = "hearfelt" if shutil.which("hearfelt") else _started_as()
-    print(f"\nThe first of them as a picture: {picture}\n")
     print("Try next")
     for command, purpose in (
         ("recognize YOUR.wav --why", "your own recording, and why"),
