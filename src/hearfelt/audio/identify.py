@@ -8,6 +8,7 @@ from typing import BinaryIO, Final
 
 from hearfelt.audio.decoders.libsndfile import Block, Decoded, mp3_in, open_mp3, open_sound_file, unreadable
 from hearfelt.audio.decoders.pyav import Container, container_of, is_installed, open_pyav_file
+from hearfelt.audio.decoders.raw import RawFormat, decode_samples
 from hearfelt.audio.integrity import Contents, inspect_file
 from hearfelt.audio.warnings import SoundWarning, cut_short, damaged
 from hearfelt.errors import AudioError
@@ -38,6 +39,11 @@ def open_decoder(file: BinaryIO, name: str, track: int | None = None) -> Iterato
         container = container_of(file)
     except OSError as error:
         raise AudioError(f"{name}: cannot be read ({error.strerror})") from error
+    if contents.plain and not track:
+        rate_hz, channels = contents.plain
+        decoded = decode_samples(contents.streams[0], RawFormat("s16le", rate_hz, channels), name)
+        yield _with_warnings(decoded, decoded.blocks, contents)
+        return
     with ExitStack() as stack:
         if container is not None and not container.is_fallback:
             decoded = stack.enter_context(open_pyav_file(contents.streams[0], container, name, track))

@@ -60,6 +60,7 @@ class Contents:
         share: how much of what is promised is there, 0 to 1; 0 if it is unknown how much is missing.
         fault: what is wrong with the header, if that makes a difference; else empty.
         length_s: how long the sound is by its time stamps; 0 if unknown.
+        plain: the stream has 16-bit samples without a header: their rate in Hz and number of channels.
     """
 
     streams: tuple[BinaryIO, ...]
@@ -67,6 +68,7 @@ class Contents:
     share: float = 1.0
     fault: str = ""
     length_s: float = 0.0
+    plain: tuple[int, int] | None = None
 
 
 def inspect_file(file: BinaryIO, name: str) -> Contents:
@@ -84,8 +86,11 @@ def inspect_file(file: BinaryIO, name: str) -> Contents:
     if is_wave(head):
         wave = find_wave(file, size, name)
         there = wave.end - wave.start
-        stream = pieces_of(file, [wave.header, (wave.start, wave.end)])
-        return Contents((stream,), wave.promised > there, there / wave.promised, wave.fault)
+        sound = (wave.start, wave.end)
+        if wave.plain:
+            sound = (wave.start, wave.end - there % (2 * wave.plain[1]))
+        stream = pieces_of(file, [sound] if wave.plain else [wave.header, sound])
+        return Contents((stream,), wave.promised > there, there / wave.promised, wave.fault, plain=wave.plain)
     whole = pieces_of(file, [(0, size)])
     if head[:4] == b"OggS":
         return _ogg(file, size)

@@ -17,6 +17,7 @@ __all__ = ["LevelMeter", "decibels"]
 _TOP: Final = 0.98  # of the highest swing
 _FLAT_SHARE: Final = 4e-4  # of all samples: third equal samples in a row at the top, as stored without loss
 _FULL_SHARE: Final = 4e-3  # of all samples: those at full scale or above, as decoders with loss give them
+_ROW: Final = 1024  # samples
 _SMALLEST: Final = 0.05  # of full scale; steps of few bits are flat by themselves
 _VERY_QUIET_DB: Final = -50.0  # RAVDESS, the quietest of the corpora, has peaks from -47 dB
 
@@ -39,7 +40,9 @@ class LevelMeter:
             return
         lowest, highest = float(part.min()), float(part.max())
         self._lowest, self._highest = min(self._lowest, lowest), max(self._highest, highest)
-        self._sum += float(part.sum(dtype=np.float64))
+        # In double precision only from row to row: that is three times as fast, and the mean of a row is exact enough.
+        rows = len(part) - len(part) % _ROW
+        self._sum += float(part[:rows].reshape(-1, _ROW).sum(axis=1).sum(dtype=np.float64) + part[rows:].sum())
         self.samples += len(part)
         top = max(-lowest, highest)
         if top * _TOP > self._top:
@@ -48,9 +51,15 @@ class LevelMeter:
         if top >= _TOP:
             self._full += _count_beyond(part, _TOP)
         if top >= _TOP * self._top:
-            at_top = (part >= _TOP * self._top) | (part <= -_TOP * self._top)
-            same = at_top[1:] & (part[1:] == part[:-1])
-            self._flat += int(np.count_nonzero(same[1:] & same[:-1]))
+            # at one side at least; the other is looked at only if it gets as far
+            limit = _TOP * self._top
+            at_top = np.zeros(0, np.intp)
+            if highest >= limit:
+                at_top = np.flatnonzero(part >= limit)
+            if -lowest >= limit:
+                at_top = np.concatenate([at_top, np.flatnonzero(part <= -limit)])
+            third = at_top[at_top >= 2]
+            self._flat += int(np.count_nonzero((part[third] == part[third - 1]) & (part[third] == part[third - 2])))
 
     @property
     def peak_db(self) -> float:

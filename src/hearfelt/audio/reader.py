@@ -315,7 +315,7 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
     length = math.ceil(len(samples) * to_hz / from_hz)
     changed = soxr.resample(samples, from_hz, to_hz, quality="HQ").astype(np.float32, copy=False)
     # soxr rounds the last sample up or down
-    return np.pad(changed[:length], (0, max(0, length - len(changed))))
+    return changed[:length] if len(changed) >= length else np.pad(changed, (0, length - len(changed)))
 
 
 def refuse_faults(audio: Audio | AudioReader) -> None:

@@ -76,7 +76,8 @@ def tuning_of(magnitudes: NDArray[np.float32], rate_hz: int) -> float:
     if not frequencies.size:
         return 0.0
     frequencies = frequencies[strengths >= np.median(strengths)]
-    residuals = np.mod(12 * np.log2(frequencies / _LOWEST_A_HZ), 1.0)
+    semitones = 12 * np.log2(frequencies / _LOWEST_A_HZ)
+    residuals = semitones - np.floor(semitones)
     residuals[residuals >= 0.5] -= 1.0
     residuals.sort()
     counts = np.diff(np.searchsorted(residuals.astype(np.float64), _TUNING_EDGES))

@@ -32,7 +32,7 @@ BINS: Final = FRAME // 2 + 1  # 1,025 frequencies, 0 Hz to half the rate
 MEL_BANDS: Final = 128
 
 _HOPS_A_FRAME: Final = FRAME // HOP
-_FRAMES_A_BLOCK: Final = 32  # transformed at once: the numbers stay in the processor's cache
+_FRAMES_A_BLOCK: Final = 16  # transformed at once: the numbers stay in the processor's cache
 # OpenBLAS divides a product of more than 262,144 steps among threads, which takes longer than the product:
 # 128 frames × 8 bands × at most 218 bins = 223,232.
 _FRAMES_A_PRODUCT: Final = 128
@@ -76,14 +76,18 @@ def frame_magnitudes(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         (44, 1025)
     """
     _keep_freed_memory()
-    padded = np.zeros(samples.size + FRAME, dtype=np.float32)
+    padded = np.zeros(samples.size + FRAME)  # in double precision at once, not again in each frame
     padded[FRAME // 2 : FRAME // 2 + samples.size] = samples
     frames = sliding_window_view(padded, FRAME)[::HOP]  # (n,) -> (frames, samples)
     magnitudes = np.empty((len(frames), BINS), dtype=np.float32)
+    windowed = np.empty((_FRAMES_A_BLOCK, FRAME))
+    spectrum = np.empty((_FRAMES_A_BLOCK, BINS), dtype=np.complex128)
     for first in range(0, len(frames), _FRAMES_A_BLOCK):
-        block = slice(first, first + _FRAMES_A_BLOCK)
-        spectrum = np.fft.rfft(frames[block] * _hann())  # (frames, samples) -> (frames, bins)
-        np.abs(spectrum.astype(np.complex64), out=magnitudes[block])
+        block = frames[first : first + _FRAMES_A_BLOCK]
+        size = len(block)
+        np.multiply(block, _hann(), out=windowed[:size])
+        np.fft.rfft(windowed[:size], out=spectrum[:size])  # (frames, samples) -> (frames, bins)
+        np.abs(spectrum[:size].astype(np.complex64), out=magnitudes[first : first + size])
     return magnitudes
 
 
@@ -183,23 +187,9 @@ def decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
     return levels
 
 
-def _sums_over_frames(values: NDArray[np.float32], offset: int = 0) -> NDArray[np.float32]:
-    """Sum values over each frame by summing every hop once: four hops make a frame.
-
-    Args:
-        values: one number for each sample, ``(n,)``; padding counts as zero.
-        offset: samples of padding before the first one.
-
-    Returns:
-        Sums, ``(frames,)`` with 1 + (n + 2 · offset - 2048) // 512 frames.
-    """
-    frames = 1 + (values.size + 2 * offset - FRAME) // HOP
-    hops = frames + _HOPS_A_FRAME - 1
-    padded = np.zeros(hops * HOP, dtype=np.float32)
-    known = values[: padded.size - offset]
-    padded[offset : offset + known.size] = known
-    sums = padded.reshape(hops, HOP).sum(axis=1)
-    return np.asarray(sliding_window_view(sums, _HOPS_A_FRAME).sum(axis=1))
+def _of_frames(hops: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Add up the sums of the four hops of each frame."""
+    return hops[:-3] + hops[1:-2] + hops[2:-1] + hops[3:]
 
 
 def frame_rms(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -209,7 +199,11 @@ def frame_rms(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         >>> float(frame_rms(np.full(22_050, 0.5, dtype=np.float32))[20])
         0.5
     """
-    return np.asarray(np.sqrt(_sums_over_frames(np.square(samples), FRAME // 2) / np.float32(FRAME)))
+    hops = 1 + samples.size // HOP + _HOPS_A_FRAME - 1
+    squares = np.zeros(hops * HOP, dtype=np.float32)
+    known = samples[: squares.size - FRAME // 2]
+    np.square(known, out=squares[FRAME // 2 : FRAME // 2 + known.size])
+    return np.asarray(np.sqrt(_of_frames(squares.reshape(hops, HOP).sum(axis=1)) / np.float32(FRAME)))
 
 
 def zero_crossing_rates(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -224,9 +218,10 @@ def zero_crossing_rates(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         200.0
     """
     negative = samples < -_SMALLEST_SAMPLE
-    crossings = np.zeros(samples.size + FRAME, dtype=np.float32)
-    crossings[FRAME // 2 + 1 : FRAME // 2 + samples.size] = negative[1:] != negative[:-1]
     frames = 1 + samples.size // HOP
+    crossings = np.zeros((frames + _HOPS_A_FRAME) * HOP, dtype=bool)
+    np.not_equal(negative[1:], negative[:-1], out=crossings[FRAME // 2 + 1 : FRAME // 2 + samples.size])
+    counts = np.bitwise_count(np.packbits(crossings)).reshape(-1, HOP // 8).sum(axis=1, dtype=np.float32)
     # A crossing stands at its second sample; the one at a frame's first sample belongs to the frame before.
     early = crossings[: frames * HOP : HOP]
-    return (_sums_over_frames(crossings) - early) / np.float32(FRAME)
+    return (_of_frames(counts[: frames + _HOPS_A_FRAME - 1]) - early) / np.float32(FRAME)

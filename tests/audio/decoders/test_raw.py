@@ -175,3 +175,18 @@ def test_text_and_what_is_no_file_are_refused() -> None:
         read_audio(RawSound(7, form))  # type: ignore[arg-type]
     with pytest.raises(AudioError, match="own rate"):
         read_audio(RawSound(b"", form), 8_000)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("extra", [b"", b"\x01"])
+def test_a_wave_file_of_16_bits_has_the_samples_that_libsndfile_reads(channels: int, extra: bytes) -> None:
+    """They are read without it; samples that spell the head of a file are samples, and half a frame is none."""
+    stored = np.random.default_rng(0).integers(-9_000, 9_000, (4_000, channels), dtype=np.int16)
+    stored.reshape(-1)[:2] = np.frombuffer(b"RIFF", np.int16)
+    written = io.BytesIO()
+    soundfile.write(written, stored, 16_000, format="WAV", subtype="PCM_16")
+    file = written.getvalue() + extra
+    theirs, _ = soundfile.read(io.BytesIO(file), dtype="float32", always_2d=True)
+    audio = read_audio(file)
+    np.testing.assert_allclose(audio.samples, theirs.mean(axis=1), atol=1e-7)
+    assert (audio.rate_hz, audio.channels, audio.warnings) == (16_000, channels, ())

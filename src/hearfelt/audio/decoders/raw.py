@@ -17,7 +17,7 @@ from hearfelt.audio.inputs import name_of
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import AudioError
 
-__all__ = ["ENCODINGS", "RawFormat", "RawSound", "decode_raw"]
+__all__ = ["ENCODINGS", "RawFormat", "RawSound", "decode_raw", "decode_samples"]
 
 # How numpy reads each; 24-bit numbers and the two telephone codes are made into something that it reads.
 _KINDS: Final = {
@@ -133,10 +133,22 @@ def decode_raw(file: BinaryIO, format: RawFormat, name: str) -> Decoded:
     Raises:
         AudioError: while blocks are taken, if the file begins like one that says its own format, or cannot be read.
     """
+    return decode_samples(file, format, name, refuse_header=True)
+
+
+def decode_samples(file: BinaryIO, format: RawFormat, name: str, *, refuse_header: bool = False) -> Decoded:
+    """Decode raw samples as :func:`decode_raw`, where they are known to be samples.
+
+    Args:
+        file: read from where it stands.
+        format: how the samples are stored.
+        name: its name for messages.
+        refuse_header: whether samples that look like the header of a sound file are refused.
+    """
     size = _bytes_left(file)
     frames = 0 if size is None else size // format.frame_bytes
     warnings: list[SoundWarning] = []
-    blocks = _blocks(file, format, name, warnings)
+    blocks = _blocks(file, format, name, warnings, refuse_header=refuse_header)
     return Decoded(format.rate_hz, format.channels, frames, blocks, warnings=warnings)
 
 
@@ -150,20 +162,22 @@ def _bytes_left(file: BinaryIO) -> int | None:
     return max(0, size)
 
 
-def _blocks(file: BinaryIO, format: RawFormat, name: str, warnings: list[SoundWarning]) -> Iterator[Block]:
+def _blocks(
+    file: BinaryIO, format: RawFormat, name: str, warnings: list[SoundWarning], *, refuse_header: bool
+) -> Iterator[Block]:
     size = _bytes_left(file)
     rest, read = b"", 0
     while True:
         wanted = BLOCK * format.frame_bytes if size is None else min(BLOCK * format.frame_bytes, size - read)
         part = _part(file, wanted, name)
-        if not read:
+        if refuse_header and not read:
             _refuse_header(part, name)
         read += len(part)
-        joined = rest + part
+        joined = rest + part if rest else part
         whole = len(joined) - len(joined) % format.frame_bytes
         rest = joined[whole:]
         if whole:
-            yield _scaled(joined[:whole], format)
+            yield _scaled(joined[:whole] if rest else joined, format)
         if not part:
             break
     if rest:
@@ -199,7 +213,7 @@ def _scaled(data: bytes, format: RawFormat) -> Block:
     elif format.encoding.startswith("s24"):
         stored = _from_24_bit(stored, format.encoding)
     elif format.encoding.startswith("s16"):
-        stored = stored.astype(np.int16)
+        stored = stored.astype(np.int16, copy=False)
     elif format.encoding.startswith("s32"):
         stored = (stored / 2.0**31).astype(np.float32)
     else:

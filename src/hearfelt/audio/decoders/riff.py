@@ -35,6 +35,7 @@ class Wave:
         end: the byte after its last.
         promised: how many bytes of sound the header promises; what is there, where it promises nothing.
         fault: what is wrong with the header, if that makes a difference; else empty.
+        plain: sampling rate in Hz and number of channels of plain 16-bit samples; None for what needs a decoder.
     """
 
     header: bytes
@@ -42,6 +43,7 @@ class Wave:
     end: int
     promised: int
     fault: str
+    plain: tuple[int, int] | None
 
 
 def is_wave(head: bytes) -> bool:
@@ -114,7 +116,14 @@ def _described(file: BinaryIO, form: bytes, start: int, length: int, size: int, 
             end, promised = size, there
     if end == start:
         raise AudioError(f"{name}: a WAV file with no sound in it; record the file again")
-    return Wave(_header(form, end - start), start, end, promised, fault)
+    return Wave(_header(form, end - start), start, end, promised, fault, _plain(form))
+
+
+def _plain(form: bytes) -> tuple[int, int] | None:
+    if len(form) < 16:
+        return None
+    tag, channels, rate, _, frame, bits = struct.unpack("<HHIIHH", form[:16])
+    return (rate, channels) if (tag, bits, frame) == (_PCM, 16, 2 * channels) and rate and channels else None
 
 
 def _header(form: bytes, sound: int) -> bytes:
