@@ -15,6 +15,7 @@ from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.page.player import player_assets, player_data
 from hearfelt.page.preview import Playable
+from hearfelt.page.session import LoadedSound, ReceivedFile
 
 HOUR_S: Final = 3_600.0
 LABELS: Final = ("calm", "sad", "angry")
@@ -44,7 +45,8 @@ def heard(label: str, *, unsure: bool = False) -> Prediction:
 
 def shown(page: Page, segments: list[Segment]) -> None:
     timeline = Timeline("hour.wav", None, HOUR_S, tuple(segments), LABELS, "toy")
-    data = player_data("k", "hour.wav", Playable(FLAT, b"", "audio/mpeg", None), {"toy": timeline})
+    sound = LoadedSound(ReceivedFile("hour.wav", b""), Playable(FLAT, b"", "audio/mpeg", None))
+    data = player_data(sound, {"toy": timeline})
     css, js = player_assets()
     page.evaluate(SHOW, [base64.b64encode(js.encode()).decode(), css, data])
 

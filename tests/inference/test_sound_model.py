@@ -125,6 +125,20 @@ def test_an_explained_answer_warns_as_the_answer_does(checking: Callable[..., Re
         assert recognizer.explain(sound, RATE_HZ).prediction == recognizer.recognize(sound, RATE_HZ)
 
 
+def test_an_explanation_reports_its_progress_and_an_error_there_ends_it(checking: Callable[..., Recognizer]) -> None:
+    shares: list[float] = []
+    checking().explain(tone(3, SPEECH_HZ), RATE_HZ, progress=shares.append)
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, pytest.approx(1.0, abs=0.1))
+
+    def end(share: float) -> None:
+        if share > 0.2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        checking().explain(tone(3, SPEECH_HZ), RATE_HZ, progress=end)
+
+
 def test_memory_does_not_grow_with_a_checked_sound(checking: Callable[..., Recognizer]) -> None:
     recognizer = checking()
 

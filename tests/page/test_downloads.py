@@ -12,7 +12,7 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.features.outline import Outline
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Segment, Timeline
-from hearfelt.page.downloads import as_csv, as_json, as_json_lines, picture, segments_csv
+from hearfelt.page.downloads import as_csv, as_json, as_json_lines, picture, segments_csv, segments_json
 from hearfelt.page.preview import Playable, read_playable
 from hearfelt.page.session import LoadedSound, ReceivedFile, Result, example_sound
 
@@ -59,3 +59,16 @@ def test_a_picture_is_drawn_from_what_the_player_has_and_reads_nothing_again() -
     sound = LoadedSound(ReceivedFile("hour.wav", b"gone"), Playable(hour, b"", "audio/mpeg", None))
     heard = Timeline("hour.wav", None, 3_600.0, (Segment(60.0, 900.0, SAD),), ("calm", "sad"), "tiny")
     assert picture(sound, Result(SAD, heard)).startswith(b"\x89PNG")
+
+
+def test_the_segments_of_a_long_sound_are_what_hearfelt_timeline_writes(sound: LoadedSound) -> None:
+    segments = (Segment(0.0, 60.0, SAD), Segment(61.0, 80.0, BORED))
+    heard = Timeline("a.wav", None, 90.0, segments, ("calm", "sad"), "tiny")
+    lines = segments_json(Result(timeline=heard)).splitlines()
+    assert [json.loads(line)["emotion"] for line in lines] == ["sad", "boredom"]
+    assert as_json_lines([(sound, Result(timeline=heard))]) == ""
+
+
+def test_a_long_sound_is_drawn_with_the_time_of_each_emotion(sound: LoadedSound) -> None:
+    heard = Timeline("a.wav", None, 90.0, (Segment(0.0, 60.0, SAD),), ("calm", "sad"), "tiny")
+    assert picture(sound, Result(timeline=heard)).startswith(b"\x89PNG")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.reader import open_audio
 from hearfelt.errors import AudioError
-from hearfelt.page.preview import NamedSound, Playable, read_playable
+from hearfelt.page.preview import NamedSound, Playable, PlayableWriter, read_playable
 
 RATE_HZ = 16_000
 
@@ -64,16 +65,16 @@ def test_a_sound_that_cannot_be_used_is_refused_with_its_name(data: bytes, longe
     assert str(caught.value).startswith("a.wav: ")
 
 
-def test_progress_is_reported_while_a_sound_is_read() -> None:
-    told: list[tuple[float, float]] = []
-    read_playable(tone(61), "a.wav", longest_s=600, progress=lambda *seconds: told.append(seconds))
-    assert len(told) > 2
-    assert told == sorted(told)
-    assert told[-1] == (61, 61)
+def test_what_was_read_so_far_can_be_drawn() -> None:
+    with open_audio(NamedSound(tone(61), "a.wav")) as reader:
+        writer = PlayableWriter(reader, longest_s=600)
+        assert writer.expected_s == 61
+        for part in writer.parts():
+            assert part is not None
+            assert writer.outline().duration_s == pytest.approx(reader.samples_read / RATE_HZ)
+        assert writer.finish().outline.duration_s == 61
 
 
-def test_a_sound_tells_which_share_of_it_was_read() -> None:
-    file = NamedSound(tone(61), "a.wav")
-    with open_audio(file) as reader:
-        for _ in reader.parts():
-            assert file.share == pytest.approx(reader.samples_read / reader.frames, abs=0.01)
+def test_a_part_of_a_file_is_decoded_by_itself() -> None:
+    found = read_playable(Excerpt(NamedSound(tone(3), "a.wav"), 1.0, 2.5), "a.wav", longest_s=60)
+    assert found.outline.duration_s == 1.5

@@ -8,7 +8,8 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.evaluation.metrics import Reliability
 from hearfelt.inference.prediction import SURE_WORDS, Band, Prediction
 from hearfelt.inference.recognizer import shipped_models
-from hearfelt.page.texts import calibration_text, confidence_range, prediction_text
+from hearfelt.inference.timeline.segments import Segment, Timeline
+from hearfelt.page.texts import calibration_text, confidence_range, prediction_text, timeline_text
 from hearfelt.reports.shipped_scores import Measurement, ShippedScores, read_scores
 
 BINS = tuple(Reliability(k / 10, (k + 1) / 10, 0 if k == 9 else 5 * k, 0.0, 0.3) for k in range(10))
@@ -86,7 +87,7 @@ def test_a_leaky_measurement_is_never_used_for_calibration() -> None:
 def test_a_sound_without_speech_has_no_calibration() -> None:
     tone = replace(answer(0.98), warnings=(SoundWarning("no_speech", "no speech was found"),))
     assert "unseen speakers" not in calibration_text(tone, ONE)
-    assert prediction_text(tone) == "no speech found, sad? 98 %"
+    assert prediction_text(tone) == "no speech found"
 
 
 OUTSIDE = (Band(0.0, 0.5, 400, 150), Band(0.5, 0.9, 700, 300), Band(0.9, 1.0, 104, 98))
@@ -115,3 +116,24 @@ def test_several_plausible_emotions_are_named_and_one_is_not() -> None:
     assert calibration_text(prediction, ONE).endswith(" In 90 % of cases, the correct emotion is one of: sad, calm.")
     for quantile in (0.5, 0.95):  # sad alone, and all three
         assert "cases" not in calibration_text(replace(prediction, quantiles={"0.9": quantile}), ONE)
+
+
+def timeline(*segments: tuple[float, str, bool]) -> Timeline:
+    at_s, found = 0.0, []
+    for length_s, emotion, unsure in segments:
+        found.append(Segment(at_s, at_s + length_s, Prediction(emotion, 0.8, {emotion: 0.8}, unsure, length_s, "mine")))
+        at_s += length_s
+    return Timeline("a.wav", None, at_s, tuple(found), ("calm", "sad"), "mine")
+
+
+def test_a_recording_is_called_after_the_emotion_that_takes_most_of_its_speech() -> None:
+    assert timeline_text(timeline((6, "sad", False), (4, "calm", False))) == "mostly sad, 60 % of the speech"
+
+
+def test_a_recording_in_which_no_emotion_takes_half_of_the_speech_is_called_mixed() -> None:
+    thirds = timeline((4, "sad", False), (3, "calm", False), (3, "angry", False))
+    assert timeline_text(thirds) == "mixed, most of all sad, 40 % of the speech"
+
+
+def test_unsure_segments_count_for_no_emotion() -> None:
+    assert timeline_text(timeline((6, "sad", True), (4, "calm", False))) == "mostly unsure, 60 % of the speech"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hearfelt.audio.reader import Samples
 
-__all__ = ["Outline", "outline"]
+__all__ = ["Outline", "OutlineBuilder", "outline"]
 
 _LEAST_COLUMNS: Final = 2
 
@@ -33,10 +33,45 @@ class Outline:
     duration_s: float
 
 
-def outline(parts: Iterable[Samples], rate_hz: int, *, columns: int = 1_600) -> Outline:
-    """Compute the outline of a sound part by part; memory does not grow with its length.
+class OutlineBuilder:
+    """Computes an outline part by part; memory does not grow with the length.
 
     The length need not be known beforehand: whenever there are twice as many stretches as wanted, two become one.
+
+    Args:
+        rate_hz: samples in a second.
+        columns: how many stretches at least, and less than twice as many; a shorter sound has one for each sample.
+    """
+
+    def __init__(self, rate_hz: int, *, columns: int = 1_600) -> None:
+        self._rate_hz, self._columns = rate_hz, max(_LEAST_COLUMNS, columns)
+        self._low, self._high = np.zeros(0, np.float32), np.zeros(0, np.float32)
+        self._rest = np.zeros(0, np.float32)
+        self._size, self._length = 1, 0
+
+    def add(self, part: Samples) -> None:
+        """Add the next samples: ``(n,)``, one channel."""
+        self._length += len(part)
+        rest, size = np.concatenate([self._rest, part]), self._size
+        low, high = self._low, self._high
+        while stretches := min(len(rest) // size, 2 * self._columns - len(low)):
+            blocks, rest = rest[: stretches * size].reshape(-1, size), rest[stretches * size :]  # (stretches, size)
+            low, high = np.append(low, blocks.min(axis=1)), np.append(high, blocks.max(axis=1))
+            if len(low) == 2 * self._columns:
+                size *= 2
+                low, high = low.reshape(-1, 2).min(axis=1), high.reshape(-1, 2).max(axis=1)
+        self._rest, self._size, self._low, self._high = rest, size, low, high
+
+    def outline(self) -> Outline:
+        """Give the outline of what was added so far."""
+        low, high = self._low, self._high
+        if len(self._rest):
+            low, high = np.append(low, self._rest.min()), np.append(high, self._rest.max())
+        return Outline(low, high, self._size / self._rate_hz, self._length / self._rate_hz)
+
+
+def outline(parts: Iterable[Samples], rate_hz: int, *, columns: int = 1_600) -> Outline:
+    """Compute the outline of a sound with an :class:`OutlineBuilder`.
 
     Args:
         parts: the samples, ``(n,)`` each, one channel.
@@ -48,19 +83,7 @@ def outline(parts: Iterable[Samples], rate_hz: int, *, columns: int = 1_600) -> 
         >>> found.lowest.tolist(), found.highest.tolist(), found.duration_s
         ([0.0, -1.0], [1.0, 0.5], 1.0)
     """
-    columns = max(_LEAST_COLUMNS, columns)
-    low, high = np.zeros(0, np.float32), np.zeros(0, np.float32)
-    rest = np.zeros(0, np.float32)
-    size, length = 1, 0
+    builder = OutlineBuilder(rate_hz, columns=columns)
     for part in parts:
-        length += len(part)
-        rest = np.concatenate([rest, part])
-        while stretches := min(len(rest) // size, 2 * columns - len(low)):
-            blocks, rest = rest[: stretches * size].reshape(-1, size), rest[stretches * size :]  # (stretches, size)
-            low, high = np.append(low, blocks.min(axis=1)), np.append(high, blocks.max(axis=1))
-            if len(low) == 2 * columns:
-                size *= 2
-                low, high = low.reshape(-1, 2).min(axis=1), high.reshape(-1, 2).max(axis=1)
-    if len(rest):
-        low, high = np.append(low, rest.min()), np.append(high, rest.max())
-    return Outline(low, high, size / rate_hz, length / rate_hz)
+        builder.add(part)
+    return builder.outline()

@@ -14,7 +14,7 @@ from hearfelt.errors import ModelError
 from hearfelt.features.classic import FEATURE_NAMES, SEED_WINDOW, classic_features
 from hearfelt.inference.card import BACKGROUND_KEY, ModelCard
 from hearfelt.inference.explain.shapley import Explanation, shapley_values
-from hearfelt.inference.model import STATISTICS, Floats, Model
+from hearfelt.inference.model import STATISTICS, Floats, Model, Progress
 from hearfelt.inference.reference import SoundStatistics
 from hearfelt.inference.session import Session
 from hearfelt.inference.speech_check import SpeechCheck
@@ -63,7 +63,7 @@ class FeatureModel(Model):
         """Compute the logits of the features of one window."""
         return self._run(classic_features(centred(window), RATE_HZ))
 
-    def explain(self, reader: AudioReader) -> Explanation:
+    def explain(self, reader: AudioReader, progress: Progress | None = None) -> Explanation:
         """Compute the Shapley value of each feature group, with training clips as the background."""
         if self._background is None:
             raise ModelError(f"{self.card.name}: it carries no background of training clips to explain against")
@@ -75,6 +75,8 @@ class FeatureModel(Model):
             return self.log_odds(self.run([self._output], batch)[0], prediction.emotion)
 
         shares, whole, base = shapley_values(value, features, self._background)
+        if progress is not None:
+            progress(1.0)
         return Explanation(prediction, whole, base, shares)
 
     def _run(self, features: npt.NDArray[np.float32]) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # a model on sound needs no feature module
 __all__ = ["LOGITS", "REFERENCE_INPUTS", "STATISTICS", "Model"]
 
 Floats = npt.NDArray[np.float64]
+Progress = Callable[[float], None]
 
 LOGITS, STATISTICS = "logits", "statistics"
 REFERENCE_INPUTS: Final = ("reference_mean", "reference_deviation", "reference_weight")
@@ -84,8 +85,8 @@ class Model(ABC):
         """Compute the outputs for one window of a longer sound: ``(n,)`` at 16 kHz to ``(classes,)``."""
 
     @abstractmethod
-    def explain(self, reader: AudioReader) -> Explanation | Occlusion:
-        """Explain the prediction for a whole sound."""
+    def explain(self, reader: AudioReader, progress: Progress | None = None) -> Explanation | Occlusion:
+        """Explain the prediction for a whole sound; ``progress`` is called with the share that is done."""
 
     @property
     def file_hash(self) -> str:

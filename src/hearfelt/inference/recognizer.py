@@ -272,9 +272,21 @@ class Recognizer:
             return model.embedding(reader)
 
     def explain(
-        self, sound: Sound, rate_hz: int | None = None, *, reference: Reference | None = None
+        self,
+        sound: Sound,
+        rate_hz: int | None = None,
+        *,
+        reference: Reference | None = None,
+        progress: Progress | None = None,
     ) -> Explanation | Occlusion:
         """Explain what in the sound the prediction depends on, in log-odds of the predicted emotion.
+
+        Args:
+            sound: as for :meth:`recognize`.
+            rate_hz: sampling rate of samples, in Hz.
+            reference: what is usual for this voice or room; see :meth:`reference`.
+            progress: is called before each run of the network with the share that is done, 0 to 1; an error that it
+                raises ends the explanation.
 
         Returns:
             For a model on the 162 features an :class:`hearfelt.Explanation`: the exact Shapley value of each of the
@@ -287,7 +299,7 @@ class Recognizer:
         """
         model = self._model.with_reference(reference)
         with open_audio(sound, rate_hz) as reader:
-            return model.explain(reader)
+            return model.explain(reader, progress)
 
     @overload
     def timeline(

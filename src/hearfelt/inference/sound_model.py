@@ -13,7 +13,7 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import ModelError
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion, occluded, windows
-from hearfelt.inference.model import LOGITS, STATISTICS, Floats, Model
+from hearfelt.inference.model import LOGITS, STATISTICS, Floats, Model, Progress
 from hearfelt.inference.reference import SoundStatistics
 from hearfelt.inference.session import Session
 from hearfelt.inference.speech_check import SpeechCheck, speech_warnings
@@ -91,14 +91,24 @@ class SoundModel(Model):
         """Compute the logits of one window."""
         return self._run(LOGITS, centred(window))
 
-    def explain(self, reader: AudioReader) -> Occlusion:
+    def explain(self, reader: AudioReader, progress: Progress | None = None) -> Occlusion:
         """Measure what the prediction depends on, by removing parts of the sound."""
         check = _SoundCheck(self.card, self.session.outputs)
         blocks: Iterable[Samples] = self._checked(blocks_of(reader, self.card.window_s), check)
         if reader.lasts_longer_than(LONG_S) and not reader.frames:  # the length is unknown before the end
             blocks = list(blocks)
         length_s = reader.duration_s
-        runs = occluded(blocks, lambda block: self._run(LOGITS, block), length_s)
+        expected = len(windows(length_s)[0]) + len(BANDS_HZ) + 1  # of one block; each further one adds a little
+        done = 0
+
+        def run(block: Samples) -> Floats:
+            nonlocal done
+            if progress is not None:
+                progress(min(1.0, done / expected))
+            done += 1
+            return self._run(LOGITS, block)
+
+        runs = occluded(blocks, run, length_s)
         prediction = self.prediction(runs.whole, check.warnings(), reader)
         whole = float(self.log_odds(runs.whole[None], prediction.emotion)[0])
         times_s, window_s = windows(length_s)

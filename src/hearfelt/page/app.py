@@ -5,30 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
+from typing import Final
 
 import streamlit as st
 from starlette.formparsers import MultiPartParser
 
 from hearfelt.page.settings import PageSettings, page_settings
-from hearfelt.page.style import put_style
+from hearfelt.page.style import put_style, read_static
 from hearfelt.page.views import listen, live, model
 
 __all__ = ["keep_uploads_in_memory", "main"]
 
 View = Callable[[PageSettings], None]
 
-_MARK_CURRENT = """\
-export default function ({ data }) {
-  const mark = () => {
-    for (const link of document.querySelectorAll(".st-key-hf-nav a"))
-      link.ariaCurrent = link.textContent.trim() === data.view ? "page" : null;
-  };
-  const watcher = new MutationObserver(mark); // Streamlit may replace links later than this
-  watcher.observe(document.querySelector(".stMain"), { childList: true, subtree: true });
-  mark();
-  return () => watcher.disconnect();
-}
-"""
+_GONE: Final = (
+    "The connection to hearfelt is lost. If it was ended, start it again with “hearfelt app”: this page then goes on by"
+    " itself, but without your sounds, which were in memory only."
+)
 
 
 def main() -> None:
@@ -66,5 +59,7 @@ def _put_header(views: list[st.Page], chosen: str) -> None:
         with st.container(horizontal=True, key="hf-nav"):
             for view in views:
                 st.page_link(view, label=view.title)
-    mark_current = st.components.v2.component("hearfelt_current", js=_MARK_CURRENT, isolate_styles=False)
-    mark_current(key="hf-current", data={"view": chosen})
+    around = st.components.v2.component(
+        "hearfelt_app", html='<p class="hf-gone" role="alert"></p>', js=read_static("app.js"), isolate_styles=False
+    )
+    around(key="hf-current", data={"view": chosen, "gone": _GONE})

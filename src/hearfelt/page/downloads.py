@@ -15,7 +15,7 @@ from hearfelt.results.predictions import prediction_row
 from hearfelt.results.tables import write_rows
 from hearfelt.rows import PREDICTION_ROW
 
-__all__ = ["as_csv", "as_json", "as_json_lines", "picture", "segments_csv"]
+__all__ = ["as_csv", "as_json", "as_json_lines", "picture", "segments_csv", "segments_json"]
 
 Pair = tuple[LoadedSound, Result]
 
@@ -45,16 +45,22 @@ def as_csv(pairs: Sequence[Pair]) -> str:
     Args:
         pairs: one or more; a label that only one of two models has is empty for the other.
     """
-    labels = list(dict.fromkeys(label for _, one in pairs for label in one.prediction.probabilities))
-    rows = (prediction_row(sound.file.name, one.prediction) for sound, one in pairs)
+    found = [(sound, one.prediction) for sound, one in pairs if one.prediction is not None]
+    labels = list(dict.fromkeys(label for _, one in found for label in one.probabilities))
+    rows = (prediction_row(sound.name, one) for sound, one in found)
     file = io.BytesIO()
     write_rows(rows, labels, PREDICTION_ROW, file, "csv")
     return file.getvalue().decode()
 
 
-def segments_csv(result: Result) -> str:
+def segments_csv(*results: Result) -> str:
     """Format segments as ``hearfelt timeline --format csv`` does."""
-    return str(write([result.timeline] if result.timeline else [], "csv"))
+    return str(write([one.timeline for one in results if one.timeline is not None], "csv"))
+
+
+def segments_json(result: Result) -> str:
+    """Format segments as ``hearfelt timeline --format json`` does: one object a line."""
+    return str(write([result.timeline] if result.timeline else [], "json"))
 
 
 def picture(sound: LoadedSound, result: Result, part: str = "") -> bytes:
@@ -68,16 +74,20 @@ def picture(sound: LoadedSound, result: Result, part: str = "") -> bytes:
     from hearfelt.reports.figures.answers import answer_picture
     from hearfelt.reports.figures.canvas import figure_png
 
-    shown, prediction = sound.playable, result.prediction
-    timeline = result.timeline or Timeline(
-        sound.file.name, None, sound.duration_s, (), tuple(prediction.probabilities), prediction.model
-    )
+    prediction, timeline = result.prediction, result.timeline
+    if timeline is None:
+        if prediction is None:
+            raise ValueError(f"{sound.name}: there is no result to draw")
+        labels = tuple(prediction.probabilities)
+        timeline = Timeline(sound.name, None, sound.duration_s, (), labels, prediction.model)
+    levels = sound.playable.levels if sound.playable is not None else None
     note = " ".join(filter(None, (f"The prediction is for {part}." if part else "", sound.file.note)))
-    return figure_png(answer_picture(prediction, timeline, shown.outline, levels=shown.levels, note=note))
+    return figure_png(answer_picture(prediction, timeline, sound.outline, levels=levels, note=note))
 
 
 def _objects(pairs: Sequence[Pair]) -> list[dict[str, object]]:
-    return [prediction_row(sound.file.name, one.prediction, _explanation(one)) for sound, one in pairs]
+    found = [(sound, one, one.prediction) for sound, one in pairs]
+    return [prediction_row(sound.name, what, _explanation(one)) for sound, one, what in found if what is not None]
 
 
 def _explanation(result: Result) -> Explanation | Occlusion | None:

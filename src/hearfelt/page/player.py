@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import streamlit as st
@@ -18,11 +18,14 @@ from hearfelt.page.texts import prediction_text
 from hearfelt.reports.theme import tone_of
 from hearfelt.results.clock import time_words
 
-__all__ = ["player_assets", "player_data", "put_player"]
+__all__ = ["player_assets", "player_data", "put_player", "put_sound", "sound_data"]
+
+
+_SOUND_SCRIPT: Final = read_static("sound.js")
 
 
 def put_player(sound: LoadedSound, timelines: Mapping[str, Timeline]) -> None:
-    """Show the player of a sound.
+    """Show the player of a sound; while the sound is decoded, what there is of it.
 
     Args:
         sound: the sound.
@@ -30,7 +33,15 @@ def put_player(sound: LoadedSound, timelines: Mapping[str, Timeline]) -> None:
     """
     css, js = player_assets()
     component = st.components.v2.component("hearfelt_player", html='<div class="wave"></div>', css=css, js=js)
-    component(key="player", data=player_data(sound.key, sound.file.name, sound.playable, timelines))
+    component(key="player", data=player_data(sound, timelines))
+
+
+def put_sound(sound: LoadedSound) -> None:
+    """Give a decoded sound to the browser, for :func:`put_player`: once, since it may be large."""
+    if sound.playable is not None:
+        component = st.components.v2.component("hearfelt_sound", html="<span></span>", js=_SOUND_SCRIPT)
+        with st.container(key="hf-sound"):
+            component(key=f"sound-{sound.key}", data={"key": sound.key, **sound_data(sound.playable)})
 
 
 def player_assets() -> tuple[str, str]:
@@ -42,22 +53,22 @@ def player_assets() -> tuple[str, str]:
     return css, js
 
 
-def player_data(key: str, name: str, playable: Playable, timelines: Mapping[str, Timeline]) -> dict[str, Any]:
-    """Return what the player's script draws and plays, ready for JSON.
+def player_data(sound: LoadedSound, timelines: Mapping[str, Timeline]) -> dict[str, Any]:
+    """Return what the player's script draws, ready for JSON.
 
     Args:
-        key: identifies the sound.
-        name: of the sound.
-        playable: its outline and copy.
+        sound: the sound.
         timelines: by model.
     """
-    outline, levels = playable.outline, playable.levels
+    outline, levels = sound.outline, sound.playable.levels if sound.playable is not None else None
     several = len(timelines) > 1
     return {
-        "key": key,
-        "name": name,
-        "label": f"Waveform of {name}, {_length(outline.duration_s)}",
-        "duration_s": outline.duration_s,
+        "key": sound.key,
+        "name": sound.name,
+        "label": f"Waveform of {sound.name}, {_length(sound.duration_s)}",
+        "duration_s": max(sound.duration_s, 0.1),
+        "until_s": outline.duration_s,
+        "column_s": outline.column_s,
         "low": np.round(outline.lowest.astype(float), 4).tolist(),
         "high": np.round(outline.highest.astype(float), 4).tolist(),
         "levels": levels
@@ -67,13 +78,16 @@ def player_data(key: str, name: str, playable: Playable, timelines: Mapping[str,
             {
                 "title": model if several else "",
                 "label": f"Segments found by {model}" if several else "Segments",
-                "segments": [_segment(one, outline.duration_s) for one in timeline.segments],
+                "segments": [_segment(one, sound.duration_s) for one in timeline.segments],
             }
             for model, timeline in timelines.items()
         ],
-        "copy": _base64(playable.copy),
-        "kind": playable.kind,
     }
+
+
+def sound_data(playable: Playable) -> dict[str, str]:
+    """Return what the player plays, ready for JSON."""
+    return {"copy": _base64(playable.copy), "kind": playable.kind}
 
 
 def _length(seconds: float) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,13 +13,14 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.reader import AudioReader, Samples, open_audio, refuse_silence
 from hearfelt.errors import AudioError
 from hearfelt.features.display import mel_spectrogram
-from hearfelt.features.outline import Outline, outline
+from hearfelt.features.outline import Outline, OutlineBuilder
 from hearfelt.results.clock import time_words
 
-__all__ = ["SHORT_S", "NamedSound", "Playable", "read_playable"]
+__all__ = ["SHORT_S", "NamedSound", "Playable", "PlayableWriter", "read_playable"]
 
 SHORT_S: Final = 60.0
 """Up to here a sound is played as it is, and has a spectrogram; a longer one is played as an MP3 of 24 kHz."""
@@ -40,12 +42,6 @@ class NamedSound(io.BytesIO):
     def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
         self.name = name
-        self._size = max(1, len(data))
-
-    @property
-    def share(self) -> float:
-        """The share of the file that was read; any thread may ask."""
-        return 1.0 if self.closed else min(1.0, self.tell() / self._size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,45 +61,85 @@ class Playable:
     levels: NDArray[np.uint8] | None
 
 
-def read_playable(
-    data: bytes, name: str, *, longest_s: float, progress: Callable[[float, float], None] | None = None
-) -> Playable:
+class PlayableWriter:
+    """Makes what a player needs while something else reads the sound: :meth:`parts` records what it passes on.
+
+    Args:
+        reader: an open sound.
+        longest_s: the longest that is accepted, in seconds.
+
+    Attributes:
+        expected_s: length of the sound as its file says, in seconds; 0 if unknown.
+        is_long: whether it is longer than :data:`SHORT_S`.
+
+    Raises:
+        AudioError: if the file says that it is too long, or it is broken.
+    """
+
+    def __init__(self, reader: AudioReader, *, longest_s: float) -> None:
+        _refuse_length(reader.duration_s, longest_s, reader.name)
+        self.expected_s = reader.duration_s
+        self.is_long = reader.lasts_longer_than(SHORT_S)
+        self._reader, self._longest_s = reader, longest_s
+        self._outline = OutlineBuilder(reader.rate_hz, columns=_COLUMNS)
+        self._mp3: _Mp3Writer | None = None
+        self._held: list[Samples] = []
+
+    def parts(self) -> Iterator[Samples]:
+        """Give the sound part by part.
+
+        Raises:
+            AudioError: if it is too long, cannot be read to its end, or is too short.
+        """
+        if self.is_long:
+            self._mp3 = _Mp3Writer(self._reader.rate_hz)
+        try:
+            for part in self._reader.parts():
+                _refuse_length(self._reader.samples_read / self._reader.rate_hz, self._longest_s, self._reader.name)
+                self._outline.add(part)
+                if self._mp3 is None:
+                    self._held.append(part)
+                else:
+                    self._mp3.write(part)
+                yield part
+        except BaseException:  # also where the parts are not taken to their end
+            if self._mp3 is not None:
+                self._mp3.finish()
+            raise
+
+    def outline(self) -> Outline:
+        """Give the outline of what was read so far; any thread may ask."""
+        return self._outline.outline()
+
+    def finish(self) -> Playable:
+        """Give the player's data, when the last part was read.
+
+        Raises:
+            AudioError: if it is only silence.
+        """
+        copy = b"" if self._mp3 is None else self._mp3.finish()
+        refuse_silence(self._reader)
+        if copy:
+            return Playable(self.outline(), copy, "audio/mpeg", None)
+        samples, rate_hz = np.concatenate([np.zeros(0, np.float32), *self._held]), self._reader.rate_hz
+        return Playable(self.outline(), _wav(samples, rate_hz), "audio/wav", _levels(samples, rate_hz))
+
+
+def read_playable(sound: bytes | NamedSound | Excerpt, name: str, *, longest_s: float) -> Playable:
     """Decode a sound.
 
     Args:
-        data: the whole file.
+        sound: the bytes of a file, a file, or a part of one.
         name: for messages.
         longest_s: the longest that is accepted, in seconds.
-        progress: called with the seconds that were read, and those of the whole sound; 0 if unknown.
 
     Raises:
         AudioError: if it cannot be read, is too short, too long, or only silence.
     """
-    with open_audio(NamedSound(data, name), name=name) as reader:
-        _refuse_length(reader.duration_s, longest_s, name)
-        is_long = reader.lasts_longer_than(SHORT_S)
-        parts = _watched(reader, longest_s, progress)
-        if is_long:
-            writer = _LongWriter(reader.rate_hz)
-            found = outline(writer.write_and_pass(parts), reader.rate_hz, columns=_COLUMNS)
-            copy, levels = writer.finish(), None
-        else:
-            samples = np.concatenate([np.zeros(0, np.float32), *parts])
-            found = outline([samples], reader.rate_hz, columns=_COLUMNS)
-            copy, levels = _wav(samples, reader.rate_hz), _levels(samples, reader.rate_hz)
-        refuse_silence(reader)
-    return Playable(found, copy, "audio/mpeg" if is_long else "audio/wav", levels)
-
-
-def _watched(
-    reader: AudioReader, longest_s: float, progress: Callable[[float, float], None] | None
-) -> Iterator[Samples]:
-    for part in reader.parts():
-        heard_s = reader.samples_read / reader.rate_hz
-        _refuse_length(heard_s, longest_s, reader.name)
-        if progress is not None:
-            progress(heard_s, reader.frames / reader.rate_hz)
-        yield part
+    with open_audio(NamedSound(sound, name) if isinstance(sound, bytes) else sound, name=name) as reader:
+        writer = PlayableWriter(reader, longest_s=longest_s)
+        deque(writer.parts(), maxlen=0)
+        return writer.finish()
 
 
 def _refuse_length(seconds: float, longest_s: float, name: str) -> None:
@@ -114,7 +150,7 @@ def _refuse_length(seconds: float, longest_s: float, name: str) -> None:
         )
 
 
-class _LongWriter:
+class _Mp3Writer:
     """Writes a sound as MP3, block by block."""
 
     def __init__(self, rate_hz: int) -> None:
@@ -124,10 +160,8 @@ class _LongWriter:
             self._buffer, "w", _LONG_HZ, 1, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.7
         )
 
-    def write_and_pass(self, parts: Iterator[Samples]) -> Iterator[Samples]:
-        for part in parts:
-            self._file.write(np.clip(self._stream.resample_chunk(part), -1, 1))
-            yield part
+    def write(self, part: Samples) -> None:
+        self._file.write(np.clip(self._stream.resample_chunk(part), -1, 1))
 
     def finish(self) -> bytes:
         self._file.write(np.clip(self._stream.resample_chunk(np.zeros(0, np.float32), last=True), -1, 1))

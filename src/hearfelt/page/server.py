@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
+import time
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +15,16 @@ from typing import Any, Final
 from streamlit.web import bootstrap
 
 from hearfelt.errors import HearfeltError
+from hearfelt.page.jobs import stop_all
 from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, PAGE, SURFACE
 
-__all__ = ["PAGE_OPTIONS", "PORT", "Address", "free_address", "run_page"]
+__all__ = ["PAGE_OPTIONS", "PORT", "Address", "end_process", "free_address", "run_page"]
 
 PORT: Final = 8501
 """The default port; if it is taken, the next free one is used."""
 
 _PORTS_TRIED: Final = 100
+_PATIENCE_S: Final = 0.5  # for threads when the page ends
 _SCRIPT: Final = Path(__file__).with_name("start.py")
 _SANS: Final = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Liberation Sans, sans-serif"
 _COLOURS: Final = {
@@ -91,6 +95,23 @@ def free_address(host: str, port: int | None = None) -> Address:
             reason = error.strerror
     which = f"port {port} of" if port is not None else f"no port from {PORT} to {tried[-1]} is free at"
     raise HearfeltError(f"{which} {host}: {reason}; choose another --port or --host")
+
+
+def end_process() -> None:
+    """End the process when the page has ended, with exit code 0; returns if no other thread runs any more.
+
+    Jobs are asked to stop. A thread that computes nevertheless, deep inside a network, is not waited for: Python would
+    abort the process as soon as that thread went on.
+    """
+    stop_all()
+    end = time.monotonic() + _PATIENCE_S
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, end - time.monotonic()))
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def run_page(address: Address, *, upload_mb: int, opens_browser: bool) -> None:

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import secrets
+import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
+from weakref import finalize
 
+import numpy as np
 import streamlit as st
 
+from hearfelt.audio.excerpts import Excerpt, time_fragment
 from hearfelt.errors import HearfeltError
+from hearfelt.features.outline import Outline
 from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.reference import Reference, SoundStatistics
 from hearfelt.inference.timeline.segments import Timeline
-from hearfelt.page.preview import NamedSound, Playable
+from hearfelt.page.jobs import Job
+from hearfelt.page.preview import NamedSound, Playable, PlayableWriter
 
-__all__ = ["LoadedSound", "ReceivedFile", "Result", "Visit", "current_visit", "example_names", "example_sound"]
+__all__ = [
+    "ONE_EMOTION_S",
+    "LoadedSound",
+    "ReceivedFile",
+    "Result",
+    "Visit",
+    "current_visit",
+    "example_names",
+    "example_sound",
+]
 
+ONE_EMOTION_S: Final = 15.0
+"""In a longer sound emotions may change, so that one name for all of it would say little."""
+
+_RELEASED_AFTER_S: Final = 3.0  # when Streamlit has dropped the uploads, too
 _KEY: Final = "hearfelt-visit"
+_NOTHING: Final = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -40,20 +64,30 @@ class ReceivedFile:
 
 @dataclass(eq=False)
 class Result:
-    """What one model found in one sound; timeline and explanation are added when they are computed."""
+    """What one model found in one sound; each part is added when it is computed.
 
-    prediction: Prediction
+    Attributes:
+        prediction: for the sound as a whole; None for a long one, which has segments only.
+        timeline: the segments.
+        explanation: what the prediction depends on, or why there is no explanation.
+        is_explanation_wanted: whether the visitor asked for it.
+    """
+
+    prediction: Prediction | None = None
     timeline: Timeline | None = None
     explanation: Explanation | Occlusion | HearfeltError | None = None
+    is_explanation_wanted: bool = False
 
 
 @dataclass(eq=False)
 class LoadedSound:
-    """A sound that was decoded, and its results.
+    """A sound, and its results.
 
     Attributes:
         file: as it was received.
-        playable: for its player.
+        playable: for its player; None until all of it was decoded.
+        writer: while it is decoded, what there is of it for its player.
+        stretch: start and end in seconds, if only this part of the file is meant.
         results: by name of the model.
         references: by name of the model, what its results were compared with.
         statistics: by name of the model, what it adds to a reference.
@@ -61,20 +95,52 @@ class LoadedSound:
     """
 
     file: ReceivedFile
-    playable: Playable
+    playable: Playable | None = None
+    writer: PlayableWriter | None = None
+    stretch: tuple[float, float] | None = None
     results: dict[str, Result] = field(default_factory=dict)
     references: dict[str, Reference] = field(default_factory=dict)
     statistics: dict[str, SoundStatistics] = field(default_factory=dict)
     key: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return self.playable.outline.duration_s
+    def name(self) -> str:
+        """The name of the file, with the stretch as a media fragment if only a part is meant."""
+        return self.file.name + (time_fragment(*self.stretch) if self.stretch else "")
 
-    def opened(self) -> NamedSound:
+    @property
+    def outline(self) -> Outline:
+        """The outline of what was decoded so far."""
+        if self.playable is not None:
+            return self.playable.outline
+        return self.writer.outline() if self.writer is not None else Outline(_NOTHING, _NOTHING, 1.0, 0.0)
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds; while it is decoded, as the file promises it, or what was decoded."""
+        if self.playable is not None:
+            return self.playable.outline.duration_s
+        expected_s = self.writer.expected_s if self.writer is not None else 0.0
+        return max(expected_s, self.outline.duration_s)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its result is a share of time for each emotion, instead of one prediction."""
+        return self.playable is None or self.duration_s > ONE_EMOTION_S
+
+    def result(self, model: str) -> Result:
+        """Return the result of a model; empty at first."""
+        return self.results.setdefault(model, Result())
+
+    def is_answered(self, model: str) -> bool:
+        """Whether a model has said what it finds."""
+        result = self.results.get(model)
+        return result is not None and (result.timeline if self.is_long else result.prediction) is not None
+
+    def opened(self) -> NamedSound | Excerpt:
         """Open it from its beginning."""
-        return NamedSound(self.file.data, self.file.name)
+        whole = NamedSound(self.file.data, self.file.name)
+        return Excerpt(whole, *self.stretch) if self.stretch else whole
 
 
 @dataclass(eq=False)
@@ -89,6 +155,7 @@ class Visit:
         is_together: whether all sounds are of one voice or one room, and so the reference of each other.
         remembered: of a voice that was asked to be remembered: statistics of its recordings, by model, and no sound.
         saved: a reference that was uploaded.
+        jobs: work that was begun, by what it is.
         round: counts arrivals, so that every input starts empty again.
     """
 
@@ -99,7 +166,11 @@ class Visit:
     is_together: bool = False
     remembered: dict[str, dict[str, SoundStatistics]] = field(default_factory=dict)
     saved: Reference | None = None
+    jobs: dict[tuple[str, ...], Job] = field(default_factory=dict)
     round: int = 0
+
+    def __post_init__(self) -> None:
+        finalize(self, _stop, self.jobs)  # when the visitor is gone
 
     def receive(self, *files: ReceivedFile) -> None:
         """Add files, and drop the error messages of earlier ones."""
@@ -112,10 +183,27 @@ class Visit:
         """Add a decoded sound."""
         self.sounds[sound.key] = sound
 
+    def remove(self, key: str) -> None:
+        """Remove a sound, and end the work on it."""
+        self.stop(key)
+        self.sounds.pop(key, None)
+        if self.chosen == key:
+            self.chosen = next(iter(self.sounds), "")
+
+    def stop(self, key: str) -> None:
+        """End the work on a sound."""
+        for job in [self.jobs.pop(name) for name in list(self.jobs) if key in name]:
+            job.stop()
+
     def remember(self, sound: LoadedSound) -> None:
         """Remember the voice of a sound until :meth:`forget`, also when the sound is removed; or no longer."""
         if self.remembered.pop(sound.key, None) is None:
             self.remembered[sound.key] = sound.statistics
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a job is running."""
+        return any(job.is_running for job in self.jobs.values())
 
     @property
     def remembers_voice(self) -> bool:
@@ -128,12 +216,30 @@ class Visit:
         self.saved = None
 
     def clear(self) -> None:
-        """Remove all sounds; a voice stays remembered."""
+        """Remove all sounds and end all work; a voice stays remembered."""
+        _stop(self.jobs)
         self.waiting.clear()
         self.sounds.clear()
         self.refused.clear()
         self.chosen, self.is_together = "", False
         self.round += 1
+        timer = threading.Timer(_RELEASED_AFTER_S, _release_memory)
+        timer.daemon = True
+        timer.start()
+
+
+def _stop(jobs: dict[tuple[str, ...], Job]) -> None:
+    for job in jobs.values():
+        job.stop()
+    jobs.clear()
+
+
+def _release_memory() -> None:
+    """Give back to the system what is no longer used; glibc would keep it for later sounds."""
+    gc.collect()
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def current_visit() -> Visit:

@@ -7,13 +7,44 @@ from typing import Final
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, UNSURE_WORD, Band, Prediction
 from hearfelt.inference.reference import Reference
+from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.reports.formatting import many, share_words
 from hearfelt.reports.shipped_scores import Measurement
 
-__all__ = ["calibration_text", "confidence_range", "prediction_text", "reference_text"]
+__all__ = ["calibration_text", "confidence_range", "length_text", "prediction_text", "reference_text", "timeline_text"]
 
+_MOST: Final = 0.5  # of the speech: less is not called most of it
 _FEWEST: Final = 20  # predictions; a share of fewer means nothing
 _TOLERANCE: Final = 0.1  # by how much chance alone may move a share of some dozens of predictions
+
+
+def length_text(seconds: float) -> str:
+    """Write a length of time in words.
+
+    Example:
+        >>> length_text(3.25), length_text(75), length_text(3600), length_text(5_430)
+        ('3.2 s', '1 min 15 s', '1 hour', '1 h 30 min')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if rest_s else many(minutes, "minute")
+    hours, rest_min = divmod(minutes, 60)
+    return f"{hours} h {rest_min} min" if rest_min else many(hours, "hour")
+
+
+def timeline_text(timeline: Timeline) -> str:
+    """Put a timeline into a few words: the emotion that takes most of the time.
+
+    Example:
+        >>> timeline_text(Timeline("a.wav", None, 20.0, (), ("calm", "sad"), "tiny"))
+        'no speech found'
+    """
+    for name, seconds in timeline.durations().items():
+        share = seconds / timeline.speech_s
+        return f"{'mostly' if share > _MOST else 'mixed, most of all'} {name}, {100 * share:.0f} % of the speech"
+    return NO_SPEECH_WORDS
 
 
 def prediction_text(prediction: Prediction) -> str:
@@ -25,9 +56,9 @@ def prediction_text(prediction: Prediction) -> str:
         >>> prediction_text(Prediction("sad", 0.3, {"calm": 0.3, "sad": 0.3}, True, 2.0, "classic"))
         'unsure, perhaps sad, 30 %'
     """
-    share = share_words(prediction.confidence)
     if prediction.has_no_speech:
-        return f"{NO_SPEECH_WORDS}, {prediction.emotion}? {share}"
+        return NO_SPEECH_WORDS
+    share = share_words(prediction.confidence)
     if prediction.unsure:
         return f"{UNSURE_WORD}, perhaps {prediction.emotion}, {share}"
     return f"{prediction.emotion}, {prediction.in_words}, {share}"

@@ -8,7 +8,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hearfelt.emotions import look_of
-from hearfelt.inference.prediction import NO_SPEECH_WORDS
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, UNSURE_WORD
 from hearfelt.reports import formatting
 from hearfelt.reports.theme import mark_of
 
@@ -64,5 +64,5 @@ def _environment(package: str) -> Environment:
         "mark": mark_of,
         "emoji": lambda emotion: look_of(emotion).emoji,
     }
-    environment.globals["no_speech_words"] = NO_SPEECH_WORDS
+    environment.globals |= {"no_speech_words": NO_SPEECH_WORDS, "unsure_word": UNSURE_WORD}
     return environment

@@ -24,7 +24,7 @@ from hearfelt.service.settings import ServiceSettings
 __all__ = ["live_server", "serve"]
 
 _LATER_S: Final = 5.0  # for the responses to cancelled requests; then connections are closed
-_LIVE_GRACE_S: Final = 5  # for open streams when a live server ends
+_LIVE_GRACE_S: Final = 1  # for open streams when a live server ends
 
 
 def serve(settings: ServiceSettings, *, on_ready: Callable[[str], None]) -> None:

@@ -12,10 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from hearfelt.audio.reader import read_audio
 from hearfelt.inference.recognizer import Recognizer, shipped_models
-from hearfelt.page import recognition
 from hearfelt.page.session import ReceivedFile, Visit, example_names, example_sound
 from hearfelt.page.texts import calibration_text
-from hearfelt.page.views import result
 from hearfelt.reports.formatting import share_words
 from hearfelt.reports.shipped_scores import read_scores
 
@@ -33,6 +31,9 @@ def shown(model: str, *files: ReceivedFile) -> AppTest:
     app.session_state["hf-model"] = model
     app.run()
     assert not app.exception
+    while jobs := list(app.session_state["hearfelt-visit"].jobs.values()):
+        assert all(job.wait(120) for job in jobs)
+        app.run()
     return app
 
 
@@ -96,18 +97,26 @@ def test_the_files_of_all_sounds_say_whose_answers_they_hold_where_two_models_an
     assert "<h2>All sounds, with tiny</h2>" in markup(app)
 
 
-@pytest.mark.parametrize(("model", "is_explained"), [("tiny", False), ("classic", True)])
-def test_a_long_sound_is_explained_only_if_that_is_fast(
-    model: str, is_explained: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (recognition, result):
-        monkeypatch.setattr(module, "LONGEST_EXPLAINED_S", 7.0)  # two minutes take long to recognize
-    app = shown(model, long(8.0))
+@pytest.mark.parametrize("model", ["tiny", "classic"])
+def test_a_long_sound_has_shares_of_time_and_no_single_emotion(model: str) -> None:
+    app = shown(model, long(20.0))
     said = markup(app)
-    assert ("so sounds of up to 0:07 are explained" in said) != is_explained
     [sound] = app.session_state["hearfelt-visit"].sounds.values()
-    assert (sound.results[model].explanation is not None) == is_explained
+    assert sound.results[model].prediction is None
+    [(name, _), *_] = sound.results[model].timeline.durations().items()
+    assert f"mostly {name}" in said
+    assert "select a stretch of the waveform" in said
+    assert "In a test with" not in said
     assert "Explain" not in [button.label for button in app.button]
+
+
+def test_a_sound_without_speech_has_neither_a_ranking_nor_figures_of_a_test() -> None:
+    samples, file = 0.2 * np.sin(np.arange(32_000) / 5), io.BytesIO()
+    soundfile.write(file, samples, 16_000, format="WAV")
+    said = markup(shown("tiny", ReceivedFile("tone.wav", file.getvalue())))
+    assert '<p class="hf-emotion">no speech found</p>' in said
+    assert "hf-bars" not in said
+    assert "test" not in said.split("hf-answer")[1].split("Another sound")[0].replace("was tested", "")
 
 
 def long(seconds: float) -> ReceivedFile:

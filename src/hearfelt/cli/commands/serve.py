@@ -74,7 +74,7 @@ def _app(
     from hearfelt.errors import require
 
     require("streamlit", "page")
-    from hearfelt.page.server import free_address, run_page
+    from hearfelt.page.server import end_process, free_address, run_page
     from hearfelt.page.settings import LIVE_VARIABLE, UPLOAD_VARIABLE
 
     page = free_address(host, port)
@@ -82,6 +82,7 @@ def _app(
         os.environ |= {LIVE_VARIABLE: address, UPLOAD_VARIABLE: str(upload_mb)}
         typer.echo(f"hearfelt is at {page.url}; Ctrl-C ends it")
         run_page(page, upload_mb=upload_mb, opens_browser=browser and _has_screen())
+    end_process()
 
 
 @contextmanager

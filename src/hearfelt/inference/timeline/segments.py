@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from hearfelt.audio.warnings import SoundWarning, codes_of
 from hearfelt.errors import require
-from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.prediction import UNSURE_WORD, Prediction
 from hearfelt.rows import label_columns
 
 __all__ = ["InterimResult", "Segment", "SegmentRow", "Timeline", "data_frame", "rows_of", "seconds", "side_name"]
@@ -145,6 +145,20 @@ class Timeline:
     def speech_s(self) -> float:
         """Seconds of speech."""
         return float(sum(segment.duration_s for segment in self.segments))
+
+    def durations(self) -> dict[str, float]:
+        """Add up the seconds of each emotion, the longest first; unsure segments stand under ``"unsure"``.
+
+        Example:
+            >>> sad = Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.5, "classic")
+            >>> Timeline("a.wav", None, 9.0, (Segment(1.0, 3.5, sad), Segment(4.0, 5.0, sad)), (), "").durations()
+            {'sad': 3.5}
+        """
+        sums: dict[str, float] = {}
+        for one in self.segments:
+            name = UNSURE_WORD if one.unsure else one.emotion
+            sums[name] = sums.get(name, 0.0) + one.duration_s
+        return dict(sorted(sums.items(), key=lambda pair: -pair[1]))
 
     def __len__(self) -> int:
         return len(self.segments)

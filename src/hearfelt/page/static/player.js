@@ -34,17 +34,18 @@ class Player extends Waveform {
     this.place.onkeydown = (event) => this.press(event);
     this.lanes.onpointerdown = (event) => this.point(event);
     this.lanes.onpointermove = (event) => event.buttons === 1 && this.point(event);
+    window.addEventListener("hearfelt-sound", (this.arrive = () => this.takeSound()));
     for (const name of ["play", "pause", "ended", "timeupdate", "seeked"]) this.audio.addEventListener(name, () => this.show());
   }
 
   load(data) {
     if (data.key !== this.data?.key) {
-      this.releaseSound();
-      this.address = URL.createObjectURL(new Blob([bytes(data.copy)], { type: data.kind }));
-      this.audio.src = this.address;
-      this.grey = data.levels ? bytes(data.levels.values) : null;
+      this.audio.pause();
+      this.audio.removeAttribute("src");
     }
     this.data = data;
+    this.grey = data.levels ? bytes(data.levels.values) : null;
+    this.takeSound();
     this.place.max = data.duration_s;
     this.shape.setAttribute("aria-label", data.label);
     this.levels.hidden = !data.levels;
@@ -52,12 +53,20 @@ class Player extends Waveform {
     this.show();
   }
 
+  /** Play the sound as soon as it is there: it comes by itself. */
+  takeSound() {
+    const address = window.hearfeltSounds?.get(this.data.key);
+    if (address && this.audio.src !== address) this.audio.src = address;
+    this.button.disabled = this.place.disabled = !address;
+  }
+
   /** How far the wave goes between two times, as a share of its highest peak. */
-  level({ low, high, duration_s: whole_s }) {
+  level({ low, high, column_s, until_s }) {
     const peak = Math.max(1e-4, ...low.map(Math.abs), ...high);
     return (from_s, to_s) => {
-      const first = Math.floor((from_s / whole_s) * low.length + 1e-6);
-      const end = Math.max(first + 1, Math.floor((to_s / whole_s) * low.length + 1e-6));
+      if (from_s >= until_s) return null;
+      const first = Math.min(low.length - 1, Math.floor(from_s / column_s + 1e-6));
+      const end = Math.max(first + 1, Math.floor(to_s / column_s + 1e-6));
       return [Math.max(...high.slice(first, end)) / peak, -Math.min(...low.slice(first, end)) / peak];
     };
   }
@@ -154,15 +163,12 @@ class Player extends Waveform {
     pen.drawImage(small, 0, 0, width, height);
   }
 
-  releaseSound() {
-    this.audio.pause();
-    if (this.address) URL.revokeObjectURL(this.address);
-  }
-
   disconnect() {
     super.disconnect();
     cancelAnimationFrame(this.frame);
-    this.releaseSound();
+    window.removeEventListener("hearfelt-sound", this.arrive);
+    this.audio.pause();
+    this.audio.removeAttribute("src");
     this.root.replaceChildren();
   }
 }

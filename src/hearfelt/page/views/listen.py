@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -10,21 +11,20 @@ from typing import Final
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from hearfelt.audio.reader import open_audio
 from hearfelt.audio.warnings import texts_of
 from hearfelt.errors import AudioError, ModelError
-from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
 from hearfelt.inference.reference import Reference
-from hearfelt.page.downloads import as_csv, as_json_lines
-from hearfelt.page.preview import SHORT_S, read_playable
-from hearfelt.page.recognition import predict, recognizer_of
+from hearfelt.page.downloads import as_csv, as_json_lines, segments_csv
+from hearfelt.page.preview import NamedSound, PlayableWriter
+from hearfelt.page.recognition import predict, recognizer_of, work_on
 from hearfelt.page.session import LoadedSound, ReceivedFile, Visit, current_visit, example_names, example_sound
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import fragment, read_static
-from hearfelt.page.texts import prediction_text
+from hearfelt.page.texts import length_text, prediction_text, timeline_text
 from hearfelt.page.views.reference import put_forget, put_reference
-from hearfelt.page.views.result import explanations_asked_for, show_results
-from hearfelt.results.clock import time_words
+from hearfelt.page.views.result import explanations_asked_for, follow, show_results
 
 __all__ = ["show"]
 
@@ -51,20 +51,26 @@ def show(settings: PageSettings) -> None:
     with st.container(key="hf-inputs"):
         _put_inputs(visit, settings)
     with stage:
-        with st.container(key="hf-arriving"):  # so that what follows keeps its place, and is not drawn again
+        arriving = st.container(key="hf-arriving")  # so that what follows keeps its place, and is not drawn again
+        with arriving:
             _decode_waiting(visit, settings)
+        if visit.sounds:
+            _show_sounds(visit, announcements, settings)
+        else:
+            _greet(visit, announcements)
+        with arriving:
             for message in visit.refused:
                 st.html(fragment("result", "notice", message, title="This file can't be used"))
-        if visit.sounds:
-            _show_sounds(visit, announcements)
-        else:
-            st.html(_GREETING)
-            if visit.remembers_voice:
-                st.html(fragment("result", "small_print", _REMEMBERED))
-                put_forget(visit)
-            happened = [_REMEMBERED] if visit.remembers_voice else ["All sounds were removed."]
-            _announce(visit, announcements, [] if visit.refused or not visit.round else happened)
-            recognizer_of(DEFAULT_MODEL)  # so that it is ready for the first sound
+
+
+def _greet(visit: Visit, announcements: DeltaGenerator) -> None:
+    st.html(_GREETING)
+    if visit.remembers_voice:
+        st.html(fragment("result", "small_print", _REMEMBERED))
+        put_forget(visit)
+    happened = [_REMEMBERED] if visit.remembers_voice else ["All sounds were removed."]
+    _announce(visit, announcements, [] if visit.refused or not visit.round else happened)
+    recognizer_of(DEFAULT_MODEL)  # so that it is ready for the first sound
 
 
 def _put_inputs(visit: Visit, settings: PageSettings) -> None:
@@ -83,7 +89,7 @@ def _put_inputs(visit: Visit, settings: PageSettings) -> None:
     )
     voice.audio_input("Record your voice", key=recorded, on_change=lambda: _receive_recording(visit, recorded))
     st.pills("Or try a synthetic voice", example_names(), key=picked, on_change=lambda: _receive_example(visit, picked))
-    limits = f"up to {settings.upload_mb} MB and {time_words(settings.longest_s)} (h:mm:ss)"
+    limits = f"up to {settings.upload_mb} MB and {length_text(settings.longest_s)}"
     privacy = "Sounds are held in memory only, never written to disk, and removed when you close this page."
     st.html(fragment("result", "small_print", f"Any audio or video file of {limits}. {privacy}"))
 
@@ -133,17 +139,12 @@ def _decode(file: ReceivedFile, settings: PageSettings) -> LoadedSound:
     size = math.ceil(10 * len(file.data) / 2**20) / 10  # in MB as Streamlit counts them, rounded up
     if size > settings.upload_mb:
         raise AudioError(f"{file.name}: {size:.1f} MB; this page accepts files of up to {settings.upload_mb} MB")
-    status = st.empty()
-
-    def progress(seconds: float, of_s: float) -> None:
-        if of_s > SHORT_S:
-            status.progress(min(1.0, seconds / of_s), f"{time_words(seconds)} of {time_words(of_s)} read")
-        elif seconds > SHORT_S:
-            status.caption(f"{time_words(seconds)} read")
-
-    playable = read_playable(file.data, file.name, longest_s=settings.longest_s, progress=progress)
-    status.empty()
-    return LoadedSound(file, playable)
+    with open_audio(NamedSound(file.data, file.name)) as reader:
+        writer = PlayableWriter(reader, longest_s=settings.longest_s)
+        if writer.is_long:
+            return LoadedSound(file)  # a job decodes it while it finds the segments
+        deque(writer.parts(), maxlen=0)
+        return LoadedSound(file, writer.finish())
 
 
 def _announce(
@@ -170,7 +171,7 @@ def _announce(
         component(key="announcements", data=data)
 
 
-def _show_sounds(visit: Visit, announcements: DeltaGenerator) -> None:
+def _show_sounds(visit: Visit, announcements: DeltaGenerator, settings: PageSettings) -> None:
     heading, place, choices = st.container(), st.container(), st.container(key="hf-choices")
     with heading:
         sound = _chosen(visit)
@@ -178,31 +179,32 @@ def _show_sounds(visit: Visit, announcements: DeltaGenerator) -> None:
         models = _chosen_models(visit)
         put_reference(visit, sound, models)
     with place:
-        predictions = [_predict(model, sound) for model in models]
-        sentences = [f"{sound.file.name}, {one.model}: {prediction_text(one)}." for one in predictions]
-        warnings = dict.fromkeys(texts_of(one.other_warnings) for one in predictions)
-        sentences += [f"{warning}." for warning in warnings if warning]
-        _announce(visit, announcements, sentences, explained=explanations_asked_for(sound, models))
-        show_results(sound, models)
+        if not sound.is_long:
+            with st.spinner(f"Processing {sound.duration_s:.1f} s of sound …"):
+                for model in models:
+                    predict(model, sound)
+        work_on(visit, models, longest_s=settings.longest_s)
+        if sound.key not in visit.sounds:
+            st.rerun()  # it could not be read
+        _announce(visit, announcements, _sentences(sound, models), explained=explanations_asked_for(sound, models))
+        show_results(visit, sound, models)
     if len(visit.sounds) > 1:
         with st.container(key="hf-others"):
             _show_overview(visit, models)
 
 
-def _predict(model: str, sound: LoadedSound) -> Prediction:
-    status = st.empty()
-
-    def progress(share: float) -> None:
-        done, whole = time_words(share * sound.duration_s), time_words(sound.duration_s)
-        status.progress(share, f"{model}: {done} of {whole}")
-
-    if sound.duration_s > SHORT_S:
-        prediction = predict(model, sound, progress).prediction
-    else:
-        with st.spinner(f"Processing {time_words(sound.duration_s)} of sound …"):
-            prediction = predict(model, sound).prediction
-    status.empty()
-    return prediction
+def _sentences(sound: LoadedSound, models: Sequence[str]) -> list[str]:
+    """Say what each model found, and what is odd about the sound."""
+    results = [sound.results[model] for model in models if sound.is_answered(model)]
+    sentences, warnings = [], []
+    for model, one in zip(models, results, strict=False):
+        if sound.is_long and one.timeline is not None:
+            sentences.append(f"{sound.name}, {model}: {timeline_text(one.timeline)}.")
+            warnings.append(texts_of(one.timeline.warnings))
+        elif one.prediction is not None:
+            sentences.append(f"{sound.name}, {model}: {prediction_text(one.prediction)}.")
+            warnings.append(texts_of(one.prediction.other_warnings))
+    return sentences + [f"{warning}." for warning in dict.fromkeys(warnings) if warning]
 
 
 def _chosen(visit: Visit) -> LoadedSound:
@@ -221,8 +223,8 @@ def _chosen(visit: Visit) -> LoadedSound:
         )
         visit.chosen = st.session_state[widget] or visit.chosen
     sound = visit.sounds[visit.chosen]
-    length = f"{sound.duration_s:.1f} s" if sound.duration_s < 60 else time_words(sound.duration_s)
-    st.html(fragment("result", "title", sound.file.name, length, sound.file.note))
+    length = length_text(sound.duration_s) if sound.duration_s else ""
+    st.html(fragment("result", "title", sound.name, length, sound.file.note))
     return sound
 
 
@@ -239,20 +241,21 @@ def _chosen_models(visit: Visit) -> list[str]:
 def _show_overview(visit: Visit, models: Sequence[str]) -> None:
     model = models[0]
     st.html(f"<h2>All sounds{f', with {model}' if len(models) > 1 else ''}</h2>")
-    place = st.empty()
-    sounds = list(visit.sounds.values())
-    for sound in sounds:
-        if model not in sound.results:
-            place.html(_overview(sounds, model))
-            predict(model, sound)
-    place.html(_overview(sounds, model))
-    pairs = [(sound, sound.results[model]) for sound in sounds]
+    is_filled = any(not sound.is_answered(model) for sound in visit.sounds.values())
+    follow(partial(_show_table, visit, model, is_filled=is_filled), is_filled)
+    pairs = [(sound, sound.results[model]) for sound in visit.sounds.values() if sound.is_answered(model)]
     download = partial(st.download_button, on_click="ignore")
     with st.container(horizontal=True):
-        download("All as CSV", lambda: as_csv(pairs), "predictions.csv", "text/csv")
-        download("All as JSON lines", lambda: as_json_lines(pairs), "predictions.jsonl", "application/jsonl")
+        if any(not sound.is_long for sound, _ in pairs):
+            download("All as CSV", lambda: as_csv(pairs), "predictions.csv", "text/csv")
+            download("All as JSON lines", lambda: as_json_lines(pairs), "predictions.jsonl", "application/jsonl")
+        if any(sound.is_long for sound, _ in pairs):
+            segments = partial(segments_csv, *(one for _, one in pairs))
+            download("All segments as CSV", segments, "segments.csv", "text/csv")
 
 
-def _overview(sounds: Sequence[LoadedSound], model: str) -> str:
-    rows = [(sound.file.name, sound.results[model].prediction if model in sound.results else None) for sound in sounds]
-    return fragment("result", "overview", rows)
+def _show_table(visit: Visit, model: str, *, is_filled: bool) -> None:
+    if is_filled and not visit.is_working:
+        st.rerun()
+    rows = [(sound, sound.results[model] if sound.is_answered(model) else None) for sound in visit.sounds.values()]
+    st.html(fragment("result", "overview", rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import PurePath
 from typing import Final
@@ -14,35 +14,38 @@ from hearfelt.audio.warnings import texts_of
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
+from hearfelt.inference.prediction import NO_SPEECH_WORDS
 from hearfelt.inference.timeline.segments import Timeline
-from hearfelt.page.downloads import as_csv, as_json, picture, segments_csv
-from hearfelt.page.player import put_player
-from hearfelt.page.preview import SHORT_S
+from hearfelt.page.downloads import as_csv, as_json, picture, segments_csv, segments_json
+from hearfelt.page.player import put_player, put_sound
 from hearfelt.page.recognition import (
-    LONGEST_EXPLAINED_S,
+    EXPLANATION,
+    Pass,
     analysed_part,
-    explain,
-    find_timeline,
-    is_quickly_explained,
-    is_too_long_to_explain,
-    predict,
+    is_explanation_due,
+    pass_over,
     recognizer_of,
 )
-from hearfelt.page.session import LoadedSound, Result
+from hearfelt.page.session import ONE_EMOTION_S, LoadedSound, Result, Visit
 from hearfelt.page.style import fragment, put_drawing
-from hearfelt.page.texts import calibration_text
+from hearfelt.page.texts import calibration_text, timeline_text
 from hearfelt.reports.explanations import LITTLE, occlusion_sentence, why_sentence
 from hearfelt.reports.formatting import signed
 from hearfelt.reports.shipped_scores import read_scores
 from hearfelt.results.clock import time_words
 
-__all__ = ["explanation_html", "explanations_asked_for", "show_results"]
+__all__ = ["explanation_html", "explanations_asked_for", "follow", "show_results"]
 
 _TOO_LONG: Final = (
-    "An explanation runs {model} dozens of times, so sounds of up to {most} are explained. Upload the part of the"
-    " recording that you are interested in."
+    f"Predictions for up to {ONE_EMOTION_S:g} s can be explained: select a stretch of the waveform, and recognize it"
+    " by itself."
 )
 _NO_SEGMENTS: Final = "No speech was found, so there are no segments. The prediction is for the sound as a whole."
+_SHARES: Final = (
+    "Shares of the time in which somebody speaks. Each segment of the ribbon has its own prediction and confidence."
+)
+_ASK: Final = "The model runs dozens of times: this takes a while."
+_POLL_S: Final = 0.7
 _SHAPLEY: Final = (
     "Each bar is the exact Shapley value of a group of features. The unit is log-odds: +0.7 doubles the odds of the"
     " predicted emotion."
@@ -53,27 +56,42 @@ _OCCLUSION: Final = (
 )
 
 
-def show_results(sound: LoadedSound, models: Sequence[str]) -> None:
-    """Show a sound and the results of one model or of two.
+def show_results(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
+    """Show a sound and the results of one model or of two, as far as they are known, and follow the rest.
 
     Args:
+        visit: with the jobs that are running.
         sound: the sound.
         models: names of one or two.
     """
-    hero = st.container(key="hf-hero" if len(models) == 1 else "hf-hero-of-two")
-    downloads = st.container(key="hf-downloads")
-    explanations = st.container(key="hf-reasons")
-    with hero:
-        results = _show_hero(sound, models)
-    with downloads:
-        _put_downloads(sound, results)
-    with explanations:
-        _show_explanations(sound, results)
+    put_sound(sound)
+    is_followed = pass_over(visit, sound) is not None
+    with st.container(key="hf-hero" if len(models) == 1 else "hf-hero-of-two"):
+        follow(partial(_show_hero, visit, sound, models, is_followed=is_followed), is_followed)
+    if all(sound.is_answered(model) for model in models):
+        with st.container(key="hf-downloads"):
+            _put_downloads(sound, {model: sound.results[model] for model in models})
+        with st.container(key="hf-reasons"):
+            _show_explanations(visit, sound, models)
+
+
+def follow(show: Callable[[], None], is_running: bool) -> None:
+    """Show something now, and again and again while it changes, without running the page each time.
+
+    Args:
+        show: shows it, and runs the page again when it is complete.
+        is_running: whether it changes.
+    """
+    if is_running:
+        st.fragment(show, run_every=_POLL_S)()
+    else:
+        show()
 
 
 def explanations_asked_for(sound: LoadedSound, models: Sequence[str]) -> dict[str, str]:
     """Return, by model, the explanations that the visitor asked for, in a sentence."""
-    asked = {model: sound.results[model].explanation for model in models if not is_quickly_explained(model, sound)}
+    results = {model: sound.results[model] for model in models if model in sound.results}
+    asked = {model: one.explanation for model, one in results.items() if one.is_explanation_wanted}
     return {model: _sentence(one) for model, one in asked.items() if one is not None}
 
 
@@ -83,113 +101,127 @@ def _sentence(explanation: Explanation | Occlusion | HearfeltError) -> str:
     return occlusion_sentence(explanation) if isinstance(explanation, Occlusion) else f"{explanation}."
 
 
-def _show_hero(sound: LoadedSound, models: Sequence[str]) -> Mapping[str, Result]:
+def _show_hero(visit: Visit, sound: LoadedSound, models: Sequence[str], *, is_followed: bool) -> None:
+    running = pass_over(visit, sound)
+    if is_followed and (running is None or not running.is_running):
+        st.rerun()
+    timelines = {model: one for model in models if (one := _timeline(sound, model, running)) is not None}
     if len(models) == 1:
         wide, narrow = st.columns([1.9, 1], gap="large")
-        with narrow:
-            results = {models[0]: _show_result(sound, models[0])}
+        places = [narrow]
     else:
         wide = st.container()
-        places = st.columns(len(models), gap="large")
-        results = {}
-        for model, place in zip(models, places, strict=True):
-            with place:
-                results[model] = _show_result(sound, model, who=model)
+        places = list(st.columns(len(models), gap="large"))
+    for model, place in zip(models, places, strict=True):
+        with place:
+            _show_result(sound, model, timelines.get(model), who=model if len(models) > 1 else "")
     with wide:
-        player, status = st.container(), st.empty()
-        is_long = sound.duration_s > SHORT_S
-        known = {model: one.timeline for model, one in results.items() if one.timeline is not None}
-        if is_long and len(known) < len(models):
-            with player:
-                put_player(sound, known)
-            _find_timelines(sound, models, status)
-            st.rerun()
-        timelines = _find_timelines(sound, models, status)
-        with player:
-            put_player(sound, timelines)
-        if not any(timeline.segments for timeline in timelines.values()):
-            status.caption(_NO_SEGMENTS)
-    return results
+        put_player(sound, timelines)
+        if running is not None:
+            _show_progress(sound, running)
+        elif not sound.is_long and not any(timeline.segments for timeline in timelines.values()):
+            st.caption(_NO_SEGMENTS)
 
 
-def _show_result(sound: LoadedSound, model: str, *, who: str = "") -> Result:
-    result = predict(model, sound)
-    prediction = result.prediction
+def _timeline(sound: LoadedSound, model: str, running: Pass | None) -> Timeline | None:
+    known = sound.results[model].timeline if model in sound.results else None
+    return running.timeline if known is None and running is not None and running.model == model else known
+
+
+def _show_progress(sound: LoadedSound, running: Pass) -> None:
+    done, whole = time_words(running.share * sound.duration_s), time_words(sound.duration_s)
+    st.progress(running.share, f"{running.model}: {done} of {whole}")
+
+
+def _show_result(sound: LoadedSound, model: str, timeline: Timeline | None, *, who: str) -> None:
+    prediction = sound.results[model].prediction if model in sound.results else None
+    if sound.is_long:
+        _show_durations(timeline, is_done=sound.is_answered(model), who=who)
+        return
+    if prediction is None:
+        return
     warnings = fragment("result", "warnings", texts_of(prediction.other_warnings))
     st.html(fragment("result", "answer", prediction, who=who) + warnings)
-    st.html(fragment("result", "bars", prediction))
-    part = _part(model, sound)
+    if not prediction.has_no_speech:
+        st.html(fragment("result", "bars", prediction))
+    part = analysed_part(recognizer_of(model).card, sound.duration_s)
     uses = f"{model} uses {part} only; the segments cover all of the sound. " if part else ""
     calibration = calibration_text(prediction, read_scores().for_unseen_speakers(model))
     st.html(fragment("result", "small_print", uses + calibration))
-    return result
 
 
-def _part(model: str, sound: LoadedSound) -> str:
-    return analysed_part(recognizer_of(model).card, sound.duration_s)
-
-
-def _find_timelines(
-    sound: LoadedSound, models: Sequence[str], status: st.delta_generator.DeltaGenerator
-) -> dict[str, Timeline]:
-    def progress(seconds: float) -> None:
-        if sound.duration_s > SHORT_S:
-            words = f"Finding segments: {time_words(seconds)} of {time_words(sound.duration_s)}"
-            status.progress(min(1.0, seconds / sound.duration_s), words)
-
-    found = {model: find_timeline(model, sound, progress) for model in models}
-    status.empty()
-    return found
+def _show_durations(timeline: Timeline | None, *, is_done: bool, who: str) -> None:
+    durations = timeline.durations() if timeline is not None else {}
+    if timeline is None or not durations:
+        heading = NO_SPEECH_WORDS if is_done else "Listening …"
+        st.html(fragment("result", "durations", [], heading, "", who=who))
+        return
+    rows = [(name, one_s / timeline.speech_s, time_words(one_s)) for name, one_s in durations.items()]
+    name, share, _ = rows[0]
+    is_most = timeline_text(timeline).startswith("mostly")
+    words = f"{100 * share:.0f} % of {time_words(timeline.speech_s)} of speech"
+    heading, words = (f"mostly {name}", words) if is_most else ("mixed", f"most of all {name}, {words}")
+    warnings = fragment("result", "warnings", texts_of(timeline.warnings))
+    st.html(fragment("result", "durations", rows, heading, words, who=who) + warnings)
+    st.html(fragment("result", "small_print", _SHARES))
 
 
 def _put_downloads(sound: LoadedSound, results: Mapping[str, Result]) -> None:
     stem = PurePath(sound.file.name).stem
-    pairs = [(sound, one) for one in results.values()]
     of_each = [
-        (one, f" of {model}", f"{stem}-{model}") if len(results) > 1 else (one, "", stem)
+        (model, one, f" of {model}", f"{stem}-{model}") if len(results) > 1 else (model, one, "", stem)
         for model, one in results.items()
     ]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html('<p class="hf-downloads-label">Download</p>')
-        for one, whose, name in of_each:
-            part = _part(one.prediction.model, sound)
+        for model, one, whose, name in of_each:
+            part = "" if sound.is_long else analysed_part(recognizer_of(model).card, sound.duration_s)
             _button(f"Picture{whose}", partial(picture, sound, one, part), f"{name}.png", "image/png")
-        _button("JSON", lambda: as_json(pairs), f"{stem}.json", "application/json")
-        _button("CSV", lambda: as_csv(pairs), f"{stem}.csv", "text/csv")
-        for one, whose, name in of_each:
+        if not sound.is_long:
+            pairs = [(sound, one) for one in results.values()]
+            _button("JSON", lambda: as_json(pairs), f"{stem}.json", "application/json")
+            _button("CSV", lambda: as_csv(pairs), f"{stem}.csv", "text/csv")
+        for _, one, whose, name in of_each:
             make = partial(segments_csv, one)
             _button(f"Segments{whose} as CSV", make, f"{name}-segments.csv", "text/csv")
+            if sound.is_long:
+                make = partial(segments_json, one)
+                _button(f"Segments{whose} as JSON", make, f"{name}-segments.json", "application/json")
 
 
 def _button(label: str, make: object, file_name: str, kind: str) -> None:
     st.download_button(label, make, file_name, kind, on_click="ignore", key=f"download-{label}")  # type: ignore[arg-type]
 
 
-def _show_explanations(sound: LoadedSound, results: Mapping[str, Result]) -> None:
+def _show_explanations(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
+    results = {model: sound.results[model] for model in models}
+    if all(one.prediction is not None and one.prediction.has_no_speech for one in results.values()):
+        return  # there is nothing to explain
     st.html("<h2>Explanation</h2>")
-    for model, result in results.items():
-        if len(results) > 1:
-            st.html(f'<h3 class="hf-who">{model}</h3>')
-        place = st.empty()
-        if result.explanation is None and is_too_long_to_explain(model, sound):
-            most = time_words(LONGEST_EXPLAINED_S)
-            place.html(fragment("result", "small_print", _TOO_LONG.format(model=model, most=most)))
-            continue
-        is_asked = result.explanation is None and not is_quickly_explained(model, sound)
-        if is_asked and not place.button(
-            "Explain", key=f"explain-{model}", help="The model runs dozens of times: this takes a while."
-        ):
-            continue
-        if result.explanation is None:
-            with place, st.spinner("Running the model without parts of the sound …"):
-                explain(model, sound)
-        if is_asked:
-            st.rerun()  # so that it is announced, and has the focus that the button lost
-        with place:
-            if isinstance(result.explanation, Explanation | Occlusion):
-                put_drawing(explanation_html(result.explanation), key=f"reasons-{model}")
-            else:
-                st.html(fragment("result", "notice", str(result.explanation), title="No explanation is possible"))
+    if sound.is_long:
+        st.html(fragment("result", "small_print", _TOO_LONG))
+        return
+    for model in models:
+        is_due = is_explanation_due(model, sound)
+        follow(partial(_show_explanation, visit, sound, model, is_due=is_due), is_due)
+
+
+def _show_explanation(visit: Visit, sound: LoadedSound, model: str, *, is_due: bool) -> None:
+    result, job = sound.results[model], visit.jobs.get((EXPLANATION, sound.key, model))
+    if is_due and (job is None or not job.is_running):
+        st.rerun()  # so that it is announced, and has the focus that the button lost
+    if is_due:
+        st.progress(job.share if job else 0.0, f"{model} runs without parts of the sound")
+    elif result.explanation is None and result.prediction is not None and not result.prediction.has_no_speech:
+        st.button("Explain", key=f"explain-{model}", help=_ASK, on_click=partial(_ask, result))
+    elif isinstance(result.explanation, Explanation | Occlusion):
+        put_drawing(explanation_html(result.explanation), key=f"reasons-{model}")
+    elif result.explanation is not None:
+        st.html(fragment("result", "notice", str(result.explanation), title="No explanation is possible"))
+
+
+def _ask(result: Result) -> None:
+    result.is_explanation_wanted = True
 
 
 def explanation_html(explanation: Explanation | Occlusion) -> str:
