@@ -134,7 +134,7 @@ def test_of_many_only_a_few_are_taken_ahead(recognizer: Recognizer) -> None:
 
     many = recognizer.recognize_many(sounds(), workers=2)
     next(many)
-    many.close()  # type: ignore[attr-defined]
+    many.close()
     assert len(taken) <= 4
 
 

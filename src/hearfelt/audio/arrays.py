@@ -1,19 +1,83 @@
-"""Converts arrays of samples of any type to float32."""
+"""Converts samples as people have them, in arrays, tensors and pairs, to float32."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from hearfelt.errors import AudioError
 
-__all__ = ["MOST_CHANNELS", "Samples", "channels_of", "from_array"]
+__all__ = ["MOST_CHANNELS", "Pair", "Samples", "Tensor", "channels_of", "from_array", "with_rate"]
 
 Samples = npt.NDArray[np.float32]
 
 MOST_CHANNELS: Final = 64
+
+
+class Tensor(Protocol):
+    """A tensor of torch; named by what is asked of it, so that torch need not be installed."""
+
+    def detach(self) -> Any:
+        """Give the tensor without its gradient."""
+
+
+Pair = tuple[int, npt.NDArray[np.generic] | Tensor] | tuple[npt.NDArray[np.generic] | Tensor, int] | Mapping[str, Any]
+"""Samples with their rate: ``(rate_hz, samples)`` as SciPy and Gradio have it, ``(samples, rate_hz)`` as soundfile and
+torchaudio do, or a mapping with ``array`` (or ``raw``) and ``sampling_rate`` as in Hugging Face's data sets."""
+
+
+def with_rate(sound: object, rate_hz: int | None) -> tuple[Any, int | None]:
+    """Take apart samples that come with their rate, and make an array of a tensor; leave everything else alone.
+
+    In a pair, ``(n, channels)`` is transposed to ``(channels, n)``, since it is known that nobody has more channels
+    than samples.
+
+    Args:
+        sound: of any kind.
+        rate_hz: the rate that was given beside it.
+
+    Returns:
+        The sound, and its rate.
+
+    Raises:
+        AudioError: if two rates were given, or a pair has none.
+
+    Example:
+        >>> samples, rate_hz = with_rate((16_000, np.zeros((8_000, 2))), None)
+        >>> samples.shape, rate_hz
+        ((2, 8000), 16000)
+    """
+    if isinstance(sound, Mapping):
+        samples, found = sound.get("array", sound.get("raw")), sound.get("sampling_rate")
+        if samples is None or found is None:
+            raise AudioError(
+                f"a mapping with {', '.join(map(str, sound)) or 'nothing'}; array and sampling_rate are wanted"
+            )
+    elif isinstance(sound, tuple):
+        rates = [one for one in sound if isinstance(one, int | float | np.integer | np.floating)]
+        if len(sound) != 2 or len(rates) != 1:
+            raise AudioError(f"a tuple of {len(sound)}; a pair of samples and their rate in Hz is wanted")
+        samples, found = next(one for one in sound if one is not rates[0]), rates[0]
+    else:
+        return _array_of(sound), rate_hz
+    if rate_hz is not None and rate_hz != found:
+        raise AudioError(f"a rate of {rate_hz} Hz for samples at {found} Hz; leave the rate out")
+    array = np.asarray(_array_of(samples))
+    is_transposed = array.ndim == 2 and array.shape[0] > array.shape[1]
+    return (array.T if is_transposed else array), found
+
+
+def _array_of(sound: Any) -> Any:
+    """Make an array of a tensor, wherever it is; leave everything else alone."""
+    if not (hasattr(sound, "detach") and hasattr(sound, "cpu")):
+        return sound
+    try:
+        return sound.detach().cpu().numpy()
+    except TypeError as error:  # a type that numpy lacks, such as bfloat16
+        raise AudioError(f"a tensor of type {sound.dtype}; int16, int32, float32 or float64 is wanted") from error
 
 
 def channels_of(samples: npt.NDArray[np.generic], name: str) -> int:

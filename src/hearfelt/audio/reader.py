@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from hearfelt.audio.arrays import Samples, channels_of, from_array
+from hearfelt.audio.arrays import Pair, Samples, Tensor, channels_of, from_array, with_rate
 from hearfelt.audio.channels import LOUDEST, mix_to_mono, rescale_floats
 from hearfelt.audio.decoders.libsndfile import BLOCK, Decoded
 from hearfelt.audio.decoders.pyav import SUFFIXES
@@ -91,6 +91,11 @@ class Audio:
     def digest(self) -> str:
         """Compute the SHA-256 of rate and samples, whatever the container: 64 hexadecimal digits."""
         return hashlib.sha256(self.rate_hz.to_bytes(4, "little") + self.samples.astype("<f4").tobytes()).hexdigest()
+
+    def _repr_html_(self) -> str:
+        from hearfelt.audio.notebook import audio_html
+
+        return audio_html(self.samples, self.rate_hz, f"{self.name}: {self.duration_s:.2f} s at {self.rate_hz} Hz")
 
     def __repr__(self) -> str:
         return f"<Audio {self.name}: {self.duration_s:.2f} s at {self.rate_hz} Hz>"
@@ -205,7 +210,7 @@ class AudioReader:
         self._warnings += [warning for warning in self._meter.warnings() if warning.code not in known]
 
 
-Sound = Source | AudioTrack | RawSound | Excerpt | Audio | AudioReader | npt.NDArray[np.generic]
+Sound = Source | AudioTrack | RawSound | Excerpt | Audio | AudioReader | npt.NDArray[np.generic] | Tensor | Pair
 
 
 def read_audio(
@@ -221,7 +226,8 @@ def read_audio(
     Args:
         sound: a path, the bytes of a file, an open binary file or a pipe, a :class:`RawSound`, an :class:`AudioTrack`,
             an :class:`Excerpt` of one of these, an :class:`Audio`, an unread :class:`AudioReader`, or samples:
-            ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64.
+            ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64, as an array or a tensor of torch, or with
+            their rate as in :data:`hearfelt.audio.arrays.Pair`.
         rate_hz: the rate of samples; must be left out for files, which say it themselves.
         name: name for messages; by default the path.
         channel: the one that is taken, counted from 0; by default all are mixed.
@@ -268,6 +274,7 @@ def open_audio(
     if isinstance(sound, AudioReader):
         yield sound
         return
+    sound, rate_hz = with_rate(sound, rate_hz)
     label = name or ("samples" if isinstance(sound, np.ndarray) else name_of(sound))
     if isinstance(sound, Audio):
         if rate_hz is not None and rate_hz != sound.rate_hz:

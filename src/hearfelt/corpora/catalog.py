@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from hearfelt.audio.reader import AUDIO_SUFFIXES, audio_files
+from hearfelt.corpora.audformat import AUDFORMAT, is_database
 from hearfelt.corpora.base import CorpusFormat, Reading, stem_of
 from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.cremad import CREMAD
@@ -29,7 +30,7 @@ from hearfelt.runtime.files import path_given
 __all__ = ["CORPORA", "FolderReading", "find_format", "identify", "read_corpora", "read_corpus", "read_folder"]
 
 CORPORA: Final[Mapping[str, CorpusFormat]] = MappingProxyType(
-    {form.name: form for form in (RAVDESS, CREMAD, TESS, EMODB, NEMO, SAVEE, FOLDER, TOY)}
+    {form.name: form for form in (RAVDESS, CREMAD, TESS, EMODB, NEMO, SAVEE, FOLDER, AUDFORMAT, TOY)}
 )
 
 
@@ -209,6 +210,8 @@ def _form_of(root: Path, names: tuple[str, ...]) -> CorpusFormat:
             return CORPORA[name]
     if len(alike) > 1 and sum(alike.values()) * 2 > len(names):
         raise CorpusError(f"{root}: several corpora lie in it ({', '.join(alike)}); give the folder of one of them")
+    if is_database(root):
+        return AUDFORMAT
     if has_layout(root, names):
         return FOLDER
     hint = "".join(f" {number:,} of them look like {name}: --as {name} reads those;" for name, number in alike.items())

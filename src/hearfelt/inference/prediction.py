@@ -171,5 +171,10 @@ class Prediction:
             "duration_s": self.duration_s,
         }
 
+    def _repr_html_(self) -> str:
+        from hearfelt.inference.notebook import prediction_html
+
+        return prediction_html(self)
+
     def __repr__(self) -> str:
         return f"<Prediction {self.emotion} {self.confidence:.0%}{', unsure' if self.unsure else ''}>"

@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from importlib import resources
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, overload
+from typing import TYPE_CHECKING, Final, Literal, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +20,7 @@ import numpy.typing as npt
 from hearfelt.audio.reader import Sound, open_audio
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.card import CARD_KEY, ModelCard
+from hearfelt.inference.many import OnError, Predictions, recognize_all
 from hearfelt.inference.model import Model
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.reference import Reference, ReferenceBuilder, SoundStatistics
@@ -41,7 +40,6 @@ __all__ = ["DEFAULT_MODEL", "Recognizer", "load_model", "model_path", "shipped_m
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[float], None]
-OnError = Literal["raise", "skip", "return"]
 
 DEFAULT_MODEL: Final = "hearfelt"
 
@@ -55,8 +53,11 @@ class Recognizer:
     unpickled.
 
     A sound is a path, the bytes of a file, an open binary file, an :class:`hearfelt.Audio`, or samples of shape
-    ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64; floats are scaled to -1 to 1. For samples, and only
-    for them, ``rate_hz`` has to be given.
+    ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64, as an array or a tensor of torch; floats are scaled
+    to -1 to 1. For samples, and only for them, ``rate_hz`` has to be given. A pair ``(rate_hz, samples)`` or
+    ``(samples, rate_hz)``, or the mapping of a Hugging Face data set, brings its rate along.
+
+    In a ``with`` block the model is released at its end; without one it goes when nothing refers to it.
 
     Args:
         model: the bytes of a model file, as ``hearfelt train`` writes it, or its path.
@@ -81,8 +82,9 @@ class Recognizer:
         model = model if isinstance(model, bytes) else path_given(model)
         self._file = None if isinstance(model, bytes) else model.absolute()
         self._threads = threads
-        self._model = load_model(model, name or ("model" if isinstance(model, bytes) else str(model)), threads)
-        self.card = self._model.card
+        called = name or ("model" if isinstance(model, bytes) else str(model))
+        self._loaded: Model | None = load_model(model, called, threads)
+        self.card = self._loaded.card
 
     @classmethod
     def load(cls, model: str | Path | None = None, *, threads: int | None = None) -> Recognizer:
@@ -97,6 +99,22 @@ class Recognizer:
         """
         path = model_path(DEFAULT_MODEL if model is None else model)
         return cls(path, name=str(model or DEFAULT_MODEL), threads=threads)
+
+    def close(self) -> None:
+        """Release the model; after that every call raises a ModelError. It may be called again."""
+        self._loaded = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _model(self) -> Model:
+        if self._loaded is None:
+            raise ModelError(f"{self.card.name}: this recognizer was closed; load it again")
+        return self._loaded
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -193,7 +211,7 @@ class Recognizer:
         errors: Literal["raise", "skip"] = ...,
         workers: int = ...,
         reference: Reference | None = ...,
-    ) -> Iterator[Prediction]: ...
+    ) -> Predictions[Prediction]: ...
     @overload
     def recognize_many(
         self,
@@ -202,7 +220,7 @@ class Recognizer:
         errors: Literal["return"],
         workers: int = ...,
         reference: Reference | None = ...,
-    ) -> Iterator[Prediction | AudioError]: ...
+    ) -> Predictions[Prediction | AudioError]: ...
     def recognize_many(
         self,
         sounds: Iterable[Sound],
@@ -210,18 +228,18 @@ class Recognizer:
         errors: OnError = "raise",
         workers: int = 1,
         reference: Reference | None = None,
-    ) -> Iterator[Prediction | AudioError]:
+    ) -> Predictions[Prediction] | Predictions[Prediction | AudioError]:
         """Recognize many sounds; each prediction is that of :meth:`recognize`, for any number of workers.
 
         Args:
-            sounds: paths, bytes, open files or :class:`hearfelt.Audio`; taken a few at a time.
+            sounds: each as for :meth:`recognize`, samples with their rate; taken a few at a time.
             errors: for a sound that cannot be read: ``"raise"`` the error, ``"skip"`` the sound, or ``"return"`` the
                 error in place of the prediction.
             workers: threads that work at once; best with a recognizer loaded with ``threads=1``.
             reference: what is usual for all of these sounds.
 
-        Yields:
-            A prediction for each sound, in order.
+        Returns:
+            An iterator with a prediction for each sound, in order; its ``to_frame()`` gives a ``pandas.DataFrame``.
 
         Raises:
             AudioError: with ``errors="raise"``, at the first sound that cannot be read.
@@ -236,9 +254,13 @@ class Recognizer:
             raise ValueError(f"errors={errors!r}; 'raise', 'skip' or 'return' is wanted")
         if workers < 1:
             raise ValueError(f"workers={workers}; 1 or more is wanted")
-        recognized = partial(_recognized, self._model.with_reference(reference))
-        results = map(recognized, sounds) if workers == 1 else _in_threads(recognized, sounds, workers)
-        return _without_errors(results, errors)
+        model = self._model.with_reference(reference)
+
+        def recognize(sound: Sound) -> Prediction:
+            with open_audio(sound) as reader:
+                return model.recognize(reader)
+
+        return Predictions(recognize_all(recognize, sounds, workers, errors), self.labels)
 
     def logits(self, sound: Sound, rate_hz: int | None = None, *, reference: Reference | None = None) -> Floats:
         """Compute the network's raw outputs, before temperature and softmax: ``(classes,)``.
@@ -459,36 +481,3 @@ def load_model(file: bytes | Path, name: str, threads: int | None) -> Model:
     from hearfelt.inference.feature_model import FeatureModel  # a model on sound needs no feature module
 
     return FeatureModel(session, card, name)
-
-
-def _recognized(model: Model, sound: Sound) -> Prediction | AudioError:
-    try:
-        with open_audio(sound) as reader:
-            return model.recognize(reader)
-    except AudioError as error:
-        return error
-
-
-def _in_threads(
-    work: Callable[[Sound], Prediction | AudioError], sounds: Iterable[Sound], workers: int
-) -> Iterator[Prediction | AudioError]:
-    """Work on sounds in threads, at most twice as many at a time; the results come in order."""
-    remaining = iter(sounds)
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Prediction | AudioError]] = deque()
-        try:
-            while True:
-                waiting += [pool.submit(work, sound) for sound in islice(remaining, 2 * workers - len(waiting))]
-                if not waiting:
-                    return
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _without_errors(results: Iterable[Prediction | AudioError], errors: OnError) -> Iterator[Prediction | AudioError]:
-    for result in results:
-        if errors == "return" or isinstance(result, Prediction):
-            yield result
-        elif errors == "raise":
-            raise result

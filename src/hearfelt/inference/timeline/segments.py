@@ -177,6 +177,11 @@ class Timeline:
         """
         return data_frame([self])
 
+    def _repr_html_(self) -> str:
+        from hearfelt.inference.notebook import timeline_html
+
+        return timeline_html(self)
+
     def __repr__(self) -> str:
         channel = "" if self.channel is None else f" channel {self.channel}"
         segments = "1 segment" if len(self) == 1 else f"{len(self)} segments"

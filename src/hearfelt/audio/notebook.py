@@ -1,0 +1,59 @@
+"""A sound in a notebook: its waveform as SVG, and a player."""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+from typing import Final
+
+import numpy as np
+import soundfile
+
+from hearfelt.audio.arrays import Samples
+
+__all__ = ["audio_html"]
+
+_WIDTH: Final = 600
+_HEIGHT: Final = 80
+_LONGEST_PLAYED_S: Final = 300  # a notebook keeps the sound: 5 minutes at 16 kHz are some 6 MB
+
+
+def audio_html(samples: Samples, rate_hz: int, title: str) -> str:
+    """Draw the waveform of a sound, with a player below if it lasts at most 5 minutes.
+
+    Args:
+        samples: ``(n,)`` float32, -1 to 1.
+        rate_hz: samples in a second.
+        title: a line of text above.
+
+    Example:
+        >>> "<svg" in audio_html(np.zeros(16_000, np.float32), 16_000, "pause")
+        True
+    """
+    drawn = (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" style="max-width:{_WIDTH}px;display:block" role="img"'
+        f' aria-label="waveform of {escape(title, quote=True)}"><path d="{_outline(samples)}" fill="currentColor"'
+        ' opacity="0.6"/></svg>'
+    )
+    return f"<div><div>{escape(title)}</div>{drawn}{_player(samples, rate_hz)}</div>"
+
+
+def _outline(samples: Samples) -> str:
+    """Draw the highest and the lowest sample of each column."""
+    columns = min(_WIDTH, len(samples))
+    edges = np.linspace(0, len(samples), columns + 1).astype(int)[:-1]
+    highest, lowest = np.maximum.reduceat(samples, edges), np.minimum.reduceat(samples, edges)
+    scale = _HEIGHT / 2 / max(1e-4, float(np.abs(samples).max()))
+    places = np.linspace(0, _WIDTH, columns)
+    above = [f"{x:.0f},{_HEIGHT / 2 - scale * y:.1f}" for x, y in zip(places, highest, strict=True)]
+    below = [f"{x:.0f},{_HEIGHT / 2 - scale * y + 0.5:.1f}" for x, y in zip(places, lowest, strict=True)]
+    return f"M{' '.join([*above, *reversed(below)])}Z"
+
+
+def _player(samples: Samples, rate_hz: int) -> str:
+    if len(samples) > _LONGEST_PLAYED_S * rate_hz:
+        return ""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate_hz, format="WAV", subtype="PCM_16")
+    return f'<audio controls src="data:audio/wav;base64,{base64.b64encode(file.getvalue()).decode()}"></audio>'
