@@ -113,7 +113,7 @@ def long_reading(page: Page) -> None:
 
 
 def not_recorded(page: Page) -> None:
-    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_role("button", name="Record your voice").click()
     page.wait_for_timeout(1_500)
 
 

@@ -111,12 +111,27 @@ def test_a_microphone_that_is_refused_for_a_recording_is_said_and_nothing_of_it_
             "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
         )
         page.goto(page_address)
-        page.get_by_role("button", name="Record", exact=True).click()
-        said = page.get_by_text("An error has occurred")
-        expect(said).to_be_visible(timeout=PATIENCE_MS)
-        assert "microphone allowed" in said.evaluate("it => getComputedStyle(it, '::after').content")
-        inside, around = (
-            one.evaluate("it => [it.getBoundingClientRect().top, it.getBoundingClientRect().bottom]")
-            for one in (said, page.locator(".stAudioInput > div").last)
-        )
-        assert around[0] <= inside[0] < inside[1] <= around[1]
+        record = page.get_by_role("button", name="Record your voice")
+        assert record.evaluate("it => it.getBoundingClientRect().height") >= 44
+        record.click()
+        words = page.locator(".hf-record-words")
+        expect(words).to_contain_text("The microphone was refused.", timeout=PATIENCE_MS)
+        left, right = words.evaluate("it => [it.getBoundingClientRect().left, it.getBoundingClientRect().right]")
+        assert 0 <= left < right <= 360
+        expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_a_recording_of_silence_is_not_sent_and_says_what_may_help(
+    start_browser: Any, microphone: Any, tmp_path: Path, page_address: str
+) -> None:
+    silence = tmp_path / "silence.wav"
+    soundfile.write(silence, np.zeros(48_000, np.float32), 48_000, subtype="PCM_16")
+    with start_browser(*microphone(silence)) as browser, browser.new_context() as context:
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(page_address)
+        page.get_by_role("button", name="Record your voice").click()
+        page.wait_for_timeout(1_500)
+        page.get_by_role("button", name=re.compile("^Stop")).click()
+        expect(page.locator(".hf-record-words")).to_contain_text("Nothing was heard.", timeout=PATIENCE_MS)
+        expect(page.locator(".hf-answer")).to_have_count(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -26,14 +27,20 @@ from hearfelt.page.texts import length_text, prediction_text, timeline_text
 from hearfelt.page.views.reference import put_forget, put_reference
 from hearfelt.page.views.result import explanations_asked_for, follow, show_results
 
-__all__ = ["show"]
+__all__ = ["WANTS_RECORDER", "show"]
+
+WANTS_RECORDER: Final = "hf-wants-recorder"
+"""Key of the session: set by another view from which a visitor comes to record."""
+
+_RECORDER: Final = "hf-recorder"
+_RECORDED_BYTES_PER_S: Final = 32_000  # 16-bit samples at 16 kHz
 
 _REFERENCE_SUFFIX: Final = ".json"
 _REMEMBERED: Final = "A voice is remembered: the next sounds are compared with what is usual for it."
 _START_OVER: Final = "Removes all sounds of this visit. A voice stays remembered until it is forgotten."
 _NO_OTHER: Final = "no other"
 _GREETING: Final = (
-    '<div class="hf-greeting"><h1>Speech emotion recognition</h1><p>Upload a recording, record your voice, or try a'
+    '<div class="hf-greeting"><h1>Speech emotion recognition</h1><p>Record your voice, drop a recording here, or try a'
     " synthetic voice. You see which emotion was recognized when, with its confidence and an explanation.</p></div>"
 )
 _STATUS: Final = '<p role="status"></p>'  # stays, because screen readers announce changes in a region they know
@@ -77,17 +84,18 @@ def _put_inputs(visit: Visit, settings: PageSettings) -> None:
     """Show the inputs. What is received waits in the visit, and every input starts empty again."""
     if visit.sounds or visit.waiting:
         st.html("<h2>Another sound</h2>")
-    files, voice = st.columns(2, gap="large")
-    uploaded, recorded, picked = (f"{kind}-{visit.round}" for kind in ("files", "voice", "example"))
+    voice, files = st.columns(2, gap="large")
+    uploaded, picked = (f"{kind}-{visit.round}" for kind in ("files", "example"))
+    with voice:
+        _put_recorder(visit, settings)
     files.file_uploader(
-        "Upload recordings",
+        "Or drop recordings here",
         accept_multiple_files=True,
         max_upload_size=settings.upload_mb,
         key=uploaded,
         on_change=lambda: _receive_files(visit, uploaded),
         help=None,
     )
-    voice.audio_input("Record your voice", key=recorded, on_change=lambda: _receive_recording(visit, recorded))
     st.pills("Or try a synthetic voice", example_names(), key=picked, on_change=lambda: _receive_example(visit, picked))
     limits = f"up to {settings.upload_mb} MB and {length_text(settings.longest_s)}"
     privacy = "Sounds are held in memory only, never written to disk, and removed when you close this page."
@@ -98,10 +106,23 @@ def _receive_files(visit: Visit, key: str) -> None:
     visit.receive(*(ReceivedFile(file.name, file.getvalue()) for file in st.session_state[key] or ()))
 
 
-def _receive_recording(visit: Visit, key: str) -> None:
-    if (file := st.session_state[key]) is not None:
+def _put_recorder(visit: Visit, settings: PageSettings) -> None:
+    longest_s = min(settings.longest_s, settings.upload_mb * 2**20 / _RECORDED_BYTES_PER_S)
+    recorder = st.components.v2.component(
+        "hearfelt_recorder", html=fragment("recorder", "button"), js=read_static("recorder.js"), isolate_styles=False
+    )
+    recorder(
+        key=_RECORDER,
+        data={"longest_s": longest_s, "focus": st.session_state.pop(WANTS_RECORDER, 0)},
+        on_recording_change=lambda: _receive_recording(visit),
+    )
+
+
+def _receive_recording(visit: Visit) -> None:
+    if sent := st.session_state[_RECORDER].recording:
         recordings = sum(sound.file.name.startswith("recording") for sound in visit.sounds.values())
-        visit.receive(ReceivedFile(f"recording {recordings + 1}" if recordings else "recording", file.getvalue()))
+        name = f"recording {recordings + 1}" if recordings else "recording"
+        visit.receive(ReceivedFile(name, base64.b64decode(sent)))
 
 
 def _receive_example(visit: Visit, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Final
 
@@ -39,4 +40,5 @@ def show(settings: PageSettings) -> None:
         data = {"address": settings.live_address, "theme": st.context.theme.type or ""}
         wants_to_record = frame(key="live", data=data, on_record_change=lambda: None).record
     if wants_to_record:
+        st.session_state[listen.WANTS_RECORDER] = time.monotonic()
         st.switch_page(st.Page(partial(listen.show, settings), title="Listen", url_path="listen", default=True))
