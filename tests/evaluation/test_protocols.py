@@ -98,7 +98,13 @@ def test_the_seed_s_split_is_listed_as_leaky_and_says_that_every_actor_leaks(nam
 
 def test_only_the_seed_s_split_and_the_steps_of_the_ladder_are_listed_as_leaky() -> None:
     leaky = [protocol.name for protocol in PROTOCOLS.values() if protocol.leaky]
-    assert leaky == ["seed-ravdess", "ladder-clips", "ladder-copies", "ladder-epoch"]
+    assert leaky == ["seed-ravdess", "student-ravdess", "ladder-clips", "ladder-copies", "ladder-epoch"]
+
+
+def test_the_student_s_own_way_has_the_seed_s_split_and_holds_nothing_out(named: Clips) -> None:
+    assert PROTOCOLS["student-ravdess"].folds(named) == PROTOCOLS["seed-ravdess"].folds(named)
+    assert [name for name, protocol in PROTOCOLS.items() if not protocol.holds_out] == ["student-ravdess"]
+    assert PROTOCOLS["student-ravdess"].chooses_on_test
 
 
 def test_a_split_by_clip_that_is_not_listed_as_leaky_is_refused(named: Clips) -> None:

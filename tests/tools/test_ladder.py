@@ -61,3 +61,16 @@ def test_the_section_says_which_row_holds_for_a_new_voice(ladder_results: list[R
     assert section.startswith("## The leak ladder")
     assert "**Only the first row holds for a new voice.**" in section
     assert "](pictures/leak-ladder.png)" in section
+
+
+def test_the_student_s_own_way_stands_below_the_ladder_with_and_without_its_choice(
+    make_results: Callable[..., Results], ladder_results: list[Results], tmp_path: Path
+) -> None:
+    own_way = make_results(tmp_path, "student-ravdess", "student", 2.0, seeds=2)
+    assert "student" not in ladder_section(ladder_results)
+    assert "last epoch" not in ladder_section([*ladder_results, own_way])
+    curve = "fold,seed,epoch,validation_accuracy\n1,0,1,0.9\n1,0,2,0.4\n1,1,1,0.6\n1,1,2,0.5\n"
+    (own_way.folder / "curves.csv").write_text(curve)
+    rows = [cells(line) for line in ladder_section([*ladder_results, own_way]).splitlines() if "epoch, " in line]
+    chosen = 100 * own_way.figure("accuracy")
+    assert rows == [["the last epoch, without a choice", f"45.0 ({45 - round(chosen, 1):+.1f})".replace("-", "−")]]

@@ -183,3 +183,11 @@ def test_a_step_of_the_ladder_changes_one_thing(toy_clips: Clips, copies: bool, 
         assert validation == (test if chosen else honest[2])
         assert leaked == (test if copies else Clips())
         assert not set(train) & set(test)
+
+
+def test_where_nothing_is_held_out_the_whole_training_part_is_trained_on(toy_clips: Clips) -> None:
+    own_way = EvaluationProtocol("mine", "", "", by_clip, by="clip", leaky=True, chooses_on_test=True, holds_out=False)
+    plan = own_way.plan(toy_clips, folds=4)
+    for fold in plan.folds:
+        [parts] = parts_of(plan, fold, HALF, seeds=1)
+        assert (parts.train, parts.validation, parts.leaked) == (select(fold.train).clips, fold.test, Clips())

@@ -50,6 +50,7 @@ class EvaluationProtocol:
             before they are split. Only to measure the effect.
         chooses_on_test: whether the epoch, and with 162 features whatever else is chosen on validation clips, is
             chosen on the test clips instead. Only to measure the effect.
+        holds_out: whether validation clips are held out of the training part.
         actors: actors of RAVDESS that it uses; empty for all, or with ``needs_model`` for those not trained on.
         recordings: whether recordings are made of its clips, and evaluated over time.
         corpora: the corpora that it tests, one a fold, each on all its speech and among its own labels; empty for a
@@ -68,6 +69,7 @@ class EvaluationProtocol:
     needs_model: bool = False
     copies_of_test: bool = False
     chooses_on_test: bool = False
+    holds_out: bool = True
     actors: tuple[int, ...] = ()
     recordings: bool = False
     corpora: tuple[str, ...] = ()

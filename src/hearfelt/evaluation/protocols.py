@@ -187,6 +187,19 @@ _ALL: Final = (
         fold_names=(1,),
     ),
     EvaluationProtocol(
+        "student-ravdess",
+        "as seed-ravdess, the epoch chosen on test (leaky)",
+        "The student project's own way, to compare its published score with: the split of seed-ravdess, all training"
+        " clips are trained on, and the epoch with the best score on the 491 test clips is kept.",
+        student_split,
+        by="clip",
+        leaky=True,
+        channels=("speech", "song"),
+        fold_names=(1,),
+        chooses_on_test=True,
+        holds_out=False,
+    ),
+    EvaluationProtocol(
         "by-speaker",
         "any corpus, k folds by speaker",
         "Any corpus whose speakers are known, in 5 folds (or --folds K) of about equally many clips; no speaker is in"

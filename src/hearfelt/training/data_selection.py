@@ -151,12 +151,13 @@ def parts_of(plan: Plan, fold: Fold, validation: Validation, *, seeds: int) -> l
     leaked = select(fold.test).clips if protocol.copies_of_test or protocol.chooses_on_test else Clips()
     parts = []
     for seed in range(seeds):
-        train, held_out = split_validation(
-            own_clips, protocol.by, validation, generator_for(seed, "validation", fold.name)
-        )
+        train, held_out = own_clips, Clips()
+        if protocol.holds_out:
+            generator = generator_for(seed, "validation", fold.name)
+            train, held_out = split_validation(own_clips, protocol.by, validation, generator)
         further = auxiliary.without(speaker=held_out.speakers) if protocol.by == "speaker" else auxiliary
         further = without_copies(further, held_out, plan.same_sound)
-        # Where the epoch is chosen on test clips, what is held out is still not trained on: one leak at a time.
+        # On the leak ladder, what is held out is not trained on even where nothing is chosen on it: one leak at a time.
         chosen_on = leaked if protocol.chooses_on_test else held_out
         parts.append(FoldParts(Clips([*train, *further]), chosen_on, leaked if protocol.copies_of_test else Clips()))
     return parts

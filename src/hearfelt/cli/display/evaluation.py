@@ -35,7 +35,7 @@ def protocol_rows(*, described: bool) -> list[dict[str, object]]:
 
     Example:
         >>> [row["name"] for row in protocol_rows(described=True) if row["leaky"]]
-        ['seed-ravdess', 'ladder-clips', 'ladder-copies', 'ladder-epoch']
+        ['seed-ravdess', 'student-ravdess', 'ladder-clips', 'ladder-copies', 'ladder-epoch']
     """
     if not described:
         return [
