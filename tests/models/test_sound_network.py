@@ -53,7 +53,7 @@ def encoder() -> WhisperEncoder:
 
 
 def statistics_of(encoder: nn.Module, samples: Tensor) -> Tensor:
-    network = SoundNetwork(encoder, Projection(1, 1), Scaler(1), [], TargetDiscriminant(1, 1), nn.Identity())
+    network = SoundNetwork(encoder, Projection(1, 1), Scaler(1), [], None, nn.Identity())
     with torch.inference_mode():
         mel, wave = network.front(samples)
         return clip_statistics(encoder(mel), network.pitch(wave))
@@ -70,7 +70,7 @@ def network(encoder: WhisperEncoder) -> SoundNetwork:
     heads = [Head(KEPT, 9, 8), Head(KEPT, 9, 8)]
     for head in heads:
         head.gains.copy_(torch.from_numpy(gains))
-    discriminant = TargetDiscriminant(KEPT, 8)
+    discriminant = TargetDiscriminant(rows.shape[1], KEPT, 8)
     discriminant.gains.copy_(torch.from_numpy(gains))
     return SoundNetwork(encoder, projection, scaler, heads, discriminant, nn.Linear(KEPT, 1)).eval()
 
@@ -102,7 +102,7 @@ def outputs_of(network: SoundNetwork, samples: Tensor, *reference: Tensor) -> tu
 
 def reference() -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(2)
-    mean, deviation = torch.randn(KEPT, generator=generator), 0.5 + torch.rand(KEPT, generator=generator)
+    mean, deviation = torch.randn(KEPT + 8, generator=generator), 0.5 + torch.rand(KEPT + 8, generator=generator)
     return mean, deviation, torch.tensor([0.7])
 
 
@@ -120,7 +120,7 @@ def test_it_has_as_many_outputs_as_a_file_has_names_for(network: SoundNetwork) -
     assert dict(zip(SOUND_OUTPUTS, shapes, strict=True)) == {
         "logits": (1, 8),
         "embedding": (1, KEPT),
-        "statistics": (1, KEPT),
+        "statistics": (1, KEPT + 8),
         "speech": (1, 1),
         "distance": (1, 1),
     }
@@ -161,16 +161,22 @@ def test_other_clips_have_other_logits(network: SoundNetwork) -> None:
 
 def test_statistics_are_projected_scaled_and_normalized_by_the_reference(network: SoundNetwork) -> None:
     samples = sound(8_000)
-    expected = network.scaler(network.projection(statistics_of(network.encoder, samples)))
-    _, embedding, scaled, speech, distance = outputs_of(network, samples)
-    torch.testing.assert_close(scaled, expected)
+    values = statistics_of(network.encoder, samples)
+    _, embedding, described, speech, distance = outputs_of(network, samples)
+    scaled = described[:, :KEPT]
+    torch.testing.assert_close(scaled, network.scaler(network.projection(values)))
+    with torch.inference_mode():
+        scores = network.discriminant.scores(network.projection.standardized(values))
+    torch.testing.assert_close(described[:, KEPT:], scores, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(embedding, scaled)  # without a reference they are the same
     torch.testing.assert_close(distance[0, 0], scaled.square().mean().sqrt())
     torch.testing.assert_close(speech, network.speech(scaled.clamp(-LARGEST, LARGEST)))
     relative = outputs_of(network, samples, *reference())
-    torch.testing.assert_close(relative[1], relative_to_reference(scaled, *reference()))
+    torch.testing.assert_close(relative[1], relative_to_reference(described, *reference())[:, :KEPT])
     assert (relative[1] - scaled).abs().max() > 0.1
-    for one, other in zip(relative[2:], (scaled, speech, distance), strict=True):  # a reference does not change these
+    for one, other in zip(
+        relative[2:], (described, speech, distance), strict=True
+    ):  # a reference does not change these
         torch.testing.assert_close(one, other)
 
 
@@ -178,12 +184,13 @@ def test_statistics_are_projected_scaled_and_normalized_by_the_reference(network
 def test_logits_are_the_mean_log_probabilities_of_the_heads_and_what_the_discriminant_adds(
     network: SoundNetwork, given: tuple[Tensor, ...]
 ) -> None:
-    logits, embedding, scaled, *_ = outputs_of(network, sound(8_000), *given)
+    logits, embedding, described, *_ = outputs_of(network, sound(8_000), *given)
     with torch.inference_mode():
         each = [head(embedding).log_softmax(dim=1) for head in network.heads]
-        added = network.discriminant(embedding, scaled)
+        scores = relative_to_reference(described, *given)[:, KEPT:]
+        expected = network.discriminant((each[0] + each[1]) / 2, scores, described[:, :KEPT])
     assert (each[0] - each[1]).abs().max() > 1e-2
-    torch.testing.assert_close(logits, (each[0] + each[1]) / 2 + added)
+    torch.testing.assert_close(logits, expected)
 
 
 def test_a_clip_is_described_by_the_statistics_of_all_states_and_of_pitch() -> None:
@@ -268,20 +275,41 @@ def test_a_head_clips_what_no_speech_has_and_weighs_components_by_their_gains() 
 
 def test_the_discriminant_has_a_say_where_the_gate_is_open() -> None:
     """The gate listens to the sound as it is, the discriminant to the sound against its reference."""
-    made = TargetDiscriminant(2, 3)
+    made = TargetDiscriminant(4, 2, 3)
     with torch.no_grad():
-        made.discriminant.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]))
-        made.discriminant.bias.zero_()
         made.gate.weight.copy_(torch.tensor([[10.0, 0.0]]))
         made.gate.bias.zero_()
-    normalized = torch.tensor([[3.0, 1.0]])
-    whole = torch.tensor([[3.0, 2.0, -2.0]]).log_softmax(dim=1)
+        made.scale.copy_(torch.tensor([1.0, 2.0, 0.5]))
+        made.offset.copy_(torch.tensor([0.0, 0.0, -3.0]))
+    heads, scores = torch.tensor([[0.0, 1.0, 2.0]]), torch.tensor([[3.0, 1.0, 2.0]])
+    own = torch.tensor([[3.0, 2.0, -2.0]]).log_softmax(dim=1)
     for where, share in ((5.0, 1.0), (0.0, 0.5), (-5.0, 0.0)):
-        torch.testing.assert_close(made(normalized, torch.tensor([[where, 9.0]])), share * whole)
-    far = torch.tensor([[1e6, 1e6]])
-    torch.testing.assert_close(made(far, far), made(torch.full((1, 2), LARGEST), far))
-    made.gains.copy_(torch.tensor([1.0, 0.0]))
-    torch.testing.assert_close(made(normalized, far), torch.tensor([[3.0, 0.0, -3.0]]).log_softmax(dim=1))
+        torch.testing.assert_close(made(heads, scores, torch.tensor([[where, 9.0]])), heads + share * own)
+        torch.testing.assert_close(made.share(torch.tensor([[where, 9.0]])), torch.tensor([[share]]))
+    made.gains.copy_(torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(made(heads, scores, torch.tensor([[-5.0, 9.0]])), heads + 0.5 * own)
+
+
+def test_sound_like_the_targets_has_a_temperature_of_its_own() -> None:
+    made = TargetDiscriminant(4, 1, 3)
+    with torch.no_grad():
+        made.gate.weight.fill_(10.0)
+        made.gate.bias.zero_()
+        heads, scores = torch.tensor([[0.0, 1.0, 2.0]]), torch.zeros(1, 3)
+        before = [made(heads, scores, torch.tensor([[where]])) for where in (5.0, -5.0)]
+        made.temperature.fill_(2.0)
+        after = [made(heads, scores, torch.tensor([[where]])) for where in (5.0, -5.0)]
+    torch.testing.assert_close(after[0], before[0] / 2.0)
+    torch.testing.assert_close(after[1], before[1])
+
+
+def test_the_discriminants_scores_are_linear_and_clipped() -> None:
+    made = TargetDiscriminant(2, 2, 3)
+    with torch.no_grad():
+        made.discriminant.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]]))
+        made.discriminant.bias.copy_(torch.tensor([0.0, 0.0, 5.0]))
+    torch.testing.assert_close(made.scores(torch.tensor([[3.0, 1.0]])), torch.tensor([[3.0, 2.0, 3.0]]))
+    torch.testing.assert_close(made.scores(torch.full((1, 2), 1e6)), made.scores(torch.full((1, 2), LARGEST)))
 
 
 def test_dropout_is_for_training_alone() -> None:
@@ -335,7 +363,7 @@ def test_both_files_contain_their_answer_to_an_example(files: Mapping[str, Path]
 def test_a_reference_of_recordings_changes_the_answer(files: Mapping[str, Path]) -> None:
     recognizer = Recognizer.load(files["float"], threads=1)
     given = recognizer.reference(EXAMPLES[:5])
-    assert (given.count, len(given.mean)) == (5, KEPT)
+    assert (given.count, len(given.mean)) == (5, KEPT + 8)
     one, other = recognizer.logits(EXAMPLES[5]), recognizer.logits(EXAMPLES[5], reference=given)
     assert np.abs(one - other).max() > 1e-3
 

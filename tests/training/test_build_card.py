@@ -13,7 +13,7 @@ from torch import nn
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.evaluation.calibration import TEMPERATURES, conformal_quantile, fit_temperature, log_softmax
 from hearfelt.inference.card import ModelCard
-from hearfelt.training.build_card import card_for
+from hearfelt.training.build_card import card_for, target_temperature
 from hearfelt.training.loop import HeldOut, TrainedNetwork
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.training_set import EncoderSource, TrainingSet
@@ -32,6 +32,7 @@ def held_out(
     overconfident: float = 1.0,
     strength: float = 2.0,
     reference: float = 1.0,
+    share: float = 0.0,
 ) -> HeldOut:
     """Predictions that are calibrated as they are, then multiplied: a temperature of that factor is right.
 
@@ -43,13 +44,14 @@ def held_out(
         overconfident: factor of the logits without a reference.
         strength: of the evidence.
         reference: factor of the logits with a reference.
+        share: how much the clips are like the target's.
     """
     generator = np.random.default_rng(len(corpus) + count)
     logits = strength * generator.normal(size=(count, len(LABELS)))
     own = np.array(among)
     shares = np.exp(log_softmax(logits[:, own]))
     truth = own[(shares.cumsum(axis=1) < generator.random((count, 1))).sum(axis=1).clip(max=len(own) - 1)]
-    return HeldOut(corpus, outside, overconfident * logits, truth, reference * logits, 0.5)
+    return HeldOut(corpus, outside, overconfident * logits, truth, reference * logits, 0.5, np.full(count, share))
 
 
 def trained(*groups: HeldOut, **changes: object) -> TrainedNetwork:
@@ -156,7 +158,7 @@ def test_calm_counts_as_neutral_where_a_corpus_has_no_calm() -> None:
     """Nine of ten clips are neutral and answered calm: to be scored as right, calm must count."""
     truth = np.repeat([0, 2], [900, 100])
     logits = np.where(np.arange(4) == np.where(truth == 0, 1, 2)[:, None], 4.0, 0.0)
-    outside = HeldOut("emodb", True, logits, truth, logits, 0.5)
+    outside = HeldOut("emodb", True, logits, truth, logits, 0.5, np.zeros(len(truth)))
     bands = card_of(TARGET, outside).outside["bands"]
     assert sum(right for _, _, _, right in bands) == 1_000
 
@@ -167,9 +169,23 @@ def test_labels_that_a_corpus_lacks_are_left_out_of_its_scores() -> None:
     logits = 2.0 * np.eye(4)[truth]
     with_third = logits.copy()
     with_third[:, 0] = 9.0
-    cards = [card_of(TARGET, HeldOut("emodb", True, some, truth, some, 0.5)) for some in (logits, with_third)]
+    cards = [
+        card_of(TARGET, HeldOut("emodb", True, some, truth, some, 0.5, np.zeros(len(truth))))
+        for some in (logits, with_third)
+    ]
     assert cards[0].outside == cards[1].outside
     assert cards[0].temperature == pytest.approx(cards[1].temperature, rel=1e-6)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_sound_like_the_targets_has_the_temperature_that_its_speakers_need(share: float) -> None:
+    own = held_out("ravdess", 4_000, outside=False, overconfident=3.0, share=share)
+    other = held_out("emodb", 4_000, outside=True, overconfident=1.5)
+    found = target_temperature(LABELS, [own, other])
+    assert found**share == pytest.approx(2.0, rel=0.05)
+    np.testing.assert_allclose(own.tempered(found).logits, own.logits / found**share)
+    np.testing.assert_array_equal(other.tempered(found).logits, other.logits)
+    assert target_temperature(LABELS, [own]) == 1.0
 
 
 def test_without_held_out_groups_validation_clips_decide() -> None:

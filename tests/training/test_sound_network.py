@@ -78,7 +78,7 @@ def recipe() -> Recipe:
 
 
 def training_set(**changes: object) -> TrainingSet:
-    source = {name: changes.pop(name) for name in ("by", "same_sound") if name in changes}
+    source = {name: changes.pop(name) for name in ("by", "same_sound", "stands_in") if name in changes}
     made = TrainingSet(
         EMOTIONS,
         Clips([*SPEECH, *SONG, *EMODB, *SAVEE]),
@@ -153,6 +153,17 @@ def test_where_clips_are_divided_groups_have_all_speakers_and_emotions() -> None
 def test_more_groups_than_speakers_are_refused() -> None:
     with pytest.raises(CorpusError, match="4 speakers are there; 5 folds need at least 5"):
         held_out_groups(training_set(), 5, seed=0)
+
+
+def test_a_target_that_stands_in_is_left_out_as_a_whole_too(recipe: Recipe, tmp_path: Path) -> None:
+    of = training_set(stands_in=True)
+    groups = held_out_groups(of, 2, seed=0)
+    assert [set(one) for one in groups[2:]] == [set(EMODB), set(SAVEE), set(SPEECH)]
+    one = trainer(recipe, tmp_path, of)
+    head = one.head("head", one.sampling_weights(groups[-1]), groups[-1], seed=0).head
+    found = [one.held_out(head, None, group) for group in groups]
+    assert [row.is_outside for row in found] == [False, False, True, True, True]
+    assert len({row.kind for row in found}) == 4  # the first two are of one kind
 
 
 # Sampling weights
@@ -231,6 +242,19 @@ def test_corpora_are_drawn_alike_and_the_target_more_often(
     weights = weights_of(recipe, training_set(), held_out)
     assert total(weights, EMODB) == pytest.approx(total(weights, SAVEE))
     assert total(weights, Clips([*SPEECH, *SONG])) == pytest.approx(3.0 * total(weights, SAVEE))
+
+
+def test_a_target_that_stands_in_is_drawn_as_often_as_other_corpora_and_has_no_discriminant(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CLIPS_FOR_FULL_SHARE", 4)
+    of = training_set(stands_in=True)
+    weights = weights_of(recipe, of, Clips())
+    assert total(weights, Clips([*SPEECH, *SONG])) == pytest.approx(total(weights, SAVEE))
+    own = trainer(recipe, tmp_path)
+    assert own.discriminant(own.sampling_weights(Clips())) is not None
+    one = trainer(recipe, tmp_path, of)
+    assert one.discriminant(one.sampling_weights(Clips())) is None
 
 
 def test_a_small_corpus_is_drawn_less_often(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,10 +339,13 @@ def test_the_reference_of_a_held_out_clip_is_of_other_clips_of_its_group(
     weights = one.sampling_weights(SPEECH[:8])
     head, discriminant = one.head("group0", weights, SPEECH[:8], seed=0).head, one.discriminant(weights)
 
+    kept = one.rows.shape[1]
+
     def predict(normalized: np.ndarray, scaled: np.ndarray) -> np.ndarray:
+        plain = torch.from_numpy(log_softmax(predict_statistics(head, normalized[:, :kept])))
         with torch.inference_mode():
-            added = discriminant(torch.from_numpy(normalized), torch.from_numpy(scaled)).numpy()
-        return np.asarray(log_softmax(predict_statistics(head, normalized)) + added)
+            scores, components = torch.from_numpy(normalized[:, kept:]), torch.from_numpy(scaled[:, :kept])
+            return np.asarray(discriminant(plain, scores, components).numpy())
 
     plain = RowReference.of.__func__  # type: ignore[attr-defined]
 
@@ -328,7 +355,10 @@ def test_the_reference_of_a_held_out_clip_is_of_other_clips_of_its_group(
 
     monkeypatch.setattr(RowReference, "of", classmethod(noted))
     found = one.held_out(head, discriminant, SPEECH[:8])
-    own = one.rows[[one.index_of[clip] for clip in SPEECH[:8]]]
+    indices = np.array([one.index_of[clip] for clip in SPEECH[:8]])
+    with torch.inference_mode():
+        scores = discriminant.scores(torch.from_numpy(one._standardized(indices))).numpy()
+    own = np.concatenate([one.rows[indices], scores], axis=1)
     index_of = {row.tobytes(): index for index, row in enumerate(own)}
     assert len(made) == 2
     for rows, heard, reference in made:
@@ -346,7 +376,9 @@ def test_the_discriminant_of_a_group_has_not_met_it_either(recipe: Recipe, tmp_p
     made = []
     for factor in (1.0, -3.0):
         one = trainer(recipe, tmp_path)
-        one.rows[[clip.speaker in group.speakers for clip in one.clips]] *= factor
+        near = [clip.speaker in group.speakers for clip in one.clips]
+        one.rows[near] *= factor
+        one._values[near] *= np.float16(factor)
         made += [one.discriminant(one.sampling_weights(some)) for some in (group, Clips())]
     slopes = [one.discriminant.weight for one in made]
     assert torch.equal(slopes[0], slopes[2])
@@ -444,7 +476,7 @@ def test_a_model_comes_out_that_answers_and_takes_a_reference(run_folder: Path, 
             assert set(prediction.probabilities) == set(EMOTIONS)
             assert sum(prediction.probabilities.values()) == pytest.approx(1.0)
     assert recognizer.embed(toy_set.train[0].path).shape == (8,)
-    assert len(reference.mean) == 8
+    assert len(reference.mean) == 8 + len(EMOTIONS)
 
 
 def test_its_card_names_its_clips_and_says_how_sure_it_may_be(

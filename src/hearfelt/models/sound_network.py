@@ -91,9 +91,13 @@ class Projection(nn.Module):
         gains: npt.NDArray[np.float32] = deviations / np.sqrt(np.square(deviations).mean())
         return gains
 
+    def standardized(self, rows: Tensor) -> Tensor:
+        """Scale statistics ``(batch, dimensions)`` to mean 0 and deviation 1 over the training clips."""
+        return (rows - self.mean) / self.deviation
+
     def forward(self, rows: Tensor) -> Tensor:
         """Project ``(batch, dimensions)`` to ``(batch, kept)``."""
-        return ((rows - self.mean) / self.deviation) @ self.components
+        return self.standardized(rows) @ self.components
 
 
 class Head(nn.Module):
@@ -126,28 +130,56 @@ class Head(nn.Module):
 class TargetDiscriminant(nn.Module):
     """A linear discriminant for sound like the target corpus's; for other sound it has no say.
 
+    It takes all statistics, not their components: weak ones tell emotions of a known corpus apart, too.
+
     Args:
         dimensions: of the statistics.
+        kept: number of their components.
         classes: number of emotions.
     """
 
     gains: Tensor
+    scale: Tensor
+    offset: Tensor
+    temperature: Tensor
 
-    def __init__(self, dimensions: int, classes: int) -> None:
+    def __init__(self, dimensions: int, kept: int, classes: int) -> None:
         super().__init__()
-        self.register_buffer("gains", torch.ones(dimensions))
-        self.discriminant, self.gate = nn.Linear(dimensions, classes), nn.Linear(dimensions, 1)
+        self.discriminant, self.gate = nn.Linear(dimensions, classes), nn.Linear(kept, 1)
+        self.register_buffer("gains", torch.ones(kept))
+        self.register_buffer("scale", torch.ones(classes))
+        self.register_buffer("offset", torch.zeros(classes))
+        self.register_buffer("temperature", torch.ones(1))
 
-    def forward(self, normalized: Tensor, scaled: Tensor) -> Tensor:
-        """Compute what to add to the log-probabilities, ``(batch, classes)``.
+    def scores(self, standardized: Tensor) -> Tensor:
+        """Compute the discriminant's scores, of mean 0 and deviation 1 over the target: ``(batch, classes)``.
 
         Args:
-            normalized: ``(batch, dimensions)``, by a reference if there is one.
-            scaled: ``(batch, dimensions)``, without a reference: they tell how much the sound is like the target's.
+            standardized: ``(batch, dimensions)`` statistics.
         """
-        rows, like = (values.clamp(-LARGEST, LARGEST) * self.gains for values in (normalized, scaled))
-        added: Tensor = self.gate(like).sigmoid() * self.discriminant(rows).log_softmax(dim=1)
-        return added
+        scores: Tensor = self.discriminant(standardized.clamp(-LARGEST, LARGEST))
+        return scores
+
+    def share(self, scaled: Tensor) -> Tensor:
+        """Compute how much a sound is like the target's, 0 to 1: ``(batch, 1)``.
+
+        Args:
+            scaled: ``(batch, kept)`` components, without a reference.
+        """
+        share: Tensor = self.gate(scaled.clamp(-LARGEST, LARGEST) * self.gains).sigmoid()
+        return share
+
+    def forward(self, log_probabilities: Tensor, scores: Tensor, scaled: Tensor) -> Tensor:
+        """Add the discriminant's logits to the heads', ``(batch, classes)``, and divide by the target's temperature.
+
+        Args:
+            log_probabilities: ``(batch, classes)`` of the heads.
+            scores: ``(batch, classes)``, normalized by a reference if there is one.
+            scaled: ``(batch, kept)`` components, without a reference.
+        """
+        share, own = self.share(scaled), (scores * self.scale + self.offset).log_softmax(dim=1)
+        logits: Tensor = (log_probabilities + share * own) / self.temperature**share
+        return logits
 
 
 class SoundNetwork(nn.Module):
@@ -158,7 +190,7 @@ class SoundNetwork(nn.Module):
         projection: of the statistics.
         scaler: of the projected statistics.
         heads: their log-probabilities are averaged.
-        discriminant: of the target corpus.
+        discriminant: of the target corpus, if there is one.
         speech: from scaled statistics to the logit that somebody speaks.
     """
 
@@ -168,7 +200,7 @@ class SoundNetwork(nn.Module):
         projection: Projection,
         scaler: Scaler,
         heads: Sequence[Head],
-        discriminant: TargetDiscriminant,
+        discriminant: TargetDiscriminant | None,
         speech: nn.Module,
     ) -> None:
         super().__init__()
@@ -184,14 +216,22 @@ class SoundNetwork(nn.Module):
             reference: nothing, or three tensors as :func:`~hearfelt.models.scaler.relative_to_reference` takes them.
 
         Returns:
-            Logits ``(1, classes)``; the embedding ``(1, kept)``, which the heads take; the statistics ``(1, kept)``,
-            of which references are made; the logit that somebody speaks ``(1, 1)``; and the distance from the middle
-            of all training clips ``(1, 1)``, about 1 for one of these.
+            Logits ``(1, classes)``; the embedding ``(1, kept)``, which the heads take; the statistics
+            ``(1, kept + classes)`` of which references are made, components and the discriminant's scores; the logit
+            that somebody speaks ``(1, 1)``; and the distance from the middle of all training clips ``(1, 1)``, about 1
+            for one of these.
         """
         mel, wave = self.front(samples)
-        scaled = self.scaler(self.projection(clip_statistics(self.encoder(mel), self.pitch(wave))))
-        embedding = relative_to_reference(scaled, *reference)
+        values = clip_statistics(self.encoder(mel), self.pitch(wave))
+        scaled = self.scaler(self.projection(values))
+        described = scaled
+        if self.discriminant is not None:
+            scores = self.discriminant.scores(self.projection.standardized(values))
+            described = torch.cat([scaled, scores], dim=1)
+        normalized = relative_to_reference(described, *reference)
+        embedding, scores = normalized[:, : scaled.shape[1]], normalized[:, scaled.shape[1] :]
         logits = torch.stack([head(embedding).log_softmax(dim=1) for head in self.heads]).mean(dim=0)
-        logits = logits + self.discriminant(embedding, scaled)
+        if self.discriminant is not None:
+            logits = self.discriminant(logits, scores, scaled)
         distance = (scaled * scaled).mean(dim=1, keepdim=True).sqrt()
-        return logits, embedding, scaled, self.speech(scaled.clamp(-LARGEST, LARGEST)), distance
+        return logits, embedding, described, self.speech(scaled.clamp(-LARGEST, LARGEST)), distance

@@ -61,6 +61,31 @@ def card_for(recipe: Recipe, training_set: TrainingSet, trained: TrainedNetwork)
     )
 
 
+def target_temperature(labels: Sequence[str], held_out: Sequence[HeldOut]) -> float:
+    """Fit how much surer or less sure a network is of sound like the target's than of other sound.
+
+    Its discriminant adds to the logits of sound like the target's alone.
+
+    Args:
+        labels: of the network.
+        held_out: predictions for the target's speakers, and for corpora that were left out.
+
+    Returns:
+        The ratio of both temperatures; 1 where one kind is missing.
+    """
+    temperatures = []
+    for is_outside in (False, True):
+        chosen = [one for one in held_out if one.is_outside == is_outside]
+        if not chosen:
+            return 1.0
+        scored = [_Scored.of(labels, one) for one in chosen]
+        even = _evenly(np.array([one.kind for one in chosen for _ in one.labels]))
+        logits, truth = (np.concatenate([getattr(one, name) for one in scored]) for name in ("logits", "labels"))
+        temperatures.append(fit_temperature(logits[even], truth[even]))
+    share = float(np.mean(np.concatenate([one.target_share for one in held_out if not one.is_outside])))
+    return float((temperatures[0] / temperatures[1]) ** (1.0 / max(share, 0.1)))
+
+
 def _plain_confidence(trained: TrainedNetwork) -> dict[str, Any]:
     """Fit temperature and threshold to validation clips."""
     temperature = fit_temperature(trained.logits, trained.labels)
@@ -72,7 +97,7 @@ def _plain_confidence(trained: TrainedNetwork) -> dict[str, Any]:
 def _confidence(labels: Sequence[str], trained: TrainedNetwork) -> dict[str, Any]:
     """Fit to predictions for held-out speakers of the target and for corpora that were left out, all corpora alike."""
     groups = [_Scored.of(labels, one) for one in trained.held_out]
-    corpora = np.array([one.corpus for one, group in zip(trained.held_out, groups, strict=True) for _ in group.labels])
+    corpora = np.array([one.kind for one, group in zip(trained.held_out, groups, strict=True) for _ in group.labels])
     outside = np.array(
         [one.is_outside for one, group in zip(trained.held_out, groups, strict=True) for _ in group.labels]
     )

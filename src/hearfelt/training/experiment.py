@@ -270,11 +270,12 @@ def _sound_sets(recipe: Recipe, plan: Plan, options: ExperimentOptions, progress
         target = Clips(clip for clip in train if clip in own)
         if protocol.corpora:
             target = _target_among(target, recipe)
+        stands_in = bool(protocol.corpora) and recipe.heads.target not in target.corpora
         sets[fold.name] = TrainingSet(
             fold.train.emotions,
             train,
             fold.test if protocol.chooses_on_test else Clips(),
-            EncoderSource(target, protocol.by, plan.same_sound, options.encoder_files),
+            EncoderSource(target, protocol.by, plan.same_sound, options.encoder_files, stands_in=stands_in),
             fold.test if protocol.copies_of_test else Clips(),
         )
     wanted = {one for training_set in sets.values() for one in variants_of(recipe, training_set)}

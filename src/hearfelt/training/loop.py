@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +74,7 @@ class HeldOut:
         labels: ``(clips,)``, indices of the true emotions.
         reference_logits: ``(clips, classes)`` with a reference of other clips of the group.
         reference_weight: how much these references counted, on average.
+        target_share: ``(clips,)``, how much each clip is like the target's for the discriminant; 0 where there is none.
     """
 
     corpus: str
@@ -82,6 +83,17 @@ class HeldOut:
     labels: npt.NDArray[np.int64]
     reference_logits: npt.NDArray[np.float64]
     reference_weight: float
+    target_share: npt.NDArray[np.float64]
+
+    @property
+    def kind(self) -> str:
+        """The corpus, and whether all of it was left out: what counts alike in calibration."""
+        return f"{self.corpus}, {'whole' if self.is_outside else 'speakers'}"
+
+    def tempered(self, temperature: float) -> HeldOut:
+        """Divide the logits by the target's temperature, as far as the clips are like the target's."""
+        divisor = temperature ** self.target_share[:, None]
+        return replace(self, logits=self.logits / divisor, reference_logits=self.reference_logits / divisor)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,10 +27,17 @@ from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.scaler import Scaler
 from hearfelt.models.sound_network import Head, Projection, SoundNetwork, TargetDiscriminant
 from hearfelt.training.augmented_copies import ORIGINAL
+from hearfelt.training.build_card import target_temperature
 from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
 from hearfelt.training.clip_statistics import ClipStatistics, MakeEncoder, extract_sounds, extract_statistics
 from hearfelt.training.data_selection import generator_for
-from hearfelt.training.discriminant import DiscriminantData, fit_discriminant
+from hearfelt.training.discriminant import (
+    Discriminant,
+    DiscriminantData,
+    GateData,
+    fit_discriminant,
+    target_discriminant,
+)
 from hearfelt.training.distillation import distilled_encoder, new_student
 from hearfelt.training.heads import HeadData, RowReference, TrainedHead, predict_statistics, train_head
 from hearfelt.training.loop import EpochRow, HeldOut, TrainedNetwork, write_curves
@@ -105,7 +112,8 @@ def train_sound_network(
     make_encoder = _encoder_maker(recipe, training_set)
     statistics = extract_statistics(make_encoder, variants_of(recipe, training_set), processes=1)
     trainer = HeadTrainer(recipe, training_set, statistics, folder, key)
-    held_out, curves = [], []
+    held_out: list[HeldOut] = []
+    curves: list[Sequence[EpochRow]] = []
     for number, group in enumerate(held_out_groups(training_set, recipe.heads.groups, seed)):
         weights = trainer.sampling_weights(group)
         one = trainer.head(f"group{number}", weights, group, seed=1000 * seed + number)
@@ -116,6 +124,10 @@ def train_sound_network(
         trainer.head(f"head{number}", weights, training_set.encoder_source.target, seed=1000 * seed + 100 + number)
         for number in range(recipe.heads.count)
     ]
+    discriminant = trainer.discriminant(weights)
+    if discriminant is not None:
+        discriminant.temperature.fill_(target_temperature(training_set.labels, held_out))
+        held_out = [one.tempered(float(discriminant.temperature)) for one in held_out]
     sounds, kinds = noise_sounds(training_set.encoder_source.noise)
     noise = trainer.project(extract_sounds(make_encoder, sounds))
     speech = fit_speech_head(trainer.rows, [clip.corpus for clip in trainer.clips], noise, kinds)
@@ -124,7 +136,7 @@ def train_sound_network(
         trainer.projection,
         trainer.scaler,
         [one.head for one in heads],
-        trainer.discriminant(weights),
+        discriminant,
         speech.layer,
     )
     rows = _mean_rows(curves)
@@ -169,11 +181,13 @@ class HeadTrainer:
     ) -> None:
         self.recipe, self.training_set, self.folder, self.key = recipe, training_set, folder, key
         self.source = training_set.encoder_source
-        self.clips, self.variants = statistics.clips, statistics.variants
+        self.clips, self.variants, self._values = statistics.clips, statistics.variants, statistics.values
+        self._discriminants: dict[bytes, Discriminant] = {}
         self.labels = np.array([training_set.labels.index(clip.emotion) for clip in self.clips], np.int64)
         self.is_original = np.array([variant == ORIGINAL for variant in self.variants])
         self.index_of = {clip: index for index, clip in enumerate(self.clips) if self.is_original[index]}
-        self.in_target_corpora = np.isin([clip.corpus for clip in self.clips], self.source.target.corpora)
+        target = () if self.source.stands_in else self.source.target.corpora
+        self.in_target_corpora = np.isin([clip.corpus for clip in self.clips], target)
         own = self.is_original & self._is_trained_on(Clips())
         drawn = generator_for(0, "network").permutation(np.flatnonzero(own))[:_ROWS_FOR_PROJECTION]
         dimensions = statistics.values.shape[1]
@@ -241,7 +255,7 @@ class HeadTrainer:
             own = corpora == corpus
             if total := weights[own].sum():
                 share = min(1.0, np.count_nonzero(own & self.is_original & (weights > 0)) / _CLIPS_FOR_FULL_SHARE)
-                share *= settings.target_weight if corpus in self.source.target.corpora else 1.0
+                share *= settings.target_weight if self.in_target_corpora[own].any() else 1.0
                 weights[own] *= share / total
         return weights
 
@@ -267,32 +281,57 @@ class HeadTrainer:
         _store(path, self.key, trained)
         return trained
 
-    def discriminant(self, sampling_weights: Floats) -> TargetDiscriminant:
-        """Fit the discriminant to the target's corpora."""
-        channels = {clip.channel for clip in self.source.target}
-        data = DiscriminantData(
-            self.rows,
-            self.gains,
-            self.labels,
-            sampling_weights,
-            self.in_target_corpora,
-            np.array([int(clip.channel not in channels) for clip in self.clips]),
-            len(self.training_set.labels),
-        )
-        settings = self.recipe.heads
-        return fit_discriminant(data, shrinkage=settings.shrinkage_of_discriminant, weight=settings.discriminant_weight)
+    def discriminant(self, sampling_weights: Floats) -> TargetDiscriminant | None:
+        """Fit the discriminant to the target's corpora; None where the recipe or the training set has none."""
+        settings, used = self.recipe.heads, sampling_weights > 0
+        if not settings.discriminant_weight or not (used & self.in_target_corpora).any():
+            return None
+        gate = GateData(self.rows[used], self.gains, self.in_target_corpora[used])
+        return target_discriminant(self._fitted(sampling_weights), gate, settings.discriminant_weight)
 
-    def held_out(self, head: Head, discriminant: TargetDiscriminant, group: Clips) -> HeldOut:
+    def _fitted(self, sampling_weights: Floats) -> Discriminant:
+        """Fit it, or give the one of the same target clips: most groups leave out another corpus."""
+        target = np.flatnonzero(self.in_target_corpora)
+        weights = sampling_weights[target]
+        key = weights.tobytes()
+        if key not in self._discriminants:
+            channels = {clip.channel for clip in self.source.target}
+            data = DiscriminantData(
+                self._standardized(target),
+                self.labels[target],
+                weights,
+                np.array([int(self.clips[index].channel not in channels) for index in target]),
+                len(self.training_set.labels),
+            )
+            self._discriminants[key] = fit_discriminant(data, self.recipe.heads.shrinkage_of_discriminant)
+        return self._discriminants[key]
+
+    def _standardized(self, indices: Indices) -> Rows:
+        values = torch.from_numpy(self._values[indices].astype(np.float32))
+        standardized: Rows = self.projection.standardized(values).numpy()
+        return standardized
+
+    def held_out(self, head: Head, discriminant: TargetDiscriminant | None, group: Clips) -> HeldOut:
         """Predict a group that was not trained on, without and with a reference of other clips of it."""
         indices = self._indices(group)
-        rows, settings = self.rows[indices], self.recipe.heads
+        settings, kept = self.recipe.heads, self.rows.shape[1]
+        rows, share = self.rows[indices], np.zeros(len(indices))
+        if discriminant is not None:
+            with torch.inference_mode():
+                scores = discriminant.scores(torch.from_numpy(self._standardized(indices))).numpy()
+                share = discriminant.share(torch.from_numpy(rows))[:, 0].double().numpy()
+            rows = np.concatenate([rows, scores], axis=1)
         with_reference = np.zeros((len(rows), len(self.training_set.labels)))
         weights = np.zeros(len(rows))
 
         def predict(normalized: Rows, scaled: Rows) -> Floats:
+            logits = log_softmax(predict_statistics(head, normalized[:, :kept]))
+            if discriminant is None:
+                return logits
+            scores, components = torch.from_numpy(normalized[:, kept:]), torch.from_numpy(scaled[:, :kept])
             with torch.inference_mode():
-                added = discriminant(torch.from_numpy(normalized), torch.from_numpy(scaled)).double().numpy()
-            return np.asarray(log_softmax(predict_statistics(head, normalized)) + added, np.float64)
+                both: Floats = discriminant(torch.from_numpy(logits), scores, components).numpy()
+            return both
 
         halves = np.array_split(generator_for(0, "reference").permutation(len(rows)), 2)
         for answered, others in (halves, halves[::-1]):
@@ -307,11 +346,12 @@ class HeadTrainer:
         corpus = group.corpora[0]
         return HeldOut(
             corpus,
-            corpus not in self.source.target.corpora,
+            corpus not in self.source.target.corpora or set(group) == set(self.source.target),
             predict(rows, rows),
             self.labels[indices],
             with_reference,
             float(weights.mean()),
+            share,
         )
 
     def _indices(self, clips: Clips) -> Indices:
@@ -321,6 +361,8 @@ class HeadTrainer:
 def held_out_groups(training_set: TrainingSet, count: int, seed: int) -> list[Clips]:
     """Split the target into groups, and make one of each other corpus that has several emotions.
 
+    A target that only stands in is left out as a whole, too, as any other corpus.
+
     Args:
         training_set: with an encoder as its source.
         count: number of the target's groups: of speakers, or of clips with the same share of every emotion.
@@ -329,6 +371,8 @@ def held_out_groups(training_set: TrainingSet, count: int, seed: int) -> list[Cl
     target, by = training_set.encoder_source.target, training_set.encoder_source.by
     corpora = [corpus for corpus in training_set.train.corpora if corpus not in target.corpora]
     others = [own for corpus in corpora if len((own := training_set.train.where(corpus=corpus)).emotions) > 1]
+    if training_set.encoder_source.stands_in:
+        others.append(target)
     if by == "speaker":
         return [*(fold.test for fold in speaker_folds(target, count, seed=seed)), *others]
     generator = generator_for(seed, "validation")

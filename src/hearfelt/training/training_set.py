@@ -28,7 +28,7 @@ from hearfelt.training.settings import Balance
 
 __all__ = ["EncoderSource", "Rows", "TrainingSet", "one_hot", "training_rows", "validation_rows", "variants_of"]
 
-_FORMAT = 4  # of what is trained; raised when the same recipe would give another model
+_FORMAT = 5  # of what is trained; raised when the same recipe would give another model
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +41,8 @@ class EncoderSource:
         same_sound: groups of clips with the very same sound.
         files: the file of the encoder's weights.
         noise: folder of sounds in which nobody speaks, for the head that tells whether somebody does.
+        stands_in: whether the target only gives groups, because the recipe's own is left out of training: it is drawn
+            as often as every other corpus and has no discriminant.
     """
 
     target: Clips = field(repr=False)
@@ -48,6 +50,7 @@ class EncoderSource:
     same_sound: SameSound = field(default=(), repr=False)
     files: EncoderFiles = PUBLISHED
     noise: Path | None = None
+    stands_in: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +112,7 @@ class TrainingSet:
             digests = sound_digests(clip.sound for clip in clips)
             facts.append([digests[clip.sound] for clip in clips])
             source = self.features
-            facts += [source.target.fingerprint(), source.by, fingerprint(source.files.read())]
+            facts += [source.target.fingerprint(), source.by, source.stands_in, fingerprint(source.files.read())]
             noise = sound_digests(audio_files(source.noise) if source.noise else ())
             facts.append([[path.name, digest] for path, digest in noise.items()])
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
