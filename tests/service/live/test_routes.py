@@ -93,6 +93,26 @@ def test_a_socket_says_what_a_stream_says(here: Any, talk: np.ndarray, encoding:
     assert {one["type"] for one in events} == {"segment", "now"}
 
 
+def test_a_reference_in_the_first_message_counts_for_this_stream_alone(talk: np.ndarray, reference_model: Path) -> None:
+    recognizer = Recognizer.load(reference_model, threads=1)
+    reference = recognizer.reference(audio_files(EXAMPLES)[:3])
+    found = {}
+    with running(live_settings(models=(str(reference_model),))) as service:
+        for given in (reference, None):
+            first = opening() if given is None else opening(reference=json.loads(given.to_json()))
+            events, code = told(service.stream, [first, pcm16(talk), '{"type": "end"}'])
+            assert code == 1000
+            found[given is not None] = [one["probabilities"] for one in events if one["type"] == "segment"]
+    for with_it, given in ((True, reference), (False, None)):
+        stream = recognizer.stream(RATE, reference=given)
+        events = stream.feed(np.frombuffer(pcm16(talk), "<i2")) + stream.finish()
+        segments = [event.probabilities for event in events if isinstance(event, Segment)]
+        assert len(segments) == len(found[with_it]) > 0
+        for one, other in zip(segments, found[with_it], strict=True):
+            assert dict(one) == pytest.approx(other, abs=1e-5)
+    assert found[True] != found[False]
+
+
 def test_a_socket_elsewhere_is_refused_with_a_problem_document(here: Any) -> None:
     with pytest.raises(exceptions.InvalidStatus) as refused:
         client.connect(here.stream.replace("stream", "streams"))
