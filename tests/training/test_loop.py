@@ -12,11 +12,21 @@ import torch
 
 from hearfelt.errors import ModelError
 from hearfelt.evaluation.metrics import confusion_matrix, uar
-from hearfelt.training.loop import CHECKPOINT, CURVES, EpochRow, TrainedNetwork, predict, read_curves, train_network
+from hearfelt.training.checkpoint import load_arrays, read_checkpoint
+from hearfelt.training.loop import (
+    CHECKPOINT,
+    CURVES,
+    EpochRow,
+    TrainedNetwork,
+    _mixed,
+    predict,
+    read_curves,
+    train_network,
+)
 from hearfelt.training.settings import Balance, Fit
 from hearfelt.training.training_set import Rows, TrainingSet, training_rows, validation_rows
 
-SETTINGS = Fit(epochs=4, batch=32, patience=4)
+SETTINGS = Fit(epochs=4, batch=32, patience=4, mixup=0.4, smoothing=0.1, averaging=0.9)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +86,48 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(
     assert other.curves[0].train_loss != trained.curves[0].train_loss
 
 
-def test_the_schedule_is_a_cosine_stepped_once_an_epoch(trained: TrainedNetwork) -> None:
+def test_a_mixed_row_lies_between_two_rows_and_so_does_its_target() -> None:
+    rows, targets = torch.eye(6).repeat(50, 1), torch.eye(6).repeat(50, 1)
+    torch.manual_seed(0)
+    mixed, wanted = _mixed(rows, targets, 0.4)
+    assert torch.equal(mixed, wanted)  # here a row is its own target
+    torch.testing.assert_close(mixed.sum(dim=1), torch.ones(300))
+    assert ((mixed > 0).sum(dim=1) <= 2).all()
+    assert bool((mixed.max(dim=1).values >= 0.5 - 1e-6).all())
+    assert bool((mixed.argmax(dim=1) == rows.argmax(dim=1)).float().mean() > 0.99)
+    assert torch.equal(_mixed(rows, targets, 0.0)[0], rows)
+
+
+def test_the_running_mean_of_the_weights_is_what_is_validated(training: Rows, validation: Rows, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=2, batch=4096, averaging=0.75)  # one step an epoch
+    with pytest.raises(KeyboardInterrupt):
+        train_network(training, validation, settings, tmp_path, seed=7, on_epoch=_stop_after(1))
+    first = read_checkpoint(tmp_path / CHECKPOINT)
+    trained = train_network(training, validation, settings, tmp_path, seed=7)
+    second = read_checkpoint(tmp_path / CHECKPOINT)
+    assert first is not None
+    assert second is not None
+    name = "head.8.weight"
+    before, after, mean = first.under("network")[name], second.under("network")[name], second.under("average")
+    np.testing.assert_allclose(mean[f"module.{name}"], 0.75 * before + 0.25 * after, rtol=1e-5, atol=1e-8)
+    averaged = {key.removeprefix("module."): value for key, value in mean.items() if key.startswith("module.")}
+    load_arrays(trained.network, averaged)
+    logits = predict(trained.network, validation.features)
+    loss = -logits[np.arange(len(validation)), validation.indices].mean()
+    assert trained.curves[-1].validation_loss == pytest.approx(loss)
+
+
+def test_smoothed_targets_keep_the_loss_above_their_own_entropy(
+    training: Rows, validation: Rows, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, mixup=0.0, smoothing=0.5)
+    trained = train_network(training, validation, settings, tmp_path, seed=7)
+    true, other = 0.5 + 0.5 / 8, 0.5 / 8
+    entropy = -true * math.log(true) - 7 * other * math.log(other)
+    assert all(row.train_loss >= entropy for row in trained.curves)
+
+
+def test_the_schedule_is_a_cosine_over_all_steps(trained: TrainedNetwork) -> None:
     rates = [row.learning_rate for row in trained.curves]
     wanted = [SETTINGS.learning_rate * (1 + math.cos(math.pi * index / 4)) / 2 for index in range(4)]
     assert rates == pytest.approx(wanted)

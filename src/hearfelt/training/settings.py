@@ -55,11 +55,15 @@ class Fit:
     """How ``classic`` is trained, epoch by epoch.
 
     Attributes:
-        epochs: at most; the cosine schedule ends there.
+        epochs: at most; the cosine schedule ends there, at a learning rate of 0.
         batch: rows in a step.
         learning_rate: of AdamW, at the start.
         weight_decay: of AdamW.
         patience: epochs without a better validation score before it stops.
+        mixup: strength with which rows are mixed with others, the parameter of a beta distribution; 0 for none.
+        smoothing: share of a target that is spread over all emotions (label smoothing).
+        averaging: share of the mean so far in the running mean of the weights, at each step; it is the mean that is
+            validated and exported. 0 for the last weights alone.
     """
 
     epochs: int = _number(40, 1, 2000)
@@ -67,6 +71,9 @@ class Fit:
     learning_rate: float = _number(1e-3, 0.0, 1.0, above=True)
     weight_decay: float = _number(1e-4, 0.0, 1.0)
     patience: int = _number(10, 1, 2000)
+    mixup: float = _number(0.0, 0.0, 10.0)
+    smoothing: float = _number(0.0, 0.0, 0.9)
+    averaging: float = _number(0.0, 0.0, 0.9999)
 
 
 @dataclass(frozen=True)
