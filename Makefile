@@ -49,7 +49,7 @@ docs: $(VENV)/test.stamp ## regenerate pages and pictures
 	@$(BIN)/python tools/readme_pictures.py
 
 docs-site: $(VENV)/docs.stamp ## build the documentation site in build/site, and check its links
-	@$(BIN)/python -m mkdocs build --quiet --strict --site-dir build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --site-dir build/site
 	@$(BIN)/python tools/check_site.py build/site
 
 dist: $(VENV)/dist.stamp ## build the wheel and the source archive in dist, and try the wheel

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hearfelt.inference.card import ModelCard
     from hearfelt.inference.explain.occlusion import Occlusion
     from hearfelt.inference.explain.shapley import Explanation
+    from hearfelt.inference.many import Predictions
     from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
     from hearfelt.inference.reference import Reference
@@ -53,6 +54,7 @@ __all__ = [
     "ModelError",
     "Occlusion",
     "Prediction",
+    "Predictions",
     "RecipeError",
     "Recognizer",
     "Reference",
@@ -77,6 +79,7 @@ _DEFINED_IN = {
     "ModelError": "hearfelt.errors",
     "Occlusion": "hearfelt.inference.explain.occlusion",
     "Prediction": "hearfelt.inference.prediction",
+    "Predictions": "hearfelt.inference.many",
     "RecipeError": "hearfelt.errors",
     "Recognizer": "hearfelt.inference.recognizer",
     "Reference": "hearfelt.inference.reference",

@@ -87,7 +87,8 @@ def test_the_public_names_are_there() -> None:
 
     values = {"Audio", "Emotion", "Explanation", "ModelCard", "Occlusion", "Prediction", "Segment", "Timeline"}
     errors = {name for name in hearfelt.__all__ if name.endswith("Error")}
-    assert set(hearfelt.__all__) == {*values, *errors, "Recognizer", "Reference", "Stream", "read_audio", "__version__"}
+    others = {"Predictions", "Recognizer", "Reference", "Stream", "read_audio", "__version__"}
+    assert set(hearfelt.__all__) == {*values, *errors, *others}
     assert errors == {name for name in error_module.__all__ if name.endswith("Error")}
     assert all(issubclass(getattr(hearfelt, name), hearfelt.HearfeltError) for name in errors)
     assert hearfelt.__version__ == version("hearfelt")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +60,7 @@ def with_rate(sound: object, rate_hz: int | None) -> tuple[Any, int | None]:
         rates = [one for one in sound if isinstance(one, int | float | np.integer | np.floating)]
         if len(sound) != 2 or len(rates) != 1:
             raise AudioError(f"a tuple of {len(sound)}; a pair of samples and their rate in Hz is wanted")
-        samples, found = next(one for one in sound if one is not rates[0]), rates[0]
+        samples, found = next(one for one in sound if one is not rates[0]), cast(int, rates[0])  # checked later
     else:
         return _array_of(sound), rate_hz
     if rate_hz is not None and rate_hz != found:
