@@ -12,7 +12,7 @@ TORCH ?= torch==2.13.0
 .DEFAULT_GOAL := help
 # Two targets must not install into one environment at the same time.
 .NOTPARALLEL:
-.PHONY: help demo app serve test test-lowest check docs docs-site dist clean
+.PHONY: help demo app serve test test-lowest check docs docs-site try-page dist clean
 
 help: ## list the commands
 	@echo "hearfelt: speech emotion recognition"
@@ -30,6 +30,7 @@ serve: $(VENV)/page.stamp ## start the HTTP and WebSocket service; Ctrl-C ends i
 
 # The tests of a file run in one process, so that fixtures are shared.
 test: check ## run all checks and tests
+	@$(MAKE) --no-print-directory try-page/node_modules || echo "The tests of the page in try-page/ will skip" >&2
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -q
 
 test-lowest: $(LOWEST)/stamp ## a short test with the lowest versions that pyproject.toml allows
@@ -50,7 +51,11 @@ docs: $(VENV)/test.stamp ## regenerate pages and pictures
 
 docs-site: $(VENV)/docs.stamp ## build the documentation site in build/site, and check its links
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --site-dir build/site
+	@$(MAKE) --no-print-directory try-page
 	@$(BIN)/python tools/check_site.py build/site
+
+try-page: $(VENV)/demo.stamp try-page/node_modules ## build the page that recognizes in the browser, in build/site/try
+	@$(BIN)/python tools/make_try_page.py build/site/try
 
 dist: $(VENV)/dist.stamp ## build the wheel and the source archive in dist, and try the wheel
 	@rm -rf dist
@@ -91,6 +96,13 @@ $(VENV)/docs.stamp: pyproject.toml scripts/make_environment.sh
 $(VENV)/dist.stamp: pyproject.toml scripts/make_environment.sh
 	@scripts/make_environment.sh $(VENV) $(PYTHON)
 	@$(PIP) build twine
+	@touch $@
+
+# Versions and hashes are those of the lock file; no script of a package runs.
+try-page/node_modules: try-page/package-lock.json
+	@command -v npm >/dev/null || { echo "Missing: npm, for the page in try-page/ (on Debian: apt-get install npm)" >&2; exit 1; }
+	@echo "Installing the packages of try-page/"
+	@cd try-page && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # The lowest versions have wheels for older Pythons only.
