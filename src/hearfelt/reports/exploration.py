@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -87,6 +88,11 @@ class Exploration:
     def longest_s(self) -> float:
         """Length of the longest example, the time axis of all."""
         return max((example.audio.duration_s for example in self.examples), default=1.0)
+
+    @cached_property
+    def charts(self) -> dict[str, Figure]:
+        """Every plot of the whole corpus, drawn once for page and pictures."""
+        return dict(charts_of(self))
 
     def values(self, clips: Clips, what: str) -> list[float]:
         """Return ``duration_s`` or ``rms_db`` of each clip; loudness only of clips that are not silent."""
@@ -198,7 +204,7 @@ def write_exploration(explored: Exploration, path: Path) -> Path:
         title,
         lead=f"{size}.{licence}",
         numbers=_numbers(explored),
-        charts={name: picture(chart, alt=_alt(clips, name)) for name, chart in charts_of(explored)},
+        charts={name: picture(chart, alt=_alt(clips, name)) for name, chart in explored.charts.items()},
         counts=_count_table(explored),
         examples=[_example(example, sheet) for example, sheet in sheets_of(explored)],
         speakers=len({example.clip.speaker for example in explored.examples}),
@@ -297,18 +303,18 @@ def save_plots(explored: Exploration, folder: Path) -> list[Path]:
     Returns:
         The files.
     """
-    files = [save_figure(figure, folder / f"{name}.png") for name, figure in charts_of(explored)]
+    files = [save_figure(figure, folder / f"{name}.png") for name, figure in explored.charts.items()]
     for number, example in enumerate(explored.examples, start=1):
-        emotion, audio, until_s = example.clip.emotion, example.audio, explored.longest_s
+        emotion, audio = example.clip.emotion, example.audio
         colour = look_of(emotion).colour
         # A label of one's own may hold anything; what is no letter or digit stays out of file names.
         kept = "".join(character for character in emotion if character.isalnum() or character in "-_")
         name = f"{number:02d}-{kept[:40] or 'emotion'}"
         each = {
-            "waveform": waveform(audio, until_s=until_s, colour=colour, title=f"{emotion}: waveform"),
-            "spectrogram": spectrogram(audio, until_s=until_s, title=f"{emotion}: spectrogram"),
-            "mel-spectrogram": mel_spectrogram(audio, until_s=until_s, title=f"{emotion}: mel spectrogram"),
-            "pitch": pitch_track(audio, until_s=until_s, colour=colour, title=f"{emotion}: pitch"),
+            "waveform": waveform(audio, colour=colour, title=f"{emotion}: waveform"),
+            "spectrogram": spectrogram(audio, title=f"{emotion}: spectrogram"),
+            "mel-spectrogram": mel_spectrogram(audio, title=f"{emotion}: mel spectrogram"),
+            "pitch": pitch_track(audio, colour=colour, title=f"{emotion}: pitch"),
         }
         files += [save_figure(figure, folder / f"{name}-{kind}.png") for kind, figure in each.items()]
     return files

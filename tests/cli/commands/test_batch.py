@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import pty
 import subprocess
@@ -31,6 +32,17 @@ def test_it_writes_a_table_and_says_how_large_it_is(here: Here, folder: Path, so
     assert err == "hearfelt: 3 sounds\n"
     with table.open(newline="") as file:
         assert [row["source"] for row in csv.DictReader(file)] == [f"{folder}/{number}.wav" for number in range(3)]
+
+
+def test_a_table_can_be_piped_in(here: Here, folder: Path, sound_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    rows = b"clip,emotion\nclips/0.wav,sad\nclips/2.wav,calm\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows)))
+    code, out, _ = here("batch", "-", "--out", "emotions.csv", "--model", sound_model, "--workers", 1)
+    assert (code, out) == (0, "emotions.csv: 2 rows for 2 sounds\n")
+    with Path("emotions.csv").open(newline="") as file:
+        assert [row["source"] for row in csv.DictReader(file)] == ["clips/0.wav", "clips/2.wav"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["clips", "emotions.csv"]
 
 
 def test_a_failing_file_is_a_row_and_only_nothing_but_failures_is_an_error(

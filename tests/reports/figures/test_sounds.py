@@ -28,8 +28,8 @@ def a_tone(seconds: float = 1.0, rate_hz: int = 16_000, peak: float = 0.5) -> Au
 
 @pytest.mark.parametrize("draw", DRAWINGS)
 def test_time_ends_with_the_sound_or_where_told(draw) -> None:
-    assert draw(a_tone(1.5)).axes[-1].get_xlim() == (0, 1.5)
-    assert draw(a_tone(1.5), until_s=4.0).axes[-1].get_xlim() == (0, 4.0)
+    assert draw(a_tone(1.5)).axes[0].get_xlim() == (0, 1.5)
+    assert draw(a_tone(1.5), until_s=4.0).axes[0].get_xlim() == (0, 4.0)
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
@@ -47,6 +47,15 @@ def test_any_sound_is_drawn_without_a_warning(draw, sound: Audio) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert figure_png(draw(sound), dpi=50).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("draw", [spectrogram, mel_spectrogram])
+def test_the_scale_of_the_colours_ends_at_the_loudest(draw) -> None:
+    picture, scale = draw(a_tone()).axes
+    assert scale.get_ylabel() == "level (dB)"
+    (image,) = picture.get_images()
+    assert scale.get_ylim() == pytest.approx(image.get_clim())
+    assert image.get_clim()[1] == pytest.approx(image.get_array().max())
 
 
 def test_the_wave_fills_its_height_and_its_peak_stands_beside_it() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from hearfelt.cli.display.progress import bar
+from hearfelt.cli.inputs import STANDARD_INPUT
 from hearfelt.cli.options import ModelOption, RayOption, TrackOption, examples
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ def add_to(app: typer.Typer) -> None:
             "hearfelt batch recordings/ --out emotions.csv",
             "hearfelt batch 'calls/*/*.wav' --out emotions.parquet",
             "hearfelt batch calls.csv --out emotions.jsonl        # a sound in each row",
-            "hearfelt batch clips.csv --root ~/ravdess --out emotions.csv",
+            "hearfelt clips ~/ravdess | hearfelt batch - --root ~/ravdess --out emotions.csv",
             "hearfelt batch recordings/ --out segments.csv --timeline",
             "hearfelt batch calls/ --out emotions.csv --reference self     # each folder its own",
             "hearfelt batch s3://calls/ --out s3://answers/emotions.parquet",
@@ -65,7 +68,7 @@ def _batch(
         typer.Argument(
             metavar="INPUT...",
             help="Sound files, folders, patterns in quotes, tables (.csv, .tsv, .txt, .parquet) with a column path,"
-            " file, clip or source, or addresses such as s3://calls/.",
+            " file, clip or source, addresses such as s3://calls/, or - for a table that is piped in.",
         ),
     ],
     out: Annotated[
@@ -89,7 +92,7 @@ def _batch(
             "--root",
             metavar="DIR",
             help="Folder that paths in tables are relative to.",
-            show_default="each table's own folder",
+            show_default="each table's own folder, and of a piped one this folder",
         ),
     ] = None,
     reference: _ReferenceOption = None,
@@ -121,15 +124,38 @@ def _batch(
     if reference_by is not None and reference != SELF:
         raise typer.BadParameter("it is for --reference self", param_hint="--reference-by")
     known = reference if reference in (None, SELF) else _reference_json(reference, model)
-    job = Job(tuple(inputs), out, model, timeline, channels, track, root, known, reference_by)
-    try:
-        outcome = run_job(
-            job, workers=workers, ray=ray, fresh=fresh, progress=bar if sys.stderr.isatty() else _log_progress
-        )
-    except KeyboardInterrupt:
-        _say("finished work is kept, and the same command resumes it")
-        raise
+    if STANDARD_INPUT in inputs and root is None:
+        root = "."
+    with _with_saved_table(inputs, out) as given:
+        job = Job(tuple(given), out, model, timeline, channels, track, root, known, reference_by)
+        try:
+            outcome = run_job(
+                job, workers=workers, ray=ray, fresh=fresh, progress=bar if sys.stderr.isatty() else _log_progress
+            )
+        except KeyboardInterrupt:
+            _say("finished work is kept, and the same command resumes it")
+            raise
     _report(job, outcome)
+
+
+@contextmanager
+def _with_saved_table(inputs: list[str], out: str) -> Iterator[list[str]]:
+    """Save a table that is piped in beside the output, under a name that its content gives: so a job can be resumed."""
+    if STANDARD_INPUT not in inputs:
+        yield inputs
+        return
+    from hearfelt.cli.inputs import check_standard_input
+    from hearfelt.runtime.files import path_given
+
+    check_standard_input(inputs)
+    content = sys.stdin.buffer.read()
+    folder = Path() if "://" in out else path_given(out).parent
+    table = folder / f"{PurePosixPath(out).name}.input-{hashlib.sha256(content).hexdigest()[:12]}.csv"
+    table.write_bytes(content)
+    try:
+        yield [str(table) if one == STANDARD_INPUT else one for one in inputs]
+    finally:
+        table.unlink(missing_ok=True)
 
 
 def _reference_json(given: str, model: str | None) -> str:

@@ -21,6 +21,7 @@ __all__ = ["why_chart"]
 
 FOR, AGAINST = "#009e73", "#d55e00"
 _NARROW: Final = 64  # columns; with fewer, words are short and the chart moves to the left
+_UNIT: Final = "Numbers are log-odds: each +1 multiplies the odds of the emotion by 2.7, as from 50% to 73%."  # e
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
 _NAMES: Final = 8  # cells of "against" and a space, left of the curve
 
@@ -52,6 +53,7 @@ def why_chart(explanation: Explanation | Occlusion, width: int) -> Text:
         sentence, least = why_sentence(explanation), 1e-9
     _add_bars(chart, words, width, indent, least=least)
     chart.append(fill(sentence, max(20, width), initial_indent=indent, subsequent_indent=indent) + "\n")
+    chart.append(fill(_UNIT, max(20, width), initial_indent=indent, subsequent_indent=indent) + "\n", "dim")
     return chart
 
 

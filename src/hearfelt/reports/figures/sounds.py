@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -60,7 +61,7 @@ def spectrogram(audio: Audio, *, until_s: float | None = None, title: str = "") 
         title: above the plot.
     """
     figure, axes = _single(3.0, title)
-    _draw_spectrogram(axes, audio, until_s)
+    _add_scale(figure, axes, _draw_spectrogram(axes, audio, until_s))
     return figure
 
 
@@ -73,7 +74,7 @@ def mel_spectrogram(audio: Audio, *, until_s: float | None = None, title: str = 
         title: above the plot.
     """
     figure, axes = _single(3.0, title)
-    _draw_mel(axes, audio, until_s)
+    _add_scale(figure, axes, _draw_mel(axes, audio, until_s))
     return figure
 
 
@@ -175,37 +176,46 @@ def draw_wave(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> N
     _time_axis(axes, audio, until_s)
 
 
-def _draw_levels(axes: Axes, shown: Levels, top: float) -> None:
+def _add_scale(figure: Figure, axes: Axes, image: AxesImage) -> None:
+    """Add the colours' scale, in dB of full scale."""
+    scale = figure.colorbar(image, ax=axes, label="level (dB)", pad=0.02, ticks=MaxNLocator(4))
+    scale.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}".replace("-", "−")))
+    scale.outline.set_visible(False)  # type: ignore[operator]
+
+
+def _draw_levels(axes: Axes, shown: Levels, top: float) -> AxesImage:
     quiet(axes)
     hop_s = float(shown.times_s[1]) if len(shown.times_s) > 1 else 1.0
     loudest_db = max(float(shown.level_db.max(initial=_SOFTEST_DB)), _SOFTEST_DB)
-    axes.imshow(
+    return axes.imshow(
         shown.level_db, origin="lower", aspect="auto", cmap=_MAP, interpolation="bilinear", rasterized=True,
         extent=(-hop_s / 2, float(shown.times_s[-1]) + hop_s / 2, 0, top),
         vmin=loudest_db - _RANGE_DB, vmax=loudest_db,
     )  # fmt: skip
 
 
-def _draw_spectrogram(axes: Axes, audio: Audio, until_s: float | None) -> None:
+def _draw_spectrogram(axes: Axes, audio: Audio, until_s: float | None) -> AxesImage:
     shown = levels(audio.samples, audio.rate_hz)
     highest_hz = float(shown.frequencies_hz[-1])
-    _draw_levels(axes, shown, highest_hz)
+    image = _draw_levels(axes, shown, highest_hz)
     axes.set_ylim(0, min(highest_hz, _HIGHEST_SHOWN_HZ))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1_000:g}"))
     axes.set_ylabel("kHz")
     _time_axis(axes, audio, until_s)
+    return image
 
 
-def _draw_mel(axes: Axes, audio: Audio, until_s: float | None) -> None:
+def _draw_mel(axes: Axes, audio: Audio, until_s: float | None) -> AxesImage:
     shown = mel_levels(audio.samples, audio.rate_hz)
     bands = len(shown.frequencies_hz)
-    _draw_levels(axes, shown, bands)
+    image = _draw_levels(axes, shown, bands)
     ticks = [hz for hz in _MEL_TICKS_HZ if hz < shown.frequencies_hz[-1]]
     places: NDArray[np.float64] = np.interp(ticks, shown.frequencies_hz, np.arange(bands) + 0.5)
     axes.set_yticks(places, [f"{hz / 1_000:g}" for hz in ticks])
     axes.set_ylabel("kHz, mel")
     _time_axis(axes, audio, until_s)
+    return image
 
 
 def _draw_pitch(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> None:
