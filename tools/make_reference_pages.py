@@ -1,7 +1,8 @@
 """Write the pages of the reference that follow from the code: recipes, and errors with exit codes and statuses.
 
 python tools/make_reference_pages.py            # docs/recipes.md and docs/errors.md
-python tools/make_reference_pages.py --sizes    # also the table of extras in docs/installation.md, measured here
+python tools/make_reference_pages.py --sizes    # also, from this environment, the table of
+                                                # extras in docs/installation.md, and constraints.txt
 """
 
 from __future__ import annotations
@@ -186,6 +187,14 @@ def extras_table(project: dict[str, Any]) -> str:
     return "".join(lines)
 
 
+def constraints(project: dict[str, Any]) -> str:
+    """List the version of every package of base and extras in this environment, as pip's constraints."""
+    wanted = [one for name, extra in project["optional-dependencies"].items() if name in EXTRAS for one in extra]
+    packages = sorted(filter(_is_installed, _closure([*project["dependencies"], *wanted])))
+    lines = (f"{name}=={metadata.version(name).partition('+')[0]}\n" for name in packages)
+    return "# Versions that the tests ran with; tools/make_reference_pages.py --sizes writes them.\n" + "".join(lines)
+
+
 def _closure(requirements: Iterable[str]) -> set[str]:
     """Follow requirements to the names of all packages that are installed for them."""
     from packaging.requirements import Requirement
@@ -238,8 +247,9 @@ def main() -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
         before, after = text.partition(BEGIN)[0], text.partition(END)[2]
         pages["installation.md"] = f"{before}{BEGIN}\n{extras_table(project)}{END}{after}"
+        pages["../constraints.txt"] = constraints(project)
     for name, text in pages.items():
-        with atomic_write(DOCS / name) as file:
+        with atomic_write((DOCS / name).resolve()) as file:
             file.write(text)
 
 

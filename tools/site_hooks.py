@@ -1,10 +1,9 @@
-"""Hooks of the documentation site: pages from outside docs/, links that leave it, and the page to try."""
+"""Hooks of the documentation site: pages from outside docs/, and links that leave it."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -39,13 +38,6 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     """Lead links out of docs/ to pages of the site, to the repository, or nowhere."""
     uri = page.file.src_uri
     return markdown if uri in OUTSIDE else moved(markdown, posixpath.dirname(f"docs/{uri}"), f"docs/{uri}")
-
-
-def on_post_build(config: Any) -> None:
-    """Add the page that recognizes in the browser, where `make try-page` has built it."""
-    page = ROOT / "site" / "try"
-    if page.is_dir():
-        shutil.copytree(page, Path(config.site_dir) / "try", dirs_exist_ok=True)
 
 
 def moved(markdown: str, folder: str, page: str) -> str:
