@@ -50,13 +50,14 @@ def test_a_key_of_a_wrong_kind_is_not_repeated() -> None:
 
 def test_an_event_carries_all_that_was_promised() -> None:
     prediction = Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "tiny")
-    assert json.loads(event_text(InterimResult(0.5, 2.5, prediction))) == {
+    assert json.loads(event_text(InterimResult(0.5, 2.5, prediction, is_early=True))) == {
         "type": "now",
         "start_s": 0.5,
         "end_s": 2.5,
         "emotion": "sad",
         "confidence": 0.7,
         "unsure": False,
+        "early": True,
         "probabilities": {"calm": 0.3, "sad": 0.7},
     }
 

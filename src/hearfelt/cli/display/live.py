@@ -90,6 +90,8 @@ class LiveScreen:
         self._length_s = length_s
         for event in events:
             if isinstance(event, InterimResult):
+                if event.is_early:
+                    continue
                 self._now = event
                 self._put(event.end_s, (event.prediction.emotion, event.prediction.unsure))
             else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Final
 
 import numpy as np
@@ -17,7 +19,17 @@ from hearfelt.inference.timeline.smoothing import Smoother
 from hearfelt.inference.timeline.voice_activity import CHUNK, Speech, SpeechFinder, VoiceActivity
 from hearfelt.inference.windowing import RATE_HZ
 
-__all__ = ["INTERIM_EVERY_S", "INTERIM_WINDOW_S", "LOOK_AHEAD_S", "STEP_S", "WINDOW_S", "Segmenter", "WindowClassifier"]
+__all__ = [
+    "INTERIM",
+    "INTERIM_EVERY_S",
+    "INTERIM_WINDOW_S",
+    "LOOK_AHEAD_S",
+    "STEP_S",
+    "WINDOW_S",
+    "InterimLimits",
+    "Segmenter",
+    "WindowClassifier",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,6 +51,36 @@ _INTERIM_EVERY, _INTERIM_WINDOW, _INTERIM_SHORTEST = (
     round(one * RATE_HZ) for one in (INTERIM_EVERY_S, INTERIM_WINDOW_S, INTERIM_SHORTEST_S)
 )
 _KEPT: Final = _WINDOW + RATE_HZ  # 5 s: a window ends at most a pause before the present
+
+
+@dataclass(frozen=True)
+class InterimLimits:
+    """How far an interim result can be trusted, by how much speech it rests on.
+
+    Attributes:
+        temperatures: pairs of a length in seconds, ascending from 0, and the temperature of results that rest on as
+            much speech or more.
+        least_s: a result that rests on less speech is early.
+        least_confidence: so is one with less confidence, after the temperature.
+    """
+
+    temperatures: tuple[tuple[float, float], ...]
+    least_s: float
+    least_confidence: float
+
+    def temperature(self, speech_s: float) -> float:
+        """Return the temperature for so much speech."""
+        return [value for least_s, value in self.temperatures if speech_s >= least_s][-1]
+
+
+def _read_limits() -> InterimLimits:
+    found = json.loads(files(__package__).joinpath("interim.json").read_text(encoding="utf-8"))
+    pairs = tuple((float(least_s), float(value)) for least_s, value in found["temperatures"])
+    return InterimLimits(pairs, found["least_s"], found["least_confidence"])
+
+
+INTERIM: Final = _read_limits()
+"""Chosen by ``tools/choose_interim.py`` on speakers held out from training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +123,13 @@ class Segmenter:
     Args:
         window_classifier: the model.
         with_interim: whether to give an interim result every 0.5 s as well, for the last 2 s alone.
+        limits: of interim results.
     """
 
-    def __init__(self, window_classifier: WindowClassifier, *, with_interim: bool = False) -> None:
-        self._window_classifier, self._with_interim = window_classifier, with_interim
+    def __init__(
+        self, window_classifier: WindowClassifier, *, with_interim: bool = False, limits: InterimLimits = INTERIM
+    ) -> None:
+        self._window_classifier, self._with_interim, self._limits = window_classifier, with_interim, limits
         self._voice, self._finder = VoiceActivity(), SpeechFinder()
         self._rest: Samples = np.zeros(0, np.float32)  # less than a chunk
         self._recent = _Recent()
@@ -177,9 +222,12 @@ class Segmenter:
         start = max(stretch.from_, end - _INTERIM_WINDOW)
         if end - start < _INTERIM_SHORTEST:
             return []
-        probabilities = np.exp(self._window_classifier.log_probabilities(self._recent.between(start, end)))
-        prediction = self._window_classifier.predict(probabilities, (end - start) / RATE_HZ)
-        return [InterimResult(start / RATE_HZ, end / RATE_HZ, prediction)]
+        speech_s, limits = (end - start) / RATE_HZ, self._limits
+        logits = self._window_classifier.log_probabilities(self._recent.between(start, end))
+        weights = np.exp(logits / limits.temperature(speech_s))
+        prediction = self._window_classifier.predict(weights / weights.sum(), speech_s)
+        is_early = speech_s < limits.least_s or prediction.confidence < limits.least_confidence
+        return [InterimResult(start / RATE_HZ, end / RATE_HZ, prediction, is_early)]
 
 
 class _Stretch:

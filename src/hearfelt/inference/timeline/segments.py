@@ -84,7 +84,10 @@ class InterimResult(_Span):
         start_s: start of the window, in seconds from the beginning of the stream.
         end_s: end of the window, the present.
         prediction: for the window by itself.
+        is_early: whether there is too little speech, or confidence, to show an emotion already.
     """
+
+    is_early: bool = False
 
 
 @dataclass(frozen=True)

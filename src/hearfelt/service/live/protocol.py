@@ -182,6 +182,7 @@ def event_text(event: Segment | InterimResult) -> str:
             "confidence": prediction.confidence,
             "probabilities": dict(prediction.probabilities),
             "unsure": prediction.unsure,
+            **({} if isinstance(event, Segment) else {"early": event.is_early}),
         },
         allow_nan=False,
     )

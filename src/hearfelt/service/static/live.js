@@ -119,6 +119,10 @@ class Page {
   onEvent(event) {
     if (event.type === "now") {
       this.interimAt_s = event.end_s;
+      if (event.early) {
+        if (this.isRunning && main.dataset.state !== "speech") this.show("silence", "", "Listening", "Somebody speaks.");
+        return;
+      }
       this.waveform.addInterim(event);
       if (this.isRunning) this.showPrediction(event, "speech", this.theme.confidence(event));
       return;
