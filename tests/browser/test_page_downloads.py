@@ -62,6 +62,9 @@ def test_each_thing_to_take_away_can_be_read_back(page: Page) -> None:
     [row] = rows(taken(page, "CSV", f"{CLIP.stem}.csv"))
     assert (row["source"], row["emotion"], row["model"]) == (CLIP.name, own.emotion, DEFAULT_MODEL)
     check_pictures_and_segments(page, [DEFAULT_MODEL])
+    report = taken(page, "Report", f"{CLIP.stem}.html").decode()
+    assert own.emotion in report
+    assert f"<h2>Model {DEFAULT_MODEL}</h2>" in report
 
 
 def test_of_two_models_each_file_holds_both_or_says_whose_it_is(page: Page) -> None:

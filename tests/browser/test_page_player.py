@@ -23,7 +23,13 @@ FLAT: Final = Outline(np.full(900, -0.1, np.float32), np.full(900, 0.1, np.float
 SHOW: Final = """async ([script, style, data]) => {
   const { default: show } = await import(`data:text/javascript;base64,${script}`);
   document.body.innerHTML = `<style>${style}</style><div class="wave"></div>`;
-  show({ data, parentElement: document.body });
+  window.hearfeltSounds = new Map([[data.key, "data:audio/wav;base64,"]]);
+  window.sent = [];
+  show({ data, parentElement: document.body, setTriggerValue: (name, value) => window.sent.push([name, value]) });
+}"""
+STILL: Final = """() => {
+  const audio = document.querySelector("audio"); // plays nothing here, and so would go nowhere
+  Object.defineProperty(audio, "currentTime", { writable: true, value: 0 });
 }"""
 
 
@@ -88,10 +94,7 @@ def test_an_hour_of_short_segments_is_summed_up_in_words_and_no_list_without_end
 )
 def test_where_the_cursor_is_in_an_hour_it_is_said_what_is_heard(page: Page, keys: list[str], said: str) -> None:
     shown(page, hour())
-    page.evaluate("""() => {
-      const audio = document.querySelector("audio"); // plays nothing here, and so would go nowhere
-      Object.defineProperty(audio, "currentTime", { writable: true, value: 0 });
-    }""")
+    page.evaluate(STILL)
     place = page.get_by_label("Position in seconds")
     for key in keys:
         place.press(key)
@@ -106,3 +109,85 @@ def test_few_segments_of_an_hour_are_a_list_with_their_names(page: Page) -> None
     expect(page.get_by_role("list", name="Segments").get_by_role("listitem")).to_have_count(2)
     expect(page.locator(".segment").first).to_contain_text("sad")
     expect(page.locator(".sums")).to_be_empty()
+
+
+def dragged(page: Page, start: float, end: float) -> None:
+    """Drag from one share of the waveform's width to another."""
+    box = page.locator(".shape").bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + (start + end) / 2 * box["width"], y)
+    page.mouse.move(box["x"] + end * box["width"], y)
+    page.mouse.up()
+
+
+def stretch(page: Page) -> tuple[float, float]:
+    return float(page.get_by_label("from").input_value()), float(page.get_by_label("to", exact=True).input_value())
+
+
+def test_a_stretch_is_selected_with_the_pointer_and_sent_to_be_recognized(page: Page) -> None:
+    shown(page, hour())
+    page.evaluate(STILL)
+    dragged(page, 0.25, 0.5)
+    assert stretch(page) == (pytest.approx(900, abs=6), pytest.approx(1_800, abs=6))
+    page.get_by_role("button", name="Recognize this stretch").click()
+    [[name, sent]] = page.evaluate("window.sent")
+    assert name == "stretch"
+    assert (sent["start_s"], sent["end_s"]) == stretch(page)
+
+
+def test_a_stretch_is_selected_and_changed_with_keys_alone(page: Page) -> None:
+    shown(page, hour())
+    page.evaluate(STILL)
+    place = page.get_by_label("Position in seconds")
+    place.press("ArrowRight")
+    place.press("[")
+    for _ in range(3):
+        place.press("ArrowRight")
+    place.press("]")
+    assert stretch(page) == (5, 20)
+    page.get_by_label("from").fill("7.5")
+    page.get_by_label("from").press("Enter")
+    assert stretch(page) == (7.5, 20)
+    place.press("Escape")
+    expect(page.get_by_label("from")).to_be_hidden()
+
+
+def test_a_segment_is_selected_by_a_click_and_corrected(page: Page) -> None:
+    shown(page, [Segment(0.0, 1_800.0, heard("sad")), Segment(2_000.0, 2_600.0, heard("calm"))])
+    page.evaluate(STILL)
+    page.locator(".segment").nth(1).click()
+    assert stretch(page) == (2_000, 2_600)
+    page.get_by_label("It is").select_option("angry")
+    assert page.evaluate("window.sent") == [["correction", {"start_s": 2_000, "end_s": 2_600, "emotion": "angry"}]]
+
+
+def test_zooming_shows_the_stretch_and_a_little_around_it(page: Page) -> None:
+    shown(page, hour())
+    page.evaluate(STILL)
+    dragged(page, 0.5, 0.51)
+    page.get_by_role("button", name="Zoom in").click()
+    start_s, end_s = stretch(page)
+    widths = page.evaluate("""() => ["stretch", "lanes"].map((name) =>
+      document.querySelector(`.${name}`).getBoundingClientRect().width)""")
+    assert widths[0] / widths[1] == pytest.approx(1 / 1.2, abs=0.01)
+    shown_s = page.locator(".segment").count() * 2  # one of three seconds and one of one, again and again
+    assert shown_s == pytest.approx(1.2 * (end_s - start_s), abs=4)
+    page.get_by_role("button", name="Zoom in").click()
+    expect(page.locator(".segment")).to_have_count(2)
+
+
+def test_space_plays_wherever_the_focus_is_but_on_another_control(page: Page) -> None:
+    shown(page, hour())
+    page.evaluate("""() => {
+      window.calls = 0;
+      document.querySelector("audio").play = () => { window.calls += 1; };
+    }""")
+    page.get_by_label("Position in seconds").press(" ")
+    page.get_by_role("button", name="Play hour.wav").press(" ")
+    assert page.evaluate("window.calls") == 2
+    page.get_by_role("button", name="Select a stretch").press(" ")
+    assert page.evaluate("window.calls") == 2
+    expect(page.get_by_role("group", name="Stretch")).to_be_visible()

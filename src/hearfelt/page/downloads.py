@@ -5,17 +5,29 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from typing import Final
 
 from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.timeline.segments import Timeline
-from hearfelt.page.session import LoadedSound, Result
+from hearfelt.page.session import Correction, LoadedSound, Result
 from hearfelt.results.formats import write
 from hearfelt.results.predictions import prediction_row
-from hearfelt.results.tables import write_rows
+from hearfelt.results.tables import csv_line, write_rows
 from hearfelt.rows import PREDICTION_ROW
 
-__all__ = ["as_csv", "as_json", "as_json_lines", "picture", "segments_csv", "segments_json"]
+__all__ = [
+    "CORRECTION_COLUMNS",
+    "as_csv",
+    "as_json",
+    "as_json_lines",
+    "corrections_csv",
+    "picture",
+    "segments_csv",
+    "segments_json",
+]
+
+CORRECTION_COLUMNS: Final = ("path", "start_s", "end_s", "emotion")
 
 Pair = tuple[LoadedSound, Result]
 
@@ -61,6 +73,12 @@ def segments_csv(*results: Result) -> str:
 def segments_json(result: Result) -> str:
     """Format segments as ``hearfelt timeline --format json`` does: one object a line."""
     return str(write([result.timeline] if result.timeline else [], "json"))
+
+
+def corrections_csv(corrections: Sequence[Correction]) -> str:
+    """Format corrections as a table that ``hearfelt teach`` and ``folder=`` corpora read, beside the files."""
+    rows = [(one.path, f"{one.start_s:.2f}", f"{one.end_s:.2f}", one.emotion) for one in corrections]
+    return "".join(csv_line(row) for row in [CORRECTION_COLUMNS, *rows])
 
 
 def picture(sound: LoadedSound, result: Result, part: str = "") -> bytes:

@@ -4,36 +4,57 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import streamlit as st
 
 from hearfelt.emotions import look_of
+from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.page.preview import SHORT_S, Playable
-from hearfelt.page.session import LoadedSound
+from hearfelt.page.session import LoadedSound, Visit
 from hearfelt.page.style import read_static
 from hearfelt.page.texts import prediction_text
+from hearfelt.reports.explanations import LITTLE
+from hearfelt.reports.formatting import signed
 from hearfelt.reports.theme import tone_of
 from hearfelt.results.clock import time_words
 
 __all__ = ["player_assets", "player_data", "put_player", "put_sound", "sound_data"]
 
 
+_PLAYER: Final = "hf-player"
 _SOUND_SCRIPT: Final = read_static("sound.js")
 
 
-def put_player(sound: LoadedSound, timelines: Mapping[str, Timeline]) -> None:
+def put_player(visit: Visit, sound: LoadedSound, timelines: Mapping[str, Timeline]) -> None:
     """Show the player of a sound; while the sound is decoded, what there is of it.
 
     Args:
+        visit: gets the stretches that are to be recognized, and corrections.
         sound: the sound.
         timelines: by model, one ribbon each; the first colours the waveform.
     """
     css, js = player_assets()
     component = st.components.v2.component("hearfelt_player", html='<div class="wave"></div>', css=css, js=js)
-    component(key="player", data=player_data(sound, timelines))
+    component(
+        key=_PLAYER,
+        data={**player_data(sound, timelines), "plays": visit.plays},
+        on_stretch_change=partial(_receive_stretch, visit, sound),
+        on_correction_change=partial(_receive_correction, visit, sound),
+    )
+
+
+def _receive_stretch(visit: Visit, sound: LoadedSound) -> None:
+    if sent := st.session_state[_PLAYER].stretch:
+        visit.take_stretch(sound, float(sent["start_s"]), float(sent["end_s"]))
+
+
+def _receive_correction(visit: Visit, sound: LoadedSound) -> None:
+    if sent := st.session_state[_PLAYER].correction:
+        visit.correct(sound, float(sent["start_s"]), float(sent["end_s"]), str(sent["emotion"]))
 
 
 def put_sound(sound: LoadedSound) -> None:
@@ -62,6 +83,8 @@ def player_data(sound: LoadedSound, timelines: Mapping[str, Timeline]) -> dict[s
     """
     outline, levels = sound.outline, sound.playable.levels if sound.playable is not None else None
     several = len(timelines) > 1
+    found = (sound.results[model].explanation for model in timelines if model in sound.results)
+    explanation = next((one for one in found if isinstance(one, Occlusion)), None)
     return {
         "key": sound.key,
         "name": sound.name,
@@ -82,6 +105,20 @@ def player_data(sound: LoadedSound, timelines: Mapping[str, Timeline]) -> dict[s
             }
             for model, timeline in timelines.items()
         ],
+        "why": None if explanation is None else _why(explanation),
+        "labels": list(dict.fromkeys(label for timeline in timelines.values() for label in timeline.labels)),
+    }
+
+
+def _why(occlusion: Occlusion) -> dict[str, object]:
+    place = occlusion.strongest_time
+    strongest = f"{signed(occlusion.time_effects[place])} around {occlusion.times_s[place]:.1f} s"
+    return {
+        "label": f"Evidence for {occlusion.emotion} over time; the largest contribution is {strongest}",
+        "times_s": list(occlusion.times_s),
+        "effects": list(occlusion.time_effects),
+        "window_s": occlusion.window_s,
+        "largest": max(LITTLE, *map(abs, occlusion.time_effects)),  # a small effect must not look like a large one
     }
 
 

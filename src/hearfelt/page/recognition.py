@@ -244,8 +244,8 @@ def _refuse(visit: Visit, name: tuple[str, ...], error: HearfeltError) -> None:
 def _work_on_others(visit: Visit, shown: LoadedSound, model: str, longest_s: float) -> None:
     missing = [one for one in visit.sounds.values() if one is not shown and not one.is_answered(model)]
     short = [one for one in missing if not one.is_long]
-    if any(name[0] in (_PASS, _OTHERS) for name in visit.jobs):
-        return
+    if visit.jobs:
+        return  # what is shown comes first
     if short:
         visit.jobs[_OTHERS, model, *(one.key for one in short)] = _Predicting(short, model).start()
     elif missing:

@@ -43,7 +43,6 @@ PAGE_OPTIONS: Final[dict[str, Any]] = {
     "client.showErrorDetails": "none",
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
-    "logger.hideWelcomeMessage": True,
     "logger.level": "warning",
     "server.fileWatcherType": "none",
     "server.maxUploadSize": 50,

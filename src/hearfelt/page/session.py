@@ -30,6 +30,7 @@ from hearfelt.page.preview import NamedSound, Playable, PlayableWriter
 
 __all__ = [
     "ONE_EMOTION_S",
+    "Correction",
     "LoadedSound",
     "ReceivedFile",
     "Result",
@@ -143,29 +144,52 @@ class LoadedSound:
         return Excerpt(whole, *self.stretch) if self.stretch else whole
 
 
+@dataclass(frozen=True)
+class Correction:
+    """What a visitor says about a stretch of a file.
+
+    Attributes:
+        path: the name of the file.
+        start_s: where the stretch begins, in seconds.
+        end_s: where it ends.
+        emotion: the label that the visitor chose.
+    """
+
+    path: str
+    start_s: float
+    end_s: float
+    emotion: str
+
+
 @dataclass(eq=False)
 class Visit:
     """What a visitor sent, in the order of arrival.
 
     Attributes:
         waiting: files that were not decoded yet.
+        stretches: parts of sounds that were not decoded yet.
         sounds: decoded sounds, by key.
         refused: error messages of files that cannot be used.
         chosen: key of the sound that is shown.
         is_together: whether all sounds are of one voice or one room, and so the reference of each other.
         remembered: of a voice that was asked to be remembered: statistics of its recordings, by model, and no sound.
         saved: a reference that was uploaded.
+        corrections: what the visitor said about stretches, in the order of files and times.
+        plays: counts how often a sound was chosen in order to be played.
         jobs: work that was begun, by what it is.
         round: counts arrivals, so that every input starts empty again.
     """
 
     waiting: list[ReceivedFile] = field(default_factory=list)
+    stretches: list[LoadedSound] = field(default_factory=list)
     sounds: dict[str, LoadedSound] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     chosen: str = ""
     is_together: bool = False
     remembered: dict[str, dict[str, SoundStatistics]] = field(default_factory=dict)
     saved: Reference | None = None
+    corrections: list[Correction] = field(default_factory=list)
+    plays: int = 0
     jobs: dict[tuple[str, ...], Job] = field(default_factory=dict)
     round: int = 0
 
@@ -182,6 +206,25 @@ class Visit:
     def keep(self, sound: LoadedSound) -> None:
         """Add a decoded sound."""
         self.sounds[sound.key] = sound
+
+    def take_stretch(self, sound: LoadedSound, start_s: float, end_s: float) -> None:
+        """Add a stretch of a sound as a sound of its own; again, if it was there before, it is only chosen."""
+        from_s = sound.stretch[0] if sound.stretch else 0.0
+        stretch = (round(from_s + start_s, 2), round(from_s + end_s, 2))
+        same = (one for one in self.sounds.values() if one.file is sound.file and one.stretch == stretch)
+        if (known := next(same, None)) is not None:
+            self.chosen = known.key
+        else:
+            self.stretches.append(LoadedSound(sound.file, stretch=stretch))
+            self.refused.clear()
+
+    def correct(self, sound: LoadedSound, start_s: float, end_s: float, emotion: str) -> None:
+        """Keep what the visitor says about a stretch of a sound, in place of what was said about it before."""
+        from_s = sound.stretch[0] if sound.stretch else 0.0
+        one = Correction(sound.file.name, round(from_s + start_s, 2), round(from_s + end_s, 2), emotion)
+        place = (one.path, one.start_s, one.end_s)
+        others = [other for other in self.corrections if (other.path, other.start_s, other.end_s) != place]
+        self.corrections = sorted([*others, one], key=lambda one: (one.path, one.start_s, one.end_s))
 
     def remove(self, key: str) -> None:
         """Remove a sound, and end the work on it."""
@@ -219,6 +262,8 @@ class Visit:
         """Remove all sounds and end all work; a voice stays remembered."""
         _stop(self.jobs)
         self.waiting.clear()
+        self.stretches.clear()
+        self.corrections.clear()
         self.sounds.clear()
         self.refused.clear()
         self.chosen, self.is_together = "", False

@@ -29,7 +29,7 @@ def read_static(name: str, *, package: str = "hearfelt.page") -> str:
 
 
 def fragment(template: str, macro: str, /, *arguments: object, **named: object) -> str:
-    """Render one macro of a template of the page; every text in it is escaped.
+    """Render one macro of a template of the page; every text in it is escaped, and no result breaks before a ``%``.
 
     Args:
         template: name of the file, without ``.html``.
@@ -37,7 +37,8 @@ def fragment(template: str, macro: str, /, *arguments: object, **named: object) 
         arguments: of the macro.
         named: of the macro.
     """
-    return render_macro("hearfelt.page", f"{template}.html", macro, *arguments, **named)
+    markup = render_macro("hearfelt.page", f"{template}.html", macro, *arguments, **named)
+    return markup.replace(" %", "\u00a0%") if template == "result" else markup
 
 
 def put_style() -> None:

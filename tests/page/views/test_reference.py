@@ -143,7 +143,7 @@ def view(model: str) -> None:
 
 
 def small_print(app: AppTest) -> str:
-    return "\n".join(str(one.proto.body) for one in app.get("html"))
+    return "\n".join(str(one.proto.body) for one in app.get("html")).replace("\u00a0", " ")
 
 
 def test_toggles_and_buttons_do_what_they_say(model: str) -> None:

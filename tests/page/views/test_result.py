@@ -38,7 +38,7 @@ def shown(model: str, *files: ReceivedFile) -> AppTest:
 
 
 def markup(app: AppTest) -> str:
-    return "\n".join(str(one.proto.body) for one in app.get("html"))
+    return "\n".join(str(one.proto.body) for one in app.get("html")).replace("\u00a0", " ")
 
 
 def stereo(seconds: float) -> ReceivedFile:

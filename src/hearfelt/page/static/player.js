@@ -1,12 +1,15 @@
-// The player: a waveform with its ribbons and its spectrogram, and a cursor over all of them. Follows waveform.js in one
-// module.
+// The player: a waveform with its ribbons, what the prediction depends on, and its spectrogram; a cursor over all of
+// them, and a stretch that can be selected, zoomed, played again and again, recognized, and corrected. Follows
+// waveform.js in one module.
 
 const MARKUP = `
 <div class="lanes">
   <canvas class="shape" role="img"></canvas>
   <div class="ribbons"></div>
+  <canvas class="why" role="img" hidden></canvas>
   <canvas class="levels" role="img" aria-label="Spectrogram: low frequencies below, high frequencies above"></canvas>
   <div class="ticks" aria-hidden="true"></div>
+  <div class="stretch" aria-hidden="true" hidden></div>
   <div class="cursor" aria-hidden="true"></div>
 </div>
 <div class="sums"></div>
@@ -15,48 +18,101 @@ const MARKUP = `
   <input class="place" type="range" min="0" step="0.01" value="0" aria-label="Position in seconds">
   <span class="clock"></span>
 </div>
+<div class="tools">
+  <label>Speed <select class="speed">${[0.5, 0.75, 1, 1.25, 1.5, 2].map((one) => `<option value="${one}"${one === 1 ? " selected" : ""}>${one} ×</option>`).join("")}</select></label>
+  <button class="select" type="button">Select a stretch</button>
+  <span class="of-stretch" role="group" aria-label="Stretch" hidden>
+    <label>from <input class="start" type="number" min="0" step="0.1"> s</label>
+    <label>to <input class="end" type="number" min="0" step="0.1"> s</label>
+    <button class="loop" type="button" aria-pressed="false">Loop</button>
+    <button class="zoom" type="button" aria-pressed="false">Zoom in</button>
+    <button class="recognize" type="button">Recognize this stretch</button>
+    <label class="say-label">It is <select class="say"></select></label>
+    <button class="clear" type="button">Clear</button>
+  </span>
+</div>
 <audio preload="auto"></audio>`;
 
 const PLAY = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5.2v13.6a.8.8 0 0 0 1.2.7l10.6-6.8a.8.8 0 0 0 0-1.4L9.2 4.5A.8.8 0 0 0 8 5.2z"/></svg>';
 const PAUSE = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M7 5h3.5v14H7zM13.5 5H17v14h-3.5z"/></svg>';
+const DRAG_PX = 6; // a pointer that moves less clicks
+const SHORTEST_S = 0.1; // that is recognized
+const SELECTED_S = 2; // a new stretch, around the cursor
+const MARGIN = 0.1; // of a stretch, on either side when it is zoomed
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const rounded = (seconds) => Math.round(seconds * 100) / 100;
 
 class Player extends Waveform {
   constructor(root) {
     root.innerHTML = MARKUP;
     super(root);
-    const find = (name) => root.querySelector(name);
-    [this.lanes, this.levels, this.cursor, this.sums] = [".lanes", ".levels", ".cursor", ".sums"].map(find);
-    [this.button, this.place, this.clock, this.audio] = [".play", ".place", ".clock", "audio"].map(find);
-    this.button.onclick = () => (this.audio.paused ? this.audio.play() : this.audio.pause());
+    const find = (name) => root.querySelector(`.${name}`);
+    for (const name of ["lanes", "levels", "why", "cursor", "sums", "place", "clock", "speed", "select", "start", "end", "loop", "zoom", "recognize", "say", "clear"])
+      this[name] = find(name);
+    [this.button, this.audio, this.mark, this.ofStretch] = [find("play"), root.querySelector("audio"), find("stretch"), find("of-stretch")];
+    this.button.onclick = () => this.toggle();
     this.place.oninput = () => this.seek(Number(this.place.value));
     this.place.onkeydown = (event) => this.press(event);
     this.lanes.onpointerdown = (event) => this.point(event);
-    this.lanes.onpointermove = (event) => event.buttons === 1 && this.point(event);
+    this.lanes.onpointermove = (event) => this.drag(event);
+    this.lanes.onpointerup = (event) => this.release(event);
+    this.lanes.onpointercancel = () => (this.pointed = null);
+    this.speed.onchange = () => (this.audio.playbackRate = Number(this.speed.value));
+    this.select.onclick = () => this.selectAround();
+    for (const input of [this.start, this.end]) input.onchange = () => this.selectStretch(Number(this.start.value), Number(this.end.value));
+    this.loop.onclick = () => this.turn(this.loop);
+    this.zoom.onclick = () => this.turn(this.zoom) && this.look();
+    this.recognize.onclick = () => this.send?.("stretch", this.stretch);
+    this.say.onchange = () => this.correct();
+    this.clear.onclick = () => this.selectStretch();
+    root.onkeydown = (event) => this.pressAnywhere(event);
     window.addEventListener("hearfelt-sound", (this.arrive = () => this.takeSound()));
     for (const name of ["play", "pause", "ended", "timeupdate", "seeked"]) this.audio.addEventListener(name, () => this.show());
   }
 
-  load(data) {
-    if (data.key !== this.data?.key) {
+  load(data, send) {
+    const isOther = data.key !== this.data?.key;
+    this.data = data;
+    this.send = send;
+    if (isOther) {
       this.audio.pause();
       this.audio.removeAttribute("src");
+      this.say.replaceChildren(element("option", { value: "", textContent: "…" }), ...data.labels.map((one) => element("option", { value: one, textContent: one })));
+      this.selectStretch();
     }
-    this.data = data;
+    this.recognize.hidden = this.say.parentElement.hidden = !send;
     this.grey = data.levels ? bytes(data.levels.values) : null;
     this.takeSound();
     this.place.max = data.duration_s;
     this.shape.setAttribute("aria-label", data.label);
     this.levels.hidden = !data.levels;
-    this.draw({ from_s: 0, to_s: data.duration_s, until_s: data.duration_s, level: this.level(data), ribbons: data.ribbons });
+    this.why.hidden = !data.why;
+    if (data.why) this.why.setAttribute("aria-label", data.why.label);
+    this.look();
+    if (data.plays && data.plays !== this.plays) this.audio.play().catch(() => {}); // a browser may refuse that
+    this.plays = data.plays;
+  }
+
+  /** Draw the whole sound, or the stretch if it is zoomed. */
+  look() {
+    const { duration_s: whole_s, until_s } = this.data;
+    let [from_s, to_s] = [0, whole_s];
+    if (this.stretch && this.zoom.ariaPressed === "true") {
+      const margin_s = MARGIN * (this.stretch.end_s - this.stretch.start_s);
+      [from_s, to_s] = [Math.max(0, this.stretch.start_s - margin_s), Math.min(whole_s, this.stretch.end_s + margin_s)];
+    }
+    this.draw({ from_s, to_s, until_s: Math.min(to_s, until_s), level: this.level(this.data), ribbons: this.data.ribbons });
     this.show();
   }
 
   /** Play the sound as soon as it is there: it comes by itself. */
   takeSound() {
     const address = window.hearfeltSounds?.get(this.data.key);
-    if (address && this.audio.src !== address) this.audio.src = address;
+    if (address && this.audio.src !== address) {
+      this.audio.src = address;
+      this.audio.playbackRate = Number(this.speed.value);
+    }
     this.button.disabled = this.place.disabled = !address;
   }
 
@@ -75,13 +131,108 @@ class Player extends Waveform {
     super.draw(view);
     if (!this.data || !this.root.clientWidth) return;
     if (this.grey) this.drawLevels();
+    if (this.data.why) this.drawWhy();
     this.drawSums();
+    this.drawStretch();
+  }
+
+  // ---- the pointer: a click goes to a time, dragging selects a stretch
+
+  timeAt(event) {
+    const box = this.lanes.getBoundingClientRect();
+    const { from_s, to_s } = this.view;
+    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    return from_s + (to_s - from_s) * share;
   }
 
   point(event) {
-    const box = this.lanes.getBoundingClientRect();
-    this.seek((this.data.duration_s * (event.clientX - box.left)) / box.width);
+    if (event.button !== 0) return;
+    this.pointed = { x: event.clientX, at_s: this.timeAt(event), target: event.target };
+    this.lanes.setPointerCapture(event.pointerId);
   }
+
+  drag(event) {
+    if (!this.pointed || (!this.pointed.isDrag && Math.abs(event.clientX - this.pointed.x) < DRAG_PX)) return;
+    this.pointed.isDrag = true;
+    const at_s = this.timeAt(event);
+    this.selectStretch(Math.min(at_s, this.pointed.at_s), Math.max(at_s, this.pointed.at_s));
+  }
+
+  release() {
+    const { pointed } = this;
+    this.pointed = null;
+    if (!pointed) return;
+    if (pointed.isDrag) {
+      if (this.stretch) this.seek(this.stretch.start_s);
+    } else if (pointed.target === this.why) this.playPart(pointed.at_s);
+    else {
+      const segment = pointed.target.closest?.(".segment")?.segment;
+      if (segment) this.selectStretch(segment.start_s, segment.end_s);
+      this.seek(pointed.at_s);
+    }
+  }
+
+  /** Select and play the part that was taken away at a time. */
+  playPart(at_s) {
+    const { times_s, window_s } = this.data.why;
+    const middle_s = times_s.reduce((best, one) => (Math.abs(one - at_s) < Math.abs(best - at_s) ? one : best));
+    this.selectStretch(middle_s - window_s / 2, middle_s + window_s / 2);
+    this.seek(this.stretch.start_s);
+    this.audio.play();
+  }
+
+  // ---- the stretch
+
+  selectAround() {
+    const from_s = Math.min(this.audio.currentTime, this.data.duration_s - SHORTEST_S);
+    this.selectStretch(from_s, from_s + SELECTED_S);
+    this.start.focus();
+  }
+
+  /** Select a stretch, or none. */
+  selectStretch(start_s, end_s) {
+    const whole_s = this.data.duration_s;
+    const isAny = Number.isFinite(start_s) && Number.isFinite(end_s);
+    if (isAny) {
+      const from_s = Math.min(Math.max(0, start_s), Math.max(0, whole_s - SHORTEST_S));
+      this.stretch = { start_s: rounded(from_s), end_s: rounded(Math.min(Math.max(end_s, from_s + SHORTEST_S), whole_s)) };
+      [this.start.value, this.end.value] = [this.stretch.start_s, this.stretch.end_s];
+      [this.start.max, this.end.max] = [whole_s, whole_s];
+    } else {
+      this.stretch = null;
+      this.loop.ariaPressed = this.zoom.ariaPressed = "false";
+    }
+    const hadFocus = this.ofStretch.contains(this.root.getRootNode().activeElement);
+    this.ofStretch.hidden = !isAny;
+    this.select.hidden = isAny;
+    if (!isAny && hadFocus) this.select.focus();
+    if (this.view && !this.pointed) this.look();
+    else this.drawStretch();
+  }
+
+  drawStretch() {
+    this.mark.hidden = !this.stretch || !this.view;
+    if (this.mark.hidden) return;
+    const { from_s, to_s } = this.view;
+    const share = (seconds) => (100 * (Math.min(Math.max(seconds, from_s), to_s) - from_s)) / (to_s - from_s);
+    const [left, right] = [share(this.stretch.start_s), share(this.stretch.end_s)];
+    this.mark.style.left = `${left}%`;
+    this.mark.style.width = `${right - left}%`;
+  }
+
+  correct() {
+    const emotion = this.say.value;
+    this.say.value = "";
+    if (emotion && this.stretch) this.send("correction", { ...this.stretch, emotion });
+  }
+
+  /** Turn a button on or off. */
+  turn(button) {
+    button.ariaPressed = String(button.ariaPressed !== "true");
+    return true;
+  }
+
+  // ---- keys and playing
 
   press(event) {
     const whole_s = this.data.duration_s;
@@ -93,18 +244,60 @@ class Player extends Waveform {
     this.seek(this.audio.currentTime + moves[event.key]);
   }
 
+  pressAnywhere(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const now_s = this.audio.currentTime;
+    const keys = {
+      " ": () => this.toggle(),
+      "[": () => this.selectStretch(now_s, Math.max(this.stretch?.end_s ?? now_s + SELECTED_S, now_s + SHORTEST_S)),
+      "]": () => this.selectStretch(Math.min(this.stretch?.start_s ?? now_s - SELECTED_S, now_s - SHORTEST_S), now_s),
+      Escape: () => this.selectStretch(),
+    };
+    const isOther = event.target.matches("select, input[type=number]") || (event.key === " " && event.target.matches("button"));
+    if (!(event.key in keys) || isOther) return;
+    event.preventDefault();
+    keys[event.key]();
+  }
+
+  toggle() {
+    if (!this.audio.paused) {
+      this.audio.pause();
+      return;
+    }
+    const now_s = this.audio.currentTime;
+    if (this.stretch && (now_s < this.stretch.start_s || now_s >= this.stretch.end_s - 0.02)) this.seek(this.stretch.start_s);
+    this.audio.play();
+  }
+
   seek(seconds) {
     this.audio.currentTime = Math.min(Math.max(0, seconds), this.data.duration_s);
     this.show();
   }
 
+  /** At the end of the stretch, begin it again or pause. */
+  keepWithin() {
+    if (!this.stretch || this.audio.paused) return;
+    const { start_s, end_s } = this.stretch;
+    const now_s = this.audio.currentTime;
+    const wasWithin = this.before_s >= start_s && this.before_s < end_s;
+    this.before_s = now_s;
+    if (!wasWithin || now_s < end_s) return;
+    this.before_s = start_s;
+    if (this.loop.ariaPressed === "true") this.audio.currentTime = start_s;
+    else this.audio.pause();
+  }
+
   /** Show where the sound is, and whether it plays. */
   show() {
     cancelAnimationFrame(this.frame);
+    if (!this.view) return;
+    this.keepWithin();
     const { duration_s: whole_s, name } = this.data;
+    const { from_s, to_s } = this.view;
     const now_s = Math.min(this.audio.currentTime, whole_s);
     const isPlaying = !this.audio.paused && !this.audio.ended;
-    this.cursor.style.left = `${(100 * now_s) / whole_s}%`;
+    this.cursor.style.left = `${(100 * (now_s - from_s)) / (to_s - from_s)}%`;
+    this.cursor.hidden = now_s < from_s || now_s > to_s;
     this.place.value = now_s;
     this.place.style.setProperty("--done", `${(100 * now_s) / whole_s}%`);
     const segments = this.showSegments(now_s).map((text) => `; ${text}`).join("");
@@ -146,6 +339,24 @@ class Player extends Waveform {
     });
   }
 
+  /** Draw what the prediction depends on: above the middle for the emotion, below against it. */
+  drawWhy() {
+    const [pen, width, height] = fitted(this.why);
+    const { times_s, effects, largest } = this.data.why;
+    const { from_s, to_s } = this.view;
+    const x = (seconds) => (width * (seconds - from_s)) / (to_s - from_s);
+    for (const [sign, colour] of [[1, "--accent"], [-1, "--second"]]) {
+      pen.fillStyle = this.colour(colour);
+      pen.beginPath();
+      pen.moveTo(x(times_s[0]), height / 2);
+      effects.forEach((effect, place) => pen.lineTo(x(times_s[place]), (height / 2) * (1 - (sign * Math.max(0, sign * effect)) / largest)));
+      pen.lineTo(x(times_s.at(-1)), height / 2);
+      pen.fill();
+    }
+    pen.fillStyle = this.colour("--muted");
+    pen.fillRect(0, height / 2 - 0.5, width, 1);
+  }
+
   drawLevels() {
     const [pen, width, height] = fitted(this.levels);
     const { bands, frames } = this.data.levels;
@@ -160,7 +371,9 @@ class Player extends Waveform {
     const small = new OffscreenCanvas(frames, bands);
     small.getContext("2d").putImageData(image, 0, 0);
     pen.imageSmoothingQuality = "high";
-    pen.drawImage(small, 0, 0, width, height);
+    const frame = (seconds) => (frames * seconds) / this.data.duration_s;
+    const { from_s, to_s } = this.view;
+    pen.drawImage(small, frame(from_s), 0, frame(to_s - from_s), bands, 0, 0, width, height);
   }
 
   disconnect() {
@@ -175,10 +388,10 @@ class Player extends Waveform {
 
 const players = new WeakMap();
 
-export default function show({ data, parentElement }) {
+export default function show({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".wave");
   if (!players.has(root)) players.set(root, new Player(root));
-  players.get(root).load(data);
+  players.get(root).load(data, setTriggerValue);
   return () => {
     players.get(root)?.disconnect();
     players.delete(root);

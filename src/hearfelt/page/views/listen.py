@@ -17,15 +17,16 @@ from hearfelt.audio.warnings import texts_of
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
 from hearfelt.inference.reference import Reference
-from hearfelt.page.downloads import as_csv, as_json_lines, segments_csv
-from hearfelt.page.preview import NamedSound, PlayableWriter
+from hearfelt.page.preview import PlayableWriter
 from hearfelt.page.recognition import predict, recognizer_of, work_on
 from hearfelt.page.session import LoadedSound, ReceivedFile, Visit, current_visit, example_names, example_sound
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import fragment, read_static
 from hearfelt.page.texts import length_text, prediction_text, timeline_text
+from hearfelt.page.views.overview import put_all_downloads, put_table
 from hearfelt.page.views.reference import put_forget, put_reference
-from hearfelt.page.views.result import explanations_asked_for, follow, show_results
+from hearfelt.page.views.report import report_html
+from hearfelt.page.views.result import explanations_asked_for, show_results
 
 __all__ = ["WANTS_RECORDER", "show"]
 
@@ -140,10 +141,17 @@ def _decode_waiting(visit: Visit, settings: PageSettings) -> None:
                 if file.name.casefold().endswith(_REFERENCE_SUFFIX):
                     visit.saved = _read_reference(file)
                 else:
-                    visit.keep(_decode(file, settings))
+                    _check_size(file, settings)
+                    visit.keep(_decode(LoadedSound(file), settings))
             except (AudioError, ModelError) as error:
                 visit.refused.append(str(error))
         del visit.waiting[0]
+    while visit.stretches:
+        stretch = visit.stretches.pop(0)
+        try:
+            visit.keep(_decode(stretch, settings))
+        except AudioError as error:
+            visit.refused.append(str(error))
     if len(visit.sounds) > known:
         visit.chosen = list(visit.sounds)[known]
 
@@ -156,16 +164,20 @@ def _read_reference(file: ReceivedFile) -> Reference:
         raise ModelError(f"{file.name}: {error}") from error
 
 
-def _decode(file: ReceivedFile, settings: PageSettings) -> LoadedSound:
+def _check_size(file: ReceivedFile, settings: PageSettings) -> None:
     size = math.ceil(10 * len(file.data) / 2**20) / 10  # in MB as Streamlit counts them, rounded up
     if size > settings.upload_mb:
         raise AudioError(f"{file.name}: {size:.1f} MB; this page accepts files of up to {settings.upload_mb} MB")
-    with open_audio(NamedSound(file.data, file.name)) as reader:
+
+
+def _decode(sound: LoadedSound, settings: PageSettings) -> LoadedSound:
+    """Decode a sound for its player, unless it is long: a job does that while it finds the segments."""
+    with open_audio(sound.opened(), name=sound.file.name) as reader:
         writer = PlayableWriter(reader, longest_s=settings.longest_s)
-        if writer.is_long:
-            return LoadedSound(file)  # a job decodes it while it finds the segments
-        deque(writer.parts(), maxlen=0)
-        return LoadedSound(file, writer.finish())
+        if not writer.is_long:
+            deque(writer.parts(), maxlen=0)
+            sound.playable = writer.finish()
+    return sound
 
 
 def _announce(
@@ -193,9 +205,11 @@ def _announce(
 
 
 def _show_sounds(visit: Visit, announcements: DeltaGenerator, settings: PageSettings) -> None:
-    heading, place, choices = st.container(), st.container(), st.container(key="hf-choices")
+    others, heading, place = st.container(key="hf-others"), st.container(), st.container()
+    choices = st.container(key="hf-choices")
+    sound = visit.sounds[visit.chosen]
     with heading:
-        sound = _chosen(visit)
+        _put_title(visit, sound)
     with choices:
         models = _chosen_models(visit)
         put_reference(visit, sound, models)
@@ -208,10 +222,11 @@ def _show_sounds(visit: Visit, announcements: DeltaGenerator, settings: PageSett
         if sound.key not in visit.sounds:
             st.rerun()  # it could not be read
         _announce(visit, announcements, _sentences(sound, models), explained=explanations_asked_for(sound, models))
-        show_results(visit, sound, models)
+        show_results(visit, sound, models, partial(report_html, sound, models, visit.corrections))
     if len(visit.sounds) > 1:
-        with st.container(key="hf-others"):
-            _show_overview(visit, models)
+        with others:
+            put_table(visit, models[0], title="All sounds" if len(models) == 1 else f"All sounds, with {models[0]}")
+            put_all_downloads(visit, models[0])
 
 
 def _sentences(sound: LoadedSound, models: Sequence[str]) -> list[str]:
@@ -228,25 +243,17 @@ def _sentences(sound: LoadedSound, models: Sequence[str]) -> list[str]:
     return sentences + [f"{warning}." for warning in dict.fromkeys(warnings) if warning]
 
 
-def _chosen(visit: Visit) -> LoadedSound:
-    """Show the title of the sound, and let the visitor choose another of several."""
-    if len(visit.sounds) > 1:
-        keys = list(visit.sounds)
-        widget = f"sounds-{visit.round}"
-        st.pills(
-            "Sounds",
-            keys,
-            default=visit.chosen,
-            format_func=lambda key: visit.sounds[key].file.name,
-            label_visibility="collapsed",
-            required=True,
-            key=widget,
-        )
-        visit.chosen = st.session_state[widget] or visit.chosen
-    sound = visit.sounds[visit.chosen]
+def _put_title(visit: Visit, sound: LoadedSound) -> None:
+    """Show the name of the sound, and the way back from a stretch to its whole."""
     length = length_text(sound.duration_s) if sound.duration_s else ""
     st.html(fragment("result", "title", sound.name, length, sound.file.note))
-    return sound
+    whole = next((one for one in visit.sounds.values() if one.file is sound.file and one.stretch is None), None)
+    if sound.stretch and whole is not None:
+        st.button("Back to the whole recording", on_click=partial(_choose, visit, whole.key), type="tertiary")
+
+
+def _choose(visit: Visit, key: str) -> None:
+    visit.chosen = key
 
 
 def _chosen_models(visit: Visit) -> list[str]:
@@ -257,26 +264,3 @@ def _chosen_models(visit: Visit) -> list[str]:
     other = second.selectbox("Compare with", others, key=f"hf-other-{model}")
     last.button("Start over", on_click=visit.clear, type="tertiary", help=_START_OVER)
     return [model] if other == _NO_OTHER else [model, other]
-
-
-def _show_overview(visit: Visit, models: Sequence[str]) -> None:
-    model = models[0]
-    st.html(f"<h2>All sounds{f', with {model}' if len(models) > 1 else ''}</h2>")
-    is_filled = any(not sound.is_answered(model) for sound in visit.sounds.values())
-    follow(partial(_show_table, visit, model, is_filled=is_filled), is_filled)
-    pairs = [(sound, sound.results[model]) for sound in visit.sounds.values() if sound.is_answered(model)]
-    download = partial(st.download_button, on_click="ignore")
-    with st.container(horizontal=True):
-        if any(not sound.is_long for sound, _ in pairs):
-            download("All as CSV", lambda: as_csv(pairs), "predictions.csv", "text/csv")
-            download("All as JSON lines", lambda: as_json_lines(pairs), "predictions.jsonl", "application/jsonl")
-        if any(sound.is_long for sound, _ in pairs):
-            segments = partial(segments_csv, *(one for _, one in pairs))
-            download("All segments as CSV", segments, "segments.csv", "text/csv")
-
-
-def _show_table(visit: Visit, model: str, *, is_filled: bool) -> None:
-    if is_filled and not visit.is_working:
-        st.rerun()
-    rows = [(sound, sound.results[model] if sound.is_answered(model) else None) for sound in visit.sounds.values()]
-    st.html(fragment("result", "overview", rows))

@@ -18,10 +18,10 @@ from hearfelt.page.texts import confidence_range
 from hearfelt.reports.formatting import bare, many
 from hearfelt.reports.shipped_scores import Ladder, Measurement, ShippedScores, read_scores
 
-__all__ = ["outside_words", "show"]
+__all__ = ["NOT_FOR", "model_facts", "outside_words", "show"]
 
 _FEWEST: Final = 5  # predictions; a point of fewer means nothing
-_NOT_FOR: Final = (
+NOT_FOR: Final = (
     "It must not be used to judge people: not for hiring, teaching, policing, border control, insurance, medicine or"
     " lie detection. In the European Union, inferring emotions at work and in education is prohibited with few"
     " exceptions (Regulation (EU) 2024/1689, Article 5(1)(f)).",
@@ -48,7 +48,7 @@ def show(settings: PageSettings) -> None:
         if own:
             _show_scores(own[0], _is_shipped_file(own), card)
         st.header("Limits", anchor=False)
-        st.html(fragment("model", "limits", [*dict.fromkeys([*card.limits, *_NOT_FOR])]))
+        st.html(fragment("model", "limits", [*dict.fromkeys([*card.limits, *NOT_FOR])]))
         if len(own) > 1 or known.ladder:
             _show_leaks(own, known)
         _show_card(card, model_path(name).stat().st_size)
@@ -126,7 +126,7 @@ def _show_ladder(ladder: Ladder) -> None:
 
 def _show_card(card: ModelCard, size_bytes: int) -> None:
     st.header("Model card", anchor=False)
-    st.html(fragment("model", "facts", _facts(card, size_bytes)))
+    st.html(fragment("model", "facts", model_facts(card, size_bytes)))
     st.download_button(
         "Download the whole card",
         json.dumps(json.loads(card.to_json()), indent=1, ensure_ascii=False),
@@ -136,7 +136,8 @@ def _show_card(card: ModelCard, size_bytes: int) -> None:
     )
 
 
-def _facts(card: ModelCard, size_bytes: int) -> list[tuple[str, str]]:
+def model_facts(card: ModelCard, size_bytes: int) -> list[tuple[str, str]]:
+    """Return what a card says of its model, as names and texts."""
     corpora = (
         f"{_title(name)} ({one.get('clips', 0):,} clips, {one.get('licence')})" for name, one in card.corpora.items()
     )

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import PurePath
 from typing import Final
 
-import numpy as np
 import streamlit as st
 
 from hearfelt.audio.warnings import texts_of
@@ -16,7 +15,7 @@ from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import NO_SPEECH_WORDS
 from hearfelt.inference.timeline.segments import Timeline
-from hearfelt.page.downloads import as_csv, as_json, picture, segments_csv, segments_json
+from hearfelt.page.downloads import as_csv, as_json, corrections_csv, picture, segments_csv, segments_json
 from hearfelt.page.player import put_player, put_sound
 from hearfelt.page.recognition import (
     EXPLANATION,
@@ -30,11 +29,10 @@ from hearfelt.page.session import ONE_EMOTION_S, LoadedSound, Result, Visit
 from hearfelt.page.style import fragment, put_drawing
 from hearfelt.page.texts import calibration_text, timeline_text
 from hearfelt.reports.explanations import LITTLE, occlusion_sentence, why_sentence
-from hearfelt.reports.formatting import signed
 from hearfelt.reports.shipped_scores import read_scores
 from hearfelt.results.clock import time_words
 
-__all__ = ["explanation_html", "explanations_asked_for", "follow", "show_results"]
+__all__ = ["explanation_html", "explanations_asked_for", "follow", "result_html", "show_results"]
 
 _TOO_LONG: Final = (
     f"Predictions for up to {ONE_EMOTION_S:g} s can be explained: select a stretch of the waveform, and recognize it"
@@ -51,26 +49,31 @@ _SHAPLEY: Final = (
     " predicted emotion."
 )
 _OCCLUSION: Final = (
-    "The model was run again and again, each time without a stretch of time or a frequency band. The unit is log-odds:"
-    " +0.7 means that the part doubles the odds of the predicted emotion."
+    "The model was run again and again, each time without a stretch of time (the curve under the waveform; click it to"
+    " hear a part) or without a frequency band. The unit is log-odds: +0.7 means that the part doubles the odds of the"
+    " predicted emotion."
 )
 
 
-def show_results(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
+def show_results(visit: Visit, sound: LoadedSound, models: Sequence[str], report: Callable[[], str]) -> None:
     """Show a sound and the results of one model or of two, as far as they are known, and follow the rest.
 
     Args:
         visit: with the jobs that are running.
         sound: the sound.
         models: names of one or two.
+        report: makes a page of all that was found.
     """
     put_sound(sound)
     is_followed = pass_over(visit, sound) is not None
     with st.container(key="hf-hero" if len(models) == 1 else "hf-hero-of-two"):
         follow(partial(_show_hero, visit, sound, models, is_followed=is_followed), is_followed)
     if all(sound.is_answered(model) for model in models):
+        if visit.corrections:
+            with st.container(key="hf-corrections"):
+                _put_corrections(visit)
         with st.container(key="hf-downloads"):
-            _put_downloads(sound, {model: sound.results[model] for model in models})
+            _put_downloads(sound, {model: sound.results[model] for model in models}, report)
         with st.container(key="hf-reasons"):
             _show_explanations(visit, sound, models)
 
@@ -114,9 +117,11 @@ def _show_hero(visit: Visit, sound: LoadedSound, models: Sequence[str], *, is_fo
         places = list(st.columns(len(models), gap="large"))
     for model, place in zip(models, places, strict=True):
         with place:
-            _show_result(sound, model, timelines.get(model), who=model if len(models) > 1 else "")
+            st.html(result_html(sound, model, timelines.get(model), who=model if len(models) > 1 else ""))
     with wide:
-        put_player(sound, timelines)
+        put_player(visit, sound, timelines)
+        if is_followed and (visit.stretches or visit.chosen != sound.key):
+            st.rerun()  # a stretch was taken
         if running is not None:
             _show_progress(sound, running)
         elif not sound.is_long and not any(timeline.segments for timeline in timelines.values()):
@@ -133,40 +138,52 @@ def _show_progress(sound: LoadedSound, running: Pass) -> None:
     st.progress(running.share, f"{running.model}: {done} of {whole}")
 
 
-def _show_result(sound: LoadedSound, model: str, timeline: Timeline | None, *, who: str) -> None:
+def result_html(sound: LoadedSound, model: str, timeline: Timeline | None, *, who: str = "") -> str:
+    """Return what a model found in a sound as HTML: the emotion, all of them ranked, and how far to trust that.
+
+    Args:
+        sound: the sound.
+        model: name of the model.
+        timeline: what there is of it, of a long sound.
+        who: the model's name, if it is to be shown.
+    """
     prediction = sound.results[model].prediction if model in sound.results else None
     if sound.is_long:
-        _show_durations(timeline, is_done=sound.is_answered(model), who=who)
-        return
+        return _durations_html(timeline, is_done=sound.is_answered(model), who=who)
     if prediction is None:
-        return
-    warnings = fragment("result", "warnings", texts_of(prediction.other_warnings))
-    st.html(fragment("result", "answer", prediction, who=who) + warnings)
+        return ""
+    shown = fragment("result", "answer", prediction, who=who)
+    shown += fragment("result", "warnings", texts_of(prediction.other_warnings))
     if not prediction.has_no_speech:
-        st.html(fragment("result", "bars", prediction))
+        shown += fragment("result", "bars", prediction)
     part = analysed_part(recognizer_of(model).card, sound.duration_s)
     uses = f"{model} uses {part} only; the segments cover all of the sound. " if part else ""
     calibration = calibration_text(prediction, read_scores().for_unseen_speakers(model))
-    st.html(fragment("result", "small_print", uses + calibration))
+    return shown + fragment("result", "small_print", uses + calibration)
 
 
-def _show_durations(timeline: Timeline | None, *, is_done: bool, who: str) -> None:
+def _durations_html(timeline: Timeline | None, *, is_done: bool, who: str) -> str:
     durations = timeline.durations() if timeline is not None else {}
     if timeline is None or not durations:
-        heading = NO_SPEECH_WORDS if is_done else "Listening …"
-        st.html(fragment("result", "durations", [], heading, "", who=who))
-        return
+        return fragment("result", "durations", [], NO_SPEECH_WORDS if is_done else "Listening …", "", who=who)
     rows = [(name, one_s / timeline.speech_s, time_words(one_s)) for name, one_s in durations.items()]
     name, share, _ = rows[0]
     is_most = timeline_text(timeline).startswith("mostly")
     words = f"{100 * share:.0f} % of {time_words(timeline.speech_s)} of speech"
     heading, words = (f"mostly {name}", words) if is_most else ("mixed", f"most of all {name}, {words}")
-    warnings = fragment("result", "warnings", texts_of(timeline.warnings))
-    st.html(fragment("result", "durations", rows, heading, words, who=who) + warnings)
-    st.html(fragment("result", "small_print", _SHARES))
+    shown = fragment("result", "durations", rows, heading, words, who=who)
+    shown += fragment("result", "warnings", texts_of(timeline.warnings))
+    return shown + fragment("result", "small_print", _SHARES)
 
 
-def _put_downloads(sound: LoadedSound, results: Mapping[str, Result]) -> None:
+def _put_corrections(visit: Visit) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.html(fragment("result", "corrections", visit.corrections))
+        _button("Corrections as CSV", lambda: corrections_csv(visit.corrections), "corrections.csv", "text/csv")
+        st.button("Undo the corrections", on_click=visit.corrections.clear, type="tertiary")
+
+
+def _put_downloads(sound: LoadedSound, results: Mapping[str, Result], report: Callable[[], str]) -> None:
     stem = PurePath(sound.file.name).stem
     of_each = [
         (model, one, f" of {model}", f"{stem}-{model}") if len(results) > 1 else (model, one, "", stem)
@@ -174,6 +191,7 @@ def _put_downloads(sound: LoadedSound, results: Mapping[str, Result]) -> None:
     ]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html('<p class="hf-downloads-label">Download</p>')
+        _button("Report", report, f"{stem}.html", "text/html")
         for model, one, whose, name in of_each:
             part = "" if sound.is_long else analysed_part(recognizer_of(model).card, sound.duration_s)
             _button(f"Picture{whose}", partial(picture, sound, one, part), f"{name}.png", "image/png")
@@ -239,27 +257,9 @@ def explanation_html(explanation: Explanation | Occlusion) -> str:
         (f"{low:,.0f} to {high:,.0f} Hz", effect)
         for (low, high), effect in zip(explanation.bands_hz, explanation.band_effects, strict=True)
     ]
-    charts = fragment("result", "occlusion", _curve(explanation), bands, _largest(bands))
+    charts = fragment("result", "contributions", bands, _largest(bands), "Contribution of each frequency band")
     return fragment("result", "explanation", occlusion_sentence(explanation), explanation.emotion, charts, _OCCLUSION)
 
 
 def _largest(rows: Sequence[tuple[str, float]]) -> float:
     return max([LITTLE, *(abs(value) for _, value in rows)])  # a small effect must not look like a large one
-
-
-def _curve(occlusion: Occlusion) -> dict[str, object]:
-    """Return the paths of what every stretch of time contributes: above the middle for the emotion, below against."""
-    width, half, points_each = 1_000, 100, 12
-    end_s = occlusion.times_s[-1] + occlusion.window_s / 2
-    times_s = np.linspace(occlusion.times_s[0], occlusion.times_s[-1], points_each * len(occlusion.times_s))
-    effects = np.interp(times_s, occlusion.times_s, occlusion.time_effects)
-    across, up = width * times_s / end_s, half * effects / max(LITTLE, float(np.abs(effects).max()))
-
-    def area(heights: np.ndarray) -> str:
-        points = " ".join(f"{x:.1f},{half - y:.1f}" for x, y in zip(across, heights, strict=True))
-        return f"M{across[0]:.1f},{half} L{points} L{across[-1]:.1f},{half} Z"
-
-    place = occlusion.strongest_time
-    strongest = f"{signed(occlusion.time_effects[place])} around {occlusion.times_s[place]:.1f} s"
-    label = f"Contribution over time; the largest is {strongest}"
-    return {"label": label, "end_s": end_s, "above": area(np.maximum(up, 0)), "below": area(np.minimum(up, 0))}

@@ -132,6 +132,7 @@ export class Waveform {
         const [start_s, end_s] = [Math.max(one.start_s, from_s), Math.min(one.end_s, to_s)];
         const kind = `${one.unsure ? " unsure" : ""}${one.isInterim ? " interim" : ""}`;
         const part = element("div", { className: `segment${kind}` }, element("i", { ariaHidden: "true" }));
+        part.segment = one;
         part.style.cssText = `left:${share(start_s - from_s)};width:${share(end_s - start_s)};--mark:var(${one.mark})`;
         if (!isDense) name(part, one, ((end_s - start_s) / (to_s - from_s)) * width);
         track.append(part);

@@ -1,0 +1,119 @@
+"""The table of all sounds of a visit, which fills while they are processed, and their downloads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from hearfelt.emotions import look_of
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, UNSURE_WORD
+from hearfelt.page.downloads import as_csv, as_json_lines, segments_csv
+from hearfelt.page.session import LoadedSound, Result, Visit
+from hearfelt.page.style import fragment, read_static
+from hearfelt.page.texts import length_text
+from hearfelt.page.views.result import follow
+from hearfelt.reports.formatting import share_words
+
+__all__ = ["put_all_downloads", "put_table", "table_rows"]
+
+_TABLE: Final = "hf-table"
+
+
+def put_table(visit: Visit, model: str, *, title: str) -> None:
+    """Show the table.
+
+    Args:
+        visit: with two sounds or more.
+        model: name of the one whose results are shown.
+        title: heading of the table.
+    """
+    st.html(f"<h2>{title}</h2>")
+    is_filled = any(not sound.is_answered(model) for sound in visit.sounds.values())
+    follow(partial(_show_table, visit, model, visit.chosen, is_filled=is_filled), is_filled)
+
+
+def _show_table(visit: Visit, model: str, chosen: str, *, is_filled: bool) -> None:
+    table = st.components.v2.component(
+        "hearfelt_sounds", html=fragment("result", "sounds"), js=read_static("sounds.js"), isolate_styles=False
+    )
+    table(
+        key=_TABLE,
+        data={"rows": table_rows(visit, model), "chosen": visit.chosen},
+        on_chosen_change=partial(_change, visit, "chosen"),
+        on_played_change=partial(_change, visit, "played"),
+        on_removed_change=partial(_change, visit, "removed"),
+    )
+    if is_filled and (visit.chosen != chosen or not visit.is_working):
+        st.rerun()
+
+
+def _change(visit: Visit, what: str) -> None:
+    key = str(st.session_state[_TABLE][what] or "")
+    if key not in visit.sounds:
+        return
+    if what == "removed":
+        visit.remove(key)
+        return
+    visit.chosen = key
+    visit.plays += what == "played"
+
+
+def put_all_downloads(visit: Visit, model: str) -> None:
+    """Show the downloads of all sounds."""
+    pairs = [(sound, sound.results[model]) for sound in visit.sounds.values() if sound.is_answered(model)]
+    download = partial(st.download_button, on_click="ignore")
+    with st.container(horizontal=True):
+        if any(not sound.is_long for sound, _ in pairs):
+            download("All as CSV", lambda: as_csv(pairs), "predictions.csv", "text/csv")
+            download("All as JSON lines", lambda: as_json_lines(pairs), "predictions.jsonl", "application/jsonl")
+        if any(sound.is_long for sound, _ in pairs):
+            segments = partial(segments_csv, *(one for _, one in pairs))
+            download("All segments as CSV", segments, "segments.csv", "text/csv")
+
+
+def table_rows(visit: Visit, model: str) -> list[dict[str, object]]:
+    """Return a row for each sound, ready for JSON; the same name again gets a number.
+
+    Args:
+        visit: with the sounds.
+        model: name of the one whose results are shown.
+    """
+    counts: Counter[str] = Counter()
+    rows = []
+    for sound in visit.sounds.values():
+        counts[sound.name] += 1
+        number = f" ({counts[sound.name]})" if counts[sound.name] > 1 else ""
+        result = sound.results[model] if sound.is_answered(model) else None
+        emotion, words, confidence = _found(sound, result)
+        rows.append(
+            {
+                "key": sound.key,
+                "name": sound.name + number,
+                "emotion": emotion,
+                "emoji": look_of(emotion.removeprefix("perhaps ")).emoji if confidence else "",
+                "words": words,
+                "confidence": confidence,
+                "length": length_text(sound.duration_s) if sound.duration_s else "",
+                "duration_s": sound.duration_s,
+            }
+        )
+    return rows
+
+
+def _found(sound: LoadedSound, result: Result | None) -> tuple[str, str, float]:
+    """Return the emotion of a sound, its confidence or share of time in words, and as a number; 0 for no emotion."""
+    if result is None:
+        return "waiting …", "", 0.0
+    if sound.is_long and result.timeline is not None:
+        for name, seconds in result.timeline.durations().items():
+            share = seconds / result.timeline.speech_s
+            return name, f"{100 * share:.0f} % of the speech", 0.0 if name == UNSURE_WORD else share
+        return NO_SPEECH_WORDS, "", 0.0
+    if result.prediction is None or result.prediction.has_no_speech:
+        return NO_SPEECH_WORDS, "", 0.0
+    prediction = result.prediction
+    words = f"{prediction.in_words}, {share_words(prediction.confidence)}"
+    return f"{'perhaps ' if prediction.unsure else ''}{prediction.emotion}", words, prediction.confidence
