@@ -36,9 +36,9 @@ def put_reference(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> No
     st.session_state[together], st.session_state[remember] = visit.is_together, sound.key in visit.remembered
     with st.container(horizontal=True, key="hf-reference", vertical_alignment="center"):
         if len(visit.sounds) > 1:
-            turn = partial(_turn_together, visit)
+            turn = partial(_turn_together, visit, together)
             st.toggle("These recordings belong together", key=together, on_change=turn, help=_TOGETHER)
-        turn = partial(visit.remember, sound)
+        turn = partial(_turn_remember, visit, sound, remember)
         st.toggle("Remember this voice for this visit", key=remember, on_change=turn, help=_REMEMBER)
         if visit.remembers_voice:
             put_forget(visit)
@@ -54,5 +54,12 @@ def put_forget(visit: Visit) -> None:
     st.button("Forget the voice", on_click=visit.forget, type="tertiary")
 
 
-def _turn_together(visit: Visit) -> None:
-    visit.is_together = not visit.is_together
+def _turn_together(visit: Visit, key: str) -> None:
+    visit.is_together = bool(st.session_state.get(key, visit.is_together))
+
+
+def _turn_remember(visit: Visit, sound: LoadedSound, key: str) -> None:
+    """Remember a voice or no longer, as its toggle says; Streamlit also calls this for one that has vanished."""
+    is_remembered = sound.key in visit.remembered
+    if bool(st.session_state.get(key, is_remembered)) != is_remembered:
+        visit.remember(sound)
