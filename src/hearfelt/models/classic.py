@@ -3,6 +3,9 @@
 One weakness is kept on purpose, because the network is evaluated as it was designed: **its LSTM does not run over
 time**. The 162 features are means over the whole clip, so they have no time axis; they are reshaped to an image of
 9 × 18, and the two "steps" of the LSTM are the left and the right half of that image.
+
+It takes no reference recordings: it is trained without them, and with them it recognizes unseen speakers worse
+(docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import Final
 from torch import Tensor, nn
 
 from hearfelt.features.classic import FEATURE_NAMES
-from hearfelt.models.scaler import Scaler, relative_to_reference
+from hearfelt.models.scaler import Scaler
 
 __all__ = ["LIMITS", "ClassicNetwork"]
 
@@ -72,18 +75,16 @@ class ClassicNetwork(nn.Module):
             nn.LogSoftmax(dim=1),
         )
 
-    def forward(self, features: Tensor, *reference: Tensor) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         """Compute the log-probability of each emotion.
 
         Args:
             features: ``(batch, 162)``, as :func:`hearfelt.features.classic.classic_features` gives them, not scaled.
-            reference: as :func:`hearfelt.models.scaler.relative_to_reference` takes it.
 
         Returns:
             ``(batch, classes)``, each row a log-softmax.
         """
-        scaled = relative_to_reference(self.scaler(features), *reference)
-        image = scaled.reshape(-1, 1, ROWS, COLUMNS)  # (batch, 162) -> (batch, 1, 9, 18)
+        image = self.scaler(features).reshape(-1, 1, ROWS, COLUMNS)  # (batch, 162) -> (batch, 1, 9, 18)
         maps = self.convolutions(image)  # (batch, 1, 9, 18) -> (batch, 256, 9, 2)
         steps = maps.permute(0, 3, 1, 2).flatten(2)  # (batch, 256, 9, 2) -> (batch, 2, 2304)
         outputs, _ = self.lstm(steps)  # (batch, 2, 2304) -> (batch, 2, 256)

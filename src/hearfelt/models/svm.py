@@ -34,6 +34,8 @@ class SvmNetwork(nn.Module):
         torch.Size([2, 8])
     """
 
+    takes_reference: Final = True
+
     vectors: Tensor
     coefficients: Tensor
     intercepts: Tensor

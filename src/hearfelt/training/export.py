@@ -49,8 +49,8 @@ def export(network: nn.Module, card: ModelCard, background: Features, path: Path
     """Write a network as a model file.
 
     Args:
-        network: from ``(batch, 162)`` features, not scaled, and a reference to ``(batch, classes)`` logits; its
-            ``scaler`` gives the statistics that a reference is made of.
+        network: from ``(batch, 162)`` features, not scaled, to ``(batch, classes)`` logits. One that has
+            ``takes_reference`` set takes a reference, too, and its ``scaler`` gives the statistics for one.
         card: of the file.
         background: ``(k, 162)`` features of training clips, against which predictions are explained.
         path: the file, written atomically.
@@ -144,13 +144,16 @@ def parity(network: nn.Module, model: bytes, features: Features) -> float:
         features: ``(rows, 162)``; silence is added to them.
 
     Returns:
-        The largest difference, without a reference and with one; NaN if a logit is not finite.
+        The largest difference, without a reference and with one if it takes any; NaN if a logit is not finite.
     """
     rows = np.concatenate([features, np.zeros((1, len(FEATURE_NAMES)), np.float32)]).astype(np.float32)
     network.eval()
     session = _session(model)
     apart = []
-    for reference in ((), _some_reference(len(FEATURE_NAMES))):
+    references: Sequence[Sequence[Tensor]] = ((),)
+    if _takes_reference(network):
+        references = ((), _some_reference(len(FEATURE_NAMES)))
+    for reference in references:
         with torch.no_grad():
             wanted = network(torch.from_numpy(rows), *reference).numpy()
         given = _named(reference)
@@ -158,6 +161,10 @@ def parity(network: nn.Module, model: bytes, features: Features) -> float:
         alone = np.concatenate([session.run([LOGITS], {_FEATURES: row[None], **given})[0] for row in rows])
         apart += [np.abs(together - wanted), np.abs(alone - wanted)]
     return float(np.max(apart))
+
+
+def _takes_reference(network: nn.Module) -> bool:
+    return bool(getattr(network, "takes_reference", False))
 
 
 class _WithStatistics(nn.Module):
@@ -205,6 +212,8 @@ def _graph(network: nn.Module) -> bytes:
     network.eval()
     file = io.BytesIO()
     example = torch.zeros(2, len(FEATURE_NAMES))
+    outputs = [LOGITS, STATISTICS] if _takes_reference(network) else [LOGITS]
+    reference = _no_reference(len(FEATURE_NAMES)) if _takes_reference(network) else ()
     with warnings.catch_warnings():
         # The tracing exporter is deprecated, but writes an LSTM as one node; the new one decomposes it.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.onnx|hearfelt")
@@ -213,16 +222,16 @@ def _graph(network: nn.Module) -> bytes:
         # It warns of any LSTM with a batch that varies; the states begin as zeros of the batch's own size.
         warnings.filterwarnings("ignore", message=".*batch_size other than 1.*", category=UserWarning)
         torch.onnx.export(
-            _WithStatistics(network),
-            (example, *_no_reference(len(FEATURE_NAMES))),
+            _WithStatistics(network) if reference else network,
+            (example, *reference),
             file,  # type: ignore[arg-type]  # the stub forgets that an open file is fine
             dynamo=False,
             opset_version=OPSET,
-            input_names=[_FEATURES, *REFERENCE_INPUTS],
-            output_names=[LOGITS, STATISTICS],
-            dynamic_axes={name: {0: "batch"} for name in (_FEATURES, LOGITS, STATISTICS)},
+            input_names=[_FEATURES, *(REFERENCE_INPUTS if reference else ())],
+            output_names=outputs,
+            dynamic_axes={name: {0: "batch"} for name in (_FEATURES, *outputs)},
         )
-    return _with_defaults(file.getvalue(), len(FEATURE_NAMES))
+    return _with_defaults(file.getvalue(), len(FEATURE_NAMES)) if reference else file.getvalue()
 
 
 def _with_metadata(graph: bytes, entries: dict[str, str]) -> bytes:
