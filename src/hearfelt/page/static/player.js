@@ -78,7 +78,7 @@ class Player extends Waveform {
     if (isOther) {
       this.audio.pause();
       this.audio.removeAttribute("src");
-      this.say.replaceChildren(element("option", { value: "", textContent: "…" }), ...data.labels.map((one) => element("option", { value: one, textContent: one })));
+      this.say.replaceChildren(element("option", { value: "", textContent: "…" }), ...(data.labels ?? []).map((one) => element("option", { value: one, textContent: one })));
       this.selectStretch();
     }
     this.recognize.hidden = this.say.parentElement.hidden = !send;
