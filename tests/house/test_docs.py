@@ -82,6 +82,7 @@ def started(command: list[str], workshop: Path) -> subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=workshop, env=environment, capture_output=True, text=True, timeout=600)
 
 
+@pytest.mark.timeout(1_200)  # a page may have ten commands, each a process of its own
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_the_code_of_a_page_runs(page: Path, workshop: Path) -> None:
     shell, python = ["bash", "-euo", "pipefail", "-c"], [sys.executable, "-W", "error", "-c"]
