@@ -188,7 +188,7 @@ _ALL: Final = (
     ),
     EvaluationProtocol(
         "student-ravdess",
-        "as seed-ravdess, the epoch chosen on test (leaky)",
+        "the student project's own way, the epoch chosen on test (leaky)",
         "The student project's own way, to compare its published score with: the split of seed-ravdess, all training"
         " clips are trained on, and the epoch with the best score on the 491 test clips is kept.",
         student_split,
