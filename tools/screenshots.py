@@ -97,8 +97,7 @@ def conversation(folder: Path) -> Path:
 def long_recording(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page.locator("input[type=file]").first.set_input_files(conversation(Path(folder)))
-        page.locator(".hf-answer").first.wait_for(timeout=10 * TIMEOUT_MS)
-        page.locator(".segment").first.wait_for(timeout=10 * TIMEOUT_MS)
+        page.get_by_role("button", name="Segments as CSV").wait_for(timeout=10 * TIMEOUT_MS)
         wait_until_idle(page)
     for key in ("PageUp", "PageUp", "PageUp", "ArrowRight"):
         page.get_by_label("Position in seconds").press(key)
@@ -110,6 +109,33 @@ def long_reading(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         page.locator("input[type=file]").first.set_input_files(conversation(Path(folder)))
         page.get_by_text(re.compile("hearfelt: [1-9]")).wait_for(timeout=10 * TIMEOUT_MS)
+
+
+def stretch(page: Page) -> None:
+    """Select a stretch, zoom in, and say what it is."""
+    example("bright")(page)
+    box = page.locator(".lanes .shape").bounding_box()
+    if box is None:
+        raise SystemExit("the player has no waveform")
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 40)
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 40)
+    page.mouse.up()
+    page.get_by_label("What the stretch is").select_option("happy")
+    page.get_by_role("button", name="Corrections as CSV").wait_for()
+    wait_until_idle(page)
+
+
+def recording(page: Page) -> None:
+    page.get_by_role("button", name="Record your voice").click()
+    page.get_by_role("button", name=re.compile("Stop · 0:0[2-9]")).wait_for()
+
+
+def server_gone(page: Page) -> None:
+    page.route("**/_stcore/**", lambda route: route.abort())
+    page.evaluate("document.querySelector('[data-testid=stApp]').dataset.testConnectionState = 'PINGING_SERVER'")
+    page.get_by_text("The connection to hearfelt is lost.").wait_for()
 
 
 def not_recorded(page: Page) -> None:
@@ -176,6 +202,10 @@ STATES: States = {
     "listen-long-heard": (Look(), long_reading),
     "listen-long": (Look(height=1_250), long_recording),
     "listen-long-phone-dark": (Look(size=PHONE, theme="dark", height=1_700), long_recording),
+    "listen-stretch": (Look(height=1_250), stretch),
+    "listen-stretch-phone-dark": (Look(size=PHONE, theme="dark", height=1_900), stretch),
+    "listen-recording": (Look(), recording),
+    "listen-gone": (Look(), server_gone),
     "listen-broken": (Look(), broken),
     "listen-too-large": (Look(), too_large),
     "listen-microphone-refused": (Look(script=REFUSED), not_recorded),

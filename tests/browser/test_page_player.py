@@ -124,7 +124,8 @@ def dragged(page: Page, start: float, end: float) -> None:
 
 
 def stretch(page: Page) -> tuple[float, float]:
-    return float(page.get_by_label("from").input_value()), float(page.get_by_label("to", exact=True).input_value())
+    ends = [page.get_by_label(f"{end} of the stretch in seconds") for end in ("Start", "End")]
+    return float(ends[0].input_value()), float(ends[1].input_value())
 
 
 def test_a_stretch_is_selected_with_the_pointer_and_sent_to_be_recognized(page: Page) -> None:
@@ -148,11 +149,11 @@ def test_a_stretch_is_selected_and_changed_with_keys_alone(page: Page) -> None:
         place.press("ArrowRight")
     place.press("]")
     assert stretch(page) == (5, 20)
-    page.get_by_label("from").fill("7.5")
-    page.get_by_label("from").press("Enter")
+    page.get_by_label("Start of the stretch in seconds").fill("7.5")
+    page.get_by_label("Start of the stretch in seconds").press("Enter")
     assert stretch(page) == (7.5, 20)
     place.press("Escape")
-    expect(page.get_by_label("from")).to_be_hidden()
+    expect(page.get_by_label("Start of the stretch in seconds")).to_be_hidden()
 
 
 def test_a_segment_is_selected_by_a_click_and_corrected(page: Page) -> None:
@@ -160,7 +161,7 @@ def test_a_segment_is_selected_by_a_click_and_corrected(page: Page) -> None:
     page.evaluate(STILL)
     page.locator(".segment").nth(1).click()
     assert stretch(page) == (2_000, 2_600)
-    page.get_by_label("It is").select_option("angry")
+    page.get_by_label("What the stretch is").select_option("angry")
     assert page.evaluate("window.sent") == [["correction", {"start_s": 2_000, "end_s": 2_600, "emotion": "angry"}]]
 
 

@@ -22,12 +22,12 @@ const MARKUP = `
   <label>Speed <select class="speed">${[0.5, 0.75, 1, 1.25, 1.5, 2].map((one) => `<option value="${one}"${one === 1 ? " selected" : ""}>${one} ×</option>`).join("")}</select></label>
   <button class="select" type="button">Select a stretch</button>
   <span class="of-stretch" role="group" aria-label="Stretch" hidden>
-    <label>from <input class="start" type="number" min="0" step="0.1"> s</label>
-    <label>to <input class="end" type="number" min="0" step="0.1"> s</label>
+    <label>from <input class="start" type="number" min="0" step="0.1" aria-label="Start of the stretch in seconds"> s</label>
+    <label>to <input class="end" type="number" min="0" step="0.1" aria-label="End of the stretch in seconds"> s</label>
     <button class="loop" type="button" aria-pressed="false">Loop</button>
     <button class="zoom" type="button" aria-pressed="false">Zoom in</button>
     <button class="recognize" type="button">Recognize this stretch</button>
-    <label class="say-label">It is <select class="say"></select></label>
+    <label class="say-label">It is <select class="say" aria-label="What the stretch is"></select></label>
     <button class="clear" type="button">Clear</button>
   </span>
 </div>
