@@ -36,6 +36,13 @@ SHOWN = {
 }
 
 
+class Silent(SimpleHTTPRequestHandler):
+    """Serves the folder without a word."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="screenshots to take, such as try-answer (default: all)")
@@ -53,7 +60,7 @@ def main() -> None:
             executable_path=options.chromium,
             args=["--no-sandbox", "--disable-gpu", *microphone, f"--use-file-for-fake-audio-capture={spoken}"],
         )
-        with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=site)) as server:
+        with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=site)) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             address = f"http://127.0.0.1:{server.server_port}/"
             for kind, (size, theme, states) in SHOWN.items():

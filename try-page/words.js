@@ -7,8 +7,8 @@ const LEAST_UNFAMILIAR = 2; // words of SURE_WORDS that are said of unfamiliar s
 
 /** A probability in whole per cent, never 0 or 100. */
 export function shareWords(share) {
-  if (share < 0.01) return "under 1 %";
-  return share > 0.995 ? "over 99 %" : `${(100 * share).toFixed(0)} %`;
+  if (share < 0.01) return "under 1\u00a0%";
+  return share > 0.995 ? "over 99\u00a0%" : `${(100 * share).toFixed(0)}\u00a0%`;
 }
 
 /** Bands of confidence outside the training corpora, ascending: `{low, high, answers, right}`. */
@@ -44,7 +44,7 @@ export function howOften(prediction, card, duration_s) {
   else if (prediction.confidence < 0.5) sentences.push("The other emotions together are more probable than this one.");
   const band = bandsOf(card).findLast((one) => prediction.confidence >= one.low);
   if (band) {
-    const such = band.low ? `with ${percent(band.low)} to ${percent(band.high)} % confidence` : `with under ${percent(band.high)} %`;
+    const such = band.low ? `with ${percent(band.low)} to ${percent(band.high)}\u00a0% confidence` : `with under ${percent(band.high)}\u00a0%`;
     const [right, answers] = [band.right, band.answers].map((one) => one.toLocaleString("en"));
     sentences.push(
       `In a test on corpora that were left out of training, ${right} of ${answers} predictions ${such} were correct: ${shareWords(band.accuracy)}.`,
@@ -53,7 +53,7 @@ export function howOften(prediction, card, duration_s) {
   for (const [coverage, quantile] of Object.entries(card.plausible)) {
     const labels = prediction.ranked.filter(([, share]) => 1 - share <= quantile).map(([label]) => label);
     if (labels.length > 1 && labels.length < prediction.ranked.length)
-      sentences.push(`In ${percent(Number(coverage))} % of cases, the correct emotion is one of: ${labels.join(", ")}.`);
+      sentences.push(`In ${percent(Number(coverage))}\u00a0% of cases, the correct emotion is one of: ${labels.join(", ")}.`);
   }
   return sentences.join(" ");
 }
