@@ -180,7 +180,7 @@ def _add_scale(figure: Figure, axes: Axes, image: AxesImage) -> None:
     """Add the colours' scale, in dB of full scale."""
     scale = figure.colorbar(image, ax=axes, label="level (dB)", pad=0.02, ticks=MaxNLocator(4))
     scale.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}".replace("-", "−")))
-    scale.outline.set_visible(False)  # type: ignore[operator]
+    scale.outline.set_visible(False)
 
 
 def _draw_levels(axes: Axes, shown: Levels, top: float) -> AxesImage:
