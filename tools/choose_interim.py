@@ -92,7 +92,7 @@ def stream(model: str, clips: Clips, most: int) -> Iterator[Streamed]:
 
 def choose(streamed: list[Streamed]) -> InterimLimits:
     """Choose temperatures, and then the limits."""
-    pairs = []
+    pairs: list[tuple[float, float]] = []
     for least_s, below_s in itertools.pairwise((*STEPS_S, np.inf)):
         rows = [
             (one.truth, logits)
@@ -101,8 +101,9 @@ def choose(streamed: list[Streamed]) -> InterimLimits:
             if least_s <= window_s < below_s
         ]
         if rows:
-            pairs.append((least_s if pairs else 0.0, round(min(TEMPERATURES, key=lambda t: loss(rows, float(t))), 2)))
-    temperatures = tuple((float(least_s), float(value)) for least_s, value in pairs)
+            best = float(TEMPERATURES[np.argmin([loss(rows, float(one)) for one in TEMPERATURES])])
+            pairs.append((least_s if pairs else 0.0, round(best, 2)))
+    temperatures = tuple(pairs)
     candidates = [
         InterimLimits(temperatures, float(least_s), float(confidence))
         for least_s in np.arange(0.7, 2.01, 0.1).round(2)
