@@ -59,70 +59,78 @@ def add_to(app: typer.Typer) -> None:
     )(_protocols)
 
 
+_RecipeArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="RECIPE",
+        callback=expanded,
+        autocompletion=complete_recipe,
+        help="A recipe to train for every fold: a shipped one such as classic, or a TOML file.",
+    ),
+]
+_ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        "--protocol",
+        "-p",
+        metavar="NAME",
+        autocompletion=complete_protocol,
+        help="Evaluation protocol; hearfelt protocols lists them.",
+    ),
+]
+_ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME|FILE",
+        autocompletion=complete_model,
+        help="A finished model to evaluate instead of a recipe.",
+    ),
+]
+_FoldsOption = Annotated[int | None, typer.Option("--folds", min=2, help="Number of folds for by-speaker.")]
+_ReferenceClipsOption = Annotated[
+    int, typer.Option("--reference-clips", min=0, metavar="K", help="Compare each clip with K others; 0 for none.")
+]
+_ReferenceByOption = Annotated[
+    Literal["setting", "speaker"],
+    typer.Option("--reference-by", help="Take these from the same corpus, or of the same speaker."),
+]
+_ReferenceDrawsOption = Annotated[int, typer.Option("--reference-draws", min=1, help="How often they are drawn anew.")]
+_ReferenceEmotionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reference-emotion",
+        metavar="EMOTION|each",
+        help="Take only clips of one emotion, to measure what such a reference costs.",
+    ),
+]
+_TrainedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--trained", metavar="FOLDER", help="--out of an earlier call, whose models are used.", callback=expanded
+    ),
+]
+
+
 def _evaluate(
-    recipe: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="RECIPE",
-            callback=expanded,
-            autocompletion=complete_recipe,
-            help="A recipe to train for every fold: a shipped one such as classic, or a TOML file.",
-        ),
-    ] = None,
+    recipe: _RecipeArgument = None,
     *,
-    protocol: Annotated[
-        str,
-        typer.Option(
-            "--protocol",
-            "-p",
-            metavar="NAME",
-            autocompletion=complete_protocol,
-            help="Evaluation protocol; hearfelt protocols lists them.",
-        ),
-    ],
+    protocol: _ProtocolOption,
     corpus: CorpusOption,
     out: OutOption,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="NAME|FILE",
-            autocompletion=complete_model,
-            help="A finished model to evaluate instead of a recipe.",
-        ),
-    ] = None,
+    model: _ModelOption = None,
     seeds: SeedsOption = 1,
     drop: DropOption = [],  # noqa: B006  # typer reads it and never changes it
-    folds: Annotated[int | None, typer.Option("--folds", min=2, help="Number of folds for by-speaker.")] = None,
+    folds: _FoldsOption = None,
     jobs: JobsOption = None,
     encoder: EncoderOption = None,
     ray: RayOption = None,
-    reference_clips: Annotated[
-        int,
-        typer.Option("--reference-clips", min=0, metavar="K", help="Compare each clip with K others; 0 for none."),
-    ] = 0,
-    reference_by: Annotated[
-        Literal["setting", "speaker"],
-        typer.Option("--reference-by", help="Take these from the same corpus, or of the same speaker."),
-    ] = "setting",
-    reference_draws: Annotated[
-        int, typer.Option("--reference-draws", min=1, help="How often they are drawn anew.")
-    ] = 3,
-    reference_emotion: Annotated[
-        str | None,
-        typer.Option(
-            "--reference-emotion",
-            metavar="EMOTION|each",
-            help="Take only clips of one emotion, to measure what such a reference costs.",
-        ),
-    ] = None,
-    trained: Annotated[
-        Path | None,
-        typer.Option(
-            "--trained", metavar="FOLDER", help="--out of an earlier call, whose models are used.", callback=expanded
-        ),
-    ] = None,
+    reference_clips: _ReferenceClipsOption = 0,
+    reference_by: _ReferenceByOption = "setting",
+    reference_draws: _ReferenceDrawsOption = 3,
+    reference_emotion: _ReferenceEmotionOption = None,
+    trained: _TrainedOption = None,
     format: TableOrJsonOption = "table",
 ) -> None:
     """Evaluate a recipe, or a finished model, on clips that were not used for training.
