@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -210,6 +210,7 @@ class AudioReader:
         self._warnings += [warning for warning in self._meter.warnings() if warning.code not in known]
 
 
+_Decodable = Source | AudioTrack | RawSound | npt.NDArray[np.generic]
 Sound = Source | AudioTrack | RawSound | Excerpt | Audio | AudioReader | npt.NDArray[np.generic] | Tensor | Pair
 
 
@@ -288,7 +289,7 @@ def open_audio(
     ):
         kind = type(source).__name__
         raise AudioError(f"{label}: a {kind}; a path, bytes, an open file or a numpy array is wanted")
-    with _decoded(whole, rate_hz, label, channel) as decoded:
+    with _decoded(cast("_Decodable", whole), rate_hz, label, channel) as decoded:
         _check_rate(decoded.rate_hz, label)
         _check_channel(channel, decoded.channels, label)
         # in a file nobody can mend it; whoever gives an array can
@@ -384,9 +385,7 @@ def audio_files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _decoded(
-    sound: Source | AudioTrack | RawSound | npt.NDArray[np.generic], rate_hz: int | None, name: str, channel: int | None
-) -> Iterator[Decoded]:
+def _decoded(sound: _Decodable, rate_hz: int | None, name: str, channel: int | None) -> Iterator[Decoded]:
     if isinstance(sound, np.ndarray):
         if rate_hz is None:
             raise AudioError(f"{name}: samples come without a rate; give it as the second argument, in Hz")

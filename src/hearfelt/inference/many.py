@@ -17,7 +17,7 @@ from hearfelt.rows import columns, table_row
 __all__ = ["OnError", "Predictions", "recognize_all"]
 
 OnError = Literal["raise", "skip", "return"]
-Result = TypeVar("Result", Prediction, Prediction | AudioError, covariant=True)
+Result = TypeVar("Result", bound=Prediction | AudioError, covariant=True)
 _Named = tuple[str, Prediction | AudioError]
 
 

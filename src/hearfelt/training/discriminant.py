@@ -98,8 +98,8 @@ def fit_discriminant(data: DiscriminantData, shrinkage: float) -> Discriminant:
     slopes[:, ~present], offsets[~present] = 0.0, 0.0
     products = rows @ slopes
     mean = np.asarray(np.average(products, axis=0, weights=weights), np.float64)
-    deviation = np.sqrt(np.average(np.square(products - mean), axis=0, weights=weights))
-    return Discriminant(slopes, offsets, mean, np.where(deviation > 0, deviation, 1.0))
+    deviation = np.sqrt(np.asarray(np.average(np.square(products - mean), axis=0, weights=weights), np.float64))
+    return Discriminant(slopes.astype(np.float64), offsets, mean, np.where(deviation > 0, deviation, 1.0))
 
 
 def target_discriminant(fitted: Discriminant, data: GateData, weight: float) -> TargetDiscriminant:

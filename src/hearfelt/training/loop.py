@@ -209,9 +209,11 @@ def one_thread() -> Iterator[None]:
 
 
 def _begin(training: Rows, settings: Fit) -> _State:
-    network = ClassicNetwork(training.classes).to(memory_format=torch.channels_last)  # convolutions take a quarter less
+    network = ClassicNetwork(training.classes)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions take a quarter less
     network.scaler.fit(training.real)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True)
+    moving = get_ema_multi_avg_fn(settings.averaging)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=moving, use_buffers=True)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )

@@ -42,7 +42,7 @@ def open_recording(
     Raises:
         AudioError: if it cannot be opened; while segments are taken also if it cannot be read to its end.
     """
-    if is_separate and not isinstance(sound, (str, bytes)) and hasattr(sound, "read"):
+    if is_separate and not isinstance(sound, (str, bytes, tuple)) and hasattr(sound, "read"):
         sound = sound.read()  # an open file can be read once only, and each channel is read by itself
     name = "standard input" if source == "-" else source
     with ExitStack() as opened:
