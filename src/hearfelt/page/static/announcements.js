@@ -2,7 +2,7 @@
 
 const RESULT = ".hf-notice, h1";
 const EXPLANATION = ".st-key-hf-reasons h2";
-const PATIENCE_MS = 2000; // Streamlit removes old widgets late
+const PATIENCE_MS = 8000; // Streamlit removes old widgets late, on a busy machine very late
 
 export default function ({ parentElement, data }) {
   const status = parentElement.querySelector("[role=status]");

@@ -16,6 +16,12 @@ function made(name, properties = {}, ...children) {
   return one;
 }
 
+let lastFocused = null; // what a button does and its row: outlives a table that Streamlit makes anew
+document.addEventListener("focusin", ({ target }) => {
+  const { does } = target.closest(".hf-sounds") ? target.dataset : {};
+  lastFocused = does ? [does, target.closest("tr").dataset.key] : null;
+});
+
 class SoundTable {
   constructor(root) {
     [this.search, this.count, this.head, this.body] = ["input", ".hf-count", "thead tr", "tbody"].map((name) => root.querySelector(name));
@@ -56,8 +62,7 @@ class SoundTable {
       button.parentElement.ariaSort = isSorted ? (this.isReversed ? "descending" : "ascending") : null;
     });
     this.count.textContent = wanted ? `${rows.length} of ${this.data.rows.length}` : "";
-    const { activeElement } = document;
-    const focused = this.body.contains(activeElement) ? [activeElement.dataset.does, activeElement.closest("tr").dataset.key] : null;
+    const focused = lastFocused;
     this.body.replaceChildren(...rows.map((row) => this.row(row)));
     if (focused) this.body.querySelector(`tr[data-key="${focused[1]}"] [data-does="${focused[0]}"]`)?.focus();
   }
