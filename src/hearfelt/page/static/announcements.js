@@ -21,22 +21,34 @@ export default function ({ parentElement, data }) {
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (top < 0 || top > innerHeight / 2) stage.scrollIntoView({ behavior: isCalm ? "instant" : "smooth" });
 
-  if (document.activeElement.matches(RESULT)) document.activeElement.blur(); // it is about an earlier sound
-  keepFocus(() => stage.querySelector(RESULT), performance.now() + PATIENCE_MS);
+  leaveResult(); // it is about an earlier sound
+  keepFocus(() => stage.querySelector(RESULT));
 }
 
 /** Scroll to an explanation that was asked for: the button that did is gone. */
 function showExplanation() {
-  keepFocus(() => document.querySelector(EXPLANATION), performance.now() + PATIENCE_MS, { block: "nearest" });
+  leaveResult(); // it took the focus when the button was gone
+  keepFocus(() => document.querySelector(EXPLANATION), { block: "nearest" });
 }
 
+function leaveResult() {
+  if (document.activeElement.matches(RESULT)) document.activeElement.blur();
+}
+
+let kept = 0; // number of the place that is to have the focus
+
 /** Focus a place whenever the focus is lost, because what had it, such as an input that starts empty again, is gone. */
-function keepFocus(find, until, scroll) {
-  const place = find();
-  if (place && document.activeElement === document.body) {
-    place.tabIndex = -1;
-    place.focus({ preventScroll: true });
-    if (scroll) place.scrollIntoView(scroll);
-  }
-  if (performance.now() < until) setTimeout(() => keepFocus(find, until, scroll), 100);
+function keepFocus(find, scroll) {
+  const own = (kept += 1);
+  const until = performance.now() + PATIENCE_MS;
+  const keep = () => {
+    const place = find();
+    if (place && document.activeElement === document.body) {
+      place.tabIndex = -1;
+      place.focus({ preventScroll: true });
+      if (scroll) place.scrollIntoView(scroll);
+    }
+    if (kept === own && performance.now() < until) setTimeout(keep, 100);
+  };
+  keep();
 }
