@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from hearfelt.audio.reader import audio_files
 
-__all__ = ["CLIPS", "PATIENCE_MS", "calm", "within_one"]
+__all__ = ["CLIPS", "PATIENCE_MS", "calm", "finished", "within_one"]
 
 PATIENCE_MS: Final = 60_000
 CLIPS: Final = audio_files(Path(__file__).parents[2] / "src" / "hearfelt" / "examples")
@@ -22,8 +22,15 @@ def calm(page: Page) -> None:
     page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
 
 
+def finished(page: Page) -> None:
+    """Wait until nothing is computed outside of the page's runs any more: what follows is drawn anew once."""
+    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=PATIENCE_MS)
+    calm(page)
+
+
 def within_one(text: str) -> re.Pattern[str]:
     """Give a pattern for a text whose percents, which another process counted and rounded, may differ by one."""
     parts = re.split(r"(?<!\d)(\d+)(?= %)", text)
     numbers = ["(" + "|".join(str(int(one) + more) for more in (-1, 0, 1)) + ")" for one in parts[1::2]]
-    return re.compile("".join(re.escape(one) + number for one, number in zip(parts[::2], [*numbers, ""], strict=True)))
+    texts = (re.escape(one).replace("\\ ", r"\s") for one in parts[::2])  # a space before "%" does not break
+    return re.compile("".join(one + number for one, number in zip(texts, [*numbers, ""], strict=True)))

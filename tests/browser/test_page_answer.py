@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import Browser, Locator, Page, expect
-from tests.browser.listen_view import CLIPS, PATIENCE_MS, calm, within_one
+from tests.browser.listen_view import CLIPS, PATIENCE_MS, calm, finished, within_one
 
 from hearfelt.audio.reader import read_audio
 from hearfelt.inference.recognizer import Recognizer
@@ -36,6 +36,7 @@ def send(page: Page, *files: Path) -> None:
 
 
 def choose(page: Page, label: str, option: str) -> None:
+    finished(page)
     box = page.get_by_role("combobox", name=re.compile(label))
     box.scroll_into_view_if_needed()  # a list that has to scroll for its opening closes again
     page.wait_for_timeout(300)
@@ -177,6 +178,7 @@ def test_keys_move_the_player_in_steps_that_suit_the_sound(
     send(page, path)
     place = page.get_by_label("Position in seconds")
     expect(place).to_be_enabled(timeout=PATIENCE_MS)  # a long sound is there when it was decoded
+    finished(page)
     place.focus()
     for keys, place_s in ways:
         for key in ("Home", *keys):

@@ -14,7 +14,7 @@ import soundfile
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.listen_view import CLIPS, PATIENCE_MS
 
-from hearfelt.audio.reader import audio_files, read_audio, resample
+from hearfelt.audio.reader import read_audio, resample
 from hearfelt.inference.recognizer import Recognizer
 
 CLIP = CLIPS[0]
@@ -77,13 +77,14 @@ def test_a_broken_a_silent_and_a_short_file_are_each_a_sentence_and_the_others_g
 
 
 def test_a_recording_of_the_microphone_is_answered(page: Page, spoken: Path) -> None:
-    voices = {Recognizer.load().recognize(path).emotion for path in audio_files(CLIP.parent)[:2]}
+    labels = Recognizer.load().card.labels  # which emotion it is depends on where in the loop of voices it begins
     page.get_by_role("button", name=re.compile("^Record")).first.click()
     page.wait_for_timeout(3_500)
     page.get_by_role("button", name=re.compile("Stop", re.IGNORECASE)).first.click()
     expect(page.locator(".hf-title h1")).to_contain_text("recording")
     answer = page.locator(".hf-answer").first
-    expect(answer).to_contain_text(re.compile("|".join(sorted(voices)), re.IGNORECASE))
+    expect(answer).to_contain_text(re.compile("|".join(labels)))
+    expect(answer).not_to_contain_text(re.compile("no speech", re.IGNORECASE))
 
 
 def test_a_file_over_the_limit_is_refused_in_words_and_never_answered(
