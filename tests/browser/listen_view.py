@@ -24,6 +24,9 @@ def calm(page: Page) -> None:
 
 def finished(page: Page) -> None:
     """Wait until nothing is computed outside of the page's runs any more: what follows is drawn anew once."""
+    expect(page.locator(".st-key-hf-downloads")).to_be_visible(timeout=PATIENCE_MS)
+    explained = page.locator(".hf-said").or_(page.get_by_role("button", name="Explain", exact=True))
+    expect(explained.or_(page.get_by_text("can be explained")).first).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=PATIENCE_MS)
     calm(page)
 

@@ -71,6 +71,7 @@ def test_of_two_models_each_file_holds_both_or_says_whose_it_is(page: Page) -> N
     page.get_by_role("combobox", name=re.compile("Compare with")).click()
     page.get_by_role("option", name=BOTH[1], exact=True).click()
     expect(page.locator(".hf-answer")).to_have_count(2)
+    expect(page.locator(".hf-said")).to_have_count(2, timeout=PATIENCE_MS)
     calm(page)
     own = [(model, Recognizer.load(model).recognize(CLIP).emotion) for model in BOTH]
     answers = json.loads(taken(page, "JSON", f"{CLIP.stem}.json"))
