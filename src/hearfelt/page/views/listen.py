@@ -62,13 +62,19 @@ def show(settings: PageSettings) -> None:
         arriving = st.container(key="hf-arriving")  # so that what follows keeps its place, and is not drawn again
         with arriving:
             _decode_waiting(visit, settings)
+            refused = list(visit.refused)
+            _put_notices(refused)  # before they are announced, so that they can be scrolled to
         if visit.sounds:
             _show_sounds(visit, announcements, settings)
         else:
             _greet(visit, announcements)
         with arriving:
-            for message in visit.refused:
-                st.html(fragment("result", "notice", message, title="This file can't be used"))
+            _put_notices(visit.refused[len(refused) :])
+
+
+def _put_notices(messages: Sequence[str]) -> None:
+    for message in messages:
+        st.html(fragment("result", "notice", message, title="This file can't be used"))
 
 
 def _greet(visit: Visit, announcements: DeltaGenerator) -> None:
