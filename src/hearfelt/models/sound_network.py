@@ -217,9 +217,9 @@ class SoundNetwork(nn.Module):
 
         Returns:
             Logits ``(1, classes)``; the embedding ``(1, kept)``, which the heads take; the statistics
-            ``(1, kept + classes)`` of which references are made, components and the discriminant's scores; the logit
-            that somebody speaks ``(1, 1)``; and the distance from the middle of all training clips ``(1, 1)``, about 1
-            for one of these.
+            ``(1, kept + classes)`` of which references are made, components and the discriminant's scores, or
+            ``(1, kept)`` without a discriminant; the logit that somebody speaks ``(1, 1)``; and the distance from the
+            middle of all training clips ``(1, 1)``, about 1 for one of these.
         """
         mel, wave = self.front(samples)
         values = clip_statistics(self.encoder(mel), self.pitch(wave))
