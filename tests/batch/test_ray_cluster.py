@@ -7,7 +7,6 @@ import importlib.util
 import io
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.error import URLError
 
 import pytest
+from tests.free_port import free_port
 
 from hearfelt.audio.reader import audio_files
 from hearfelt.batch.job import Job, run_job
@@ -67,12 +67,6 @@ class Bucket:
     def keys(self, prefix: str) -> list[str]:
         listed = self.get(f"?list-type=2&prefix={prefix}").decode()
         return re.findall("<Key>([^<]*)</Key>", listed)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

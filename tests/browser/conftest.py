@@ -18,6 +18,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from tests.browser.listen_view import PATIENCE_MS, calm
+from tests.free_port import free_port
 
 from hearfelt.audio.reader import audio_files, read_audio, resample
 
@@ -125,7 +126,7 @@ def page(browser: Browser, page_address: str) -> Iterator[Page]:
 def _page(home: Path, *options: str) -> Iterator[str]:
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home / "temporary")}
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "hearfelt", "app", "--no-browser", *options]
+    command = [sys.executable, "-m", "hearfelt", "app", "--no-browser", "--port", str(free_port()), *options]
     with (home / "said.txt").open("w+") as said:
         process = subprocess.Popen(command, cwd=home, env=environment, stdout=subprocess.PIPE, stderr=said, text=True)
         try:

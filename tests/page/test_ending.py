@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 import pytest
 import soundfile
+from tests.free_port import free_port
 
 from hearfelt.audio.reader import audio_files, read_audio
 
@@ -32,7 +33,7 @@ QUIET: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networkin
 def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run ``hearfelt app``; gives its process and address."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "hearfelt", "app", "--no-browser", "--no-live"]
+    command = [sys.executable, "-m", "hearfelt", "app", "--no-browser", "--no-live", "--port", str(free_port())]
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.free_port import free_port
 
 from hearfelt.cli.main import run
 
@@ -21,8 +22,8 @@ PATIENCE_S = 60
 
 @contextmanager
 def showing(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """Run ``hearfelt app`` in a folder of its own."""
-    command = [sys.executable, "-m", "hearfelt", "app", *options]
+    """Run ``hearfelt app`` at a port of its own, if ``options`` name no other."""
+    command = [sys.executable, "-m", "hearfelt", "app", "--port", str(free_port()), *options]
     environment = {name: value for name, value in os.environ.items() if "DISPLAY" not in name} | {
         "OMP_NUM_THREADS": "1"
     }
