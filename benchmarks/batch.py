@@ -163,7 +163,7 @@ def answered_s(model: str, parts: list[Any], folder: str, count: int) -> float:
 
 
 def workers_of(model: str, count: int) -> Any:
-    from hearfelt.batch.workers import SoundWorkers
+    from hearfelt.batch.recognition import SoundWorkers
 
     workers = SoundWorkers(task_of(model), count)
     workers.start()

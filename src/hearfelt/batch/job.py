@@ -1,10 +1,13 @@
-"""Batch job: many sounds, one table; an interrupted job is resumed by the same command."""
+"""Batch job: many sounds, one table; an interrupted job is resumed by the same command.
+
+A job can make references of its own sounds: one for each folder, or for each value of a column.
+"""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -22,6 +25,7 @@ from hearfelt.batch.checkpoints import (
     locked_folder,
     merged_rows,
     open_part,
+    read_answers,
     remove_leftovers,
 )
 from hearfelt.batch.plan import (
@@ -36,8 +40,7 @@ from hearfelt.batch.plan import (
     write_parts,
     write_plan,
 )
-from hearfelt.batch.recognition import Channels, Task
-from hearfelt.batch.references import references_by_setting
+from hearfelt.batch.recognition import Channels, SoundWorkers, Task
 from hearfelt.batch.sources import Source, find_sources
 from hearfelt.batch.storage import (
     absolute,
@@ -50,17 +53,17 @@ from hearfelt.batch.storage import (
     shown,
     write_file,
 )
-from hearfelt.batch.workers import SoundWorkers
 from hearfelt.corpora.tables import is_table
 from hearfelt.errors import HearfeltError, ModelError
 from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
-from hearfelt.inference.reference import HASH_DIGITS, Reference
+from hearfelt.inference.reference import HASH_DIGITS, Reference, ReferenceBuilder, SoundStatistics
 from hearfelt.results.tables import table_format, write_rows
 from hearfelt.rows import PART_ROW, PREDICTION_ROW, SEGMENT_ROW
 from hearfelt.runtime.pool import usable_cores
 from hearfelt.runtime.progress import Advance, Progress, no_progress
 
-__all__ = ["SELF", "Job", "Outcome", "answer_parts", "run_job"]
+__all__ = ["SELF", "Job", "Outcome", "answer_parts", "references_by_setting", "run_job"]
+
 
 SELF: Final = "self"
 
@@ -391,3 +394,26 @@ def _errors_named(out: str) -> Iterator[None]:
         raise HearfeltError(
             f"{error.filename or out}: cannot be written ({reason}); what is done stays, and the same command goes on"
         ) from error
+
+
+def references_by_setting(folder: str, parts: Iterable[Part], plan: Plan, model_hash: str) -> dict[str, str]:
+    """Make the reference of each setting from the statistics of its sounds.
+
+    Args:
+        folder: with the parts.
+        parts: of the stage ``"statistics"``, all answered.
+        plan: of the job.
+        model_hash: of the model's file, as references have it.
+
+    Returns:
+        The JSON of each setting's reference; a setting in which no sound can be read has none.
+    """
+    builders: dict[str, ReferenceBuilder] = {}
+    for part in parts:
+        for source, (_, rows) in zip(part.sources, read_answers(folder, part), strict=True):
+            if source.setting and "statistics" in rows[0]:
+                builders.setdefault(source.setting, ReferenceBuilder()).add(SoundStatistics.from_dict(rows[0]))
+    return {
+        setting: builder.reference(plan.model, model_hash, plan.labels).to_json()
+        for setting, builder in builders.items()
+    }

@@ -1,32 +1,40 @@
-"""Batch on a Ray cluster.
+"""What runs on a Ray cluster: batches, and the pieces of trainings.
 
-Each part of a job is one row of a Ray Data pipeline. Actors load the model once and answer part after part, each
+Each part of a batch is one row of a Ray Data pipeline. Actors load the model once and answer part after part, each
 through a worker process of its own, so that a file at which a process dies costs that file and no actor. Ray Data
 streams, keeps the actors fed without letting results pile up, moves the work of a lost node to others, and lets the
 cluster grow and shrink.
+
+Pieces of a training are tasks, called by an executor. Training gets it as an argument, so that only this module knows
+Ray.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import os
+import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hearfelt.batch import object_store
 from hearfelt.batch.checkpoints import PartFile, open_part
 from hearfelt.batch.plan import Part
-from hearfelt.batch.ray_link import connected, ray_errors
-from hearfelt.batch.recognition import Task
+from hearfelt.batch.recognition import SoundWorkers, Task
 from hearfelt.batch.storage import write_file
-from hearfelt.batch.workers import SoundWorkers
 from hearfelt.errors import HearfeltError, require
 from hearfelt.runtime.progress import Advance
 
-__all__ = ["answer_on_ray"]
+if TYPE_CHECKING:
+    from hearfelt.runtime.executor import Executor
+
+__all__ = ["answer_on_ray", "connected", "executor_on_ray", "ray_errors"]
+
 
 _AHEAD: Final = 2  # parts an actor is given before it has answered
 
@@ -130,3 +138,130 @@ def _quieten(data: Any) -> None:
 def _at_first(ray: Any, workers: int | None) -> int:
     cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
     return cores if workers is None else min(cores, workers)
+
+
+_LOCAL: Final = "local"  # a cluster of this machine alone, for trying it
+_LISTENS_S: Final = 20.0
+_QUIET: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+
+
+@contextmanager
+def connected(address: str, workers: int | None) -> Iterator[Any]:
+    """Connect to a Ray cluster; disconnect when the block ends.
+
+    Args:
+        address: ``"auto"`` for the cluster that this machine belongs to, ``host:port`` or ``ray://host:port`` for
+            another, ``"local"`` for one of this machine alone.
+        workers: how many cores a cluster of this machine alone has; None for all.
+
+    Yields:
+        The package ``ray``.
+
+    Raises:
+        ExtraMissingError: if Ray is not installed.
+        HearfeltError: if the cluster cannot be reached.
+    """
+    os.environ.update(_QUIET)  # Ray would send usage statistics
+    ray = require("ray", "ray")
+    was_there = ray.is_initialized()
+    _check_reachable(address)
+    try:
+        if not was_there:
+            own = {"num_cpus": workers, "include_dashboard": False} if address == _LOCAL else {}
+            with ray_errors(ray, address):
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
+        yield ray
+    finally:
+        if not was_there:
+            ray.shutdown()
+
+
+@contextmanager
+def ray_errors(ray: Any, address: str) -> Iterator[None]:
+    """Raise whatever a cluster fails with as one HearfeltError."""
+    try:
+        yield
+    except HearfeltError:
+        raise
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        reason = " ".join(str(error).split())[-300:]
+        raise HearfeltError(f"the Ray cluster at {address} failed ({reason}); the same command goes on") from error
+
+
+def _check_reachable(address: str) -> None:
+    """Raise at once if nothing listens at an address; Ray itself would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return  # "auto" and "local"
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_LISTENS_S).close()
+    except (OSError, OverflowError) as error:
+        raise HearfeltError(f"no Ray cluster answers at {address} ({error}); check the address") from error
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_RETRIES: Final = 5  # of a call whose machine or process was lost; errors of the function itself are final
+
+
+@contextmanager
+def executor_on_ray(address: str, *, at_once: int | None = None) -> Iterator[Executor]:
+    """Connect to a Ray cluster and yield an executor whose calls run there, each on one core.
+
+    A call that is lost with its machine is repeated on another. Function and item are copied there, but no files:
+    paths have to mean the same on every machine.
+
+    Args:
+        address: as for :func:`hearfelt.batch.ray_cluster.connected`.
+        at_once: the most calls at once; None for as many as the cluster has cores for.
+
+    Raises:
+        ExtraMissingError: if Ray is not installed.
+        HearfeltError: if the cluster cannot be reached or gives up, and whatever a call raises.
+    """
+    with connected(address, at_once) as ray:
+
+        def execute(function: Callable[[Item], Result], items: Mapping[int, Item]) -> Iterator[tuple[int, Result]]:
+            with ray_errors(ray, address):
+                yield from _done_on(ray, function, items, at_once)
+
+        yield execute
+
+
+def _done_on(
+    ray: Any, function: Callable[[Item], Result], items: Mapping[int, Item], at_once: int | None
+) -> Iterator[tuple[int, Result]]:
+    task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_done)
+    shared = ray.put(function)  # once, however much it holds
+    waiting = iter(items.items())
+    going: dict[Any, int] = {}
+    try:
+        while True:
+            while at_once is None or len(going) < at_once:
+                if (following := next(waiting, None)) is None:
+                    break
+                going[task.remote(shared, following[1])] = following[0]
+            if not going:
+                return
+            ready, _ = ray.wait(list(going), num_returns=1)
+            for reference in ready:
+                result, error = ray.get(reference)
+                if error is not None:
+                    raise error
+                yield going.pop(reference), result
+    finally:
+        for reference in going:
+            ray.cancel(reference, force=True)
+
+
+def _done(function: Callable[[Item], Result], item: Item) -> tuple[Result | None, HearfeltError | None]:
+    """Call the function on a machine of the cluster; its error is returned, since Ray would wrap it in its own."""
+    try:
+        return function(item), None
+    except HearfeltError as error:
+        return None, error

@@ -24,7 +24,7 @@ def executor_on(ray: str | None, at_once: int | None) -> Iterator[Executor | Non
     if ray is None:
         yield None
         return
-    from hearfelt.batch.ray_tasks import executor_on_ray
+    from hearfelt.batch.ray_cluster import executor_on_ray
 
     with executor_on_ray(ray, at_once=at_once) as executor:
         yield executor
