@@ -26,7 +26,7 @@ import numpy as np
 from hearfelt.audio.reader import Samples, read_audio, resample
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clips
-from hearfelt.evaluation.diarization import FRAMES_PER_S, LabelSpan, frame_confusion, frame_labels, segment_metrics
+from hearfelt.evaluation.metrics import FRAMES_PER_S, LabelSpan, frame_confusion, frame_labels, segment_metrics
 from hearfelt.evaluation.synthetic_recordings import room_noise, speech_within, write_scripts
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.timeline.segmenter import Segmenter

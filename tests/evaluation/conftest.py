@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
+from hearfelt.evaluation.plan import emotion_code, ravdess_names
 from hearfelt.evaluation.predictions import Evaluation, Row
-from hearfelt.evaluation.published import emotion_code, ravdess_names
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
 

@@ -9,8 +9,7 @@ import soundfile
 
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.evaluation.divided_model import DividedModel, EncodedSound
-from hearfelt.evaluation.encoded_clips import EncodedClips, encode_clips
+from hearfelt.evaluation.encoded_clips import DividedModel, EncodedClips, EncodedSound, encode_clips
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,8 @@ from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.corpora.splits import Fold, listed_folds
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.plan import EvaluationProtocol
+from hearfelt.evaluation.plan import EMOBOX, EvaluationProtocol
 from hearfelt.evaluation.protocols import PROTOCOLS, protocol_called
-from hearfelt.evaluation.published import EMOBOX
 from hearfelt.inference.card import ModelCard
 
 

@@ -1,13 +1,34 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.errors import HearfeltError
-from hearfelt.evaluation.references import Drawn, ReferenceOptions, draw_references, reference_sentence
+from hearfelt.errors import CorpusError, HearfeltError
+from hearfelt.evaluation.encoded_clips import DividedModel, encode_clips
+from hearfelt.evaluation.evaluate import narrowed
+from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.references import (
+    SINGLE_EMOTIONS,
+    Drawn,
+    EncodedFold,
+    ReferenceOptions,
+    SingleEmotions,
+    draw_references,
+    encode_plan,
+    find_single_emotions,
+    predict_with_references,
+    read_single_emotions,
+    reference_sentence,
+    write_single_emotions,
+    write_with_references,
+)
+from hearfelt.evaluation.results import read_results
+from hearfelt.inference.recognizer import Recognizer
 
 
 def clips_of(*speakers: int, corpus: str = "mine") -> Clips:
@@ -93,3 +114,112 @@ def test_how_references_were_drawn_is_said_in_words() -> None:
     assert reference_sentence(ReferenceOptions(1, "speaker", draws=1, emotion="sad").to_dict()) == (
         "each clip compared with 1 other of its speaker, all sad"
     )
+
+
+@pytest.fixture(scope="module")
+def clips(toy: Path) -> Clips:
+    """Clips of speakers that the model's card does not name."""
+    return read_corpora({"toy": toy}).without(speaker=("toy/01", "toy/02"))
+
+
+@pytest.fixture(scope="module")
+def part(reference_model: Path, clips: Clips) -> EncodedFold:
+    model = DividedModel(reference_model)
+    return EncodedFold(model, encode_clips(model, clips), fold=2, seed=1)
+
+
+def test_every_clip_is_predicted_in_every_draw(part: EncodedFold, clips: Clips) -> None:
+    predictions = predict_with_references(part, ReferenceOptions(5, draws=3))
+    for seed in (3, 4, 5):  # the second seed of training, three draws each
+        rows = [row for row in predictions.rows if row.seed == seed]
+        assert sorted(row.clip for row in rows) == sorted(clip.name for clip in clips)
+    assert {row.fold for row in predictions.rows} == {2}
+
+
+def test_predictions_are_those_of_the_recognizer_with_other_clips_of_the_speaker(
+    part: EncodedFold, clips: Clips, reference_model: Path
+) -> None:
+    """With all other clips of a speaker in the reference, it can be made by hand."""
+    recognizer = Recognizer.load(reference_model, threads=1)
+    predictions = predict_with_references(part, ReferenceOptions(100, "speaker", draws=1))
+    own = clips.where(speaker="toy/03")
+    for clip in own[:3]:
+        reference = recognizer.reference([other.sound for other in own if other != clip])
+        assert reference.count == len(own) - 1
+        wanted = recognizer.recognize(clip.sound, reference=reference).probabilities
+        [row] = [row for row in predictions.rows if row.clip == clip.name]
+        assert row.probabilities == pytest.approx([wanted[emotion] for emotion in predictions.emotions], abs=2e-3)
+
+
+def test_predictions_are_scored_among_the_labels_given(part: EncodedFold, clips: Clips) -> None:
+    labels = ("neutral", "happy", "sad", "angry")
+    some = encode_clips(part.model, clips.where(emotion=labels))
+    whole, among = (
+        predict_with_references(EncodedFold(part.model, some, 1, labels=wanted), ReferenceOptions(4, draws=1))
+        for wanted in (None, labels)
+    )
+    shares = dict(zip(whole.emotions, whole.rows[0].probabilities, strict=True))
+    assert among.rows[0].probabilities == pytest.approx(tuple(narrowed(shares, labels).values()))
+
+
+def test_results_say_how_references_were_drawn(reference_model: Path, clips: Clips, tmp_path: Path) -> None:
+    model = Recognizer.load(reference_model)
+    plan = PROTOCOLS["by-speaker"].plan(clips, card=model.card)
+    parts, info = encode_plan(reference_model, plan, jobs=1)
+    options = ReferenceOptions(5, "speaker", draws=2)
+    results = write_with_references(parts, tmp_path / "by-speaker" / "toy-reference-speaker-5", options, info)
+    assert results.summary["reference"] == {"clips": 5, "by": "speaker", "draws": 2, "emotion": None}
+    assert results.summary["model"] == "sound-toy"
+    assert results.summary["seeds"] == [0, 1]
+    assert read_results(results.folder).summary == results.summary
+    first, second = (results.evaluation.of(seed=seed).rows for seed in (0, 1))
+    assert [one.probabilities for one in first] != [one.probabilities for one in second]
+
+
+def test_an_emotion_that_no_clip_has_is_refused(reference_model: Path, clips: Clips, tmp_path: Path) -> None:
+    some = clips.where(emotion=("calm", "sad"))
+    parts, info = encode_plan(
+        reference_model, PROTOCOLS["by-speaker"].plan(some, card=Recognizer.load(reference_model).card)
+    )
+    with pytest.raises(CorpusError, match="--reference-emotion angry: there are each, calm, sad"):
+        write_with_references(parts, tmp_path, ReferenceOptions(5, emotion="angry"), info)
+
+
+def test_each_emotion_is_measured_in_every_draw_against_none(reference_model: Path, toy: Path, tmp_path: Path) -> None:
+    clips = read_corpora({"toy": toy}).where(emotion=("calm", "sad", "angry")).without(speaker=("toy/01", "toy/02"))
+    plan = PROTOCOLS["by-speaker"].plan(clips, card=Recognizer.load(reference_model).card)
+    parts, info = encode_plan(reference_model, plan, jobs=1)
+    options = ReferenceOptions(4, draws=2)
+    found = write_single_emotions(parts, tmp_path / "by-speaker" / "toy-reference-4-each", options, info)
+    assert [(run["emotion"], run["seed"]) for run in found.content["runs"]] == [
+        (None, 0),
+        *((emotion, seed) for emotion in ("calm", "sad", "angry") for seed in (0, 1)),
+    ]
+    one = ReferenceOptions(4, draws=2, emotion="sad")
+    results = write_with_references(parts, tmp_path / "by-speaker" / "sad", one, info)
+    assert found.uar("sad")[1] == pytest.approx(results.figure("uar"), abs=1e-6)
+    assert found.emotions == ("calm", "sad", "angry")
+    assert [one.folder for one in find_single_emotions(tmp_path)] == [found.folder]
+
+
+def run(fold: int, seed: int, emotion: str | None, uar: float) -> dict[str, object]:
+    return {"fold": fold, "seed": seed, "emotion": emotion, "uar": uar, "ece": 0.1}
+
+
+def test_changes_are_against_the_same_fold_without_a_reference() -> None:
+    runs = [
+        run(1, 0, None, 0.5),
+        run(2, 0, None, 0.4),
+        run(1, 0, "sad", 0.4),
+        run(1, 1, "sad", 0.5),
+        run(2, 0, "sad", 0.5),
+    ]
+    found = SingleEmotions(Path("x"), {"runs": [*runs, run(1, 0, "calm", 0.6)]})
+    assert found.change("sad") == pytest.approx({1: -0.05, 2: 0.1})
+    assert found.change("calm") == pytest.approx({1: 0.1})
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / SINGLE_EMOTIONS).write_text(json.dumps({"runs": [{"fold": 1}]}))
+    with pytest.raises(CorpusError, match=r"single_emotions\.json: cannot be read"):
+        read_single_emotions(tmp_path)

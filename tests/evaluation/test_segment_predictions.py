@@ -10,7 +10,7 @@ from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import ModelError
-from hearfelt.evaluation.diarization import LabelSpan
+from hearfelt.evaluation.metrics import LabelSpan
 from hearfelt.evaluation.segment_predictions import (
     NAIVE,
     TIMELINE,

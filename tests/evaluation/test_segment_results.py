@@ -12,19 +12,19 @@ from hearfelt.corpora.clips import Clips
 from hearfelt.corpora.splits import Fold, Leaks
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import LabelSpan
 from hearfelt.evaluation.evaluate import evaluate_model
+from hearfelt.evaluation.metrics import LabelSpan
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import find_results
 from hearfelt.evaluation.segment_results import (
+    RecordingRows,
     SegmentResults,
     evaluate_recordings,
     find_segment_results,
     read_segment_results,
     summarize,
 )
-from hearfelt.evaluation.segment_tables import RecordingRows
 from hearfelt.inference.recognizer import Recognizer
 
 NAME = "ravdess-conversations"

@@ -13,7 +13,7 @@ from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import AudioError, CorpusError
-from hearfelt.evaluation.diarization import frame_labels
+from hearfelt.evaluation.metrics import frame_labels
 from hearfelt.evaluation.synthetic_recordings import Script, room_noise, speech_within, write_scripts
 
 RATE_HZ = 16_000

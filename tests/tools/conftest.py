@@ -10,10 +10,9 @@ import pytest
 
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
-from hearfelt.evaluation.plan import Plan
+from hearfelt.evaluation.plan import Plan, emotion_code, ravdess_names
 from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.evaluation.published import emotion_code, ravdess_names
 from hearfelt.evaluation.results import ModelFile, Results, ResultsInfo, write_results
 
 

@@ -6,10 +6,16 @@ from pathlib import Path
 import pytest
 
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import LabelSpan
+from hearfelt.evaluation.metrics import LabelSpan
 from hearfelt.evaluation.results import SUMMARY
-from hearfelt.evaluation.segment_results import SegmentResults, read_segment_results, summarize
-from hearfelt.evaluation.segment_tables import Tables, read_tables, write_tables
+from hearfelt.evaluation.segment_results import (
+    SegmentResults,
+    Tables,
+    read_segment_results,
+    read_tables,
+    summarize,
+    write_tables,
+)
 from hearfelt.reports.segment_scores import COLUMNS, method_rows
 from result_pages.pages import check_pages, write_pages
 from result_pages.timelines import example_of, over_time_section

@@ -14,9 +14,8 @@ from hearfelt.emotions import EMOTIONS
 from hearfelt.evaluation.metrics import uar
 from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.protocols import CORPORA, PROTOCOLS
-from hearfelt.evaluation.references import ReferenceOptions
+from hearfelt.evaluation.references import SINGLE_EMOTIONS, ReferenceOptions, find_single_emotions
 from hearfelt.evaluation.results import Results, ResultsInfo, find_results, write_results
-from hearfelt.evaluation.single_emotions import SINGLE_EMOTIONS, find_single_emotions
 from hearfelt.reports.formatting import bare, interval
 from result_pages.pages import BEGIN, END, check_pages, write_pages
 from result_pages.unfamiliar import unfamiliar_page, unfamiliar_pictures

@@ -15,9 +15,9 @@ from typing import Final
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import Reliability, reliability
 from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.references import find_single_emotions
 from hearfelt.evaluation.results import Results, find_results
 from hearfelt.evaluation.segment_results import SegmentResults, find_segment_results
-from hearfelt.evaluation.single_emotions import find_single_emotions
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
 from hearfelt.reports.formatting import bare, interval
 from hearfelt.reports.shipped_scores import FILE, Ladder, Measurement, ShippedScores

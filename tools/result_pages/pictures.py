@@ -12,8 +12,7 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.diarization import LabelSpan
-from hearfelt.evaluation.metrics import reliability
+from hearfelt.evaluation.metrics import LabelSpan, reliability
 from hearfelt.evaluation.results import Results
 from hearfelt.evaluation.segment_results import SegmentResults
 from hearfelt.inference.prediction import Prediction

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from hearfelt.evaluation.segment_results import SegmentResults
-from hearfelt.evaluation.segment_tables import RecordingRows
+from hearfelt.evaluation.segment_results import RecordingRows, SegmentResults
 from hearfelt.reports.formatting import bare, many
 from hearfelt.reports.segment_scores import COLUMNS, method_rows
 from result_pages.markdown import markdown_table

@@ -17,8 +17,8 @@ from hearfelt.evaluation.calibration import conformal_quantile
 from hearfelt.evaluation.metrics import Reliability, coverage_risk, reliability, risk_at, uar
 from hearfelt.evaluation.predictions import Evaluation
 from hearfelt.evaluation.protocols import PROTOCOLS
+from hearfelt.evaluation.references import SingleEmotions
 from hearfelt.evaluation.results import Results
-from hearfelt.evaluation.single_emotions import SingleEmotions
 from hearfelt.reports.figures.results import coverage_risk_curves, reference_size_lines, reliability_lines
 from hearfelt.reports.formatting import bare, interval
 from result_pages.markdown import NONE, markdown_table

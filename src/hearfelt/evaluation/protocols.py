@@ -16,8 +16,7 @@ import numpy as np
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.corpora.splits import Fold, listed_folds, random_split, speaker_folds
 from hearfelt.errors import CorpusError
-from hearfelt.evaluation.plan import EvaluationProtocol
-from hearfelt.evaluation.published import EMOBOX, LUNA_JIMENEZ, emotion_code, tested_speakers
+from hearfelt.evaluation.plan import EMOBOX, LUNA_JIMENEZ, EvaluationProtocol, emotion_code, tested_speakers
 
 __all__ = ["CORPORA", "PROTOCOLS", "across_corpora", "by_clip", "protocol_called"]
 

@@ -1,18 +1,54 @@
-"""References in an evaluation: with which other test clips each clip is compared, drawn without labels."""
+"""Evaluate a model with reference recordings: which other test clips each clip is compared with, drawn without labels.
+
+A table of its own says what a reference costs in which all recordings have one emotion.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean
 from typing import Any, Final, Literal
 
 import numpy as np
 
 from hearfelt.corpora.clips import Clip
-from hearfelt.errors import HearfeltError
+from hearfelt.emotions import in_order
+from hearfelt.errors import CorpusError, HearfeltError
+from hearfelt.evaluation.encoded_clips import DividedModel, EncodedClips, encode_clips
+from hearfelt.evaluation.evaluate import FoldPredictions, combine, narrowed
+from hearfelt.evaluation.metrics import ece, uar
+from hearfelt.evaluation.plan import Plan
+from hearfelt.evaluation.predictions import Evaluation, Row
+from hearfelt.evaluation.results import ModelFile, Results, ResultsInfo, corpora_of, write_results
+from hearfelt.inference.reference import Reference
+from hearfelt.runtime.files import atomic_write
+from hearfelt.runtime.progress import Advance
 
-__all__ = ["DRAWS", "By", "Drawn", "ReferenceOptions", "draw_references", "reference_sentence"]
+__all__ = [
+    "DRAWS",
+    "SINGLE_EMOTIONS",
+    "By",
+    "Drawn",
+    "EncodedFold",
+    "ReferenceOptions",
+    "SingleEmotions",
+    "draw_references",
+    "encode_plan",
+    "find_single_emotions",
+    "predict_with_reference",
+    "predict_with_references",
+    "read_single_emotions",
+    "reference_sentence",
+    "write_single_emotions",
+    "write_with_references",
+]
+
 
 By = Literal["setting", "speaker"]
 
@@ -119,3 +155,235 @@ def _part_count(clips: int, wanted: int) -> int:
     if clips >= 2 * wanted:
         return min(_MOST_PARTS, max(2, clips // wanted), clips)
     return clips if clips <= wanted else math.ceil(clips / (clips - wanted))
+
+
+_CHECKED: Final = 2  # references of each fold with which the divided model is compared with the whole file
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedFold:
+    """The test part of one fold, encoded by the model that is tested on it.
+
+    Attributes:
+        model: of the fold.
+        encoded: its test clips.
+        fold: its number.
+        seed: of the training.
+        labels: those among which the predictions are scored; None for all of the model's.
+    """
+
+    model: DividedModel
+    encoded: EncodedClips
+    fold: int
+    seed: int = 0
+    labels: Sequence[str] | None = None
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The labels of its rows, in order."""
+        known = self.model.card.labels
+        return in_order(known if self.labels is None else set(self.labels) & set(known))
+
+
+def predict_with_references(part: EncodedFold, options: ReferenceOptions) -> FoldPredictions:
+    """Predict the test clips of one fold, each compared with a reference of other clips of the fold.
+
+    The same references are drawn for every model and every seed of training.
+
+    Returns:
+        Rows of every draw; their seed is ``seed * draws + draw``.
+
+    Raises:
+        ModelError: if the divided model predicts otherwise than the file.
+    """
+    clips, sounds = part.encoded.clips, part.encoded.sounds
+    rows: list[Row] = []
+    for draw in range(options.draws):
+        generator = np.random.default_rng([options.clips, part.fold, draw])
+        for number, one in enumerate(draw_references(clips, options, generator)):
+            reference = part.model.reference(sounds[index] for index in one.reference) if one.reference else None
+            rows += predict_with_reference(part, one.predicted, reference, part.seed * options.draws + draw)
+            if draw == 0 and number < _CHECKED:
+                part.model.check(clips[one.predicted[0]].sound, sounds[one.predicted[0]], reference)
+    return FoldPredictions(part.emotions, tuple(rows), part.encoded.failed)
+
+
+def predict_with_reference(
+    part: EncodedFold, indices: Sequence[int], reference: Reference | None, seed: int
+) -> list[Row]:
+    """Predict some test clips of a fold, all compared with one reference, or with none.
+
+    Args:
+        part: the fold.
+        indices: of its clips that have sound.
+        reference: of the same model.
+        seed: for the rows.
+    """
+    predicted = part.model.probabilities([part.encoded.sounds[index] for index in indices], reference)
+    rows = []
+    for index, probabilities in zip(indices, predicted, strict=True):
+        clip = part.encoded.clips[index]
+        shares = probabilities if part.labels is None else narrowed(probabilities, part.emotions)
+        values = tuple(shares[emotion] for emotion in part.emotions)
+        rows.append(Row(clip.name, clip.speaker, part.fold, seed, clip.emotion, values))
+    return rows
+
+
+def encode_plan(
+    path: Path, plan: Plan, *, jobs: int | None = None, progress: Advance | None = None
+) -> tuple[list[EncodedFold], ResultsInfo]:
+    """Encode all test clips of a plan with a finished model.
+
+    Args:
+        path: the model's file.
+        plan: made with the model's own card.
+        jobs: number of threads; one for each core by default.
+        progress: called with 1 after each clip.
+
+    Returns:
+        The folds, and what a summary says of the model.
+
+    Raises:
+        CorpusError: if the plan's protocol makes recordings, which are evaluated over time.
+        ModelError: if the model takes no reference.
+    """
+    if plan.protocol.recordings:
+        raise CorpusError(f"{plan.protocol.name} is evaluated over time, without references")
+    model, jobs = DividedModel(path), jobs or os.cpu_count() or 1
+    parts = []
+    for fold in plan.folds:
+        encoded = encode_clips(model, fold.test, jobs=jobs, progress=progress)
+        parts.append(EncodedFold(model, encoded, fold.name, labels=plan.scored_labels(fold)))
+    file = ModelFile(path.stat().st_size, model.card.parameters)
+    return parts, ResultsInfo(plan, model.card.recipe, model=model.card.name, file=file)
+
+
+def write_with_references(
+    parts: Sequence[EncodedFold], out: Path, options: ReferenceOptions, info: ResultsInfo
+) -> Results:
+    """Predict with references and write the results.
+
+    Args:
+        parts: each fold and seed.
+        out: folder for the results.
+        options: how references are drawn.
+        info: what the models were made with; epochs by the seed of their training.
+
+    Raises:
+        CorpusError: if no clip has the emotion that the references are to have.
+    """
+    if options.emotion is not None:
+        there = in_order(emotion for part in parts for emotion in part.encoded.clips.emotions)
+        if options.emotion not in there:
+            raise CorpusError(f"--reference-emotion {options.emotion}: there are each, {', '.join(there)}")
+    evaluation, failed = combine(
+        (predict_with_references(part, options) for part in parts), info.plan.all_scored_labels
+    )
+    epochs = {
+        (fold, seed * options.draws + draw): epoch
+        for (fold, seed), epoch in info.epochs.items()
+        for draw in range(options.draws)
+    }
+    return write_results(out, evaluation, replace(info, epochs=epochs, failed=failed, reference=options.to_dict()))
+
+
+SINGLE_EMOTIONS: Final = "single_emotions.json"
+_DECIMALS: Final = 6
+
+
+@dataclass(frozen=True)
+class SingleEmotions:
+    """What references cost in which all recordings have one emotion.
+
+    Attributes:
+        folder: where it is; its name says which model and references.
+        content: of ``single_emotions.json``. Its ``runs`` have ``fold``, ``seed``, ``emotion``, ``uar`` and ``ece``;
+            those without a reference have no emotion.
+    """
+
+    folder: Path
+    content: Mapping[str, Any] = field(repr=False)
+
+    def uar(self, emotion: str | None) -> dict[int, float]:
+        """Compute the mean UAR over draws and seeds of each fold that has clips of an emotion; None: no reference."""
+        scores: dict[int, list[float]] = {}
+        for run in self.content["runs"]:
+            if run["emotion"] == emotion:
+                scores.setdefault(run["fold"], []).append(run["uar"])
+        return {fold: fmean(some) for fold, some in scores.items()}
+
+    def change(self, emotion: str) -> dict[int, float]:
+        """Compute what a reference of this emotion changes in the UAR of each fold that has clips of it."""
+        alone = self.uar(None)
+        return {fold: score - alone[fold] for fold, score in self.uar(emotion).items()}
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The emotions that references were made of, in order."""
+        return in_order(run["emotion"] for run in self.content["runs"] if run["emotion"])
+
+
+def write_single_emotions(
+    parts: Sequence[EncodedFold], out: Path, options: ReferenceOptions, info: ResultsInfo
+) -> SingleEmotions:
+    """Measure references in which all recordings have one emotion, and write ``single_emotions.json``.
+
+    Args:
+        parts: each fold and seed.
+        out: folder for the file.
+        options: how references are drawn; ``emotion`` is each in turn, as far as a fold has clips of it.
+        info: what the models were made with.
+    """
+    content = {
+        "protocol": info.plan.protocol.name,
+        "corpora": corpora_of(info.plan.clips),
+        "recipe": dict(info.recipe),
+        "model": info.model,
+        "version": version("hearfelt"),
+        "reference": options.to_dict(),
+        "runs": _single_emotions(parts, options),
+    }
+    with atomic_write(out / SINGLE_EMOTIONS) as file:
+        json.dump(content, file, indent=1, ensure_ascii=False)
+        file.write("\n")
+    return read_single_emotions(out)
+
+
+def read_single_emotions(folder: Path) -> SingleEmotions:
+    """Read what :func:`write_single_emotions` wrote.
+
+    Raises:
+        CorpusError: if the file is missing or damaged.
+    """
+    path = folder / SINGLE_EMOTIONS
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        runs = [{key: run[key] for key in ("fold", "seed", "emotion", "uar", "ece")} for run in content["runs"]]
+        return SingleEmotions(folder, {**content, "runs": runs})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{path}: cannot be read ({error!r}); 'hearfelt evaluate' writes it") from error
+
+
+def find_single_emotions(home: Path) -> list[SingleEmotions]:
+    """Read every ``PROTOCOL/NAME/single_emotions.json`` below a folder, sorted."""
+    return [read_single_emotions(path.parent) for path in sorted(home.glob(f"*/*/{SINGLE_EMOTIONS}"))]
+
+
+def _single_emotions(parts: Iterable[EncodedFold], options: ReferenceOptions) -> list[dict[str, Any]]:
+    """Measure each fold without a reference and with references of each emotion of which it has clips."""
+    found: list[dict[str, Any]] = []
+    for part in parts:
+        rows = predict_with_reference(part, range(len(part.encoded.clips)), None, part.seed * options.draws)
+        found.append({"fold": part.fold, "seed": part.seed * options.draws, "emotion": None, **_figures(part, rows)})
+        for emotion in part.encoded.clips.emotions:
+            predictions = predict_with_references(part, replace(options, emotion=emotion))
+            for seed in range(part.seed * options.draws, (part.seed + 1) * options.draws):
+                rows = [row for row in predictions.rows if row.seed == seed]
+                found.append({"fold": part.fold, "seed": seed, "emotion": emotion, **_figures(part, rows)})
+    return found
+
+
+def _figures(part: EncodedFold, rows: Sequence[Row]) -> dict[str, float]:
+    evaluation = Evaluation(part.emotions, rows)
+    error = ece(evaluation.confidences, evaluation.correct)
+    return {"uar": round(uar(evaluation.confusion), _DECIMALS), "ece": round(error, _DECIMALS)}

@@ -14,7 +14,7 @@ import numpy as np
 from hearfelt.audio.reader import Samples
 from hearfelt.emotions import in_order
 from hearfelt.errors import AudioError, ModelError
-from hearfelt.evaluation.diarization import LabelSpan
+from hearfelt.evaluation.metrics import LabelSpan
 from hearfelt.evaluation.synthetic_recordings import ClipSpan, Recording, Script
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer

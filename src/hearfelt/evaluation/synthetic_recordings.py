@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hearfelt.audio.reader import Samples, read_audio, resample
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.errors import AudioError, CorpusError
-from hearfelt.evaluation.diarization import FRAMES_PER_S, LabelSpan
+from hearfelt.evaluation.metrics import FRAMES_PER_S, LabelSpan
 from hearfelt.inference.windowing import FRAME, QUIETER_DB, RATE_HZ, frame_powers
 
 __all__ = [

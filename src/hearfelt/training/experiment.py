@@ -12,14 +12,17 @@ from typing import Final
 
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import HearfeltError, RecipeError
-from hearfelt.evaluation.divided_model import DividedModel
-from hearfelt.evaluation.encoded_clips import encode_clips
+from hearfelt.evaluation.encoded_clips import DividedModel, encode_clips
 from hearfelt.evaluation.evaluate import combine
 from hearfelt.evaluation.plan import EvaluationProtocol, Plan
-from hearfelt.evaluation.references import ReferenceOptions
+from hearfelt.evaluation.references import (
+    EncodedFold,
+    ReferenceOptions,
+    SingleEmotions,
+    write_single_emotions,
+    write_with_references,
+)
 from hearfelt.evaluation.results import ModelFile, Results, ResultsInfo, write_results
-from hearfelt.evaluation.single_emotions import SingleEmotions, write_single_emotions
-from hearfelt.evaluation.with_references import EncodedFold, write_with_references
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import kind_of
 from hearfelt.runtime.executor import Executor

@@ -11,10 +11,9 @@ import pytest
 
 from hearfelt.cli.display.evaluation import print_segment_results
 from hearfelt.emotions import EMOTIONS
-from hearfelt.evaluation.diarization import LabelSpan
+from hearfelt.evaluation.metrics import LabelSpan
 from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.evaluation.segment_results import SegmentResults, summarize
-from hearfelt.evaluation.segment_tables import RecordingRows
+from hearfelt.evaluation.segment_results import RecordingRows, SegmentResults, summarize
 
 Here = Callable[..., tuple[int, str, str]]
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -30,9 +30,9 @@ from hearfelt.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from hearfelt.evaluation.references import SingleEmotions
     from hearfelt.evaluation.results import Results
     from hearfelt.evaluation.segment_results import SegmentResults
-    from hearfelt.evaluation.single_emotions import SingleEmotions
 
 __all__ = ["add_to"]
 
@@ -224,9 +224,12 @@ def _test(
     plan = chosen.plan(clips, drop=drop, folds=folds, card=recognizer.card)
     size, count = model_path(model).stat().st_size, sum(len(fold.test) for fold in plan.folds)
     if reference:
-        from hearfelt.evaluation.references import ReferenceOptions
-        from hearfelt.evaluation.single_emotions import write_single_emotions
-        from hearfelt.evaluation.with_references import encode_plan, write_with_references
+        from hearfelt.evaluation.references import (
+            ReferenceOptions,
+            encode_plan,
+            write_single_emotions,
+            write_with_references,
+        )
 
         with progress("encoding clips", count) as done:
             parts, info = encode_plan(model_path(model), plan, jobs=jobs, progress=done)
@@ -245,8 +248,8 @@ def _show(results: Results | SegmentResults | SingleEmotions, format: Literal["t
     from hearfelt.cli.display.evaluation import print_results, print_segment_results, print_single_emotions
     from hearfelt.cli.display.output import print_json
     from hearfelt.errors import ExtraMissingError, require
+    from hearfelt.evaluation.references import SingleEmotions
     from hearfelt.evaluation.segment_results import SegmentResults
-    from hearfelt.evaluation.single_emotions import SingleEmotions
 
     if isinstance(results, SingleEmotions):
         if format == "table":

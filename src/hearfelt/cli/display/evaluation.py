@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 from hearfelt.evaluation.metrics import lowest_class, per_class
 from hearfelt.evaluation.plan import DEFAULT_FOLDS
 from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.evaluation.references import reference_sentence
+from hearfelt.evaluation.references import SINGLE_EMOTIONS, reference_sentence
 from hearfelt.evaluation.results import PREDICTIONS, SUMMARY
-from hearfelt.evaluation.segment_tables import RECORDINGS_TABLE
-from hearfelt.evaluation.single_emotions import SINGLE_EMOTIONS
+from hearfelt.evaluation.segment_results import RECORDINGS_TABLE
 from hearfelt.reports.formatting import bare, interval, many, percent
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from hearfelt.evaluation.references import SingleEmotions
     from hearfelt.evaluation.results import Results
     from hearfelt.evaluation.segment_results import SegmentResults
-    from hearfelt.evaluation.single_emotions import SingleEmotions
 
 __all__ = ["print_results", "print_segment_results", "print_single_emotions", "protocol_rows"]
 

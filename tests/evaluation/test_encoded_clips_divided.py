@@ -11,7 +11,7 @@ from hearfelt.audio.reader import Audio
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import AudioError, ModelError
-from hearfelt.evaluation.divided_model import DividedModel
+from hearfelt.evaluation.encoded_clips import DividedModel
 from hearfelt.inference.recognizer import Recognizer
 
 
