@@ -15,13 +15,23 @@ from hearfelt.corpora.catalog import CORPORA
 from hearfelt.errors import HearfeltError, ModelError, require
 from hearfelt.evaluation.metrics import figures_of
 from hearfelt.evaluation.predictions import Evaluation, Row
-from hearfelt.finetuning.base_features import BaseModel, base_features, load_base
-from hearfelt.finetuning.cross_validation import CrossValidation, LabelledFeatures, cross_validate, fold_count
-from hearfelt.finetuning.graph import with_head, with_metadata
-from hearfelt.finetuning.grouping import Grouping, group_clips
+from hearfelt.finetuning.base_model import BaseModel, base_features, load_base, with_head, with_metadata
+from hearfelt.finetuning.cross_validation import (
+    CrossValidation,
+    Grouping,
+    LabelledFeatures,
+    cross_validate,
+    fold_count,
+    group_clips,
+)
 from hearfelt.finetuning.head import SETTINGS, fit_heads
-from hearfelt.finetuning.known_recordings import KnownRecordings, find_known_recordings, sounds_of
-from hearfelt.finetuning.training_set import FinetuningSet, refuse_too_few
+from hearfelt.finetuning.training_set import (
+    FinetuningSet,
+    KnownRecordings,
+    find_known_recordings,
+    refuse_too_few,
+    sounds_of,
+)
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.files import atomic_write

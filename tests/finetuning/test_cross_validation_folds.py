@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearfelt.finetuning.grouping import grouped_folds, subset
+from hearfelt.finetuning.cross_validation import grouped_folds, subset
 
 
 @given(st.integers(2, 12), st.integers(2, 6), st.integers(0, 99), st.data())
