@@ -20,11 +20,10 @@ from hearfelt.inference.card import ModelCard
 from hearfelt.inference.model import REFERENCE_INPUTS
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import NETWORKS
-from hearfelt.training.clip_features import ClipFeatures, Features
 from hearfelt.training.export import PARITY, export, parity
 from hearfelt.training.recipe import recipe_of
 from hearfelt.training.trainer import train_model
-from hearfelt.training.training_set import TrainingSet
+from hearfelt.training.training_set import ClipFeatures, Features, TrainingSet
 
 SETTINGS = {
     "classic": {"fit": {"epochs": 12, "patience": 12, "batch": 8}},

@@ -14,13 +14,12 @@ from torch import Tensor
 from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.clips import Clips
 from hearfelt.models.encoders.whisper import WhisperEncoder
-from hearfelt.training import speech_head
-from hearfelt.training.clip_features import ClipFeatures, compute_features
+from hearfelt.training import heads
 from hearfelt.training.clip_statistics import EncoderFiles
 from hearfelt.training.data_selection import generator_for, split_validation
 from hearfelt.training.loop import one_thread
 from hearfelt.training.recipe import Recipe, recipe_of
-from hearfelt.training.training_set import TrainingSet
+from hearfelt.training.training_set import ClipFeatures, TrainingSet, compute_features
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -34,7 +33,7 @@ def _one_thread() -> Iterator[None]:
 def _little_noise() -> Iterator[None]:
     """One sound of each kind instead of dozens, which an encoder in its real size takes long for."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(speech_head, "_OF_EACH_KIND", 1)
+        patch.setattr(heads, "_OF_EACH_KIND", 1)
         yield
 
 

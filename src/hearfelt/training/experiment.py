@@ -28,16 +28,21 @@ from hearfelt.models.build import kind_of
 from hearfelt.runtime.executor import Executor
 from hearfelt.runtime.files import atomic_write
 from hearfelt.runtime.progress import Progress, no_progress
-from hearfelt.training.clip_features import ClipFeatures, compute_features, sound_count
 from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles
 from hearfelt.training.data_selection import FoldParts, generator_for, parts_of, select
 from hearfelt.training.loop import read_curves
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.remote_runs import run_remotely
-from hearfelt.training.runs import RUNS, Finished, Run, do_runs
+from hearfelt.training.runs import RUNS, Finished, Run, do_runs, run_remotely
 from hearfelt.training.sound_network import prepare_statistics
 from hearfelt.training.trainer import MODEL
-from hearfelt.training.training_set import EncoderSource, TrainingSet, variants_of
+from hearfelt.training.training_set import (
+    ClipFeatures,
+    EncoderSource,
+    TrainingSet,
+    compute_features,
+    sound_count,
+    variants_of,
+)
 
 __all__ = ["CURVES_TABLE", "ENCODED", "ExperimentOptions", "plan_runs", "run_experiment", "run_single_emotions"]
 

@@ -2,12 +2,18 @@
 
 In training most clips come with a reference: recordings of the same setting (corpus and channel) or of the same
 speaker, few or many, varied or all of one emotion. So the head learns what to make of a reference, and to do without.
+
+Two more are fitted to the statistics: the linear discriminant of the target corpus, with the gate that keeps it to
+sound like the target's, and the logistic regression that tells whether somebody speaks. Sounds without a voice for that
+are made by code, and read from a folder if there is one.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -16,15 +22,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hearfelt.evaluation.calibration import log_softmax
+from hearfelt.audio.reader import audio_files, read_audio, resample
+from hearfelt.augmentation.noises import NOISES, make_noise
+from hearfelt.errors import require
+from hearfelt.evaluation.calibration import log_softmax, speech_threshold
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
 from hearfelt.inference.reference import reference_weight, shrunken_deviation, spread
+from hearfelt.models.frontend import RATE_HZ
 from hearfelt.models.scaler import relative_to_reference
-from hearfelt.models.sound_network import Head
+from hearfelt.models.sound_network import LARGEST, Head, TargetDiscriminant
+from hearfelt.training.augmented_copies import degrade_reproducibly
+from hearfelt.training.clip_statistics import MAX_CLIP_S
 from hearfelt.training.loop import EpochRow
 from hearfelt.training.settings import Heads
 
-__all__ = ["HeadData", "RowReference", "TrainedHead", "predict_statistics", "train_head"]
+__all__ = [
+    "Discriminant",
+    "DiscriminantData",
+    "GateData",
+    "HeadData",
+    "RowReference",
+    "SpeechHead",
+    "TrainedHead",
+    "fit_discriminant",
+    "fit_speech_head",
+    "noise_sounds",
+    "predict_statistics",
+    "target_discriminant",
+    "train_head",
+]
+
 
 _MAX_GRADIENT_NORM: Final = 2.0
 _WARMUP_SHARE: Final = 0.2  # share of the steps in which the learning rate rises
@@ -255,3 +282,192 @@ def _validate(head: Head, data: HeadData) -> tuple[float, float, float]:
     found = figures_of(confusion_matrix(targets, logits.argmax(axis=1), logits.shape[1]))
     loss = -float(log_softmax(logits)[np.arange(len(targets)), targets].mean())
     return loss, found["accuracy"], found["uar"]
+
+
+_CAUTION = 2.5  # in log-odds: corpora that were left out are often taken for the target a little
+_GATE_COST = 0.01  # scikit-learn's C: the smaller, the smoother
+
+
+@dataclass(frozen=True, eq=False)
+class DiscriminantData:
+    """What the discriminant is fitted to: clips of the target's corpora and their copies.
+
+    Attributes:
+        rows: ``(rows, d)``, standardized statistics.
+        labels: ``(rows,)``, indices of the emotions.
+        weights: ``(rows,)``, of each row; 0 for what is held out.
+        channels: ``(rows,)``, number of each row's channel; 0 for that of the target, whose means are used.
+        classes: number of emotions.
+    """
+
+    rows: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+    channels: npt.NDArray[np.int64]
+    classes: int
+
+
+@dataclass(frozen=True, eq=False)
+class GateData:
+    """What the gate is fitted to: clips of all corpora.
+
+    Attributes:
+        rows: ``(rows, k)``, scaled components of the statistics.
+        gains: ``(k,)``, of the components.
+        is_target: ``(rows,)``, whether a row is of the target's corpora.
+    """
+
+    rows: npt.NDArray[np.float32]
+    gains: npt.NDArray[np.float32]
+    is_target: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Discriminant:
+    """A fitted discriminant.
+
+    Attributes:
+        slopes: ``(d, classes)``; a column of 0 for an emotion without rows.
+        offsets: ``(classes,)``.
+        mean: ``(classes,)``, of the products of rows and slopes.
+        deviation: ``(classes,)``, of the same.
+    """
+
+    slopes: npt.NDArray[np.float64]
+    offsets: npt.NDArray[np.float64]
+    mean: npt.NDArray[np.float64]
+    deviation: npt.NDArray[np.float64]
+
+
+def fit_discriminant(data: DiscriminantData, shrinkage: float) -> Discriminant:
+    """Fit a discriminant with a shrunken covariance (Friedman 1989, "Regularized Discriminant Analysis").
+
+    Rows of one emotion and channel share a mean, and all share one covariance. All emotions have the same prior, so
+    that a rare one is not neglected; of one without rows nothing is said.
+
+    Args:
+        data: to fit to.
+        shrinkage: added to the covariance's diagonal, as a share of its mean.
+    """
+    used = data.weights > 0
+    rows = np.clip(data.rows[used], -LARGEST, LARGEST)
+    labels, channels, weights = data.labels[used], data.channels[used], data.weights[used]
+    centred, means = rows.copy(), np.zeros((data.classes, rows.shape[1]))
+    for label in range(data.classes):
+        for channel in sorted(set(channels[labels == label].tolist()), reverse=True):
+            own = (labels == label) & (channels == channel)
+            means[label] = np.average(rows[own], axis=0, weights=weights[own])
+            centred[own] -= means[label].astype(np.float32)
+    centred *= np.sqrt(weights / weights.sum()).astype(np.float32)[:, None]
+    covariance = (centred.T @ centred).astype(np.float64)
+    covariance[np.diag_indices_from(covariance)] += max(shrinkage * covariance.diagonal().mean(), 1e-6)
+    slopes = np.linalg.solve(covariance, means.T)  # (d, classes)
+    offsets = -0.5 * (means.T * slopes).sum(axis=0)
+    present = np.isin(np.arange(data.classes), labels)
+    slopes -= slopes[:, present].mean(axis=1, keepdims=True)
+    offsets -= offsets[present].mean()
+    slopes[:, ~present], offsets[~present] = 0.0, 0.0
+    products = rows @ slopes
+    mean = np.asarray(np.average(products, axis=0, weights=weights), np.float64)
+    deviation = np.sqrt(np.asarray(np.average(np.square(products - mean), axis=0, weights=weights), np.float64))
+    return Discriminant(slopes.astype(np.float64), offsets, mean, np.where(deviation > 0, deviation, 1.0))
+
+
+def target_discriminant(fitted: Discriminant, data: GateData, weight: float) -> TargetDiscriminant:
+    """Make the layer of a network, and fit its gate.
+
+    The gate is a logistic regression that tells the target's corpora from the others; where there are no others it is
+    open.
+
+    Args:
+        fitted: the discriminant.
+        data: that the gate is fitted to.
+        weight: the logits are multiplied by it.
+    """
+    made = TargetDiscriminant(len(fitted.slopes), data.rows.shape[1], len(fitted.offsets))
+    with torch.no_grad():
+        made.discriminant.weight.copy_(torch.from_numpy((fitted.slopes / fitted.deviation).T))
+        made.discriminant.bias.copy_(torch.from_numpy(-fitted.mean / fitted.deviation))
+        made.scale.copy_(torch.from_numpy(weight * fitted.deviation))
+        made.offset.copy_(torch.from_numpy(weight * (fitted.mean + fitted.offsets)))
+        made.gains.copy_(torch.from_numpy(data.gains))
+        _fit_gate(made.gate, data)
+    return made.eval()
+
+
+def _fit_gate(gate: torch.nn.Linear, data: GateData) -> None:
+    gate.weight.zero_()
+    gate.bias.fill_(20.0)
+    if data.is_target.all():
+        return
+    regression = require("sklearn.linear_model", "train").LogisticRegression(
+        C=_GATE_COST, class_weight="balanced", max_iter=500
+    )
+    regression.fit((np.clip(data.rows, -LARGEST, LARGEST) * data.gains).astype(np.float64), data.is_target)
+    gate.weight.copy_(torch.from_numpy(regression.coef_))
+    gate.bias.copy_(torch.from_numpy(regression.intercept_ - _CAUTION))
+
+
+_OF_EACH_KIND: Final = 60  # sounds made by code
+_COST: Final = 0.01  # scikit-learn's C: the smaller, the smoother
+
+
+@dataclass(frozen=True, eq=False)
+class SpeechHead:
+    """The fitted head.
+
+    Attributes:
+        layer: from scaled statistics to a logit.
+        threshold: below it there is no speech.
+    """
+
+    layer: nn.Linear
+    threshold: float
+
+
+def noise_sounds(folder: Path | None = None) -> tuple[list[Rows], list[str]]:
+    """Make or read sounds in which nobody speaks.
+
+    Args:
+        folder: files of real noise, each used as it is and degraded; None for noise made by code alone.
+
+    Returns:
+        The sounds, ``(n,)`` at 16 kHz, and the kind of each: a name of :data:`~hearfelt.augmentation.noises.NOISES`, or
+        a file's name without the digits at its end.
+
+    Raises:
+        AudioError: if a file cannot be read.
+    """
+    sounds, kinds = [], []
+    for kind in NOISES:
+        for number in range(_OF_EACH_KIND):
+            sounds.append(make_noise(kind, np.random.default_rng(number)))
+            kinds.append(kind)
+    for path in audio_files(folder) if folder else ():
+        audio = read_audio(path)
+        samples = resample(audio.samples, audio.rate_hz, RATE_HZ)[: int(MAX_CLIP_S * RATE_HZ)]
+        sounds += [samples, degrade_reproducibly(samples)]
+        kinds += [path.stem.rstrip("0123456789-_")] * 2
+    return sounds, kinds
+
+
+def fit_speech_head(speech: Rows, corpora: Sequence[str], noise: Rows, kinds: Sequence[str]) -> SpeechHead:
+    """Fit the head, and choose its threshold.
+
+    Args:
+        speech: ``(clips, k)``, scaled statistics of speech.
+        corpora: the corpus of each.
+        noise: ``(sounds, k)``, of sounds in which nobody speaks.
+        kinds: the kind of each.
+    """
+    regression = require("sklearn.linear_model", "train").LogisticRegression(
+        C=_COST, class_weight="balanced", max_iter=1000
+    )
+    rows, speaks = np.concatenate([speech, noise]), np.arange(len(speech) + len(noise)) < len(speech)
+    regression.fit(rows, speaks)
+    layer = nn.Linear(rows.shape[1], 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(regression.coef_))
+        layer.bias.copy_(torch.from_numpy(regression.intercept_))
+    logits = regression.decision_function(rows)
+    return SpeechHead(layer.eval(), speech_threshold(logits, speaks, np.array([*corpora, *kinds])))

@@ -1,28 +1,34 @@
-"""Runs: one training and one test, each in a process of its own, each kept when it is done."""
+"""Runs: one training and one test, each in a process of its own, each kept when it is done.
+
+On other machines, files of an earlier call travel there, and the results travel back.
+"""
 
 from __future__ import annotations
 
 import json
+import platform
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from hearfelt.corpora.clips import Clips
-from hearfelt.errors import HearfeltError, ModelError
+from hearfelt.errors import CorpusError, HearfeltError, ModelError
 from hearfelt.evaluation.evaluate import FoldPredictions, predict_clips
 from hearfelt.evaluation.predictions import Row
 from hearfelt.evaluation.results import FailedClip
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.runtime.executor import run_in_turn
+from hearfelt.runtime.executor import Executor, run_in_turn
 from hearfelt.runtime.files import atomic_write, remove_parts
 from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.trainer import train_model
-from hearfelt.training.training_set import TrainingSet
+from hearfelt.training.trainer import RUN, train_model
+from hearfelt.training.training_set import EncoderSource, TrainingSet
 
-__all__ = ["ANSWERS", "RUNS", "Finished", "Run", "do_run", "do_runs"]
+__all__ = ["ANSWERS", "RUNS", "Finished", "Run", "do_run", "do_runs", "run_remotely"]
+
 
 RUNS: Final = "runs"  # folder of an experiment below which each run has its own
 ANSWERS: Final = "answers.json"  # written last: where it is, the whole run is over
@@ -85,7 +91,7 @@ def do_runs(
         runs: in any order.
         jobs: processes at once.
         progress: called with 1 after each run.
-        elsewhere: does the runs instead, such as :func:`hearfelt.training.remote_runs.run_remotely`.
+        elsewhere: does the runs instead, such as :func:`hearfelt.training.runs.run_remotely`.
 
     Returns:
         What came of each, in the order given.
@@ -159,3 +165,76 @@ def _kept(run: Run) -> Finished | None:
     rows = tuple(Row(**{**row, "probabilities": tuple(row["probabilities"])}) for row in kept["rows"])
     failed = tuple(FailedClip(**one) for one in kept["failed"])
     return Finished(run.fold, run.seed, kept["epoch"], FoldPredictions(tuple(kept["emotions"]), rows, failed))
+
+
+_LAST = (RUN, ANSWERS)  # say that what stands before them is whole
+
+
+@dataclass(frozen=True, eq=False)
+class _RemoteRun:
+    """A run together with the files of its folder.
+
+    Attributes:
+        run: its folder means nothing on another machine.
+        files: content by path below the folder.
+    """
+
+    run: Run
+    files: Mapping[str, bytes] = field(repr=False)
+
+
+def run_remotely(executor: Executor, runs: Mapping[int, Run]) -> Iterator[tuple[int, Finished]]:
+    """Do runs with an executor, and write their results here.
+
+    No disk has to be shared for models and answers. Recordings are read where a run is done: test clips, and
+    training clips of a network that takes sound, must lie at the same place on every machine.
+
+    Args:
+        executor: does the runs.
+        runs: by number.
+
+    Yields:
+        What came of each under its number, as it is done.
+
+    Raises:
+        CorpusError: if a recording is not there on a machine.
+        HearfeltError: as the first run that fails.
+    """
+    remote = {number: _RemoteRun(run, _files_below(run.folder)) for number, run in runs.items()}
+    for number, files in executor(_do_remote, remote):
+        run = runs[number]
+        for name in sorted(files, key=lambda name: (name in _LAST, _LAST.index(name) if name in _LAST else 0)):
+            with atomic_write(run.folder / name, "wb") as file:
+                file.write(files[name])
+        for name in remote[number].files.keys() - files.keys():  # such as a checkpoint, which is of no more use
+            (run.folder / name).unlink(missing_ok=True)
+        yield number, do_run(run)  # reads what has just been written, and checks that it is this very run
+
+
+def _do_remote(remote: _RemoteRun) -> dict[str, bytes]:
+    _refuse_missing(remote.run)
+    with tempfile.TemporaryDirectory(prefix="hearfelt-") as folder:
+        run = replace(remote.run, folder=Path(folder))
+        for name, content in remote.files.items():
+            path = run.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        do_run(run)
+        return _files_below(run.folder)
+
+
+def _refuse_missing(run: Run) -> None:
+    """A clip that is not there would be counted as one that cannot be answered."""
+    needed = run.training_set.clips if isinstance(run.training_set.features, EncoderSource) else ()
+    missing = [clip.path for clip in (*run.test, *needed) if not clip.path.is_file()]
+    if missing:
+        raise CorpusError(
+            f"{missing[0]}: not there on the machine {platform.node()}, and {len(missing) - 1:,} others;"
+            " recordings must lie at the same place on every machine of the cluster"
+        )
+
+
+def _files_below(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }

@@ -31,18 +31,23 @@ from hearfelt.training.build_card import target_temperature
 from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
 from hearfelt.training.clip_statistics import ClipStatistics, MakeEncoder, extract_sounds, extract_statistics
 from hearfelt.training.data_selection import generator_for
-from hearfelt.training.discriminant import (
+from hearfelt.training.distillation import distilled_encoder, new_student
+from hearfelt.training.heads import (
     Discriminant,
     DiscriminantData,
     GateData,
+    HeadData,
+    RowReference,
+    TrainedHead,
     fit_discriminant,
+    fit_speech_head,
+    noise_sounds,
+    predict_statistics,
     target_discriminant,
+    train_head,
 )
-from hearfelt.training.distillation import distilled_encoder, new_student
-from hearfelt.training.heads import HeadData, RowReference, TrainedHead, predict_statistics, train_head
 from hearfelt.training.loop import EpochRow, HeldOut, TrainedNetwork, write_curves
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.speech_head import fit_speech_head, noise_sounds
 from hearfelt.training.training_set import TrainingSet, variants_of
 
 __all__ = ["HeadTrainer", "held_out_groups", "prepare_statistics", "train_sound_network"]

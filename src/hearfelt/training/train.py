@@ -12,7 +12,6 @@ from hearfelt.corpora.clips import Clips, duplicates
 from hearfelt.errors import CorpusError, HearfeltError
 from hearfelt.models.build import kind_of
 from hearfelt.runtime.progress import Progress, no_progress
-from hearfelt.training.clip_features import compute_features, sound_count
 from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles
 from hearfelt.training.data_selection import Selection, generator_for, select, split_validation
 from hearfelt.training.loop import CHECKPOINT, EpochRow
@@ -20,7 +19,7 @@ from hearfelt.training.recipe import Recipe
 from hearfelt.training.sound_network import prepare_statistics
 from hearfelt.training.tracking import track
 from hearfelt.training.trainer import RUN, TrainedModel, train_model
-from hearfelt.training.training_set import EncoderSource, TrainingSet, variants_of
+from hearfelt.training.training_set import EncoderSource, TrainingSet, compute_features, sound_count, variants_of
 
 __all__ = [
     "DEFAULT_OPTIONS",

@@ -14,10 +14,10 @@ from hearfelt.augmentation.noises import NOISES
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import AudioError
 from hearfelt.models.encoders.tiny import TinyEncoder
-from hearfelt.training import speech_head
+from hearfelt.training import heads
 from hearfelt.training.augmented_copies import ORIGINAL, degrade_reproducibly
 from hearfelt.training.clip_statistics import MAX_CLIP_S, extract_sounds, extract_statistics
-from hearfelt.training.speech_head import SpeechHead, fit_speech_head, noise_sounds
+from hearfelt.training.heads import SpeechHead, fit_speech_head, noise_sounds
 
 
 def rows_of(count: int, middle: float, seed: int) -> np.ndarray:
@@ -67,7 +67,7 @@ def test_a_kind_of_noise_that_is_near_speech_has_its_say() -> None:
 
 
 def test_noise_of_every_kind_is_made_and_is_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speech_head, "_OF_EACH_KIND", 2)
+    monkeypatch.setattr(heads, "_OF_EACH_KIND", 2)
     (sounds, kinds), (again, _) = noise_sounds(), noise_sounds()
     assert kinds == [kind for kind in NOISES for _ in range(2)]
     for one, other in zip(sounds, again, strict=True):
@@ -101,7 +101,7 @@ def make_encoder() -> nn.Module:
 
 def test_noise_is_told_from_toy_speech(toy_clips: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
     """By statistics of a random encoder and of pitch, scaled as a network scales them."""
-    monkeypatch.setattr(speech_head, "_OF_EACH_KIND", 3)
+    monkeypatch.setattr(heads, "_OF_EACH_KIND", 3)
     sounds, kinds = noise_sounds()
     clips = toy_clips[::3]
     speech = extract_statistics(make_encoder, [(clip, ORIGINAL) for clip in clips], processes=1).values

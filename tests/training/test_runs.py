@@ -15,8 +15,7 @@ from hearfelt.runtime.executor import run_in_turn
 from hearfelt.training.experiment import ExperimentOptions, plan_runs, run_experiment
 from hearfelt.training.loop import CHECKPOINT
 from hearfelt.training.recipe import Recipe
-from hearfelt.training.remote_runs import run_remotely
-from hearfelt.training.runs import ANSWERS, Run, do_run
+from hearfelt.training.runs import ANSWERS, Run, do_run, run_remotely
 from hearfelt.training.trainer import RUN
 
 BY_SPEAKER = protocol_called("by-speaker")

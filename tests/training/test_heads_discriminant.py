@@ -11,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from hearfelt.evaluation.calibration import log_softmax
 from hearfelt.models.sound_network import TargetDiscriminant
-from hearfelt.training.discriminant import DiscriminantData, GateData, fit_discriminant, target_discriminant
+from hearfelt.training.heads import DiscriminantData, GateData, fit_discriminant, target_discriminant
 
 DIMENSIONS, CLASSES = 6, 3
 
