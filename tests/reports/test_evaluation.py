@@ -17,7 +17,8 @@ from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.protocols import CORPORA, PROTOCOLS
 from hearfelt.evaluation.references import ReferenceOptions
 from hearfelt.evaluation.results import FailedClip, Results, ResultsInfo, write_results
-from hearfelt.reports.evaluation import read_curves, write_report
+from hearfelt.inference.card import ModelCard
+from hearfelt.reports.evaluation import read_curves, write_report, write_teaching_report
 from hearfelt.reports.formatting import bare, percent
 
 
@@ -215,3 +216,21 @@ def test_corpora_have_their_names_errors_and_curves(tmp_path: Path) -> None:
     assert "mean of the corpora" in text
     run = results.summary["runs"][4]
     assert f"nemo 0 {bare(run['uar'])} {bare(run['accuracy'])} {bare(run['macro_f1'])} {bare(run['ece'])}" in text
+
+
+def test_the_page_shows_labels_of_any_name_and_the_warnings_first(tmp_path: Path) -> None:
+    labels = ("calm", "my <dog>")
+    shares = ((0.8, 0.2), (0.4, 0.6), (0.3, 0.7), (0.1, 0.9))
+    rows = [Row(f"{n}.wav", "mine/a", 1, 0, labels[n % 2], some) for n, some in enumerate(shares)]
+    card = ModelCard("mine", "0", labels, "sound", description="Taught.", limits=("It knows one dog.",))
+    curve = [(0.5, 2, 0.5), (1.0, 4, 0.75)]
+    path = write_teaching_report(
+        tmp_path / "mine.html", card, Evaluation(labels, rows), curve, warnings=["one dog alone"]
+    )
+    page = path.read_text(encoding="utf-8")
+    assert "One dog alone." in page
+    assert page.index("One dog alone.") < page.index("Would more clips help?</h2>")
+    assert "my &lt;dog&gt;" in page
+    assert "my <dog>" not in page
+    assert "It knows one dog." in page
+    assert "75.0 %" in page

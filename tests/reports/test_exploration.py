@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import sys
@@ -10,14 +11,23 @@ import numpy as np
 import pytest
 import soundfile
 
+from hearfelt.audio.reader import Audio
 from hearfelt.corpora.catalog import read_folder
+from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.file_statistics import FileStatistics, measure_files
 from hearfelt.reports.exploration import (
+    Example,
     Exploration,
     charts_of,
+    choose_examples,
     explore,
+    measure_leakage,
     save_plots,
     sheets_of,
+    standardized,
     steps_of,
+    trimmed,
+    tsne_map,
     write_exploration,
 )
 
@@ -184,3 +194,136 @@ def test_a_corpus_without_audible_clips_has_a_report(tmp_path: Path) -> None:
     text = write_exploration(explored, tmp_path / "p.html").read_text("utf-8")
     assert "No clip has audible sound." in text
     assert "A map needs" in text
+
+
+RATE_HZ = 16_000
+
+
+def write(root: Path, name: str, seconds: float = 1.0, peak: float = 0.5) -> None:
+    sound = peak * np.sin(2 * np.pi * 200 * np.arange(round(seconds * RATE_HZ)) / RATE_HZ)
+    soundfile.write(root / name, sound, RATE_HZ)
+
+
+def clip(root: Path, name: str, speaker: str, emotion: str, **more: str) -> Clip:
+    write(root, name)
+    return Clip("x", root, name, f"x/{speaker}", emotion, **more)
+
+
+def chosen(clips: list[Clip]) -> list[str]:
+    kept = Clips(clips)
+    return [example.clip.name for example in choose_examples(kept, measure_files(clip.path for clip in kept))]
+
+
+def test_one_speaker_with_the_same_words_stands_for_every_emotion(tmp_path: Path) -> None:
+    clips = [
+        clip(tmp_path, "1.wav", "a", "calm", statement="kids"),
+        clip(tmp_path, "2.wav", "b", "calm", statement="kids"),
+        clip(tmp_path, "3.wav", "b", "sad", statement="dogs"),
+        clip(tmp_path, "4.wav", "b", "calm", statement="dogs"),
+        clip(tmp_path, "5.wav", "b", "sad", statement="dogs", channel="song"),
+    ]
+    assert chosen(clips) == ["4.wav", "3.wav"]
+
+
+def test_an_emotion_that_this_speaker_lacks_is_taken_from_another(tmp_path: Path) -> None:
+    clips = [clip(tmp_path, f"{k}.wav", "a", emotion) for k, emotion in enumerate(("calm", "sad"))]
+    assert chosen([*clips, clip(tmp_path, "9.wav", "b", "angry")]) == ["0.wav", "1.wav", "9.wav"]
+
+
+def test_strong_feeling_is_preferred(tmp_path: Path) -> None:
+    clips = [clip(tmp_path, f"{k}.wav", "a", "sad", intensity=i) for k, i in enumerate(("normal", "strong"))]
+    assert chosen(clips) == ["1.wav"]
+
+
+def test_unreadable_and_silent_clips_are_passed_over(tmp_path: Path) -> None:
+    clips = [clip(tmp_path, f"{k}.wav", "a", "sad") for k in range(3)]
+    (tmp_path / "0.wav").write_bytes(b"no sound")
+    write(tmp_path, "1.wav", peak=0.0)
+    assert chosen(clips) == ["2.wav"]
+    assert chosen(clips[:2]) == []
+
+
+def test_more_labels_than_fit_are_cut_off_in_order() -> None:
+    clips = Clips(Clip("x", Path(), f"{k}", "x/a", f"label-{k:02d}") for k in range(20))
+    facts = {clip.path: FileStatistics(error="x") for clip in clips}
+    assert choose_examples(clips, facts) == ()
+
+
+def test_silence_at_both_ends_goes_and_a_pause_within_stays() -> None:
+    sound = np.zeros(5 * RATE_HZ, np.float32)
+    sound[RATE_HZ : RATE_HZ + 8_000] = 0.5
+    sound[3 * RATE_HZ : 3 * RATE_HZ + 8_000] = 0.5
+    kept = trimmed(Audio(sound, RATE_HZ))
+    assert kept.duration_s == pytest.approx(2.5 + 0.2, abs=0.02)
+
+
+def test_of_a_long_clip_the_first_eight_seconds_are_kept() -> None:
+    assert trimmed(Audio(np.full(60 * 1_000, 0.5, np.float32) * np.resize([1, -1], 60_000), 1_000)).duration_s == 8.0
+
+
+def test_silence_stays_what_it_is() -> None:
+    assert trimmed(Audio(np.zeros(1_000, np.float32), 1_000)).duration_s == 1.0
+
+
+def test_the_player_gets_the_same_sound_at_most_at_24_khz() -> None:
+    sound = (0.5 * np.sin(2 * np.pi * 200 * np.arange(48_000) / 48_000)).astype(np.float32)
+    example = Example(Clip("x", Path(), "a.wav", "x/a", "sad"), Audio(sound, 48_000))
+    heard, rate_hz = soundfile.read(io.BytesIO(example.flac()))
+    assert rate_hz == 24_000
+    np.testing.assert_allclose(heard[1_000:-1_000], sound[::2][1_000:-1_000], atol=0.01)
+
+
+def clips_of(pairs: list[tuple[str, str]]) -> Clips:
+    return Clips(Clip("x", Path(), f"{k}.wav", f"x/{who}", emotion) for k, (who, emotion) in enumerate(pairs))
+
+
+def test_shares_of_a_corpus_that_fits_on_a_line_are_counted_by_hand() -> None:
+    clips = clips_of([("a", "sad"), ("a", "sad"), ("b", "calm"), ("b", "sad")])
+    places = np.array([[0.0], [1.0], [2.5], [3.0]], np.float32)
+    leak = measure_leakage(places, clips)
+    # Nearest: 0-1, 1-0, 2-3, 3-2. Among other speakers: 0-2, 1-2, 2-1, 3-1.
+    assert leak.same_speaker == 1.0
+    assert leak.same_emotion == 0.5
+    assert leak.same_emotion_of_others == 0.25
+    assert leak.same_speaker_by_chance == pytest.approx(4 / 12)
+    assert leak.same_emotion_by_chance == pytest.approx(6 / 12)
+
+
+def test_a_block_of_many_clips_gives_the_same_as_all_pairs_at_once() -> None:
+    generator = np.random.default_rng(0)
+    places = generator.normal(0, 1, (1_100, 5)).astype(np.float32)
+    clips = clips_of([(str(k % 7), "sad" if k % 3 else "calm") for k in range(1_100)])
+    squares = np.square(places[:, None].astype(np.float64) - places[None]).sum(axis=2)
+    np.fill_diagonal(squares, np.inf)
+    nearest = squares.argmin(axis=1)
+    expected = np.mean([clips[k].emotion == clips[int(n)].emotion for k, n in enumerate(nearest)])
+    assert measure_leakage(places, clips).same_emotion == pytest.approx(expected)
+
+
+def test_voices_apart_with_emotions_mixed_leak_and_chance_does_not() -> None:
+    generator = np.random.default_rng(0)
+    speakers = generator.integers(0, 5, 300)
+    clips = clips_of([(str(who), "sad" if k % 2 else "calm") for k, who in enumerate(speakers)])
+    apart = (speakers[:, None] * 10 + generator.normal(0, 1, (300, 4))).astype(np.float32)
+    mixed = generator.normal(0, 1, (300, 4)).astype(np.float32)
+    assert measure_leakage(apart, clips).same_speaker == 1.0
+    assert measure_leakage(mixed, clips).same_speaker < 0.35
+
+
+def test_features_get_mean_0_and_deviation_1_and_constant_ones_become_0() -> None:
+    features = np.column_stack([np.arange(10) * 3 + 7, np.full(10, 5)]).astype(np.float32)
+    scaled = standardized(features)
+    np.testing.assert_allclose(scaled[:, 0].mean(), 0, atol=1e-6)
+    np.testing.assert_allclose(scaled[:, 0].std(), 1, rtol=1e-5)
+    assert (scaled[:, 1] == 0).all()
+
+
+def test_clips_alike_lie_together_on_the_map_and_the_map_is_the_same_each_time() -> None:
+    generator = np.random.default_rng(0)
+    features = np.concatenate([generator.normal(k * 20, 1, (10, 6)) for k in (-1, 1)]).astype(np.float32)
+    places = tsne_map(standardized(features))
+    assert places.shape == (20, 2)
+    within = np.ptp(places[:10], axis=0).max()
+    between = np.abs(places[:10].mean(axis=0) - places[10:].mean(axis=0)).max()
+    assert between > within
+    np.testing.assert_array_equal(places, tsne_map(standardized(features)))

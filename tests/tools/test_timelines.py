@@ -16,7 +16,7 @@ from hearfelt.evaluation.segment_results import (
     summarize,
     write_tables,
 )
-from hearfelt.reports.segment_scores import COLUMNS, method_rows
+from hearfelt.reports.formatting import COLUMNS, method_rows
 from result_pages.pages import check_pages, write_pages
 from result_pages.timelines import example_of, over_time_section
 

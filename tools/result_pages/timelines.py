@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from hearfelt.evaluation.segment_results import RecordingRows, SegmentResults
-from hearfelt.reports.formatting import bare, many
-from hearfelt.reports.segment_scores import COLUMNS, method_rows
+from hearfelt.reports.formatting import COLUMNS, bare, many, method_rows
 from result_pages.markdown import markdown_table
 
 __all__ = ["example_of", "over_time_section", "picture_of"]

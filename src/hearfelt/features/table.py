@@ -1,9 +1,9 @@
-"""Features of many clips: measured once, cached, and written as a table."""
+"""Features of many clips: measured in several processes, cached, and written as a table."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -13,15 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearfelt.audio.excerpts import Excerpt
+from hearfelt.audio.inputs import name_of
+from hearfelt.audio.reader import read_audio
 from hearfelt.augmentation.perturbations import Perturbation
 from hearfelt.corpora.clips import PART_COLUMNS, Clip
 from hearfelt.errors import AudioError, HearfeltError, require
-from hearfelt.features.classic import FEATURE_NAMES, GROUPS
-from hearfelt.features.pool import Task, measure_files
+from hearfelt.features.classic import FEATURE_NAMES, GROUPS, RATE_HZ, classic_features, measured_part
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
 from hearfelt.runtime.files import atomic_write
+from hearfelt.runtime.pool import Pool, WorkerLostError, workers_for
 
-__all__ = ["SILENT_RMS", "TABLE_COLUMNS", "Measured", "features_of", "measure", "refuse_other_tables", "write_features"]
+__all__ = [
+    "SILENT_RMS",
+    "TABLE_COLUMNS",
+    "Measured",
+    "Task",
+    "features_of",
+    "measure",
+    "measure_file",
+    "measure_files",
+    "refuse_other_tables",
+    "write_features",
+]
+
 
 TABLE_COLUMNS: Final = ("clip", "speaker", "emotion", *FEATURE_NAMES)
 _FACTS: Final = len(TABLE_COLUMNS) - len(FEATURE_NAMES)
@@ -187,3 +201,77 @@ def write_features(clips: Iterable[Clip], features: NDArray[np.float32], path: P
     table = pyarrow.table(dict(zip(titles, [*columns, *features.T], strict=True)))
     with atomic_write(path, "wb") as file:
         parquet.write_table(table, file)
+
+
+_SOUNDS_A_PROCESS: Final = 150  # starting a process takes as long as measuring so many
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file or a part of one, and the sounds to measure of it.
+
+    Attributes:
+        source: the file or the part.
+        changes: one for each sound; ``None`` is the clip as it is.
+    """
+
+    source: Path | Excerpt
+    changes: tuple[Perturbation | None, ...]
+
+
+def measure_file(task: Task) -> NDArray[np.float32] | AudioError:
+    """Take the features of one file, read once however many changed copies are wanted.
+
+    An augmentation is applied to the part that is measured, already cut and at 22,050 Hz, so that noise has the drawn
+    ratio to what is measured, and a stretch loses nothing at the end of the part.
+
+    Returns:
+        Features, ``(changes, 162)``, or the error of a file that cannot be measured.
+    """
+    try:
+        audio = read_audio(task.source, strict=True)
+        part = measured_part(audio.samples, audio.rate_hz)
+        changed = (part if change is None else change.apply(part, RATE_HZ) for change in task.changes)
+        return np.stack([classic_features(sound, RATE_HZ, window=None) for sound in changed])
+    except AudioError as error:
+        return error
+
+
+def measure_files(tasks: Sequence[Task], processes: int | None = None) -> Iterator[NDArray[np.float32] | AudioError]:
+    """Take the features of many files, in the order given.
+
+    Few files are measured right here, because a process takes longer to start; many by worker processes, so that a file
+    that crashes a decoder costs that file only.
+
+    Args:
+        tasks: the files.
+        processes: how many work at most; by default one for each core, and in a process that is itself a
+            worker only this one.
+
+    Yields:
+        What :func:`measure_file` returns for each task.
+
+    Raises:
+        HearfeltError: if a process cannot be started.
+    """
+    workers = workers_for(sum(len(task.changes) for task in tasks), _SOUNDS_A_PROCESS, processes)
+    if workers == 1:
+        yield from map(measure_file, tasks)
+        return
+    with Pool(None, workers) as pool:
+        for task, future in zip(tasks, pool.map(_measured, tasks), strict=True):
+            measured: NDArray[np.float32] | AudioError
+            try:
+                measured = np.frombuffer(future.result(), np.float32).reshape(len(task.changes), -1)
+            except AudioError as error:
+                measured = error
+            except WorkerLostError as error:
+                measured = AudioError(f"{name_of(task.source)}: cannot be read ({error})")
+            yield measured
+
+
+def _measured(_: None, task: Task) -> bytes:
+    measured = measure_file(task)
+    if isinstance(measured, AudioError):
+        raise measured
+    return measured.tobytes()

@@ -14,7 +14,7 @@ from hearfelt.audio.reader import Audio
 from hearfelt.corpora.clips import Clip
 from hearfelt.errors import AudioError, HearfeltError, require
 from hearfelt.features.classic import FEATURE_NAMES, classic_features
-from hearfelt.features.pool import Task, measure_files
+from hearfelt.features.table import Task, measure_files
 
 __all__ = ["ClassicFeatures"]
 

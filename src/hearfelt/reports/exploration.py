@@ -1,45 +1,60 @@
-"""The report of a corpus: its clips, how its emotions sound, and how far its speakers leak."""
+"""The report of a corpus: its clips, how its emotions sound, and how far its speakers leak.
+
+Each emotion has an example clip, chosen so that little but the emotion differs. Nearest neighbours among all clips
+give a map, and tell how far speakers leak.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import soundfile
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hearfelt.audio.excerpts import Excerpt
+from hearfelt.audio.reader import Audio, read_audio, resample
 from hearfelt.corpora.catalog import FolderReading
 from hearfelt.corpora.check import CorpusCheck, check_folder
-from hearfelt.corpora.clips import Clips
+from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.corpora.file_statistics import FileStatistics, measure_files
 from hearfelt.emotions import look_of
-from hearfelt.errors import ExtraMissingError
+from hearfelt.errors import ExtraMissingError, require
 from hearfelt.features.table import features_of
-from hearfelt.reports.examples import Example, choose_examples
 from hearfelt.reports.figures.canvas import save_figure
 from hearfelt.reports.figures.corpora import clip_map, count_plot, histogram, spreads
 from hearfelt.reports.figures.sounds import mel_spectrogram, pitch_track, sound_sheet, spectrogram, waveform
 from hearfelt.reports.formatting import many
 from hearfelt.reports.pages import picture, player, table, write_page
-from hearfelt.reports.speaker_leakage import FEWEST_CLIPS, SpeakerLeakage, measure_leakage, standardized, tsne_map
 
 __all__ = [
+    "FEWEST_CLIPS",
     "MOST_ON_MAP",
     "ClipMap",
+    "Example",
     "Exploration",
+    "SpeakerLeakage",
     "charts_of",
+    "choose_examples",
     "explore",
+    "measure_leakage",
     "save_plots",
     "sheets_of",
+    "standardized",
     "steps_of",
+    "trimmed",
+    "tsne_map",
     "write_exploration",
 ]
+
 
 MOST_ON_MAP: Final = 3_000  # clips; more take minutes to compute and hide each other
 
@@ -324,3 +339,193 @@ def _known_speakers(clips: Clips) -> dict[str, int]:
     counts = clips.count("speaker")
     corpora = len(clips.corpora)
     return {name if corpora > 1 else name.partition("/")[2]: number for name, number in counts.items()}
+
+
+_LONGEST_S: Final = 8.0  # of a longer clip the beginning is shown
+_RATE_HZ: Final = 24_000  # enough for a voice on a page, half the size of 48 kHz
+_QUIET: Final = 0.01  # of the peak, -40 dB: silence at both ends
+_MARGIN_S: Final = 0.1
+_CHUNK_S: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Example:
+    """The example clip of an emotion.
+
+    Attributes:
+        clip: which one.
+        audio: its sound without the silence at both ends, at most 8 s.
+    """
+
+    clip: Clip
+    audio: Audio
+
+    def flac(self) -> bytes:
+        """Return the sound as a FLAC file, which every browser plays."""
+        rate_hz = min(self.audio.rate_hz, _RATE_HZ)
+        samples = np.clip(resample(self.audio.samples, self.audio.rate_hz, rate_hz), -1.0, 1.0)
+        buffer = io.BytesIO()
+        soundfile.write(buffer, samples, rate_hz, format="FLAC", subtype="PCM_16")
+        return buffer.getvalue()
+
+
+def choose_examples(
+    clips: Clips, facts: Mapping[Path | Excerpt, FileStatistics], *, most: int = 16
+) -> tuple[Example, ...]:
+    """Choose a clip of each emotion, by one speaker and with the same words wherever the corpus has them.
+
+    Args:
+        clips: candidates; unreadable and silent ones are ignored.
+        facts: statistics of each clip.
+        most: emotions, in their order; a corpus with more labels shows the first of them.
+
+    Returns:
+        One example for each emotion with an audible clip, in order.
+    """
+    audible = Clips(c for c in clips if not facts[c.sound].error and not facts[c.sound].is_silent)
+    if not audible:
+        return ()
+    speaker = _with_most_emotions(audible, "speaker")
+    own = audible.where(speaker=speaker)
+    spoken = own.where(channel="speech") or own
+    statement = _with_most_emotions(spoken, "statement")
+    durations = [facts[clip.sound].duration_s for clip in audible]
+    usual_s = float(np.median(durations))
+
+    def fitness(clip: Clip) -> tuple[object, ...]:
+        return (
+            clip.speaker != speaker,
+            clip.channel != "speech",
+            clip.statement != statement,
+            clip.intensity not in ("strong", "HI"),
+            clip.repetition,
+            abs(facts[clip.sound].duration_s - usual_s),
+            clip.name,
+        )
+
+    chosen = (min(audible.where(emotion=emotion), key=fitness) for emotion in audible.emotions[:most])
+    return tuple(Example(clip, trimmed(read_audio(clip.sound, name=clip.name))) for clip in chosen)
+
+
+def trimmed(audio: Audio) -> Audio:
+    """Cut off silence at both ends, except 0.1 s, and everything beyond 8 s.
+
+    Example:
+        >>> sound = np.zeros(30_000, np.float32)
+        >>> sound[10_000:20_000] = 0.5
+        >>> trimmed(Audio(sound, 10_000)).duration_s
+        1.2
+    """
+    level = np.abs(audio.samples - np.median(audio.samples))
+    # A single loud sample is a click; ten milliseconds of sound begin a voice.
+    chunk = max(1, round(_CHUNK_S * audio.rate_hz))
+    loudest = np.maximum.reduceat(level, np.arange(0, len(level), chunk))
+    loud = np.flatnonzero(loudest > _QUIET * level.max())
+    if not loud.size:
+        return audio
+    margin = round(_MARGIN_S * audio.rate_hz)
+    first = max(0, int(loud[0]) * chunk - margin)
+    behind = min(len(level), (int(loud[-1]) + 1) * chunk + margin, first + round(_LONGEST_S * audio.rate_hz))
+    return replace(audio, samples=audio.samples[first:behind])
+
+
+def _with_most_emotions(clips: Clips, attribute: str) -> str:
+    """Return the value of an attribute, such as a speaker, whose clips have the most emotions."""
+    emotions: dict[str, set[str]] = {}
+    for clip in clips:
+        emotions.setdefault(str(getattr(clip, attribute)), set()).add(clip.emotion)
+    return min(emotions, key=lambda value: (-len(emotions[value]), value))
+
+
+FEWEST_CLIPS: Final = 12  # of fewer, a map shows nothing
+_PERPLEXITY: Final = 30.0  # neighbours that count; the authors of t-SNE advise 5 to 50
+_BLOCK: Final = 512  # clips compared with all others at a time
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SpeakerLeakage:
+    """Shares of clips whose nearest neighbour has the same speaker or emotion, 0 to 1.
+
+    Attributes:
+        same_speaker: how often the nearest clip has the same speaker.
+        same_speaker_by_chance: the same for a random clip.
+        same_emotion: how often the nearest clip has the same emotion.
+        same_emotion_of_others: the same among the clips of other speakers.
+        same_emotion_by_chance: how often a random clip has the same emotion.
+    """
+
+    same_speaker: float
+    same_speaker_by_chance: float
+    same_emotion: float
+    same_emotion_of_others: float
+    same_emotion_by_chance: float
+
+
+def standardized(features: Floats) -> Floats:
+    """Scale every feature to mean 0 and standard deviation 1; a constant one becomes 0.
+
+    Args:
+        features: ``(clips, features)``.
+    """
+    deviation = features.std(axis=0)
+    centred = features - features.mean(axis=0)
+    return np.asarray(np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 1e-9), np.float32)
+
+
+def measure_leakage(features: Floats, clips: Clips) -> SpeakerLeakage:
+    """Measure how far the speaker reveals the emotion, by nearest neighbours.
+
+    Where a speaker is in both training and test, the nearest training clip is mostly one of the same voice, and often
+    of the same emotion.
+
+    Args:
+        features: ``(clips, features)``, standardized.
+        clips: of two or more known speakers, in the same order.
+    """
+    speakers = np.unique([clip.speaker for clip in clips], return_inverse=True)[1]
+    emotions = np.unique([clip.emotion for clip in clips], return_inverse=True)[1]
+    nearest = np.empty(len(clips), dtype=np.intp)
+    others = np.empty(len(clips), dtype=np.intp)
+    lengths = np.square(features).sum(axis=1)
+    for first in range(0, len(clips), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        distances = lengths - 2 * features[block] @ features.T  # (block, clips), but for each row's own length
+        rows = np.arange(len(distances))
+        distances[rows, first + rows] = np.inf
+        nearest[block] = distances.argmin(axis=1)
+        distances[speakers[block, None] == speakers] = np.inf
+        others[block] = distances.argmin(axis=1)
+    return SpeakerLeakage(
+        same_speaker=float(np.mean(speakers[nearest] == speakers)),
+        same_speaker_by_chance=_by_chance([clip.speaker for clip in clips]),
+        same_emotion=float(np.mean(emotions[nearest] == emotions)),
+        same_emotion_of_others=float(np.mean(emotions[others] == emotions)),
+        same_emotion_by_chance=_by_chance([clip.emotion for clip in clips]),
+    )
+
+
+def tsne_map(features: Floats) -> NDArray[np.float64]:
+    """Map clips to a plane so that similar clips lie close together (t-SNE, van der Maaten and Hinton 2008).
+
+    Args:
+        features: ``(clips, features)``, standardized; at least :data:`FEWEST_CLIPS` clips, not all alike.
+
+    Returns:
+        Coordinates ``(clips, 2)``; only neighbourhoods have a meaning.
+
+    Raises:
+        ExtraMissingError: if scikit-learn isn't installed.
+    """
+    manifold = require("sklearn.manifold", "map")
+    machine = manifold.TSNE(
+        perplexity=min(_PERPLEXITY, (len(features) - 1) / 3), init="pca", learning_rate="auto", random_state=0
+    )
+    return np.asarray(machine.fit_transform(features), dtype=np.float64)
+
+
+def _by_chance(labels: Sequence[str]) -> float:
+    """Return how often another random clip has the same label."""
+    others = max(1, len(labels) - 1)
+    return sum(number * (number - 1) for number in Counter(labels).values()) / (max(1, len(labels)) * others)

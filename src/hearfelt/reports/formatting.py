@@ -1,8 +1,11 @@
-"""Formatting of numbers for people: percentages, intervals, counts."""
+"""Formatting of numbers for people: percentages, intervals, counts, and a row of scores over time."""
 
 from __future__ import annotations
 
-__all__ = ["bare", "interval", "many", "percent", "share_words", "signed"]
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["COLUMNS", "bare", "interval", "many", "method_rows", "percent", "share_words", "signed"]
 
 
 def bare(share: float) -> str:
@@ -65,3 +68,19 @@ def signed(value: float) -> str:
         ('−0.50', '+1.00')
     """
     return f"{value:+.2f}".replace("-", "−")
+
+
+COLUMNS: Final = ("error rate", "missed", "false alarm", "confusion", "frame accuracy", "frame UAR")
+
+_KEYS: Final = ("diarization_error_rate", "missed", "false_alarm", "confusion", "frame_accuracy", "frame_uar")
+_METHODS: Final = (
+    ("timeline", None),
+    ("naive: 2 s windows, no voice activity", "naive"),
+    ("naive, only where the timeline found speech", "naive_where_speech_was_found"),
+)
+
+
+def method_rows(summary: Mapping[str, Any]) -> list[list[str]]:
+    """Return a row for each method: its name, then per cent in the order of :data:`COLUMNS`."""
+    sources = [(words, summary if key is None else summary[key]) for words, key in _METHODS]
+    return [[words, *(bare(figures[key]) for key in _KEYS)] for words, figures in sources]

@@ -11,9 +11,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hearfelt.service.auth import is_allowed_origin
 from hearfelt.service.logs import LOG
 from hearfelt.service.metrics import Metrics
-from hearfelt.service.origins import is_allowed_origin
 from hearfelt.service.problems import RETRY_AFTER_S, fault_response, problem
 from hearfelt.service.settings import ServiceSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hearfelt.service.origins import is_loopback
+from hearfelt.service.auth import is_loopback
 from hearfelt.service.recognition import WorkerSettings
 
 __all__ = ["ServiceSettings", "StreamSettings"]

@@ -1,6 +1,6 @@
 """Training sets: the clips that one model is trained on, and the source of their features.
 
-The 162 features of clips and of their augmented copies.
+One source is the 162 features of clips and of their augmented copies, the other the statistics of an encoder.
 """
 
 from __future__ import annotations

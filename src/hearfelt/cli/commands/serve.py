@@ -100,7 +100,7 @@ def _live_service(wanted: bool) -> Iterator[str]:
         yield ""
         return
     from hearfelt.inference.recognizer import DEFAULT_MODEL
-    from hearfelt.service.server import live_server
+    from hearfelt.service.app import live_server
 
     with live_server([DEFAULT_MODEL]) as address:
         yield address
@@ -179,8 +179,8 @@ def _serve(
     from hearfelt.errors import require
 
     require("fastapi", "serve")
+    from hearfelt.service.app import serve
     from hearfelt.service.auth import read_keys, split_keys
-    from hearfelt.service.server import serve
 
     allowed = read_keys(keys) if keys else split_keys(os.environ.get(_KEYS, ""), _KEYS)
     given = {"host": host, "port": port, "keys": allowed, "cors_origins": tuple(cors or ())}

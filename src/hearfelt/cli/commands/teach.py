@@ -110,7 +110,7 @@ def _need_reports() -> None:
 
 
 def _write_report(model: FinetunedModel, path: Path) -> None:
-    from hearfelt.reports.teaching import write_teaching_report
+    from hearfelt.reports.evaluation import write_teaching_report
 
     curve = [(point.share, point.clips, point.uar) for point in model.validation.curve]
     write_teaching_report(path, model.card, model.evaluation, curve, warnings=model.warnings)

@@ -96,7 +96,7 @@ def print_segment_results(results: SegmentResults) -> None:
     from rich.table import Table
 
     from hearfelt.cli.display.output import console, printable
-    from hearfelt.reports.segment_scores import COLUMNS, method_rows
+    from hearfelt.reports.formatting import COLUMNS, method_rows
 
     summary, screen = results.summary, console()
     screen.print(f"\n[bold]{escape(printable(results.name))}[/] on [bold]{results.protocol}[/]")

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.timeline.stream import Stream
 from hearfelt.service.live.protocol import Opening
-from hearfelt.service.live.session import StreamSession
+from hearfelt.service.live.routes import StreamSession
 from hearfelt.service.settings import StreamSettings
 
 RATE = 16_000

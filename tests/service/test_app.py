@@ -26,7 +26,7 @@ from tests.service.http_server import CLIP
 
 from hearfelt.audio.reader import read_audio
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.service.server import live_server
+from hearfelt.service.app import live_server
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
