@@ -1,4 +1,4 @@
-"""A sound in a notebook: its waveform as SVG, and a player."""
+"""What notebooks show: drawings as SVG, and of a sound its waveform and a player."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import soundfile
 
 from hearfelt.audio.arrays import Samples
 
-__all__ = ["audio_html"]
+__all__ = ["WIDTH", "audio_html", "svg"]
 
-_WIDTH: Final = 600
+WIDTH: Final = 600
 _HEIGHT: Final = 80
 _LONGEST_PLAYED_S: Final = 300  # a notebook keeps the sound: 5 minutes at 16 kHz are some 6 MB
 
@@ -31,21 +31,33 @@ def audio_html(samples: Samples, rate_hz: int, title: str) -> str:
         >>> "<svg" in audio_html(np.zeros(16_000, np.float32), 16_000, "pause")
         True
     """
-    drawn = (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="100%" style="max-width:{_WIDTH}px;display:block" role="img"'
-        f' aria-label="waveform of {escape(title, quote=True)}"><path d="{_outline(samples)}" fill="currentColor"'
-        ' opacity="0.6"/></svg>'
-    )
+    outline = f'<path d="{_outline(samples)}" fill="currentColor" opacity="0.6"/>'
+    drawn = svg(outline, _HEIGHT, f"waveform of {title}")
     return f"<div><div>{escape(title)}</div>{drawn}{_player(samples, rate_hz)}</div>"
+
+
+def svg(drawn: str, height: int, label: str) -> str:
+    """Put what is drawn into a picture that is at most :data:`WIDTH` wide.
+
+    Args:
+        drawn: elements of SVG.
+        height: of the picture, in the same units.
+        label: what it shows, for screen readers.
+    """
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {height}" width="100%" style="max-width:{WIDTH}px;display:block" role="img"'
+        f' aria-label="{escape(label, quote=True)}" font-family="sans-serif" font-size="13" fill="currentColor">'
+        f"{drawn}</svg>"
+    )
 
 
 def _outline(samples: Samples) -> str:
     """Draw the highest and the lowest sample of each column."""
-    columns = min(_WIDTH, len(samples))
+    columns = min(WIDTH, len(samples))
     edges = np.linspace(0, len(samples), columns + 1).astype(int)[:-1]
     highest, lowest = np.maximum.reduceat(samples, edges), np.minimum.reduceat(samples, edges)
     scale = _HEIGHT / 2 / max(1e-4, float(np.abs(samples).max()))
-    places = np.linspace(0, _WIDTH, columns)
+    places = np.linspace(0, WIDTH, columns)
     above = [f"{x:.0f},{_HEIGHT / 2 - scale * y:.1f}" for x, y in zip(places, highest, strict=True)]
     below = [f"{x:.0f},{_HEIGHT / 2 - scale * y + 0.5:.1f}" for x, y in zip(places, lowest, strict=True)]
     return f"M{' '.join([*above, *reversed(below)])}Z"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Final, NamedTuple
 
-from hearfelt.audio.warnings import SoundWarning
+from hearfelt.audio.notebook import svg
+from hearfelt.audio.warnings import SoundWarning, texts_of
+from hearfelt.emotions import look_of
 from hearfelt.errors import ModelError
 from hearfelt.frozen import FrozenDict
 
-__all__ = ["NO_SPEECH_WORDS", "SURE_WORDS", "UNSURE_WORD", "Band", "Prediction", "sure_words"]
+__all__ = ["NO_SPEECH_WORDS", "SURE_WORDS", "UNSURE_WORD", "Band", "Prediction", "label_html", "sure_words"]
 
 SURE_WORDS: Final = ((0.9, "very sure"), (0.7, "fairly sure"), (0.5, "not very sure"), (0.0, "a guess"))
 """Confidence in words: the least probability for each, highest first. Calibration aims at "fairly sure" being right in
@@ -172,9 +175,47 @@ class Prediction:
         }
 
     def _repr_html_(self) -> str:
-        from hearfelt.inference.notebook import prediction_html
-
-        return prediction_html(self)
+        return _html(self)
 
     def __repr__(self) -> str:
         return f"<Prediction {self.emotion} {self.confidence:.0%}{', unsure' if self.unsure else ''}>"
+
+
+def label_html(label: str) -> str:
+    """Write a label with its emoji, for notebooks."""
+    return f"{look_of(label).emoji} {escape(label)}"
+
+
+_ROW: Final = 22  # height of a row in a notebook
+_NAME: Final = 110  # width left of the bars
+
+
+def _html(prediction: Prediction) -> str:
+    """Draw a bar for each emotion, the most probable first, with the warnings below.
+
+    Example:
+        >>> _html(Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "classic")).count("<rect")
+        2
+    """
+    ranked = prediction.ranked()
+    rows = [
+        f'<text x="0" y="{place * _ROW + 15}">{label_html(label)}</text>'
+        f'<rect x="{_NAME}" y="{place * _ROW + 4}" height="13" width="{max(1, 400 * share):.0f}"'
+        f' fill="{look_of(label).colour}"/>'
+        f'<text x="{_NAME + 6 + 400 * share:.0f}" y="{place * _ROW + 15}">{_percent(share)}</text>'
+        for place, (label, share) in enumerate(ranked)
+    ]
+    drawn = svg("".join(rows), len(rows) * _ROW, ", ".join(f"{label} {share:.0%}" for label, share in ranked))
+    text = texts_of(prediction.other_warnings)
+    return f"<div>{_headline(prediction)}{drawn}{f'<div>{escape(text)}</div>' if text else ''}</div>"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "under 1%"
+
+
+def _headline(prediction: Prediction) -> str:
+    if prediction.has_no_speech:
+        return f"<div><b>{NO_SPEECH_WORDS}</b></div>"
+    words = f"{prediction.confidence:.0%}, {prediction.in_words}"
+    return f"<div><b>{label_html(prediction.emotion)}</b> {words}</div>"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final
 
-from hearfelt.audio.warnings import SoundWarning, codes_of
+from hearfelt.audio.notebook import WIDTH, svg
+from hearfelt.audio.warnings import SoundWarning, codes_of, texts_of
+from hearfelt.emotions import look_of
 from hearfelt.errors import require
-from hearfelt.inference.prediction import UNSURE_WORD, Prediction
+from hearfelt.inference.prediction import UNSURE_WORD, Prediction, label_html
 from hearfelt.rows import label_columns
 
 __all__ = ["InterimResult", "Segment", "SegmentRow", "Timeline", "data_frame", "rows_of", "seconds", "side_name"]
@@ -181,9 +184,7 @@ class Timeline:
         return data_frame([self])
 
     def _repr_html_(self) -> str:
-        from hearfelt.inference.notebook import timeline_html
-
-        return timeline_html(self)
+        return _html(self)
 
     def __repr__(self) -> str:
         channel = "" if self.channel is None else f" channel {self.channel}"
@@ -303,3 +304,42 @@ def _sounds(timelines: Iterable[Timeline]) -> Iterator[list[Timeline]]:
         of_one.append(one)
     if of_one:
         yield of_one
+
+
+_LONGEST_TABLE: Final = 50  # segments
+
+
+def _html(timeline: Timeline) -> str:
+    """Draw the segments over time, and list the first of them below.
+
+    Example:
+        >>> sad = Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.5, "classic")
+        >>> timeline = Timeline("call.wav", None, 12.0, (Segment(1.0, 3.5, sad),), ("calm", "sad"), "classic")
+        >>> _html(timeline).count("<rect")
+        2
+    """
+    scale = WIDTH / max(timeline.duration_s, 1e-3)
+    drawn = [f'<rect x="0" y="10" width="{WIDTH}" height="30" fill="currentColor" opacity="0.08"/>']
+    drawn += [
+        f'<rect x="{one.start_s * scale:.1f}" y="10" width="{max(1, one.duration_s * scale):.1f}" height="30"'
+        f' fill="{look_of(one.emotion).colour}" opacity="{0.5 if one.unsure else 1}">'
+        f"<title>{escape(f'{one.emotion} {one.confidence:.0%}, {one.start_s:.1f} to {one.end_s:.1f} s')}</title></rect>"
+        for one in timeline
+    ]
+    drawn.append(
+        f'<text x="0" y="56">0 s</text><text x="{WIDTH}" y="56" text-anchor="end">{timeline.duration_s:.1f} s</text>'
+    )
+    rows = "".join(
+        f"<tr><td>{one.start_s:.1f}–{one.end_s:.1f} s</td><td>{label_html(one.emotion)}{'?' if one.unsure else ''}</td>"
+        f"<td>{one.confidence:.0%}</td></tr>"
+        for one in timeline.segments[:_LONGEST_TABLE]
+    )
+    more = len(timeline) - _LONGEST_TABLE
+    rest = f"<div>and {more:,} more; to_frame() has all</div>" if more > 0 else ""
+    title = (
+        f"<div><b>{escape(timeline.source)}</b>, {len(timeline):,} segments, {timeline.speech_s:.1f} s of speech</div>"
+    )
+    warnings = texts_of(timeline.warnings)
+    about = f"<div>{escape(warnings)}</div>" if warnings else ""
+    picture = svg("".join(drawn), 60, f"segments of {timeline.source}")
+    return f"<div>{title}{picture}{about}<table>{rows}</table>{rest}</div>"
