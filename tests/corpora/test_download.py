@@ -17,7 +17,6 @@ from hearfelt.corpora.download import (
     SPEECH,
     WORK,
     Source,
-    _alone_in,
     get_corpus,
     get_ravdess,
     parse_actors,
@@ -476,21 +475,6 @@ def test_a_damaged_zip_ends_in_a_sentence_or_in_the_clips_it_held(loopback, tmp_
 
 
 # Folders
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked there")
-def test_a_folder_is_filled_by_one_process_and_is_free_when_that_is_killed(tmp_path):
-    script = (
-        "import sys, time; from pathlib import Path; from hearfelt.corpora.download import _alone_in\n"
-        "with _alone_in(Path(sys.argv[1])):\n    print('in', flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline() == b"in\n"
-        with pytest.raises(DownloadError, match="another hearfelt is filling this folder"), _alone_in(tmp_path):
-            pass
-        other.kill()
-    with _alone_in(tmp_path):
-        assert list(tmp_path.iterdir()) == []
 
 
 def test_without_the_extra_it_is_named_and_nothing_is_made(mirror, home, monkeypatch):

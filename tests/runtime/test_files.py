@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.runtime.files import atomic_write, expand_home, path_given
+from hearfelt.runtime.files import atomic_write, expand_home, locked, path_given
 
 
 @pytest.mark.parametrize(
@@ -84,3 +84,19 @@ def test_a_folder_without_permission_is_told_by_the_name_that_was_asked_for(tmp_
             atomic_write(tmp_path / "table.csv").__enter__()
     finally:
         tmp_path.chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked there")
+def test_a_folder_is_held_by_one_process_and_is_free_when_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from hearfelt.runtime.files import locked\n"
+        "with locked(Path(sys.argv[1]), ValueError()):\n    print('in', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"in\n"
+        with pytest.raises(ValueError, match="another one"), locked(tmp_path, ValueError("another one")):
+            pass
+        other.kill()
+    with locked(tmp_path, ValueError()):
+        assert list(tmp_path.iterdir()) == []

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain, groupby
@@ -18,7 +16,7 @@ from hearfelt.batch import object_store
 from hearfelt.batch.plan import PARTS, PLAN, Part, read_parts
 from hearfelt.batch.storage import names_in, open_file, read_file, remove, shown, write_file
 from hearfelt.errors import HearfeltError
-from hearfelt.runtime.files import remove_parts
+from hearfelt.runtime.files import locked, remove_parts
 
 __all__ = [
     "FINISHED",
@@ -53,7 +51,7 @@ def folder_of(table: str) -> str:
 def locked_folder(folder: str, table: str) -> Iterator[None]:
     """Create a folder and lock it, so that two processes of one machine do not fill it at once.
 
-    The lock goes with the process, however that ends; the folder goes if nothing is in it at the end. A store has no
+    The folder goes if nothing is in it at the end. A store has no
     lock: there, two jobs that write one table do all the work twice and still write the same.
 
     Raises:
@@ -66,32 +64,13 @@ def locked_folder(folder: str, table: str) -> Iterator[None]:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise HearfeltError(f"{folder}: this is a file; a folder for the parts of {table} has to be there") from None
-    with _locked(folder, table):
+    refusal = HearfeltError(f"{table}: another hearfelt is writing this table; wait until it is done")
+    with locked(Path(folder), refusal):
         try:
             yield
         finally:
             with suppress(OSError):  # parts are in it, or it is gone already
                 Path(folder).rmdir()
-
-
-@contextmanager
-def _locked(folder: str, table: str) -> Iterator[None]:
-    if sys.platform == "win32":
-        yield  # folders cannot be locked there
-        return
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HearfeltError(f"{table}: another hearfelt is writing this table; wait until it is done") from None
-        except OSError:
-            pass  # a file system without locks
-        yield
-    finally:
-        os.close(handle)
 
 
 def remove_leftovers(folder: str) -> None:

@@ -8,10 +8,9 @@ import os
 import re
 import shutil
 import struct
-import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -20,6 +19,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from hearfelt.corpora.ravdess import published_stems
 from hearfelt.corpora.transfer import Client, RangesIgnoredError, RemoteFile, SeekableRemote, part_of, transfer
 from hearfelt.errors import CorpusError, DownloadError, ExtraMissingError, HearfeltError
+from hearfelt.runtime.files import locked
 from hearfelt.runtime.progress import Progress, no_progress
 
 __all__ = [
@@ -224,7 +224,8 @@ def get_ravdess(
     try:
         if (folder / WORK).is_dir() or any(half.missing() for half in halves):
             folder.mkdir(parents=True, exist_ok=True)
-            with _alone_in(folder):
+            in_use = DownloadError(f"{folder}: another hearfelt is filling this folder; wait until it is done")
+            with locked(folder, in_use):
                 _require_space(folder, sum(half.needed() for half in halves))
                 for half in halves:
                     fetched += _get_half(half, source, progress)
@@ -418,27 +419,6 @@ def _require_space(folder: Path, needed: int) -> None:
         raise DownloadError(
             f"{folder}: {needed / 1e6:,.0f} MB are needed for the download and the clips, {free / 1e6:,.0f} MB are free"
         )
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Refuse a second process in the same folder, where the system can tell; the lock goes with the process."""
-    if sys.platform == "win32":
-        yield  # folders cannot be locked there: the checks of what arrived have to do
-        return
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DownloadError(f"{folder}: another hearfelt is filling this folder; wait until it is done") from None
-        except OSError:
-            pass  # a file system without locks: as on Windows
-        yield
-    finally:
-        os.close(handle)
 
 
 def _published(channel: str) -> dict[int, tuple[str, ...]]:

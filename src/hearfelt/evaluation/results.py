@@ -35,8 +35,10 @@ __all__ = [
     "counted_folds",
     "find_results",
     "read_results",
+    "read_summary",
     "summarize",
     "write_results",
+    "write_summary",
 ]
 
 PREDICTIONS: Final = "predictions.csv"
@@ -274,9 +276,7 @@ def write_results(out: Path, evaluation: Evaluation, info: ResultsInfo) -> Resul
         "unanswered": [asdict(one) for one in info.failed],
         **summarize(written, info.epochs, counted_folds(plan.protocol.name)),
     }
-    with atomic_write(out / SUMMARY) as file:
-        json.dump(summary, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    write_summary(out, summary)
     return read_results(out)
 
 
@@ -286,17 +286,34 @@ def read_results(folder: Path) -> Results:
     Raises:
         CorpusError: if a file is missing or damaged, or the summary is not what the predictions give.
     """
+    summary = read_summary(folder, _KEYS)
+    evaluation = read_predictions(folder / PREDICTIONS)
+    _hold_to(summary, evaluation, folder / SUMMARY)
+    return Results(folder, evaluation, summary)
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Write ``summary.json`` into a folder of results."""
+    with atomic_write(folder / SUMMARY) as file:
+        json.dump(summary, file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def read_summary(folder: Path, keys: Sequence[str]) -> dict[str, Any]:
+    """Read the ``summary.json`` of a folder of results.
+
+    Raises:
+        CorpusError: if it is missing or damaged, or lacks one of the keys.
+    """
     path = folder / SUMMARY
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorpusError(f"{path}: cannot be read ({error}); 'hearfelt evaluate' writes it") from error
-    if not isinstance(summary, dict) or (missing := [key for key in _KEYS if key not in summary]):
+    if not isinstance(summary, dict) or (missing := [key for key in keys if key not in summary]):
         lacking = "an object" if not isinstance(summary, dict) else repr(missing[0])
         raise CorpusError(f"{path}: {lacking} is missing; 'hearfelt evaluate' writes it")
-    evaluation = read_predictions(folder / PREDICTIONS)
-    _hold_to(summary, evaluation, path)
-    return Results(folder, evaluation, summary)
+    return summary
 
 
 def find_results(home: Path) -> list[Results]:

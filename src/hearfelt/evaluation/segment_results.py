@@ -22,7 +22,7 @@ from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import LabelSpan, frame_confusion, frame_labels, segment_metrics
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import PROTOCOLS
-from hearfelt.evaluation.results import PREDICTIONS, SUMMARY, ModelFile, corpora_of
+from hearfelt.evaluation.results import PREDICTIONS, SUMMARY, ModelFile, corpora_of, read_summary, write_summary
 from hearfelt.evaluation.segment_predictions import (
     METHODS,
     NAIVE,
@@ -133,9 +133,7 @@ def evaluate_recordings(
         "seed": seed,
         **summarize(emotions, written),
     }
-    with atomic_write(out / SUMMARY) as file:
-        json.dump(summary, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    write_summary(out, summary)
     return read_segment_results(out)
 
 
@@ -179,18 +177,11 @@ def read_segment_results(folder: Path) -> SegmentResults:
     Raises:
         CorpusError: if a file is missing or damaged, or the summary is not what the tables give.
     """
-    path = folder / SUMMARY
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"{path}: cannot be read ({error}); 'hearfelt evaluate' writes it") from error
-    if not isinstance(summary, dict) or (missing := [key for key in _KEYS if key not in summary]):
-        lacking = "an object" if not isinstance(summary, dict) else repr(missing[0])
-        raise CorpusError(f"{path}: {lacking} is missing; 'hearfelt evaluate' writes it")
+    summary = read_summary(folder, _KEYS)
     emotions, recordings = read_tables(folder)
     computed = json.loads(json.dumps(summarize(emotions, recordings)))
     if apart := [name for name in computed if summary.get(name) != computed[name]]:
-        raise CorpusError(f"{path}: {apart[0]!r} is not what the tables beside it give; evaluate again")
+        raise CorpusError(f"{folder / SUMMARY}: {apart[0]!r} is not what the tables beside it give; evaluate again")
     return SegmentResults(folder, emotions, recordings, summary)
 
 

@@ -1,15 +1,16 @@
-"""Paths as users write them, and atomic writes."""
+"""Paths as users write them, atomic writes, and folders for one process alone."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["atomic_write", "expand_home", "path_given", "remove_parts"]
+__all__ = ["atomic_write", "expand_home", "locked", "path_given", "remove_parts"]
 
 
 def expand_home(written: str) -> str:
@@ -88,3 +89,31 @@ def remove_parts(folder: Path) -> None:
     """Remove temporary files of processes that were killed while they wrote here."""
     for partial in folder.glob(".*.part"):
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path, refusal: Exception) -> Iterator[None]:
+    """Hold a folder that no other process of this machine holds; the lock goes with the process, however that ends.
+
+    Windows and some file systems cannot lock a folder: there, everybody may hold it.
+
+    Args:
+        folder: it has to be there.
+        refusal: raised if another process holds the folder.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refusal from None
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(handle)
