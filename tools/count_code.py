@@ -159,14 +159,18 @@ def docstrings(tree: ast.Module) -> Iterator[ast.Expr]:
 
 
 def public_nodes(tree: ast.Module) -> Iterator[DOCUMENTED]:
-    """The module, and its public classes, functions and methods."""
+    """The module, and its public classes, functions and methods; an overload is described by what it overloads."""
     yield tree
     for node in tree.body:
-        if isinstance(node, ast.ClassDef | FUNCTION) and not node.name.startswith("_"):
+        if isinstance(node, ast.ClassDef | FUNCTION) and is_public(node):
             yield node
             for child in node.body if isinstance(node, ast.ClassDef) else []:
-                if isinstance(child, FUNCTION) and not child.name.startswith("_"):
+                if isinstance(child, FUNCTION) and is_public(child):
                     yield child
+
+
+def is_public(node: ast.ClassDef | FUNCTION) -> bool:
+    return not node.name.startswith("_") and "overload" not in map(ast.unparse, node.decorator_list)
 
 
 def imports(node: ast.AST, is_deferred: bool = False) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
