@@ -150,7 +150,7 @@ def made_rows(lengths_s: Sequence[float]) -> Iterator[Row]:
     for kind, samples, rate_hz in made_sounds(lengths_s):
         by_kind[kind] += ask([(samples, rate_hz)], 1)
     for kind, codes in sorted(by_kind.items()):
-        yield row_of(f"made: {kind}", codes, least=1.0)
+        yield row_of(f"synthetic: {kind}", codes, least=1.0)
 
 
 def other_rows(folder: Path, jobs: int) -> Iterator[Row]:

@@ -50,7 +50,7 @@ BARS: Final = {
     "errors": ("unexpected responses", 0, "at most"),
     "mixed_errors": ("unexpected responses in mixed traffic", 0, "at most"),
     "memory_growth": ("memory at the end, relative to after a minute", 1.1, "at most"),
-    "beside_long": ("p95 of a clip beside long jobs, to that alone", 2.0, "at most"),
+    "during_long_jobs": ("p95 of a clip beside long jobs, to that alone", 2.0, "at most"),
 }
 
 
@@ -99,7 +99,7 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
         if found is None:
             raise SystemExit(f"the service did not start: {line}")
         figures = asyncio.run(loaded(options, found[0], server.pid, alone)) if options.part != "long" else {}
-        return figures | (asyncio.run(beside_long(options, found[0])) if options.part != "load" else {})
+        return figures | (asyncio.run(during_long_jobs(options, found[0])) if options.part != "load" else {})
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(60)
@@ -177,14 +177,14 @@ async def loaded(options: argparse.Namespace, address: str, pid: int, alone: flo
         "memory_growth": late / await early,
         "clips_a_second": answered,
         "plain_clips_a_second": alone,
-        "turned_away": float(statuses[429] + statuses[503]),
+        "refused": float(statuses[429] + statuses[503]),
         **{f"p{rank}_s": float(value) for rank, value in zip((50, 95, 99), ranks, strict=True)},
         "memory_mb": late,
         "mixed_requests": float(mixed_statuses.total()),
     }
 
 
-async def beside_long(options: argparse.Namespace, address: str) -> dict[str, float]:
+async def during_long_jobs(options: argparse.Namespace, address: str) -> dict[str, float]:
     """Latency of a clip alone, and beside hour-long timelines."""
     files, hour = clips(), options.long.read_bytes() if options.long else an_hour()
     async with httpx.AsyncClient(base_url=address, timeout=None, trust_env=False) as client:
@@ -223,9 +223,9 @@ async def beside_long(options: argparse.Namespace, address: str) -> dict[str, fl
             raise SystemExit(f"the explanation of {EXPLAINED_S} s failed: {spoken.text}")
     alone_s, beside_s = (float(np.percentile(times, 95)) - PAUSE_S for times in (alone, beside))
     return {
-        "beside_long": beside_s / alone_s,
-        "alone_p95_s": alone_s,
-        "beside_long_p95_s": beside_s,
+        "during_long_jobs": beside_s / alone_s,
+        "p95_alone_s": alone_s,
+        "p95_during_long_jobs_s": beside_s,
         "timeline_speed": min(length_s / seconds for length_s, seconds in took),
         "explained_s": explained_s,
     }

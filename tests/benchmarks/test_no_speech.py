@@ -66,4 +66,4 @@ def test_a_few_clips_of_a_corpus_are_asked_and_every_row_has_its_bar(ravdess: Pa
     assert (done.returncode, done.stderr) == (0, "")
     rows = {row["group"]: row for row in json.loads(out.read_text(encoding="utf-8"))["rows"]}
     assert [rows[name]["most"] for name in ("ravdess speech", "ravdess song")] == [0.02, 0.02]
-    assert {row["least"] for name, row in rows.items() if name.startswith("made")} == {1.0}
+    assert {row["least"] for name, row in rows.items() if name.startswith("synthetic")} == {1.0}

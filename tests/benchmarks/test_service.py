@@ -18,7 +18,7 @@ from hearfelt.service.settings import ServiceSettings, StreamSettings
 
 ROOT = Path(__file__).parents[2]
 FIGURES = {"throughput_ratio": 0.9, "errors": 0.0, "mixed_errors": 0.0, "memory_growth": 1.02, "p50_s": 1.0}
-FIGURES |= {"beside_long": 1.2}
+FIGURES |= {"during_long_jobs": 1.2}
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_memory_is_that_of_a_process_and_those_it_started(program: ModuleType) -
         ({"errors": 1.0}, 1),
         ({"mixed_errors": 1.0}, 1),
         ({"memory_growth": 1.2}, 1),
-        ({"beside_long": 2.1}, 1),
+        ({"during_long_jobs": 2.1}, 1),
     ],
 )
 def test_a_bar_that_is_missed_fails_it(

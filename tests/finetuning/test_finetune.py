@@ -68,7 +68,7 @@ def test_it_learns_what_the_base_does_not_know(model: FinetunedModel) -> None:
 
 def test_the_doctor_finds_it_well(model: FinetunedModel) -> None:
     health = check_model(model.path)
-    assert health.is_well
+    assert health.ok
     assert health.difference == pytest.approx(0, abs=1e-6)
 
 

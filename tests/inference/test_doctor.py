@@ -27,7 +27,7 @@ def test_a_known_answer_for_no_clip_of_ours_is_a_fault(
         make_sound_model({"known_answer": {"example": name, "probabilities": dict.fromkeys(EMOTIONS, 0.125)}})
     )
     health = check_model(path)
-    assert not health.is_well
+    assert not health.ok
     assert health.file_bytes == path.stat().st_size
     assert health.difference is None
 
@@ -39,4 +39,4 @@ def test_the_largest_difference_is_named(make_sound_model: Callable[..., bytes],
     health = check_model(path)
     assert health.difference is not None
     assert health.difference > TOLERANCE
-    assert "instead of" in health.said
+    assert "instead of" in health.message

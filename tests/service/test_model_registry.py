@@ -75,8 +75,16 @@ def test_one_that_is_given_twice_is_offered_once() -> None:
     assert ModelRegistry(["svm", "tiny", "svm"]).files == {"svm": "svm", "tiny": "tiny"}
 
 
-def test_a_model_is_loaded_once_for_all_threads() -> None:
-    models = ModelRegistry(["tiny", "svm"])
+def test_a_model_is_loaded_once_for_its_card_and_all_threads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = small_model(tmp_path / "file.onnx", name="ours")
+    models, asked = ModelRegistry(["tiny", "svm", file]), []
+    card = models.card("tiny")
+    load = Recognizer.load
+    monkeypatch.setattr(Recognizer, "load", lambda *given, **options: asked.append(given[0]) or load(*given, **options))
+    models.recognizer("ours")
+    assert models.card("tiny") is card
+    assert models.recognizer("tiny").card is card
+    assert asked == []
     with ThreadPoolExecutor(4) as threads:
         loaded = list(threads.map(models.recognizer, [None, "tiny", None, "tiny"]))
     assert len(set(map(id, loaded))) == 1

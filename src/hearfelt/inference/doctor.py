@@ -27,15 +27,15 @@ class Health:
 
     Attributes:
         model: its name or path.
-        is_well: whether it loads and gives the known answer.
-        said: the result in words.
+        ok: whether it loads and gives the known answer.
+        message: the result in words.
         file_bytes: size of the file; None if there is none.
         difference: largest difference of a probability from the known answer; None if there is no such answer.
     """
 
     model: str
-    is_well: bool
-    said: str
+    ok: bool
+    message: str
     file_bytes: int | None = None
     difference: float | None = None
 
@@ -92,7 +92,7 @@ def check_model(model: str | Path) -> Health:
         model: name of a shipped model, or a path.
 
     Example:
-        >>> check_model("no-such-model").is_well
+        >>> check_model("no-such-model").ok
         False
     """
     name, size = str(model), None
@@ -111,11 +111,11 @@ def check_model(model: str | Path) -> Health:
     apart = {label: abs(answer[label] - share) for label, share in known["probabilities"].items()}
     worst = max(apart, key=lambda label: apart[label])
     if apart[worst] > TOLERANCE:
-        said = (
+        message = (
             f"answers {known['example']} otherwise than its card says: {worst} {answer[worst]:.2f} instead of"
             f" {known['probabilities'][worst]:.2f}; load an undamaged copy"
         )
-        return Health(name, False, said, size, apart[worst])
+        return Health(name, False, message, size, apart[worst])
     return Health(name, True, f"answers {known['example']} as its card says", size, apart[worst])
 
 

@@ -33,15 +33,13 @@ class ModelRegistry:
 
     def __init__(self, models: Sequence[str]) -> None:
         self.files: dict[str, str] = {}
-        self._cards: dict[str, ModelCard] = {}
         self._recognizers: dict[str, Recognizer] = {}
         self._lock = threading.Lock()
         for model in dict.fromkeys(models):
             name = model
             if model not in shipped_models():
-                card = Recognizer.load(model, threads=1).card
-                name = card.name
-                self._cards[name] = card
+                self._recognizers[model] = Recognizer.load(model, threads=1)
+                name = self._recognizers[model].card.name
             if not name.strip():
                 raise ModelError(f"{model}: its card has no name, by which a client could ask for it; give it a name")
             if name in self.files:
@@ -61,16 +59,12 @@ class ModelRegistry:
         return self.files[name]
 
     def card(self, name: str) -> ModelCard:
-        """Return a model's card; the model itself is not kept in memory.
+        """Return a model's card; the model is loaded for it, and kept for streams.
 
         Raises:
             ModelError: if the model is not offered or cannot be loaded.
         """
-        file = self.file(name)
-        with self._lock:
-            if name not in self._cards:
-                self._cards[name] = Recognizer.load(file, threads=1).card
-            return self._cards[name]
+        return self.recognizer(name).card
 
     def recognizer(self, name: str | None = None) -> Recognizer:
         """Return a model, loaded once; one thread computes for one stream, so that streams don't slow each other.

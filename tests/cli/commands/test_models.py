@@ -94,7 +94,7 @@ def test_every_shipped_model_is_well(here: Callable) -> None:
     said = json.loads(out)
     assert (code, err) == (0, "")
     assert [one["model"] for one in said["models"]] == list(shipped_models())
-    assert all(one["is_well"] and one["file_bytes"] > 1000 for one in said["models"])
+    assert all(one["ok"] and one["file_bytes"] > 1000 for one in said["models"])
 
 
 def test_it_says_what_hearfelt_stands_on(here: Callable, knowing: Path) -> None:
@@ -111,7 +111,7 @@ def test_it_says_what_hearfelt_stands_on(here: Callable, knowing: Path) -> None:
 def test_a_model_that_answers_its_clip_as_before_is_well(here: Callable, knowing: Path) -> None:
     code, out, _ = here("doctor", knowing, "--format", "json")
     (one,) = json.loads(out)["models"]
-    assert (code, one["said"]) == (0, f"answers {EXAMPLE} as its card says")
+    assert (code, one["message"]) == (0, f"answers {EXAMPLE} as its card says")
     assert one["difference"] < 1e-4
     assert one["file_bytes"] == knowing.stat().st_size
 
@@ -137,6 +137,6 @@ def test_one_bad_file_does_not_hide_the_others(here: Callable, knowing: Path, tm
     code, out, err = here("doctor", tmp_path / "half.onnx", tmp_path / "none.onnx", knowing, "--format", "json")
     half, none, good = json.loads(out)["models"]
     assert (code, err) == (6, "")
-    assert "cut short" in half["said"]
-    assert "no such model file" in none["said"]
-    assert (none["file_bytes"], good["is_well"]) == (None, True)
+    assert "cut short" in half["message"]
+    assert "no such model file" in none["message"]
+    assert (none["file_bytes"], good["ok"]) == (None, True)

@@ -138,8 +138,8 @@ def unreadable(error: Exception, name: str) -> AudioError:
     reason = str(getattr(error, "error_string", error)).removeprefix("Error : ").strip().rstrip(".")
     others = ", AIFF, M4A, WebM and videos" if find_spec("av") else " and AIFF"  # PyAV comes with the extra formats
     return AudioError(
-        f"{name}: this is no sound that can be read ({reason}); WAV, FLAC, OGG, Opus, MP3{others} can, and samples"
-        " without a header if you say how they are stored, such as --raw s16le:16000"
+        f"{name}: this is no sound that can be read ({reason}); WAV, FLAC, OGG, Opus, MP3{others} can, and on the"
+        " command line samples without a header, such as with --raw s16le:16000"
     )
 
 

@@ -165,7 +165,7 @@ def _doctor(
         print_json({**asdict(found), "models": [asdict(one) for one in health]})
     else:
         _print_installation(found, health)
-    if not all(one.is_well for one in health):
+    if not all(one.ok for one in health):
         raise typer.Exit(ModelError.exit_code)
 
 
@@ -192,5 +192,5 @@ def _print_installation(found: Installation, health: list[Health]) -> None:
     screen.print(facts, "")
     for one in health:
         size = f"{megabytes(one.file_bytes)}, " if one.file_bytes is not None else ""
-        mark = Text("✓ " if one.is_well else "✗ ", "green" if one.is_well else "red")
-        screen.print(mark.append(printable(one.model), "bold").append(printable(f"  {size}{one.said}"), "not bold"))
+        mark = Text("✓ " if one.ok else "✗ ", "green" if one.ok else "red")
+        screen.print(mark.append(printable(one.model), "bold").append(printable(f"  {size}{one.message}"), "not bold"))
