@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +13,22 @@ import torch
 
 from hearfelt.errors import ModelError
 from hearfelt.evaluation.metrics import confusion_matrix, uar
-from hearfelt.training.checkpoint import load_arrays, read_checkpoint
+from hearfelt.models.classic import ClassicNetwork
+from hearfelt.models.svm import SvmNetwork
 from hearfelt.training.loop import (
     CHECKPOINT,
     CURVES,
+    Checkpoint,
     EpochRow,
     TrainedNetwork,
     _mixed,
+    arrays_of,
+    load_arrays,
     predict,
+    read_checkpoint,
     read_curves,
     train_network,
+    write_checkpoint,
 )
 from hearfelt.training.settings import Balance, Fit
 from hearfelt.training.training_set import Rows, TrainingSet, training_rows, validation_rows
@@ -218,3 +225,52 @@ def test_weights_that_explode_are_told(training: Rows, validation: Rows, tmp_pat
     endless[0, 0] = np.inf  # as a row that was invented, so that the scaler doesn't meet it
     with pytest.raises(ModelError, match="a lower learning_rate is wanted"):
         train_network(replace(training, features=endless), validation, replace(SETTINGS, epochs=1), tmp_path, seed=7)
+
+
+def test_it_comes_back_bit_by_bit(tmp_path: Path) -> None:
+    arrays = {"network/a": np.random.default_rng(0).normal(size=(3, 4)), "random": np.arange(5, dtype=np.uint8)}
+    facts = {"rate": 1e-3 / 3, "curves": [{"epoch": 1}], "key": "ü"}
+    write_checkpoint(tmp_path / "c.npz", Checkpoint(arrays, facts))
+    back = read_checkpoint(tmp_path / "c.npz")
+    assert back is not None
+    assert back.facts == facts
+    np.testing.assert_array_equal(back.under("network")["a"], arrays["network/a"])
+    assert back.arrays["random"].dtype == np.uint8
+
+
+def test_there_may_be_none(tmp_path: Path) -> None:
+    assert read_checkpoint(tmp_path / "none.npz") is None
+
+
+def test_weights_come_back_bit_by_bit() -> None:
+    one, other = ClassicNetwork(3), ClassicNetwork(3)
+    load_arrays(other, arrays_of(one))
+    for (name, wanted), got in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+        assert (wanted == got).all(), name
+
+
+def test_another_networks_weights_are_refused() -> None:
+    with pytest.raises(ModelError, match="another network"):
+        load_arrays(ClassicNetwork(3), arrays_of(SvmNetwork(3, 1)))
+
+
+class _Trap:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (pytest.fail, ("a checkpoint ran somebody's code",))
+
+
+def test_loading_runs_nobodys_code(tmp_path: Path) -> None:
+    trap = np.array([_Trap()], dtype=object)
+    with (tmp_path / "trap.npz").open("wb") as file:
+        np.savez(file, facts=trap)
+    (tmp_path / "plain.npz").write_bytes(pickle.dumps(_Trap()))
+    for name in ("trap.npz", "plain.npz"):
+        with pytest.raises(ModelError, match="a damaged checkpoint"):
+            read_checkpoint(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"nonsense"])
+def test_a_damaged_file_is_told(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "c.npz").write_bytes(content)
+    with pytest.raises(ModelError, match="damaged checkpoint"):
+        read_checkpoint(tmp_path / "c.npz")

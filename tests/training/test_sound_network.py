@@ -21,10 +21,9 @@ from hearfelt.models.sound_network import LIMITS, WINDOW_S
 from hearfelt.training import heads as heads_module
 from hearfelt.training import sound_network as module
 from hearfelt.training.augmented_copies import ORIGINAL, Variant
-from hearfelt.training.checkpoint import read_checkpoint
 from hearfelt.training.clip_statistics import ClipStatistics, EncoderFiles, extract_statistics
 from hearfelt.training.heads import RowReference, predict_statistics
-from hearfelt.training.loop import EpochRow, read_curves
+from hearfelt.training.loop import EpochRow, read_checkpoint, read_curves
 from hearfelt.training.recipe import Recipe, recipe_of
 from hearfelt.training.sound_network import HeadTrainer, _encoder_maker, held_out_groups, prepare_statistics
 from hearfelt.training.trainer import FLOAT_MODEL, MODEL, RUN, train_model

@@ -28,7 +28,6 @@ from hearfelt.models.scaler import Scaler
 from hearfelt.models.sound_network import Head, Projection, SoundNetwork, TargetDiscriminant
 from hearfelt.training.augmented_copies import ORIGINAL
 from hearfelt.training.build_card import target_temperature
-from hearfelt.training.checkpoint import Checkpoint, arrays_of, load_arrays, read_checkpoint, write_checkpoint
 from hearfelt.training.clip_statistics import ClipStatistics, MakeEncoder, extract_sounds, extract_statistics
 from hearfelt.training.data_selection import generator_for
 from hearfelt.training.distillation import distilled_encoder, new_student
@@ -46,7 +45,17 @@ from hearfelt.training.heads import (
     target_discriminant,
     train_head,
 )
-from hearfelt.training.loop import EpochRow, HeldOut, TrainedNetwork, write_curves
+from hearfelt.training.loop import (
+    Checkpoint,
+    EpochRow,
+    HeldOut,
+    TrainedNetwork,
+    arrays_of,
+    load_arrays,
+    read_checkpoint,
+    write_checkpoint,
+    write_curves,
+)
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.training_set import TrainingSet, variants_of
 
