@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,10 +101,32 @@ def test_a_finished_model_answers_every_clip_once_with_seed_0(
     assert [run["epoch"] for run in results.summary["runs"]] == [None]
 
 
-def test_several_threads_answer_alike(make_recognizer: Maker, clips: Clips, tmp_path: Path) -> None:
-    recognizer = make_recognizer()
-    plan = PROTOCOLS["by-speaker"].plan(clips[:40], card=recognizer.card)  # three blocks
-    evaluate_model(recognizer, plan, tmp_path / "one", jobs=1)
-    evaluate_model(recognizer, plan, tmp_path / "three", jobs=3)
-    one, three = ((tmp_path / name / "predictions.csv").read_bytes() for name in ("one", "three"))
-    assert one == three
+# Put on the path of a process, this lets it die, as a fault in a decoder would, when it opens a certain file.
+DEADLY = """
+import os, signal, sys
+def deadly(event, arguments):
+    if event == "open" and str(arguments[0]).endswith({name!r}):
+        os.kill(os.getpid(), signal.SIGSEGV)
+sys.addaudithook(deadly)
+"""
+
+
+def test_processes_answer_alike_and_one_that_dies_costs_its_clip(
+    sound_model: Path, clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recognizer = Recognizer.load(sound_model, threads=1)
+    some = clips.without(speaker=recognizer.card.training_speakers)[:40]
+    plan = PROTOCOLS["by-speaker"].plan(some, card=recognizer.card)
+    here = evaluate_model(recognizer, plan, tmp_path / "here")
+    there = evaluate_model(recognizer, plan, tmp_path / "there", file=sound_model, jobs=2)
+    one, two = ((tmp_path / name / "predictions.csv").read_bytes() for name in ("here", "there"))
+    assert one == two
+    assert (here.summary["file"], there.summary["file"]["bytes"]) == (None, sound_model.stat().st_size)
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "sitecustomize.py").write_text(DEADLY.format(name=some[0].path.name))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "path"), os.environ.get("PYTHONPATH", "")]))
+    rest = evaluate_model(recognizer, plan, tmp_path / "rest", file=sound_model, jobs=2)
+    (lost,) = rest.summary["unanswered"]
+    assert lost["clip"] == some[0].name
+    assert "SIGSEGV" in str(lost)
+    assert len(rest.evaluation) == len(here.evaluation) - 1

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Final
 
-from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.corpora.splits import Fold
+from hearfelt.audio.reader import Sound
+from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import in_order
 from hearfelt.errors import AudioError, CorpusError, ModelError
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.results import FailedClip, ModelFile, Results, ResultsInfo, write_results
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError, workers_for
 from hearfelt.runtime.progress import Advance
 
 __all__ = ["FoldPredictions", "combine", "evaluate_model", "narrowed", "predict_clips"]
 
-_BLOCK = 16  # clips that a thread takes at once: few, so that Ctrl-C acts soon
+_CLIPS_PER_PROCESS: Final = 20  # starting a process takes as long as recognizing so many
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def predict_clips(
     seed: int = 0,
     labels: Sequence[str] | None = None,
     progress: Advance | None = None,
+    pool: Pool | None = None,
 ) -> FoldPredictions:
     """Predict the test clips of one fold with an exported model.
 
@@ -58,6 +62,7 @@ def predict_clips(
         seed: of the training, for the rows.
         labels: those among which the answers are scored (:func:`narrowed`); all of the model's by default.
         progress: called with 1 after each clip.
+        pool: processes that have loaded the same model, to recognize there; by default it is done here.
 
     Raises:
         ModelError: if a clip has a label that the model does not know.
@@ -69,23 +74,41 @@ def predict_clips(
             " leave such clips out"
         )
 
-    def predict(clip: Clip) -> Row | FailedClip:
-        try:
-            probabilities = recognizer.recognize(clip.sound).probabilities
-        except AudioError as error:
-            return FailedClip(clip.name, clip.speaker, str(error))
-        if labels is not None:
-            probabilities = narrowed(probabilities, emotions)
-        shares = tuple(float(probabilities[emotion]) for emotion in emotions)
-        return Row(clip.name, clip.speaker, fold, seed, clip.emotion, shares)
-
-    results = []
-    for clip in clips:
-        results.append(predict(clip))
+    rows, failed = [], []
+    for clip, found in zip(clips, _recognized(recognizer, clips, pool), strict=True):
+        if isinstance(found, AudioError):
+            failed.append(FailedClip(clip.name, clip.speaker, str(found)))
+        else:
+            probabilities = found if labels is None else narrowed(found, emotions)
+            shares = tuple(float(probabilities[emotion]) for emotion in emotions)
+            rows.append(Row(clip.name, clip.speaker, fold, seed, clip.emotion, shares))
         if progress:
             progress(1)
-    rows = tuple(one for one in results if isinstance(one, Row))
-    return FoldPredictions(emotions, rows, tuple(one for one in results if isinstance(one, FailedClip)))
+    return FoldPredictions(emotions, tuple(rows), tuple(failed))
+
+
+def _recognized(
+    recognizer: Recognizer, clips: Sequence[Clip], pool: Pool | None
+) -> Iterator[Mapping[str, float] | AudioError]:
+    """Give the probabilities of each clip, or why there are none; in a pool, a clip may also cost its process."""
+    if pool is None:
+        for clip in clips:
+            try:
+                yield recognizer.recognize(clip.sound).probabilities
+            except AudioError as error:
+                yield error
+        return
+    for clip, future in zip(clips, pool.map(_probabilities, [clip.sound for clip in clips]), strict=True):
+        try:
+            yield json.loads(future.result())
+        except AudioError as error:
+            yield error
+        except (WorkerLostError, WorkerMemoryError) as error:
+            yield AudioError(f"{clip.name}: cannot be recognized ({error})")
+
+
+def _probabilities(recognizer: Recognizer, sound: Sound) -> bytes:
+    return json.dumps(dict(recognizer.recognize(sound).probabilities)).encode()
 
 
 def narrowed(probabilities: Mapping[str, float], labels: Sequence[str]) -> dict[str, float]:
@@ -147,9 +170,9 @@ def evaluate_model(
     plan: Plan,
     out: Path,
     *,
+    file: Path | None = None,
     jobs: int | None = None,
     progress: Advance | None = None,
-    size: int | None = None,
 ) -> Results:
     """Evaluate a finished model on all test clips of a plan.
 
@@ -157,9 +180,10 @@ def evaluate_model(
         recognizer: the model.
         plan: made with the model's own card, so that its training speakers are refused.
         out: folder for the results.
-        jobs: number of threads; one for each core by default.
+        file: that the model was loaded from. Clips are then recognized in processes of their own, so that one at which
+            a process dies costs that clip only; without it they are recognized here.
+        jobs: number of processes; one for each core by default.
         progress: called with 1 after each clip.
-        size: of the model's file in bytes, where it is known.
 
     Returns:
         The results, as written; their only seed is 0.
@@ -169,18 +193,21 @@ def evaluate_model(
     """
     if plan.protocol.recordings:
         raise CorpusError(f"{plan.protocol.name} is evaluated over time, by evaluate_recordings")
-    parts = [
-        (fold, fold.test[start : start + _BLOCK]) for fold in plan.folds for start in range(0, len(fold.test), _BLOCK)
-    ]
-
-    def predict(part: tuple[Fold, Clips]) -> FoldPredictions:
-        fold, clips = part
-        return predict_clips(recognizer, clips, fold=fold.name, labels=plan.scored_labels(fold), progress=progress)
-
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:  # a recognizer may be used from several threads
-        predictions = list(pool.map(predict, parts))
+    workers = workers_for(sum(len(fold.test) for fold in plan.folds), _CLIPS_PER_PROCESS, jobs)
+    with nullcontext() if file is None else Pool(partial(Recognizer.load, file, threads=1), workers) as pool:
+        predictions = [
+            predict_clips(
+                recognizer,
+                fold.test,
+                fold=fold.name,
+                labels=plan.scored_labels(fold),
+                progress=progress,
+                pool=pool,
+            )
+            for fold in plan.folds
+        ]
     evaluation, failed = combine(predictions, plan.all_scored_labels)
     card = recognizer.card
-    file = None if size is None else ModelFile(size, card.parameters)
-    info = ResultsInfo(plan, card.recipe, model=card.name, failed=failed, file=file)
+    facts = None if file is None else ModelFile(file.stat().st_size, card.parameters)
+    info = ResultsInfo(plan, card.recipe, model=card.name, failed=failed, file=facts)
     return write_results(out, evaluation, info)

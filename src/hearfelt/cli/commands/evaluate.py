@@ -241,7 +241,7 @@ def _test(
         with progress("recognizing recordings", RECORDINGS) as done:
             return evaluate_recordings(recognizer, plan, out, jobs=jobs, progress=done, size=size)
     with progress("recognizing clips", count) as done:
-        return evaluate_model(recognizer, plan, out, jobs=jobs, progress=done, size=size)
+        return evaluate_model(recognizer, plan, out, file=model_path(model), jobs=jobs, progress=done)
 
 
 def _show(results: Results | SegmentResults | SingleEmotions, format: Literal["table", "json"]) -> None:
