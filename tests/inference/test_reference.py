@@ -151,8 +151,11 @@ def test_an_endless_reference_weighs_1_and_ten_recordings_half() -> None:
 def test_a_reference_of_one_kind_weighs_less_if_the_card_says_so() -> None:
     heard = [0.7, 0.1, 0.1, 0.1]
     evenness = entropy(heard) / np.log(4)
-    settings = {"shrinkage": 0.0, "usual_spread": 0.8, "spread_power": 2.0, "heard_power": 0.5}
-    assert reference_weight(10, 0.4, heard, settings) == pytest.approx(0.25 * evenness**0.5)
+    assert evenness < 0.8
+    settings = {"shrinkage": 0.0, "usual_spread": 0.8, "spread_power": 2.0, "evenness_power": 0.5}
+    assert reference_weight(10, 0.4, heard, settings) == pytest.approx(0.25 * (evenness / 0.8) ** 0.5)
+    somewhat_uneven = [0.45, 0.25, 0.2, 0.1]
+    assert reference_weight(10, 0.4, somewhat_uneven, settings) == pytest.approx(0.25)
     assert reference_weight(10, 5.0, [0.25] * 4, settings) == pytest.approx(1.0)  # more varied than usual is no more
     assert reference_weight(10, 0.4, [1.0, 0.0, 0.0, 0.0], settings) == 0.0
 
@@ -179,7 +182,7 @@ def test_statistics_are_read_back_as_they_were_written() -> None:
 
 
 def test_every_setting_has_a_default() -> None:
-    assert set(SETTINGS) == {"shrinkage", "usual_spread", "spread_power", "heard_power"}
+    assert set(SETTINGS) == {"shrinkage", "usual_spread", "spread_power", "evenness_power"}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from hearfelt.training.training_set import EncoderSource, TrainingSet
 
 LABELS = ("neutral", "calm", "happy", "angry")
 ALL = (0, 1, 2, 3)
-SETTINGS = {"shrinkage": 7.0, "spread_power": 0.5, "heard_power": 0.25}
+SETTINGS = {"shrinkage": 7.0, "spread_power": 0.5, "evenness_power": 0.25}
 
 
 def held_out(
@@ -88,30 +88,24 @@ OUTSIDE = held_out("emodb", 1_500, outside=True, overconfident=2.0, reference=3.
 
 
 def test_the_temperature_makes_held_out_predictions_calibrated() -> None:
-    assert card_of(TARGET, OUTSIDE).temperature == pytest.approx(2.0, rel=0.1)
+    assert card_of(TARGET).temperature == pytest.approx(2.0, rel=0.1)
 
 
-def test_every_corpus_counts_alike_for_the_temperature_however_many_clips_it_has() -> None:
-    many = held_out("ravdess", 6_000, outside=False, overconfident=1.0)
-    few = held_out("emodb", 600, outside=True, overconfident=4.0)
-    even = fit_temperature(
-        np.concatenate([log_softmax(many.logits[::10]), log_softmax(few.logits)]),
-        np.concatenate([many.labels[::10], few.labels]),
-    )
-    assert card_of(many, few).temperature == pytest.approx(even, rel=0.05)
-    assert even > 1.5
+def test_where_corpora_were_left_out_the_logits_stay_as_they_are() -> None:
+    card = card_of(TARGET, OUTSIDE)
+    assert (card.temperature, card.reference["temperature"]) == (1.0, 1.0)
 
 
 def test_the_temperature_of_a_full_reference_continues_that_of_the_weight_that_was_measured() -> None:
     """At a weight of 0.5 the right temperature is 3; between 2 at 0 and T at 1 it is the geometric mean of both."""
-    card = card_of(TARGET, OUTSIDE)
+    card = card_of(TARGET)
     at_half = (card.temperature * card.reference["temperature"]) ** 0.5
     assert at_half == pytest.approx(3.0, rel=0.1)
 
 
 def test_the_temperature_of_a_reference_that_never_counts_is_one_that_can_be_used() -> None:
-    groups = [replace(one, reference_weight=0.0) for one in (TARGET, OUTSIDE)]
-    assert TEMPERATURES[0] <= card_of(*groups).reference["temperature"] <= TEMPERATURES[1]
+    card = card_of(replace(TARGET, reference_weight=0.0))
+    assert TEMPERATURES[0] <= card.reference["temperature"] <= TEMPERATURES[1]
 
 
 def test_settings_of_references_and_thresholds_are_those_of_the_training() -> None:
@@ -174,7 +168,6 @@ def test_labels_that_a_corpus_lacks_are_left_out_of_its_scores() -> None:
         for some in (logits, with_third)
     ]
     assert cards[0].outside == cards[1].outside
-    assert cards[0].temperature == pytest.approx(cards[1].temperature, rel=1e-6)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5])
@@ -182,7 +175,7 @@ def test_sound_like_the_targets_has_the_temperature_that_its_speakers_need(share
     own = held_out("ravdess", 4_000, outside=False, overconfident=3.0, share=share)
     other = held_out("emodb", 4_000, outside=True, overconfident=1.5)
     found = target_temperature(LABELS, [own, other])
-    assert found**share == pytest.approx(2.0, rel=0.05)
+    assert found**share == pytest.approx(3.0, rel=0.05)
     np.testing.assert_allclose(own.tempered(found).logits, own.logits / found**share)
     np.testing.assert_array_equal(other.tempered(found).logits, other.logits)
     assert target_temperature(LABELS, [own]) == 1.0

@@ -199,7 +199,7 @@ def test_the_last_epochs_weights_are_kept_unless_one_shall_be_chosen() -> None:
 
 @pytest.mark.parametrize("count", [1, 3, 30])
 def test_a_reference_normalizes_as_that_of_a_finished_model_does(count: int) -> None:
-    settings = replace(SMALL, shrinkage=7.0, spread_power=0.5, heard_power=0.3)
+    settings = replace(SMALL, shrinkage=7.0, spread_power=0.5, evenness_power=0.3)
     generator = np.random.default_rng(count)
     recordings = (generator.normal(size=(count, DIMENSIONS)) * 0.7 + 2.0).astype(np.float32)
     probabilities = generator.dirichlet(np.ones(CLASSES), count)
@@ -332,6 +332,6 @@ def test_recordings_that_are_moved_are_recognized_with_a_reference() -> None:
 def test_the_weight_is_that_of_the_shared_function() -> None:
     recordings = rows_of(np.arange(10) % CLASSES)
     heard = np.array([0.7, 0.1, 0.1, 0.1])
-    settings = replace(SMALL, shrinkage=5.0, heard_power=1.0)
-    expected = reference_weight(10, 1.0, heard, {"shrinkage": 5.0, "heard_power": 1.0})
+    settings = replace(SMALL, shrinkage=5.0, evenness_power=1.0)
+    expected = reference_weight(10, 1.0, heard, {"shrinkage": 5.0, "evenness_power": 1.0})
     assert RowReference.of(recordings, heard, settings).weight == pytest.approx(expected)

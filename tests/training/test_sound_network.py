@@ -489,7 +489,7 @@ def test_its_card_names_its_clips_and_says_how_sure_it_may_be(
     assert set(LIMITS) <= set(card.limits)
     assert card.parameters > 10_000_000
     assert card.temperature > 0
-    assert set(card.reference) == {"shrinkage", "spread_power", "heard_power", "temperature"}
+    assert set(card.reference) == {"shrinkage", "spread_power", "evenness_power", "temperature"}
     assert 0 < card.plausible["0.9"] <= 1
     assert sum(answers for _, _, answers, _ in card.outside["bands"]) == 6  # the clips of the other corpus
     assert card.unfamiliar_above > 0

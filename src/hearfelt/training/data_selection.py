@@ -19,7 +19,7 @@ from hearfelt.training.settings import Validation
 __all__ = ["PURPOSES", "Division", "FoldParts", "Selection", "generator_for", "parts_of", "select", "split_validation"]
 
 Division = Literal["speaker", "clip"]
-PURPOSES: Final = ("validation", "copies", "balance", "background", "network", "reference")
+PURPOSES: Final = ("validation", "copies", "balance", "background", "network", "reference", "gate")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -251,7 +251,8 @@ def _drawn(data: HeadData, own: Indices, largest: int, settings: Heads, generato
     count = min(len(own), round(float(np.exp(generator.uniform(0.0, np.log(largest))))))
     chosen = own[generator.permutation(len(own))[:count]]
     heard = np.bincount(data.labels[chosen], minlength=data.classes) / count
-    return RowReference.of(data.rows[chosen], heard, settings)
+    # Those of one emotion count in full, or a head would not learn what to make of them.
+    return RowReference.of(data.rows[chosen], heard, replace(settings, evenness_power=0.0))
 
 
 def _step(

@@ -175,13 +175,13 @@ class Heads:
         speaker_references: share of the samples that have a reference of their speaker.
         shrinkage: so many recordings of a reference have half the weight of endless ones.
         spread_power: how much less a reference of little variety counts.
-        heard_power: how much less a reference counts in which one emotion is heard.
+        evenness_power: how much less a reference of mostly one emotion counts, when the model is used.
         reference_clips: number of recordings of the references that the temperature with a reference is fitted for.
     """
 
     target: str = "ravdess"
     groups: int = _number(3, 2, 20)
-    count: int = _number(3, 1, 20)
+    count: int = _number(8, 1, 20)
     components: int = _number(512, 8, 4096)
     hidden: int = _number(256, 8, 2048)
     epochs: int = _number(16, 1, 500)
@@ -201,10 +201,10 @@ class Heads:
     speaker_references: float = _number(0.3, 0.0, 1.0)
     shrinkage: float = _number(10.0, 0.0, 1000.0)
     spread_power: float = _number(0.0, 0.0, 10.0)
-    heard_power: float = _number(0.0, 0.0, 10.0)
+    evenness_power: float = _number(4.0, 0.0, 10.0)
     reference_clips: int = _number(30, 1, 1000)
 
     @property
     def reference(self) -> dict[str, float]:
         """How much a reference counts, as :func:`hearfelt.inference.reference.reference_weight` takes it."""
-        return {name: getattr(self, name) for name in ("shrinkage", "spread_power", "heard_power")}
+        return {name: getattr(self, name) for name in ("shrinkage", "spread_power", "evenness_power")}

@@ -63,6 +63,7 @@ __all__ = ["HeadTrainer", "held_out_groups", "prepare_statistics", "train_sound_
 
 _POSITIONS: Final = 700  # of Whisper's encoder: 14 s, more than the window
 _ROWS_FOR_PROJECTION: Final = 6000
+_ROWS_FOR_GATE: Final = 8000
 _CLIPS_FOR_FULL_SHARE: Final = 400  # a smaller corpus is drawn less often
 _UNFAMILIAR: Final = 0.005  # share of the training clips themselves that is further away
 
@@ -300,7 +301,8 @@ class HeadTrainer:
         settings, used = self.recipe.heads, sampling_weights > 0
         if not settings.discriminant_weight or not (used & self.in_target_corpora).any():
             return None
-        gate = GateData(self.rows[used], self.gains, self.in_target_corpora[used])
+        drawn = generator_for(0, "gate").permutation(np.flatnonzero(used))[:_ROWS_FOR_GATE]
+        gate = GateData(self.rows[drawn], self.gains, self.in_target_corpora[drawn])
         return target_discriminant(self._fitted(sampling_weights), gate, settings.discriminant_weight)
 
     def _fitted(self, sampling_weights: Floats) -> Discriminant:
