@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.audio.reader import Audio
+from hearfelt.audio.reader import Audio, read_audio
+from hearfelt.corpora import file_statistics
 from hearfelt.corpora.catalog import read_folder
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.corpora.file_statistics import FileStatistics, measure_files
+from hearfelt.features import table
 from hearfelt.reports.exploration import (
     Example,
     Exploration,
@@ -327,3 +329,17 @@ def test_clips_alike_lie_together_on_the_map_and_the_map_is_the_same_each_time()
     between = np.abs(places[:10].mean(axis=0) - places[10:].mean(axis=0)).max()
     assert between > within
     np.testing.assert_array_equal(places, tsne_map(standardized(features)))
+
+
+def test_each_file_is_decoded_once_even_without_a_cache(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARFELT_CACHE", "off")
+    decoded: list[Path] = []
+
+    def counted(path: Path, **options: bool) -> Audio:
+        decoded.append(path)
+        return read_audio(path, **options)
+
+    for module in (file_statistics, table):
+        monkeypatch.setattr(module, "read_audio", counted)
+    explored = explore(read_folder(toy), processes=1)
+    assert len(decoded) == len(set(decoded)) == len(explored.clips)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from hearfelt.audio.excerpts import Excerpt
 from hearfelt.corpora.base import CorpusFormat, Published, identity, stem_of
 from hearfelt.corpora.catalog import FolderReading, read_folder
 from hearfelt.corpora.clips import Clip, Clips
@@ -221,9 +222,20 @@ def check_corpus(
 
 
 def check_folder(
-    found: FolderReading, channel: str | None = None, *, progress: Callable[[int], None] | None = None
+    found: FolderReading,
+    channel: str | None = None,
+    *,
+    facts: Mapping[Path | Excerpt, FileStatistics] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> CorpusCheck:
-    """Check what :func:`hearfelt.corpora.catalog.read_folder` found; the rest as in :func:`check_corpus`."""
+    """Check what :func:`hearfelt.corpora.catalog.read_folder` found, as :func:`check_corpus` does.
+
+    Args:
+        found: the folder as read.
+        channel: as in :func:`check_corpus`.
+        facts: statistics of every sound file of the folder, if they are measured already.
+        progress: as in :func:`check_corpus`.
+    """
     form, reading, channel = found.form, found.reading, channel or ""
     if channel and channel not in form.channels:
         raise CorpusError(f"{form.name} has no {channel}, it has {' and '.join(form.channels)}; leave --channel out")
@@ -231,7 +243,7 @@ def check_folder(
     clips = clips.where(channel=channel) if channel else clips
     used = {clip.name for clip in clips}
     copies = {copy: kept for copy, kept in reading.copies.items() if kept in used}
-    sounds = inspect_sounds(found.root, clips, (copies, tuple(reading.unrecognized)), progress=progress)
+    sounds = inspect_sounds(found.root, clips, (copies, tuple(reading.unrecognized)), facts=facts, progress=progress)
 
     published = published_clips(form, found.root, channel)
     wanted = published_counts(form, published)
@@ -270,6 +282,7 @@ def inspect_sounds(
     clips: Sequence[Clip],
     others: tuple[Mapping[str, str], Sequence[str]],
     *,
+    facts: Mapping[Path | Excerpt, FileStatistics] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> SoundFindings:
     """Decode every file of a folder once.
@@ -278,11 +291,12 @@ def inspect_sounds(
         root: the folder.
         clips: the clips of the corpus.
         others: second copies, each beside the clip that was kept; and files that are no clips.
+        facts: statistics of all of these, if they are measured already.
         progress: called with the number of files just decoded.
     """
     copies, unrecognized = others
     sounds = {clip.name: clip.sound for clip in clips} | {name: root / name for name in (*copies, *unrecognized)}
-    facts = measure_files(sounds.values(), progress=progress)
+    facts = measure_files(sounds.values(), progress=progress) if facts is None else facts
     by_name = {name: facts[sound] for name, sound in sounds.items()}
     return SoundFindings(by_name, {clip.name: clip for clip in clips}, copies)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hearfelt.audio.excerpts import Excerpt
-from hearfelt.audio.reader import SILENCE_DB, read_audio
+from hearfelt.audio.reader import SILENCE_DB, Audio, read_audio
 from hearfelt.errors import AudioError
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
 
@@ -54,13 +54,18 @@ class FileStatistics:
 
 
 def measure_files(
-    sounds: Iterable[Path | Excerpt], *, cache: Cache | None = None, progress: Callable[[int], None] | None = None
+    sounds: Iterable[Path | Excerpt],
+    *,
+    cache: Cache | None = None,
+    decoded: Callable[[Path | Excerpt, Audio], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> dict[Path | Excerpt, FileStatistics]:
     """Compute the statistics of sounds; what is in the cache is not decoded again.
 
     Args:
         sounds: files, and parts of files.
         cache: where facts are kept; the user's cache by default.
+        decoded: called in a thread with each sound that had to be decoded, for those who need it as well.
         progress: called with the number of files just done.
 
     Returns:
@@ -76,7 +81,7 @@ def measure_files(
     found = {}
     # Decoding happens in C and leaves the interpreter free, so threads use every core.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for sound, facts in zip(unknown, pool.map(_facts, unknown), strict=True):
+        for sound, facts in zip(unknown, pool.map(lambda sound: _facts(sound, decoded), unknown), strict=True):
             found[sound] = facts
             tell(1)
     # An error's sentence names the file, so it must not be handed to a copy elsewhere.
@@ -85,11 +90,13 @@ def measure_files(
     return {sound: known.get(sound) or found[sound] for sound in keys}
 
 
-def _facts(sound: Path | Excerpt) -> FileStatistics:
+def _facts(sound: Path | Excerpt, decoded: Callable[[Path | Excerpt, Audio], None] | None) -> FileStatistics:
     try:
         audio = read_audio(sound, strict=True)
     except AudioError as error:
         return FileStatistics(error=str(error))
+    if decoded is not None:
+        decoded(sound, audio)
     rms = math.sqrt(float(np.mean(np.square(audio.samples, dtype=np.float64))))
     return FileStatistics(
         duration_s=audio.duration_s,

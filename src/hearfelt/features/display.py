@@ -16,11 +16,13 @@ from hearfelt.audio.reader import Samples, resample
 from hearfelt.features.spectrum import FRAME as FFT
 from hearfelt.features.spectrum import mel_filters
 
-__all__ = ["Levels", "Pitch", "envelope", "mel_spectrogram", "pitch", "spectrogram"]
+__all__ = ["Levels", "Pitch", "Spectra", "envelope", "mel_spectrogram", "pitch", "spectra", "spectrogram"]
 
 RATE_HZ: Final = 22_050  # sound of a higher rate is drawn at this one: voices have little above 11 kHz
 WINDOW: Final = 1_024  # samples, 46 ms at 22,050 Hz: harmonics of a low voice stand apart
 FLOOR_DB: Final = -140.0  # what silence is drawn as
+_FRAMES: Final = 600
+_BANDS: Final = 80
 
 PITCH_RATE_HZ: Final = 16_000
 LOWEST_HZ: Final = 60.0
@@ -67,6 +69,15 @@ class Pitch:
     is_voiced: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """All that is drawn of a sound but its waveform."""
+
+    levels: Levels
+    mel: Levels
+    pitch: Pitch
+
+
 def envelope(samples: Samples, columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Give the lowest and the highest sample of each column of a drawing.
 
@@ -89,7 +100,7 @@ def envelope(samples: Samples, columns: int) -> tuple[NDArray[np.float32], NDArr
     return np.minimum.reduceat(samples, starts), np.maximum.reduceat(samples, starts)
 
 
-def spectrogram(samples: Samples, rate_hz: int, *, frames: int = 600) -> Levels:
+def spectrogram(samples: Samples, rate_hz: int, *, frames: int = _FRAMES) -> Levels:
     """Measure how much of each frequency there is; a sine of full scale is 0 dB.
 
     Args:
@@ -104,11 +115,10 @@ def spectrogram(samples: Samples, rate_hz: int, *, frames: int = 600) -> Levels:
         >>> spectrogram(np.zeros(22_050, np.float32), 22_050).level_db.shape
         (1025, 345)
     """
-    power, shown_hz, times_s = _power(samples, rate_hz, frames)
-    return Levels(_decibels(power), np.asarray(np.fft.rfftfreq(FFT, 1 / shown_hz), np.float64), times_s)
+    return _levels(*_power(samples, rate_hz, frames))
 
 
-def mel_spectrogram(samples: Samples, rate_hz: int, *, frames: int = 600, bands: int = 80) -> Levels:
+def mel_spectrogram(samples: Samples, rate_hz: int, *, frames: int = _FRAMES, bands: int = _BANDS) -> Levels:
     """Measure the same in mel bands, which follow the resolution of human hearing.
 
     Args:
@@ -124,11 +134,18 @@ def mel_spectrogram(samples: Samples, rate_hz: int, *, frames: int = 600, bands:
         >>> mel_spectrogram(np.zeros(22_050, np.float32), 22_050).level_db.shape
         (80, 345)
     """
-    power, shown_hz, times_s = _power(samples, rate_hz, frames)
-    weights = mel_filters(shown_hz, bands=bands).astype(np.float64)  # (bands, bins)
-    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    middles_hz = weights @ np.fft.rfftfreq(FFT, 1 / shown_hz)
-    return Levels(_decibels(weights @ power), middles_hz, times_s)  # (bands, bins) @ (bins, frames)
+    return _mel_levels(*_power(samples, rate_hz, frames), bands)
+
+
+def spectra(samples: Samples, rate_hz: int) -> Spectra:
+    """Measure spectrogram, mel spectrogram and pitch, the first two from one transform.
+
+    Args:
+        samples: ``(n,)`` one channel.
+        rate_hz: their rate.
+    """
+    power = _power(samples, rate_hz, _FRAMES)
+    return Spectra(_levels(*power), _mel_levels(*power, _BANDS), pitch(samples, rate_hz))
 
 
 def pitch(samples: Samples, rate_hz: int) -> Pitch:
@@ -175,6 +192,17 @@ def _power(samples: Samples, rate_hz: int, most: int) -> tuple[NDArray[np.float6
     # Between -1 and 1 a sine swings half its energy to each side of 0 Hz.
     spectrum = np.fft.rfft(spans * window, FFT) * (2 / window.sum())  # (frames, samples) -> (frames, bins)
     return np.square(np.abs(spectrum)).T, shown_hz, np.arange(len(spans)) * hop / shown_hz
+
+
+def _levels(power: NDArray[np.float64], shown_hz: int, times_s: NDArray[np.float64]) -> Levels:
+    return Levels(_decibels(power), np.asarray(np.fft.rfftfreq(FFT, 1 / shown_hz), np.float64), times_s)
+
+
+def _mel_levels(power: NDArray[np.float64], shown_hz: int, times_s: NDArray[np.float64], bands: int) -> Levels:
+    weights = mel_filters(shown_hz, bands=bands).astype(np.float64)  # (bands, bins)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    middles_hz = weights @ np.fft.rfftfreq(FFT, 1 / shown_hz)
+    return Levels(_decibels(weights @ power), middles_hz, times_s)  # (bands, bins) @ (bins, frames)
 
 
 def _decibels(power: NDArray[np.float64]) -> NDArray[np.float32]:

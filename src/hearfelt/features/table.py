@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -44,6 +45,7 @@ SILENT_RMS: Final = 1e-4  # -80 dB: three steps of 16-bit sound
 _VERSION: Final = 1  # of the cached values; raised when a feature changes
 _KEPT_AT_ONCE: Final = 512  # sounds after which the cache is written: no more is lost by a Ctrl-C
 _SUFFIXES: Final = (".csv", ".parquet")
+_NOTHING: Final[Mapping[Path | Excerpt, NDArray[np.float32]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,7 @@ def measure(
     clips: Sequence[Clip],
     *,
     augmentations: Sequence[Perturbation | None] | None = None,
+    given: Mapping[Path | Excerpt, NDArray[np.float32]] = _NOTHING,
     processes: int | None = None,
     cache: Cache | None = None,
     progress: Callable[[int], None] | None = None,
@@ -81,6 +84,7 @@ def measure(
     Args:
         clips: which clips; one may come several times, and is read once if it does so in a row.
         augmentations: one for each clip, or ``None`` for the clip as it is; by default no clip is changed.
+        given: features of unchanged sounds that are measured already; they are cached as well.
         processes: how many work at most; by default one for each core.
         cache: where features are kept; the user's cache by default.
         progress: called with the number of clips just measured, cached ones included.
@@ -99,13 +103,15 @@ def measure(
     known = [place for place, key in enumerate(keys) if len(kept.get(key, b"")) == features[:1].nbytes]
     for place in known:
         features[place] = np.frombuffer(kept[keys[place]], dtype="<f4")
-    report(len(known))
     cached = set(known)
-    unknown = [place for place in range(len(clips)) if place not in cached]
+    there = {place for place, clip in enumerate(clips) if changes[place] is None and clip.sound in given} - cached
+    features[list(there)] = [given[clips[place].sound] for place in there] or 0
+    fresh = {keys[place]: features[place].astype("<f4").tobytes() for place in there if keys[place]}
+    report(len(cached | there))
+    unknown = [place for place in range(len(clips)) if place not in cached | there]
     batches = [list(batch) for _, batch in groupby(unknown, key=lambda place: clips[place].sound)]
     tasks = [Task(clips[batch[0]].sound, tuple(changes[place] for place in batch)) for batch in batches]
     errors: dict[int, AudioError] = {}
-    fresh: dict[str, bytes] = {}
     try:
         for batch, answer in zip(batches, measure_files(tasks, processes), strict=True):
             if isinstance(answer, AudioError):
@@ -126,6 +132,7 @@ def features_of(
     clips: Sequence[Clip],
     *,
     augmentations: Sequence[Perturbation | None] | None = None,
+    given: Mapping[Path | Excerpt, NDArray[np.float32]] = _NOTHING,
     processes: int | None = None,
     cache: Cache | None = None,
     progress: Callable[[int], None] | None = None,
@@ -138,7 +145,9 @@ def features_of(
     Raises:
         AudioError: if a clip cannot be read; it names the first.
     """
-    measured = measure(clips, augmentations=augmentations, processes=processes, cache=cache, progress=progress)
+    measured = measure(
+        clips, augmentations=augmentations, given=given, processes=processes, cache=cache, progress=progress
+    )
     if measured.errors:
         raise measured.errors[min(measured.errors)]
     return measured.features

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hearfelt.audio.reader import Audio
 from hearfelt.emotions import look_of
-from hearfelt.features.display import HIGHEST_HZ, LOWEST_HZ, Levels, envelope
+from hearfelt.features.display import HIGHEST_HZ, LOWEST_HZ, Levels, Pitch, Spectra, envelope, spectra
 from hearfelt.features.display import mel_spectrogram as mel_levels
 from hearfelt.features.display import pitch as pitch_of
 from hearfelt.features.display import spectrogram as levels
@@ -52,33 +52,50 @@ def waveform(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT
     return figure
 
 
-def spectrogram(audio: Audio, *, until_s: float | None = None, title: str = "") -> Figure:
+def spectrogram(
+    audio: Audio, *, until_s: float | None = None, title: str = "", measured: Spectra | None = None
+) -> Figure:
     """Draw a spectrogram, 0 to 8 kHz.
 
     Args:
         audio: the sound.
         until_s: end of the time axis, the same for sounds that are compared; by default the sound's own.
         title: above the plot.
+        measured: what :func:`hearfelt.features.display.spectra` measured, if it is known already.
     """
     figure, axes = _single(3.0, title)
-    _add_scale(figure, axes, _draw_spectrogram(axes, audio, until_s))
+    shown = measured.levels if measured else levels(audio.samples, audio.rate_hz)
+    _add_scale(figure, axes, _draw_spectrogram(axes, shown))
+    _time_axis(axes, audio, until_s)
     return figure
 
 
-def mel_spectrogram(audio: Audio, *, until_s: float | None = None, title: str = "") -> Figure:
+def mel_spectrogram(
+    audio: Audio, *, until_s: float | None = None, title: str = "", measured: Spectra | None = None
+) -> Figure:
     """Draw a mel spectrogram.
 
     Args:
         audio: the sound.
         until_s: end of the time axis, the same for sounds that are compared; by default the sound's own.
         title: above the plot.
+        measured: what :func:`hearfelt.features.display.spectra` measured, if it is known already.
     """
     figure, axes = _single(3.0, title)
-    _add_scale(figure, axes, _draw_mel(axes, audio, until_s))
+    shown = measured.mel if measured else mel_levels(audio.samples, audio.rate_hz)
+    _add_scale(figure, axes, _draw_mel(axes, shown))
+    _time_axis(axes, audio, until_s)
     return figure
 
 
-def pitch_track(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
+def pitch_track(
+    audio: Audio,
+    *,
+    until_s: float | None = None,
+    colour: str = ACCENT.light,
+    title: str = "",
+    measured: Spectra | None = None,
+) -> Figure:
     """Draw the pitch of a voice; gaps are pauses and sounds without a pitch.
 
     Args:
@@ -86,13 +103,22 @@ def pitch_track(audio: Audio, *, until_s: float | None = None, colour: str = ACC
         until_s: end of the time axis, the same for sounds that are compared; by default the sound's own.
         colour: ``#rrggbb`` of the line.
         title: above the plot.
+        measured: what :func:`hearfelt.features.display.spectra` measured, if it is known already.
     """
     figure, axes = _single(2.4, title)
-    _draw_pitch(axes, audio, until_s, colour)
+    _draw_pitch(axes, measured.pitch if measured else pitch_of(audio.samples, audio.rate_hz), colour)
+    _time_axis(axes, audio, until_s)
     return figure
 
 
-def sound_sheet(audio: Audio, *, until_s: float | None = None, colour: str = ACCENT.light, title: str = "") -> Figure:
+def sound_sheet(
+    audio: Audio,
+    *,
+    until_s: float | None = None,
+    colour: str = ACCENT.light,
+    title: str = "",
+    measured: Spectra | None = None,
+) -> Figure:
     """Draw waveform, spectrogram, mel spectrogram and pitch below each other over one time axis.
 
     Args:
@@ -100,6 +126,7 @@ def sound_sheet(audio: Audio, *, until_s: float | None = None, colour: str = ACC
         until_s: end of the time axis, the same for sounds that are compared; by default the sound's own.
         colour: ``#rrggbb`` of wave and pitch.
         title: above the plot.
+        measured: what :func:`hearfelt.features.display.spectra` measured, if it is known already.
 
     Example:
         >>> len(sound_sheet(Audio(np.zeros(8_000, np.float32), 8_000)).axes)
@@ -108,11 +135,12 @@ def sound_sheet(audio: Audio, *, until_s: float | None = None, colour: str = ACC
     figure = new_figure(5.2, 6.0)
     wave, lines, mel, voice = figure.subplots(4, 1, sharex=True, height_ratios=(0.8, 1.25, 1.25, 1))
     draw_wave(wave, audio, until_s, colour)
-    _draw_spectrogram(lines, audio, until_s)
-    _draw_mel(mel, audio, until_s)
-    _draw_pitch(voice, audio, until_s, colour)
-    for axes in (wave, lines, mel):
-        axes.set_xlabel("")
+    shown = measured or spectra(audio.samples, audio.rate_hz)
+    _draw_spectrogram(lines, shown.levels)
+    _draw_mel(mel, shown.mel)
+    _draw_pitch(voice, shown.pitch, colour)
+    wave.set_xlabel("")
+    _time_axis(voice, audio, until_s)
     figure.align_ylabels()
     headline(wave, title)
     return figure
@@ -130,8 +158,9 @@ def demo_picture(audio: Audio, prediction: Prediction, *, title: str = "", note:
     figure, left, right = answer_halves(note)
     wave, lines = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.35))
     draw_wave(wave, audio, None, look_of(prediction.emotion).colour)
-    _draw_spectrogram(lines, audio, None)
+    _draw_spectrogram(lines, levels(audio.samples, audio.rate_hz))
     wave.set_xlabel("")
+    _time_axis(lines, audio, None)
     left.align_ylabels()
     headline(wave, title or audio.name)
     draw_answer(right, prediction)
@@ -194,33 +223,28 @@ def _draw_levels(axes: Axes, shown: Levels, top: float) -> AxesImage:
     )  # fmt: skip
 
 
-def _draw_spectrogram(axes: Axes, audio: Audio, until_s: float | None) -> AxesImage:
-    shown = levels(audio.samples, audio.rate_hz)
+def _draw_spectrogram(axes: Axes, shown: Levels) -> AxesImage:
     highest_hz = float(shown.frequencies_hz[-1])
     image = _draw_levels(axes, shown, highest_hz)
     axes.set_ylim(0, min(highest_hz, _HIGHEST_SHOWN_HZ))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1_000:g}"))
     axes.set_ylabel("kHz")
-    _time_axis(axes, audio, until_s)
     return image
 
 
-def _draw_mel(axes: Axes, audio: Audio, until_s: float | None) -> AxesImage:
-    shown = mel_levels(audio.samples, audio.rate_hz)
+def _draw_mel(axes: Axes, shown: Levels) -> AxesImage:
     bands = len(shown.frequencies_hz)
     image = _draw_levels(axes, shown, bands)
     ticks = [hz for hz in _MEL_TICKS_HZ if hz < shown.frequencies_hz[-1]]
     places: NDArray[np.float64] = np.interp(ticks, shown.frequencies_hz, np.arange(bands) + 0.5)
     axes.set_yticks(places, [f"{hz / 1_000:g}" for hz in ticks])
     axes.set_ylabel("kHz, mel")
-    _time_axis(axes, audio, until_s)
     return image
 
 
-def _draw_pitch(axes: Axes, audio: Audio, until_s: float | None, colour: str) -> None:
+def _draw_pitch(axes: Axes, found: Pitch, colour: str) -> None:
     quiet(axes, grid="y")
-    found = pitch_of(audio.samples, audio.rate_hz)
     line = np.where(found.is_voiced, found.frequency_hz, np.nan)  # matplotlib leaves a gap at NaN
     with np.errstate(invalid="ignore"):
         leaps = np.abs(np.diff(np.log2(line), prepend=np.nan)) > _LEAP_OCTAVES
@@ -236,4 +260,3 @@ def _draw_pitch(axes: Axes, audio: Audio, until_s: float | None, colour: str) ->
             0.5, 0.5, "no pitch found", transform=axes.transAxes, ha="center", va="center",
             color=MUTED.light, fontsize=SMALL_PT,
         )  # fmt: skip
-    _time_axis(axes, audio, until_s)
