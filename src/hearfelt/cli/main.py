@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import copy
 import errno
 import inspect
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final, NoReturn, cast
 
 import typer
@@ -137,7 +138,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="hearfelt")  # an old terminal's encoding must not stop the program
     try:
-        typer.main.get_command(app)(args=rest, prog_name="hearfelt", obj=debug)
+        _program(rest)(args=rest, prog_name="hearfelt", obj=debug)
     except HearfeltError as error:
         _stop(str(error), error.exit_code, debug=debug)
     except OSError as error:
@@ -152,6 +153,14 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         kind = type(error).__name__
         _stop(f"a fault in hearfelt itself ({kind}: {error}); --debug shows where", 1, debug=debug)
     raise SystemExit(0)
+
+
+def _program(arguments: Sequence[str]) -> Callable[..., object]:
+    # Building all commands takes as long as loading a model; one that is named is built alone.
+    chosen = copy.copy(app)
+    chosen.registered_commands = [one for one in app.registered_commands if one.name in arguments[:1]]
+    chosen.registered_groups = [one for one in app.registered_groups if one.name in arguments[:1]]
+    return typer.main.get_command(chosen if chosen.registered_commands or chosen.registered_groups else app)
 
 
 # What the output has beyond ASCII, for consoles and files in other encodings than UTF-8. Bars and tables keep their

@@ -13,7 +13,17 @@ from hearfelt.emotions import look_of
 from hearfelt.errors import ModelError
 from hearfelt.frozen import FrozenDict
 
-__all__ = ["NO_SPEECH_WORDS", "SURE_WORDS", "UNSURE_WORD", "Band", "Prediction", "label_html", "sure_words"]
+__all__ = [
+    "NO_SPEECH_WORDS",
+    "SURE_WORDS",
+    "UNSURE_WORD",
+    "Band",
+    "Prediction",
+    "label_html",
+    "percent_cell",
+    "percent_words",
+    "sure_words",
+]
 
 SURE_WORDS: Final = ((0.9, "very sure"), (0.7, "fairly sure"), (0.5, "not very sure"), (0.0, "a guess"))
 """Confidence in words: the least probability for each, highest first. Calibration aims at "fairly sure" being right in
@@ -62,6 +72,28 @@ def sure_words(outside: Sequence[Band] = ()) -> tuple[tuple[float, str], ...]:
         if start < 1:
             words.append((start, word))
     return tuple(words)
+
+
+def percent_words(share: float) -> str:
+    """Format a probability in whole per cent, never as 0 or 100.
+
+    Example:
+        >>> percent_words(0.784), percent_words(0.004), percent_words(0.999)
+        ('78%', 'under 1%', 'over 99%')
+    """
+    if share < 0.01:
+        return "under 1%"
+    return "over 99%" if share > 0.995 else f"{share:.0%}"
+
+
+def percent_cell(share: float) -> str:
+    """Format it for a column of a terminal's table, four characters wide.
+
+    Example:
+        >>> percent_cell(0.784), percent_cell(0.004), percent_cell(0.999)
+        (' 78%', ' <1%', '>99%')
+    """
+    return f"{percent_words(share).replace('under ', '<').replace('over ', '>'):>4}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -178,7 +210,7 @@ class Prediction:
         return _html(self)
 
     def __repr__(self) -> str:
-        return f"<Prediction {self.emotion} {self.confidence:.0%}{', unsure' if self.unsure else ''}>"
+        return f"<Prediction {self.emotion} {percent_words(self.confidence)}{', unsure' if self.unsure else ''}>"
 
 
 def label_html(label: str) -> str:
@@ -202,20 +234,18 @@ def _html(prediction: Prediction) -> str:
         f'<text x="0" y="{place * _ROW + 15}">{label_html(label)}</text>'
         f'<rect x="{_NAME}" y="{place * _ROW + 4}" height="13" width="{max(1, 400 * share):.0f}"'
         f' fill="{look_of(label).colour}"/>'
-        f'<text x="{_NAME + 6 + 400 * share:.0f}" y="{place * _ROW + 15}">{_percent(share)}</text>'
+        f'<text x="{_NAME + 6 + 400 * share:.0f}" y="{place * _ROW + 15}">{percent_words(share)}</text>'
         for place, (label, share) in enumerate(ranked)
     ]
-    drawn = svg("".join(rows), len(rows) * _ROW, ", ".join(f"{label} {share:.0%}" for label, share in ranked))
+    drawn = svg(
+        "".join(rows), len(rows) * _ROW, ", ".join(f"{label} {percent_words(share)}" for label, share in ranked)
+    )
     text = texts_of(prediction.other_warnings)
     return f"<div>{_headline(prediction)}{drawn}{f'<div>{escape(text)}</div>' if text else ''}</div>"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.01 else "under 1%"
 
 
 def _headline(prediction: Prediction) -> str:
     if prediction.has_no_speech:
         return f"<div><b>{NO_SPEECH_WORDS}</b></div>"
-    words = f"{prediction.confidence:.0%}, {prediction.in_words}"
+    words = f"{percent_words(prediction.confidence)}, {prediction.in_words}"
     return f"<div><b>{label_html(prediction.emotion)}</b> {words}</div>"

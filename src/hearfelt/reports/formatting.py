@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hearfelt.inference.prediction import percent_words
+
 __all__ = ["COLUMNS", "bare", "interval", "many", "method_rows", "percent", "share_words", "signed"]
 
 
@@ -55,9 +57,7 @@ def share_words(share: float) -> str:
         >>> share_words(0.784), share_words(0.004), share_words(0.999)
         ('78 %', 'under 1 %', 'over 99 %')
     """
-    if share < 0.01:
-        return "under 1 %"
-    return "over 99 %" if share > 0.995 else f"{100 * share:.0f} %"
+    return percent_words(share).replace("%", " %")
 
 
 def signed(value: float) -> str:

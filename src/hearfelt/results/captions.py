@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hearfelt.inference.prediction import percent_words
 from hearfelt.inference.timeline.segments import SegmentRow, seconds
 
 __all__ = ["VTT_HEAD", "audacity_label", "vtt_cue"]
@@ -29,7 +30,7 @@ def _caption(row: SegmentRow) -> str:
     """Write emotion and confidence in one line; a user's labels may hold anything, also a line break."""
     segment = row.segment
     words = " ".join("".join(one if one.isprintable() else " " for one in segment.emotion).split())
-    return f"{words}{'?' if segment.unsure else ''} {segment.confidence:.0%}"
+    return f"{words}{'?' if segment.unsure else ''} {percent_words(segment.confidence)}"
 
 
 def _escaped(text: str) -> str:

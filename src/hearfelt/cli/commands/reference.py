@@ -82,6 +82,8 @@ def _print(reference: Reference, out: Path, weight: float) -> None:
     recordings = "1 recording" if reference.count == 1 else f"{reference.count} recordings"
     typer.echo(f"{out}: {recordings}, for the model {reference.model}; it counts {weight:.0%}")
     heard = sorted(reference.heard.items(), key=lambda pair: -pair[1])
-    typer.echo("heard without it: " + ", ".join(f"{label} {share:.0%}" for label, share in heard if share >= 0.005))
+    typer.echo(
+        "on average without it: " + ", ".join(f"{label} {share:.0%}" for label, share in heard if share >= 0.005)
+    )
     for warning in reference.warnings:
         typer.echo(f"warning: {warning.text}")

@@ -15,7 +15,7 @@ from rich.text import Text
 from hearfelt.audio.warnings import SoundWarning, texts_of
 from hearfelt.cli.display.output import printable
 from hearfelt.emotions import look_of
-from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction, percent_cell, percent_words
 
 __all__ = ["PredictionTable", "bar", "print_warnings"]
 
@@ -84,7 +84,7 @@ class PredictionTable:
         line = Text(_padded(_shortened(printable(source), self._name), self._name) + "  ")
         if prediction.has_no_speech:
             line.append(NO_SPEECH_WORDS, "bold")
-            line.append(f"  {prediction.emotion}? {prediction.confidence:.0%}", "dim")
+            line.append(f"  {prediction.emotion}? {percent_words(prediction.confidence)}", "dim")
         else:
             self._add_prediction(line, prediction)
         self._print(line)
@@ -102,10 +102,10 @@ class PredictionTable:
         line.append(_padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
         if self._bar:
             line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
-        line.append(f"{prediction.confidence:>4.0%}")
+        line.append(f"{percent_cell(prediction.confidence)}")
         if self._has_runner_up and len(prediction.probabilities) > 1:
             label, share = prediction.ranked()[1]
-            line.append(f"  {_padded(label, self._label)} {share:>4.0%}", "dim")
+            line.append(f"  {_padded(label, self._label)} {percent_cell(share)}", "dim")
 
     def _print(self, line: Text) -> None:
         line.rstrip()

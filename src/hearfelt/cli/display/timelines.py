@@ -15,7 +15,7 @@ from rich.text import Text
 from hearfelt.cli.display.output import printable
 from hearfelt.cli.display.prediction_table import bar, print_warnings
 from hearfelt.emotions import in_order, look_of
-from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.prediction import Prediction, percent_cell
 from hearfelt.inference.timeline.recording import Recording
 from hearfelt.inference.timeline.segments import SegmentRow, Timeline, side_name
 from hearfelt.results.clock import time_words
@@ -78,10 +78,10 @@ class SegmentTable:
         line.append(_padded(shown, self._label + 1) + "  ", "" if prediction.unsure else "bold")
         if self._bar:
             line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
-        line.append(f"{prediction.confidence:>4.0%}")
+        line.append(f"{percent_cell(prediction.confidence)}")
         if self._has_runner_up and len(prediction.probabilities) > 1:
             second, share = prediction.ranked()[1]
-            line.append(f"  {_padded(printable(second), self._label)} {share:>4.0%}", "dim")
+            line.append(f"  {_padded(printable(second), self._label)} {percent_cell(share)}", "dim")
         return line
 
     def _print(self, line: Text) -> None:

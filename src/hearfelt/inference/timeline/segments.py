@@ -12,7 +12,7 @@ from hearfelt.audio.notebook import WIDTH, svg
 from hearfelt.audio.warnings import SoundWarning, codes_of, texts_of
 from hearfelt.emotions import look_of
 from hearfelt.errors import require
-from hearfelt.inference.prediction import UNSURE_WORD, Prediction, label_html
+from hearfelt.inference.prediction import UNSURE_WORD, Prediction, label_html, percent_words
 from hearfelt.rows import label_columns
 
 __all__ = ["InterimResult", "Segment", "SegmentRow", "Timeline", "data_frame", "rows_of", "seconds", "side_name"]
@@ -59,7 +59,7 @@ class _Span:
         return {**times, **self.prediction.to_dict(), "duration_s": seconds(self.duration_s)}
 
     def __repr__(self) -> str:
-        what = f"{self.emotion} {self.confidence:.0%}{', unsure' if self.unsure else ''}"
+        what = f"{self.emotion} {percent_words(self.confidence)}{', unsure' if self.unsure else ''}"
         return f"<{type(self).__name__} {self.start_s:.2f}-{self.end_s:.2f} s {what}>"
 
 
@@ -323,7 +323,7 @@ def _html(timeline: Timeline) -> str:
     drawn += [
         f'<rect x="{one.start_s * scale:.1f}" y="10" width="{max(1, one.duration_s * scale):.1f}" height="30"'
         f' fill="{look_of(one.emotion).colour}" opacity="{0.5 if one.unsure else 1}">'
-        f"<title>{escape(f'{one.emotion} {one.confidence:.0%}, {one.start_s:.1f} to {one.end_s:.1f} s')}</title></rect>"
+        f"<title>{escape(f'{one.emotion} {percent_words(one.confidence)}, {one.start_s:.1f} to {one.end_s:.1f} s')}</title></rect>"
         for one in timeline
     ]
     drawn.append(
@@ -331,7 +331,7 @@ def _html(timeline: Timeline) -> str:
     )
     rows = "".join(
         f"<tr><td>{one.start_s:.1f}–{one.end_s:.1f} s</td><td>{label_html(one.emotion)}{'?' if one.unsure else ''}</td>"
-        f"<td>{one.confidence:.0%}</td></tr>"
+        f"<td>{percent_words(one.confidence)}</td></tr>"
         for one in timeline.segments[:_LONGEST_TABLE]
     )
     more = len(timeline) - _LONGEST_TABLE
