@@ -76,7 +76,7 @@ $(VENV)/demo.stamp: pyproject.toml scripts/make_environment.sh
 $(VENV)/page.stamp: pyproject.toml scripts/make_environment.sh
 	@scripts/make_environment.sh $(VENV) $(PYTHON)
 	@echo "Installing hearfelt, its page and its service into $(VENV)"
-	@$(PIP) --editable '.[page]'
+	@$(PIP) --editable '.[page,plots]'
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml scripts/make_environment.sh scripts/install_system_packages.sh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Final
 
 import streamlit as st
@@ -11,7 +12,10 @@ import streamlit as st
 from hearfelt.reports.templating import render_macro
 from hearfelt.reports.theme import style_variables
 
-__all__ = ["fragment", "put_drawing", "put_style", "read_static"]
+__all__ = ["HAS_PLOTS", "fragment", "put_drawing", "put_style", "read_static"]
+
+HAS_PLOTS: Final = find_spec("matplotlib") is not None
+"""Whether plots can be drawn: they need the extra ``plots``, and the page goes without."""
 
 _DRAWING: Final = '<div class="hf-drawn"></div>'
 _DRAWING_SCRIPT: Final = """\

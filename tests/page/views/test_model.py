@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from html import escape
 from xml.etree import ElementTree
@@ -32,6 +33,14 @@ def shown() -> AppTest:
 
 def markup(app: AppTest) -> str:
     return "\n".join(str(one.proto.body) for one in app.get("html"))
+
+
+def test_without_matplotlib_the_view_has_no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hearfelt.page.views.model.HAS_PLOTS", False)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    bare = AppTest.from_function(view, default_timeout=60).run()
+    assert not bare.exception
+    assert not [one.label for one in bare.expander if one.label == "Reliability diagram"]
 
 
 def test_the_view_runs_without_a_fault(shown: AppTest) -> None:

@@ -13,7 +13,7 @@ from hearfelt.inference.prediction import SURE_WORDS, sure_words
 from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer, model_path, shipped_models
 from hearfelt.page.recognition import analysed_part
 from hearfelt.page.settings import PageSettings
-from hearfelt.page.style import fragment, put_drawing, read_static
+from hearfelt.page.style import HAS_PLOTS, fragment, put_drawing, read_static
 from hearfelt.page.texts import confidence_range
 from hearfelt.reports.formatting import bare, many
 from hearfelt.reports.shipped_scores import Ladder, Measurement, ShippedScores, read_scores
@@ -77,9 +77,10 @@ def _show_scores(one: Measurement, is_shipped_file: Measurement | None, card: Mo
         low, high = confidence_range(least)
         words.append((word, low, high, *one.right_between(low, high)))
     st.html(fragment("model", "calibration", one, is_shipped_file, words, bool(card.bands)))
-    with st.expander("Reliability diagram"):
-        _put_reliability(one)
-        st.html(fragment("model", "diagram_text"))
+    if HAS_PLOTS:
+        with st.expander("Reliability diagram"):
+            _put_reliability(one)
+            st.html(fragment("model", "diagram_text"))
 
 
 def outside_words(card: ModelCard) -> list[tuple[str, float, float, int, float]]:
@@ -112,16 +113,21 @@ def _show_leaks(own: tuple[Measurement, ...], known: ShippedScores) -> None:
 
 
 def _show_ladder(ladder: Ladder) -> None:
+    st.header("The effect of each leak", anchor=False)
+    if HAS_PLOTS:
+        _put_ladder(ladder)
+    st.html(fragment("model", "ladder_text", ladder.steps))
+
+
+def _put_ladder(ladder: Ladder) -> None:
     from hearfelt.reports.figures.ladder import leak_ladder
     from hearfelt.reports.pages import picture
 
-    st.header("The effect of each leak", anchor=False)
     steps = ["no leak", *(f"+ leak {number}" for number in range(1, len(ladder.steps)))]
     ends = {name: [score for score in scores if score is not None] for name, scores in ladder.models.items()}
     words = "; ".join(f"{name} from {bare(one[0])} % to {bare(one[-1])} %" for name, one in ends.items() if one)
     figure = leak_ladder(steps, ladder.models, guess=ladder.guess)
     put_drawing(picture(figure, alt=f"Leak ladder: {words}"), key="ladder")
-    st.html(fragment("model", "ladder_text", ladder.steps))
 
 
 def _show_card(card: ModelCard, size_bytes: int) -> None:

@@ -26,7 +26,7 @@ from hearfelt.page.recognition import (
     recognizer_of,
 )
 from hearfelt.page.session import ONE_EMOTION_S, LoadedSound, Result, Visit
-from hearfelt.page.style import fragment, put_drawing
+from hearfelt.page.style import HAS_PLOTS, fragment, put_drawing
 from hearfelt.page.texts import calibration_text, timeline_text
 from hearfelt.reports.explanations import LITTLE, occlusion_sentence, why_sentence
 from hearfelt.reports.shipped_scores import read_scores
@@ -194,7 +194,8 @@ def _put_downloads(sound: LoadedSound, results: Mapping[str, Result], report: Ca
         _button("Report", report, f"{stem}.html", "text/html")
         for model, one, whose, name in of_each:
             part = "" if sound.is_long else analysed_part(recognizer_of(model).card, sound.duration_s)
-            _button(f"Picture{whose}", partial(picture, sound, one, part), f"{name}.png", "image/png")
+            if HAS_PLOTS:
+                _button(f"Picture{whose}", partial(picture, sound, one, part), f"{name}.png", "image/png")
         if not sound.is_long:
             pairs = [(sound, one) for one in results.values()]
             _button("JSON", lambda: as_json(pairs), f"{stem}.json", "application/json")
