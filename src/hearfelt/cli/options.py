@@ -7,6 +7,7 @@ is imported inside the command, so that ``hearfelt --help`` is fast.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -50,7 +51,7 @@ TableOrJson = Literal["table", "json"]
 
 
 _OPEN: Final = r"\["  # a bracket that rich does not take for markup
-_EXAMPLE_WIDTH: Final = 76  # of 80 columns, less the margins of the help
+_EXAMPLE_WIDTH: Final = min(80, shutil.get_terminal_size().columns) - 4  # less the margins of the help
 
 
 def expanded(path: Path | None) -> Path | None:
@@ -232,7 +233,7 @@ DropOption = Annotated[
 def examples(*lines: str) -> str:
     """Format the examples at the end of a command's help, for ``epilog=`` of ``app.command``.
 
-    What would not fit a terminal of 80 columns is broken so that it can still be pasted into a shell.
+    What would not fit the terminal, or 80 columns, is broken so that it can still be pasted into a shell.
 
     Args:
         *lines: commands as typed, one each, with an optional ``# comment``.
