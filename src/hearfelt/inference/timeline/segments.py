@@ -323,7 +323,8 @@ def _html(timeline: Timeline) -> str:
     drawn += [
         f'<rect x="{one.start_s * scale:.1f}" y="10" width="{max(1, one.duration_s * scale):.1f}" height="30"'
         f' fill="{look_of(one.emotion).colour}" opacity="{0.5 if one.unsure else 1}">'
-        f"<title>{escape(f'{one.emotion} {percent_words(one.confidence)}, {one.start_s:.1f} to {one.end_s:.1f} s')}</title></rect>"
+        f"<title>{escape(one.emotion)} {percent_words(one.confidence)},"
+        f" {one.start_s:.1f} to {one.end_s:.1f} s</title></rect>"
         for one in timeline
     ]
     drawn.append(
