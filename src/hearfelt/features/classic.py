@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 
 from hearfelt.audio.reader import Samples, resample
 from hearfelt.errors import AudioError
-from hearfelt.features.chroma import NOTES, frame_chroma
 from hearfelt.features.spectrum import (
     MEL_BANDS,
+    NOTES,
     decibels,
+    frame_chroma,
     frame_magnitudes,
     frame_rms,
     mel_power,
