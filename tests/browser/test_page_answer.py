@@ -46,7 +46,7 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def told(page: Page) -> Locator:
-    return page.locator(".st-key-hf-announcements").get_by_role("status")
+    return page.locator(".st-key-hf-status").get_by_role("status")
 
 
 def sentence(clip: Path, model: str | None = None) -> re.Pattern[str]:
@@ -185,6 +185,59 @@ def test_keys_move_the_player_in_steps_that_suit_the_sound(
             place.press(key)
         assert float(place.input_value()) == pytest.approx(place_s, abs=0.005)
         assert (place.get_attribute("aria-valuetext") or "").startswith(f"{place_s:g} of {duration_s} seconds")
+
+
+def opened_list(page: Page) -> Locator:
+    page.get_by_role("combobox", name=re.compile("Compare with")).click()
+    options = page.get_by_role("listbox")
+    expect(options).to_be_visible()
+    return options
+
+
+def at(page: Page, place_s: float) -> Locator:
+    place = page.get_by_label("Position in seconds")
+    expect(place).to_be_enabled(timeout=PATIENCE_MS)
+    place.evaluate("(it, at_s) => { it.value = at_s; it.dispatchEvent(new Event('input')); }", place_s)
+    return place
+
+
+def test_an_explanation_that_arrives_leaves_the_rest_of_the_page_alone(page: Page, long_clip: Path) -> None:
+    send(page, long_clip)
+    place = at(page, 2.5)
+    page.get_by_role("button", name="Explain").click()
+    options = opened_list(page)
+    expect(page.locator(".hf-said")).to_have_count(0)
+    expect(page.locator(".why")).to_be_visible(timeout=4 * PATIENCE_MS)
+    expect(page.locator(".hf-said")).to_be_visible()
+    calm(page)
+    expect(options).to_be_visible()
+    expect(place).to_have_value("2.5")
+
+
+def test_a_long_recording_that_is_ready_leaves_the_rest_of_the_page_alone(page: Page, tmp_path: Path) -> None:
+    audio = read_audio(CLIPS[0])
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, np.resize(audio.samples, 45 * audio.rate_hz), audio.rate_hz)
+    send(page, path)
+    options = opened_list(page)
+    expect(page.get_by_test_id("stProgress")).to_be_visible()
+    expect(page.locator(".st-key-hf-downloads")).to_be_visible(timeout=2 * PATIENCE_MS)
+    calm(page)
+    expect(options).to_be_visible()
+    expect(page.get_by_label("Position in seconds")).to_be_enabled()
+
+
+def test_the_player_stays_where_it_is_when_another_model_or_another_view_was_shown(page: Page) -> None:
+    send(page, CLIPS[0])
+    at(page, 1.5)
+    page.get_by_label("Speed").select_option("0.5")
+    choose(page, "Compare with", BESIDE)
+    expect(page.get_by_label("Position in seconds")).to_have_value("1.5")
+    page.get_by_role("link", name="Model", exact=True).click()
+    expect(page.locator(".hf-score-figure")).to_be_visible()
+    page.get_by_role("link", name="Listen", exact=True).click()
+    expect(page.get_by_label("Position in seconds")).to_have_value("1.5")
+    expect(page.get_by_label("Speed")).to_have_value("0.5")
 
 
 def test_a_long_sound_is_explained_when_somebody_asks(page: Page, long_clip: Path) -> None:

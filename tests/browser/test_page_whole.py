@@ -254,6 +254,24 @@ def test_the_live_view_hears_the_microphone(page: Page, page_address: str) -> No
     expect(live.locator("#segments li").first).to_be_visible(timeout=PATIENCE_MS)
 
 
+def test_a_live_session_stops_when_another_view_is_shown_and_is_still_there_later(
+    page: Page, page_address: str
+) -> None:
+    opened(page, page_address, "live")
+    live = page.frame_locator(".hf-live")
+    live.locator("#start").click()
+    expect(live.locator("#segments li").first).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Model", exact=True).click()
+    settled(page, "model")
+    expect(page.locator(".hf-live")).to_be_hidden()
+    page.get_by_role("link", name="Live", exact=True).click()
+    settled(page, "live")
+    expect(live.locator("#start")).to_have_text("Start again")
+    expect(live.locator("#segments li").first).to_be_visible()
+    live.get_by_role("button", name="Play").first.click()
+    assert page.locator(".hf-live").evaluate("it => it.getBoundingClientRect().width > 800")
+
+
 def test_the_live_view_offers_a_recording_where_the_microphone_is_refused(browser: Browser, page_address: str) -> None:
     refused = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
     with browser.new_context() as context:

@@ -19,8 +19,8 @@ __all__ = ["keep_uploads_in_memory", "main"]
 View = Callable[[PageSettings], None]
 
 _GONE: Final = (
-    "The connection to hearfelt is lost. If it was ended, start it again with “hearfelt app”: this page then goes on by"
-    " itself, but without your sounds, which were in memory only."
+    "The connection to hearfelt is lost. If it was ended, start it again with “hearfelt app”: this page then"
+    " reconnects by itself, but your sounds are gone, because they were in memory only."
 )
 
 

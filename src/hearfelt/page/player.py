@@ -58,11 +58,10 @@ def _receive_correction(visit: Visit, sound: LoadedSound) -> None:
 
 
 def put_sound(sound: LoadedSound) -> None:
-    """Give a decoded sound to the browser, for :func:`put_player`: once, since it may be large."""
+    """Give a decoded sound to the browser, for :func:`put_player`: apart from it, since it may be large."""
     if sound.playable is not None:
         component = st.components.v2.component("hearfelt_sound", html="<span></span>", js=_SOUND_SCRIPT)
-        with st.container(key="hf-sound"):
-            component(key=f"sound-{sound.key}", data={"key": sound.key, **sound_data(sound.playable)})
+        component(key=f"sound-{sound.key}", data={"key": sound.key, **sound_data(sound.playable)})
 
 
 def player_assets() -> tuple[str, str]:

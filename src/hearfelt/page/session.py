@@ -244,11 +244,6 @@ class Visit:
             self.remembered[sound.key] = sound.statistics
 
     @property
-    def is_working(self) -> bool:
-        """Whether a job is running."""
-        return any(job.is_running for job in self.jobs.values())
-
-    @property
     def remembers_voice(self) -> bool:
         """Whether there is a voice to forget."""
         return bool(self.remembered) or self.saved is not None

@@ -12,7 +12,7 @@ import streamlit as st
 from hearfelt.reports.templating import render_macro
 from hearfelt.reports.theme import style_variables
 
-__all__ = ["HAS_PLOTS", "fragment", "put_drawing", "put_style", "read_static"]
+__all__ = ["HAS_PLOTS", "fragment", "page_style", "put_drawing", "put_style", "read_static"]
 
 HAS_PLOTS: Final = find_spec("matplotlib") is not None
 """Whether plots can be drawn: they need the extra ``plots``, and the page goes without."""
@@ -33,7 +33,7 @@ def read_static(name: str, *, package: str = "hearfelt.page") -> str:
 
 
 def fragment(template: str, macro: str, /, *arguments: object, **named: object) -> str:
-    """Render one macro of a template of the page; every text in it is escaped, and no result breaks before a ``%``.
+    """Render one macro of a template of the page; every text in it is escaped, and no line breaks before a ``%``.
 
     Args:
         template: name of the file, without ``.html``.
@@ -42,12 +42,17 @@ def fragment(template: str, macro: str, /, *arguments: object, **named: object) 
         named: of the macro.
     """
     markup = render_macro("hearfelt.page", f"{template}.html", macro, *arguments, **named)
-    return markup.replace(" %", "\u00a0%") if template == "result" else markup
+    return markup.replace(" %", "\u00a0%")
+
+
+def page_style() -> str:
+    """Return the style sheet of the page and its report: colours, faces for where no font has emoji, and the rest."""
+    return style_variables() + read_static("faces.css", package="hearfelt.reports") + read_static("page.css")
 
 
 def put_style() -> None:
     """Add the style sheet; once in every run of the page."""
-    st.html(f"<style>{style_variables()}{read_static('page.css')}</style>")
+    st.html(f"<style>{page_style()}</style>")
 
 
 def put_drawing(markup: str, *, key: str) -> None:

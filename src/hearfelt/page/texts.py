@@ -101,7 +101,7 @@ def reference_text(reference: Reference | None, card: ModelCard) -> str:
     if reference is None:
         return "Without a reference, each prediction depends on its own sound alone."
     return (
-        f"Compared with what is usual in {many(reference.count, 'recording')}; that counts"
+        f"Compared with what is usual in {many(reference.count, 'recording')}, with a weight of"
         f" {share_words(reference.weight(card.reference))}. The numbers that describe a voice are personal data: they"
         " are held in memory only, and forgotten when you close this page, unless you save them. Upload the saved file"
         " to use it again."

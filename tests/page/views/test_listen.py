@@ -136,7 +136,8 @@ TONE = replace(SAD, unsure=True, warnings=(SoundWarning("no_speech", "no speech 
 def test_without_speech_no_emotion_is_named() -> None:
     visit = Visit()
     visit.keep(named("tone.wav", Result(TONE)))
-    for shown in (fragment("result", "answer", TONE), json.dumps(table_rows(visit, "tiny"))):
+    rows = [{**row, "key": ""} for row in table_rows(visit, "tiny")]  # a key is drawn, and may hold any digits
+    for shown in (fragment("result", "answer", TONE), json.dumps(rows)):
         assert "no speech found" in shown
         assert "sad" not in shown
         assert "75" not in shown

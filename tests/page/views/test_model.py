@@ -32,7 +32,7 @@ def shown() -> AppTest:
 
 
 def markup(app: AppTest) -> str:
-    return "\n".join(str(one.proto.body) for one in app.get("html"))
+    return "\n".join(str(one.proto.body) for one in app.get("html")).replace("\u00a0", " ")
 
 
 def test_without_matplotlib_the_view_has_no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def test_words_outside_have_the_counts_of_their_bands() -> None:
 
 def test_the_scale_says_in_words_what_it_shows() -> None:
     said = read(fragment("model", "score", ONE, None)).find(".//*[@role='img']").get("aria-label")  # type: ignore[union-attr]
-    assert said == (
+    assert said.replace("\u00a0", " ") == (
         "60.0 % on a scale from 0 to 100 %; guessing gives 50.0 %; with other speakers, expect 50.0 to 70.0 %"
     )
 

@@ -151,7 +151,7 @@ def test_toggles_and_buttons_do_what_they_say(model: str) -> None:
     assert [one.label for one in app.toggle] == [TOGETHER, REMEMBER]
     assert "depends on its own sound alone" in small_print(app)
     app.toggle[0].set_value(True).run()
-    assert "usual in 2 recordings; that counts 50 %" in small_print(app)
+    assert "usual in 2 recordings, with a weight of 50 %" in small_print(app)
     assert "personal data" in small_print(app)
     [save] = app.get("download_button")
     assert save.proto.label == "Save the reference"

@@ -4,8 +4,8 @@ const RESULT = ".hf-notice, h1";
 const EXPLANATION = ".st-key-hf-reasons h2";
 const PATIENCE_MS = 8000; // Streamlit removes old widgets late, on a busy machine very late
 
-export default function ({ parentElement, data }) {
-  const status = parentElement.querySelector("[role=status]");
+export default function ({ data }) {
+  const status = document.querySelector(".st-key-hf-status [role=status]");
   const before = status.announced;
   status.announced = data;
   const isOther = before !== undefined && before.about !== data.about;

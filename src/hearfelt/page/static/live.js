@@ -1,12 +1,31 @@
-// The frame of the Live view: shows the service's live page at its full height, or says that it can't be reached; and
-// passes on "Record instead", which both of them offer.
+// The Live view: shows the service's live page at its full height, or says that it can't be reached; and passes on
+// "Record instead", which both of them offer. The frame lies over its place in the view, but is no part of it: so what
+// was recorded is still there when another view was shown.
 
 const TIMEOUT_MS = 5000;
+let frame = null;
+let leave = () => {};
+
+function madeFrame() {
+  const made = Object.assign(document.createElement("iframe"), { className: "hf-live", title: "Live microphone", allow: "microphone", hidden: true });
+  document.querySelector(".stMain").append(made);
+  return made;
+}
 
 export default function ({ parentElement, data, setTriggerValue }) {
-  const frame = parentElement.querySelector(".hf-live");
+  const place = parentElement.querySelector(".hf-live-place");
   const unreachable = parentElement.querySelector(".hf-unreachable");
   const address = new URL(data.address);
+  leave();
+  if (!frame?.isConnected) frame = madeFrame();
+  const send = (message) => frame.contentWindow?.postMessage(message, address.origin);
+
+  const lay = () => {
+    const { left, top, width } = place.getBoundingClientRect();
+    const around = frame.parentElement.getBoundingClientRect();
+    Object.assign(frame.style, { left: `${left - around.left}px`, top: `${top - around.top + frame.parentElement.scrollTop}px`, width: `${width}px` });
+    if (frame.style.height) place.style.height = frame.style.height;
+  };
 
   const connect = async () => {
     unreachable.hidden = true;
@@ -14,26 +33,41 @@ export default function ({ parentElement, data, setTriggerValue }) {
       const options = { mode: "no-cors", cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
       await fetch(new URL("live/live.css", address), options);
     } catch {
-      frame.hidden = true;
+      place.hidden = frame.hidden = true;
       unreachable.hidden = false;
       return;
     }
-    const source = new URL(`?embed=1&theme=${data.theme}`, address).href;
-    if (frame.src !== source) frame.src = source;
+    if (!place.isConnected) return; // another view is shown by now
+    if (!frame.src.startsWith(address.href)) frame.src = new URL(`?embed=1&theme=${data.theme}`, address).href;
+    else if (data.theme) send({ type: "hearfelt:theme", theme: data.theme });
     frame.style.colorScheme = data.theme || "normal"; // else the browser paints a background of its own behind it
-    frame.hidden = false;
+    place.hidden = frame.hidden = false;
+    lay();
   };
 
   const record = () => setTriggerValue("record", true);
   const onMessage = (event) => {
     if (event.source !== frame.contentWindow) return;
     if (event.data?.type === "hearfelt:record") record();
-    if (event.data?.type === "hearfelt:height") frame.style.height = `${Number(event.data.height)}px`;
+    if (event.data?.type === "hearfelt:height" && event.data.height) {
+      frame.style.height = `${Number(event.data.height)}px`;
+      lay();
+    }
   };
 
   window.addEventListener("message", onMessage);
+  const watcher = new ResizeObserver(lay);
+  for (const one of [place, frame.parentElement, parentElement.closest(".stMainBlockContainer")]) if (one) watcher.observe(one);
   unreachable.querySelector(".hf-again").onclick = connect;
   unreachable.querySelector(".hf-record").onclick = record;
   connect();
-  return () => window.removeEventListener("message", onMessage);
+  leave = () => {
+    window.removeEventListener("message", onMessage);
+    watcher.disconnect();
+  };
+  return () => {
+    leave();
+    frame.hidden = true;
+    send({ type: "hearfelt:leave" });
+  };
 }

@@ -40,6 +40,9 @@ const SHORTEST_S = 0.1; // that is recognized
 const SELECTED_S = 2; // a new stretch, around the cursor
 const MARGIN = 0.1; // of a stretch, on either side when it is zoomed
 
+const left = new Map(); // by sound: where its player was when the page made a new one
+let plays = 0; // of the visit, those that were begun
+
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const rounded = (seconds) => Math.round(seconds * 100) / 100;
 
@@ -73,13 +76,12 @@ class Player extends Waveform {
 
   load(data, send) {
     const isOther = data.key !== this.data?.key;
+    if (isOther) this.leave();
     this.data = data;
     this.send = send;
     if (isOther) {
-      this.audio.pause();
-      this.audio.removeAttribute("src");
       this.say.replaceChildren(element("option", { value: "", textContent: "…" }), ...(data.labels ?? []).map((one) => element("option", { value: one, textContent: one })));
-      this.selectStretch();
+      this.goOn(left.get(data.key));
     }
     this.recognize.hidden = this.say.parentElement.hidden = !send;
     this.grey = data.levels ? bytes(data.levels.values) : null;
@@ -90,8 +92,26 @@ class Player extends Waveform {
     this.why.hidden = !data.why;
     if (data.why) this.why.setAttribute("aria-label", data.why.label);
     this.look();
-    if (data.plays && data.plays !== this.plays) this.audio.play().catch(() => {}); // a browser may refuse that
-    this.plays = data.plays;
+    if (data.plays > plays) this.audio.play().catch(() => {}); // a browser may refuse that
+    plays = data.plays ?? plays;
+  }
+
+  /** Stop, and keep for a later player of this sound where it was. */
+  leave() {
+    if (this.data) {
+      const [now_s, speed, isLooped, isZoomed] = [this.audio.currentTime, this.speed.value, this.loop.ariaPressed, this.zoom.ariaPressed];
+      left.set(this.data.key, { now_s, speed, stretch: this.stretch, isLooped, isZoomed });
+    }
+    this.audio.pause();
+    this.audio.removeAttribute("src");
+  }
+
+  /** Begin a sound where an earlier player of it was left. */
+  goOn({ now_s = 0, speed = "1", stretch, isLooped = "false", isZoomed = "false" } = {}) {
+    this.left_s = now_s;
+    this.speed.value = speed;
+    this.selectStretch(stretch?.start_s, stretch?.end_s);
+    [this.loop.ariaPressed, this.zoom.ariaPressed] = [isLooped, isZoomed];
   }
 
   /** Draw the whole sound, or the stretch if it is zoomed. */
@@ -110,8 +130,11 @@ class Player extends Waveform {
   takeSound() {
     const address = window.hearfeltSounds?.get(this.data.key);
     if (address && this.audio.src !== address) {
+      const [now_s, isPlaying] = this.audio.hasAttribute("src") ? [this.audio.currentTime, !this.audio.paused] : [this.left_s, false];
       this.audio.src = address;
+      this.audio.currentTime = now_s;
       this.audio.playbackRate = Number(this.speed.value);
+      if (isPlaying) this.audio.play().catch(() => {});
     }
     this.button.disabled = this.place.disabled = !address;
   }
@@ -334,7 +357,8 @@ class Player extends Waveform {
     return (this.lines ?? []).map(({ line, before, segments }) => {
       const segment = segments.find((one) => one.start_s <= now_s && now_s < one.end_s);
       const text = before + (segment ? segment.text : "no speech here");
-      if (line.textContent !== text) line.textContent = text;
+      const unbroken = text.replaceAll(" %", "\u00a0%");
+      if (line.textContent !== unbroken) line.textContent = unbroken;
       return text;
     });
   }
@@ -380,8 +404,7 @@ class Player extends Waveform {
     super.disconnect();
     cancelAnimationFrame(this.frame);
     window.removeEventListener("hearfelt-sound", this.arrive);
-    this.audio.pause();
-    this.audio.removeAttribute("src");
+    this.leave();
     this.root.replaceChildren();
   }
 }

@@ -5,28 +5,28 @@ from __future__ import annotations
 import base64
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from hearfelt.audio.reader import open_audio
 from hearfelt.audio.warnings import texts_of
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
 from hearfelt.inference.reference import Reference
+from hearfelt.page.player import put_sound
 from hearfelt.page.preview import PlayableWriter
 from hearfelt.page.recognition import predict, recognizer_of, work_on
 from hearfelt.page.session import LoadedSound, ReceivedFile, Visit, current_visit, example_names, example_sound
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import fragment, read_static
 from hearfelt.page.texts import length_text, prediction_text, timeline_text
-from hearfelt.page.views.overview import put_all_downloads, put_table
+from hearfelt.page.views.overview import put_table
 from hearfelt.page.views.reference import put_forget, put_reference
 from hearfelt.page.views.report import report_html
-from hearfelt.page.views.result import explanations_asked_for, show_results
+from hearfelt.page.views.result import RESULT, explanations_asked_for, run_again, show_results
 
 __all__ = ["WANTS_RECORDER", "show"]
 
@@ -39,6 +39,7 @@ _RECORDED_BYTES_PER_S: Final = 32_000  # 16-bit samples at 16 kHz
 _REFERENCE_SUFFIX: Final = ".json"
 _REMEMBERED: Final = "A voice is remembered: the next sounds are compared with what is usual for it."
 _START_OVER: Final = "Removes all sounds of this visit. A voice stays remembered until it is forgotten."
+_SOUND: Final = "sound"  # part of the page that gives the decoded sound to the browser
 _NO_OTHER: Final = "no other"
 _GREETING: Final = (
     '<div class="hf-greeting"><h1>Speech emotion recognition</h1><p>Record your voice, drop a recording here, or try a'
@@ -54,7 +55,8 @@ def show(settings: PageSettings) -> None:
         settings: limits on the size and the length of a sound.
     """
     visit = current_visit()
-    announcements = st.container(key="hf-announcements")
+    with st.container(key="hf-status"):
+        st.components.v2.component("hearfelt_status", html=_STATUS, isolate_styles=False)(key="status")
     stage = st.container(key="hf-stage")
     with st.container(key="hf-inputs"):
         _put_inputs(visit, settings)
@@ -65,9 +67,9 @@ def show(settings: PageSettings) -> None:
             refused = list(visit.refused)
             _put_notices(refused)  # before they are announced, so that they can be scrolled to
         if visit.sounds:
-            _show_sounds(visit, announcements, settings)
+            _show_sounds(visit, settings)
         else:
-            _greet(visit, announcements)
+            _greet(visit)
         with arriving:
             _put_notices(visit.refused[len(refused) :])
 
@@ -77,13 +79,13 @@ def _put_notices(messages: Sequence[str]) -> None:
         st.html(fragment("result", "notice", message, title="This file can't be used"))
 
 
-def _greet(visit: Visit, announcements: DeltaGenerator) -> None:
+def _greet(visit: Visit) -> None:
     st.html(_GREETING)
     if visit.remembers_voice:
         st.html(fragment("result", "small_print", _REMEMBERED))
         put_forget(visit)
     happened = [_REMEMBERED] if visit.remembers_voice else ["All sounds were removed."]
-    _announce(visit, announcements, [] if visit.refused or not visit.round else happened)
+    _announce(visit, [] if visit.refused or not visit.round else happened)
     recognizer_of(DEFAULT_MODEL)  # so that it is ready for the first sound
 
 
@@ -186,53 +188,65 @@ def _decode(sound: LoadedSound, settings: PageSettings) -> LoadedSound:
     return sound
 
 
-def _announce(
-    visit: Visit, place: DeltaGenerator, results: Sequence[str], explained: Mapping[str, str] | None = None
-) -> None:
-    """Announce errors, results and explanations to screen readers, at the same place of the page in every run.
+def _announce(visit: Visit, results: Sequence[str], explained: Mapping[str, str] | None = None) -> None:
+    """Announce errors, results and explanations to screen readers.
 
     When the results are about another sound, or an explanation was asked for, it is scrolled into view, and gets the
     focus if nothing else has it.
 
     Args:
         visit: with the errors.
-        place: where the status region lies.
         results: sentences.
         explained: explanations that were asked for, by model.
     """
     found = explained or {}
     sentences = [*(f"{message}." for message in visit.refused), *results, *found.values()]
     data = {"sentences": sentences, "about": f"{visit.round} {visit.chosen}", "explained": " ".join(found)}
-    with place:
-        component = st.components.v2.component(
-            "hearfelt_announcements", html=_STATUS, js=read_static("announcements.js"), isolate_styles=False
-        )
+    component = st.components.v2.component(
+        "hearfelt_announcements", html="<span></span>", js=read_static("announcements.js")
+    )
+    with st.container(key="hf-hidden-announcements"):
         component(key="announcements", data=data)
 
 
-def _show_sounds(visit: Visit, announcements: DeltaGenerator, settings: PageSettings) -> None:
-    others, heading, place = st.container(key="hf-others"), st.container(), st.container()
-    choices = st.container(key="hf-choices")
+def _show_sounds(visit: Visit, settings: PageSettings) -> None:
+    others, place, choices = st.container(key="hf-others"), st.container(), st.container(key="hf-choices")
     sound = visit.sounds[visit.chosen]
-    with heading:
-        _put_title(visit, sound)
     with choices:
         models = _chosen_models(visit)
         put_reference(visit, sound, models)
+    work = partial(work_on, visit, models, longest_s=settings.longest_s)
     with place:
-        if not sound.is_long:
-            with st.spinner(f"Processing {sound.duration_s:.1f} s of sound …"):
-                for model in models:
-                    predict(model, sound)
-        work_on(visit, models, longest_s=settings.longest_s)
-        if sound.key not in visit.sounds:
-            st.rerun()  # it could not be read
-        _announce(visit, announcements, _sentences(sound, models), explained=explanations_asked_for(sound, models))
-        show_results(visit, sound, models, partial(report_html, sound, models, visit.corrections))
+        with st.container(key="hf-hidden-sound"):
+            st.fragment(put_sound, key=_SOUND)(sound)
+        st.fragment(_follow_sound, key=RESULT)(visit, sound, models, work)
     if len(visit.sounds) > 1:
         with others:
-            put_table(visit, models[0], title="All sounds" if len(models) == 1 else f"All sounds, with {models[0]}")
-            put_all_downloads(visit, models[0])
+            title = "All sounds" if len(models) == 1 else f"All sounds, with {models[0]}"
+            st.html(f'<p class="hf-heading">{title}</p>')  # no heading: that of the page comes later
+            put_table(visit, models[0], work)
+
+
+def _follow_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work: Callable[[], None]) -> None:
+    """Show one sound, and show it again while it is read; the rest of the page is left alone."""
+    _show_sound(visit, sound, models, work)
+    if not all(sound.is_answered(model) for model in models):
+        is_decoded = sound.playable is not None
+        run_again(RESULT, lambda: st.rerun([_SOUND, RESULT]) if not is_decoded and sound.playable is not None else None)
+
+
+def _show_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work: Callable[[], None]) -> None:
+    """Show one sound, with what is known about it by now."""
+    _put_title(visit, sound)
+    if not sound.is_long:
+        with st.spinner(f"Processing {sound.duration_s:.1f} s of sound …"):
+            for model in models:
+                predict(model, sound)
+    work()
+    if visit.chosen != sound.key or visit.stretches:
+        st.rerun()  # something else is to be shown, or it could not be read
+    _announce(visit, _sentences(sound, models), explained=explanations_asked_for(sound, models))
+    show_results(visit, sound, models, partial(report_html, sound, models, visit.corrections))
 
 
 def _sentences(sound: LoadedSound, models: Sequence[str]) -> list[str]:

@@ -123,7 +123,7 @@ def _put_ladder(ladder: Ladder) -> None:
     from hearfelt.reports.figures.ladder import leak_ladder
     from hearfelt.reports.pages import picture
 
-    steps = ["no leak", *(f"+ leak {number}" for number in range(1, len(ladder.steps)))]
+    steps = ["0", *(f"+ {number}" for number in range(1, len(ladder.steps)))]  # as the list below counts them
     ends = {name: [score for score in scores if score is not None] for name, scores in ladder.models.items()}
     words = "; ".join(f"{name} from {bare(one[0])} % to {bare(one[-1])} %" for name, one in ends.items() if one)
     figure = leak_ladder(steps, ladder.models, guess=ladder.guess)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -14,28 +15,27 @@ from hearfelt.page.downloads import as_csv, as_json_lines, segments_csv
 from hearfelt.page.session import LoadedSound, Result, Visit
 from hearfelt.page.style import fragment, read_static
 from hearfelt.page.texts import length_text
-from hearfelt.page.views.result import follow
+from hearfelt.page.views.result import run_again
 from hearfelt.reports.formatting import share_words
 
-__all__ = ["put_all_downloads", "put_table", "table_rows"]
+__all__ = ["put_table", "table_rows"]
 
 _TABLE: Final = "hf-table"
 
 
-def put_table(visit: Visit, model: str, *, title: str) -> None:
-    """Show the table.
+def put_table(visit: Visit, model: str, work: Callable[[], None]) -> None:
+    """Show the table, and what can be downloaded of it.
 
     Args:
         visit: with two sounds or more.
         model: name of the one whose results are shown.
-        title: heading of the table.
+        work: begins what is missing, and refuses sounds that could not be read.
     """
-    st.html(f"<h2>{title}</h2>")
-    is_filled = any(not sound.is_answered(model) for sound in visit.sounds.values())
-    follow(partial(_show_table, visit, model, visit.chosen, is_filled=is_filled), is_filled)
+    st.fragment(_show_table, key="table")(visit, model, (visit.chosen, len(visit.refused)), work)
 
 
-def _show_table(visit: Visit, model: str, chosen: str, *, is_filled: bool) -> None:
+def _show_table(visit: Visit, model: str, before: tuple[str, int], work: Callable[[], None]) -> None:
+    work()
     table = st.components.v2.component(
         "hearfelt_sounds", html=fragment("result", "sounds"), js=read_static("sounds.js"), isolate_styles=False
     )
@@ -46,8 +46,11 @@ def _show_table(visit: Visit, model: str, chosen: str, *, is_filled: bool) -> No
         on_played_change=partial(_change, visit, "played"),
         on_removed_change=partial(_change, visit, "removed"),
     )
-    if is_filled and (visit.chosen != chosen or not visit.is_working):
-        st.rerun()
+    if (visit.chosen, len(visit.refused)) != before or len(visit.sounds) == 1:
+        st.rerun()  # something else is to be shown
+    _put_downloads(visit, model)
+    if not all(sound.is_answered(model) for sound in visit.sounds.values()):
+        run_again("table")
 
 
 def _change(visit: Visit, what: str) -> None:
@@ -61,7 +64,7 @@ def _change(visit: Visit, what: str) -> None:
     visit.plays += what == "played"
 
 
-def put_all_downloads(visit: Visit, model: str) -> None:
+def _put_downloads(visit: Visit, model: str) -> None:
     """Show the downloads of all sounds."""
     pairs = [(sound, sound.results[model]) for sound in visit.sounds.values() if sound.is_answered(model)]
     download = partial(st.download_button, on_click="ignore")

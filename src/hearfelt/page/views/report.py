@@ -13,12 +13,11 @@ from hearfelt.inference.recognizer import model_path
 from hearfelt.page.player import player_assets, player_data, sound_data
 from hearfelt.page.recognition import recognizer_of
 from hearfelt.page.session import Correction, LoadedSound
-from hearfelt.page.style import read_static
+from hearfelt.page.style import page_style, read_static
 from hearfelt.page.texts import length_text
 from hearfelt.page.views.model import NOT_FOR, model_facts
 from hearfelt.page.views.result import explanation_html, result_html
 from hearfelt.reports.templating import render
-from hearfelt.reports.theme import style_variables
 
 __all__ = ["report_html"]
 
@@ -40,7 +39,7 @@ def report_html(sound: LoadedSound, models: Sequence[str], corrections: Sequence
         title=sound.name,
         length=length_text(sound.duration_s),
         note=sound.file.note,
-        style=_own(style_variables() + read_static("page.css") + read_static("model.css") + css),
+        style=_own(page_style() + read_static("model.css") + css),
         script=_own(js),
         data=_own(json.dumps(data, allow_nan=False).replace("<", "\\u003c")),
         answers=[_own(result_html(sound, model, timelines.get(model), who=model)) for model in models],

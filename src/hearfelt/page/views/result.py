@@ -16,7 +16,8 @@ from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import NO_SPEECH_WORDS
 from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.page.downloads import as_csv, as_json, corrections_csv, picture, segments_csv, segments_json
-from hearfelt.page.player import put_player, put_sound
+from hearfelt.page.jobs import Job
+from hearfelt.page.player import put_player
 from hearfelt.page.recognition import (
     EXPLANATION,
     Pass,
@@ -32,31 +33,36 @@ from hearfelt.reports.explanations import LITTLE, occlusion_sentence, why_senten
 from hearfelt.reports.shipped_scores import read_scores
 from hearfelt.results.clock import time_words
 
-__all__ = ["explanation_html", "explanations_asked_for", "follow", "result_html", "show_results"]
+__all__ = ["RESULT", "explanation_html", "explanations_asked_for", "result_html", "run_again", "show_results"]
 
 _TOO_LONG: Final = (
-    f"Predictions for up to {ONE_EMOTION_S:g} s can be explained: select a stretch of the waveform, and recognize it"
-    " by itself."
+    f"Sounds of up to {ONE_EMOTION_S:g} s can be explained: select a stretch of the waveform and recognize it alone."
 )
 _NO_SEGMENTS: Final = "No speech was found, so there are no segments. The prediction is for the sound as a whole."
-_SHARES: Final = (
-    "Shares of the time in which somebody speaks. Each segment of the ribbon has its own prediction and confidence."
-)
+_SHARES: Final = "Shares of the time with speech. Each segment of the ribbon has its own prediction and confidence."
 _ASK: Final = "The model runs dozens of times: this takes a while."
-_POLL_S: Final = 0.7
+_AGAIN: Final = """\
+export default function ({ setTriggerValue }) {
+  const timer = setInterval(() => setTriggerValue("again", true), 600 + 200 * Math.random()); // each at its own time
+  return () => clearInterval(timer);
+}
+"""
+RESULT: Final = "result"
+"""Name of the part of the page that shows a sound and its results."""
+
 _SHAPLEY: Final = (
     "Each bar is the exact Shapley value of a group of features. The unit is log-odds: +0.7 doubles the odds of the"
     " predicted emotion."
 )
 _OCCLUSION: Final = (
-    "The model was run again and again, each time without a stretch of time (the curve under the waveform; click it to"
-    " hear a part) or without a frequency band. The unit is log-odds: +0.7 means that the part doubles the odds of the"
+    "The model was run many times, each time with one stretch of time (the curve under the waveform; click it to play"
+    " that part) or one frequency band removed. The unit is log-odds: +0.7 means that the part doubles the odds of the"
     " predicted emotion."
 )
 
 
 def show_results(visit: Visit, sound: LoadedSound, models: Sequence[str], report: Callable[[], str]) -> None:
-    """Show a sound and the results of one model or of two, as far as they are known, and follow the rest.
+    """Show a sound and the results of one model or of two, as far as they are known.
 
     Args:
         visit: with the jobs that are running.
@@ -64,10 +70,8 @@ def show_results(visit: Visit, sound: LoadedSound, models: Sequence[str], report
         models: names of one or two.
         report: makes a page of all that was found.
     """
-    put_sound(sound)
-    is_followed = pass_over(visit, sound) is not None
     with st.container(key="hf-hero" if len(models) == 1 else "hf-hero-of-two"):
-        follow(partial(_show_hero, visit, sound, models, is_followed=is_followed), is_followed)
+        _show_hero(visit, sound, models)
     if all(sound.is_answered(model) for model in models):
         if visit.corrections:
             with st.container(key="hf-corrections"):
@@ -78,17 +82,16 @@ def show_results(visit: Visit, sound: LoadedSound, models: Sequence[str], report
             _show_explanations(visit, sound, models)
 
 
-def follow(show: Callable[[], None], is_running: bool) -> None:
-    """Show something now, and again and again while it changes, without running the page each time.
+def run_again(key: str, before: Callable[[], None] = lambda: None) -> None:
+    """Run the fragment around this again soon; unlike with `run_every`, that ends when this is not called any more.
 
     Args:
-        show: shows it, and runs the page again when it is complete.
-        is_running: whether it changes.
+        key: tells it from others.
+        before: called first.
     """
-    if is_running:
-        st.fragment(show, run_every=_POLL_S)()
-    else:
-        show()
+    clock = st.components.v2.component("hearfelt_again", html="<span></span>", js=_AGAIN)
+    with st.container(key=f"hf-hidden-again-{key}"):
+        clock(key=f"again-{key}", on_again_change=before)
 
 
 def explanations_asked_for(sound: LoadedSound, models: Sequence[str]) -> dict[str, str]:
@@ -104,10 +107,8 @@ def _sentence(explanation: Explanation | Occlusion | HearfeltError) -> str:
     return occlusion_sentence(explanation) if isinstance(explanation, Occlusion) else f"{explanation}."
 
 
-def _show_hero(visit: Visit, sound: LoadedSound, models: Sequence[str], *, is_followed: bool) -> None:
+def _show_hero(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
     running = pass_over(visit, sound)
-    if is_followed and (running is None or not running.is_running):
-        st.rerun()
     timelines = {model: one for model in models if (one := _timeline(sound, model, running)) is not None}
     if len(models) == 1:
         wide, narrow = st.columns([1.9, 1], gap="large")
@@ -120,8 +121,6 @@ def _show_hero(visit: Visit, sound: LoadedSound, models: Sequence[str], *, is_fo
             st.html(result_html(sound, model, timelines.get(model), who=model if len(models) > 1 else ""))
     with wide:
         put_player(visit, sound, timelines)
-        if is_followed and (visit.stretches or visit.chosen != sound.key):
-            st.rerun()  # a stretch was taken
         if running is not None:
             _show_progress(sound, running)
         elif not sound.is_long and not any(timeline.segments for timeline in timelines.values()):
@@ -221,22 +220,25 @@ def _show_explanations(visit: Visit, sound: LoadedSound, models: Sequence[str]) 
         st.html(fragment("result", "small_print", _TOO_LONG))
         return
     for model in models:
-        is_due = is_explanation_due(model, sound)
-        follow(partial(_show_explanation, visit, sound, model, is_due=is_due), is_due)
+        _show_explanation(visit, sound, model)
 
 
-def _show_explanation(visit: Visit, sound: LoadedSound, model: str, *, is_due: bool) -> None:
-    result, job = sound.results[model], visit.jobs.get((EXPLANATION, sound.key, model))
-    if is_due and (job is None or not job.is_running):
-        st.rerun()  # so that it is announced, and has the focus that the button lost
-    if is_due:
-        st.progress(job.share if job else 0.0, f"{model} runs without parts of the sound")
+def _show_explanation(visit: Visit, sound: LoadedSound, model: str) -> None:
+    result = sound.results[model]
+    if is_explanation_due(model, sound):
+        st.fragment(_show_work)(model, visit.jobs.get((EXPLANATION, sound.key, model)))
     elif result.explanation is None and result.prediction is not None and not result.prediction.has_no_speech:
         st.button("Explain", key=f"explain-{model}", help=_ASK, on_click=partial(_ask, result))
     elif isinstance(result.explanation, Explanation | Occlusion):
         put_drawing(explanation_html(result.explanation), key=f"reasons-{model}")
     elif result.explanation is not None:
         st.html(fragment("result", "notice", str(result.explanation), title="No explanation is possible"))
+
+
+def _show_work(model: str, job: Job | None) -> None:
+    """Show how far an explanation is; when it is there, all of the result is shown again."""
+    st.progress(job.share if job else 0.0, f"Computing the explanation ({model})")
+    run_again(f"explained-{model}", lambda: None if job is not None and job.is_running else st.rerun(RESULT))
 
 
 def _ask(result: Result) -> None:

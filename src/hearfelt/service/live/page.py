@@ -35,6 +35,8 @@ def page_headers(frame_ancestors: tuple[str, ...]) -> dict[str, str]:
         "style-src": "'self'",
         "connect-src": "'self'",
         "img-src": "data:",
+        "font-src": "data:",
+        "media-src": "blob:",
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": " ".join(frame_ancestors) or "'none'",

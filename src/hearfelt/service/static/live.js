@@ -4,10 +4,13 @@ import { StreamConnection } from "./connection.js";
 import { LiveWaveform } from "./live_waveform.js";
 import { Microphone, MicrophoneError, askForMicrophone } from "./microphone.js";
 import { PROBLEMS } from "./problems.js";
+import { Recording } from "./recording.js";
 import { Theme } from "./theme.js";
-import { clock, element } from "./waveform.js";
+import { clock, durations, element } from "./waveform.js";
 
 const SILENT_AFTER_S = 1.2; // interim results come every 0.5 s during speech
+const MOST = 0.5; // of the speech: less is not called most of it
+const PLAY = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5.2v13.6a.8.8 0 0 0 1.2.7l10.6-6.8a.8.8 0 0 0 0-1.4L9.2 4.5A.8.8 0 0 0 8 5.2z"/></svg>';
 const id = (name) => document.getElementById(name);
 const main = document.querySelector("main");
 const isEmbedded = document.documentElement.hasAttribute("data-embed");
@@ -24,6 +27,12 @@ class Page {
       if (!this.isRunning && !id("start").disabled) this.start();
     });
     window.addEventListener("pagehide", () => this.release());
+    window.addEventListener("message", (message) => this.obey(message));
+    id("save-sound").onclick = () => this.recording.saveSound();
+    id("save-segments").onclick = () => this.recording.saveSegments(theme.emotions.map((one) => one.name));
+    id("save-corrections").onclick = () => this.recording.saveCorrections();
+    id("replay").ontimeupdate = () => id("replay").currentTime >= this.until_s && id("replay").pause();
+    id("replay").onpause = () => (this.until_s = Infinity);
     this.drawLegend();
     id("key-form").hidden = !theme.needsKey;
     id("start").disabled = false;
@@ -42,6 +51,7 @@ class Page {
       this.connection = new StreamConnection({ key: id("key").value, onEvent: (event) => this.onEvent(event) });
       await this.connection.open(this.microphone.rate, (problem, detail) => this.run === run && this.fail(problem, detail));
       if (this.run !== run) return undefined;
+      this.recording = new Recording(this.microphone.rate);
       await this.microphone.start();
       if (this.run === run) this.showSilence();
     } catch (error) {
@@ -55,6 +65,12 @@ class Page {
     this.microphone = this.connection = this.last = null;
     this.interimAt_s = -Infinity;
     this.waveform.clear();
+    id("after").hidden = true;
+    id("replay").pause();
+    id("replay").removeAttribute("src");
+    this.recording?.release();
+    this.recording = null;
+    this.drawLegend();
     main.removeAttribute("data-sound");
     id("segments").replaceChildren();
     id("nothing").hidden = false;
@@ -75,6 +91,20 @@ class Page {
     id("start").focus({ preventScroll: true });
     this.waveform.showWhole();
     this.showEnd();
+    this.offerRecording();
+  }
+
+  /** Do what the page around this one asks for: stop, because another view is shown; or change the theme. */
+  obey({ source, data }) {
+    if (source !== window.parent || !isEmbedded) return;
+    if (data?.type === "hearfelt:leave") {
+      id("replay").pause();
+      if (this.isRunning) this.stop();
+    }
+    if (data?.type === "hearfelt:theme") {
+      document.documentElement.dataset.theme = data.theme === "dark" ? "dark" : "light";
+      this.waveform.update();
+    }
   }
 
   /** Stop everything, and show the problem and what helps. */
@@ -82,6 +112,7 @@ class Page {
     this.setStopped();
     this.release();
     this.waveform.showWhole();
+    this.offerRecording();
     const problem = PROBLEMS[kind];
     this.show("problem", problem.emoji, problem.title, detail ? `${detail[0].toUpperCase()}${detail.slice(1)}.` : problem.advice);
     id("start").textContent = "Try again";
@@ -110,6 +141,7 @@ class Page {
   onBlock({ sound, peaks }) {
     if (!this.connection) return; // the last block after a failure
     this.connection.send(sound);
+    this.recording.add(sound);
     this.waveform.add(peaks);
     main.setAttribute("data-sound", "");
     id("time").textContent = clock(this.waveform.sound_s);
@@ -120,7 +152,7 @@ class Page {
     if (event.type === "now") {
       this.interimAt_s = event.end_s;
       if (event.early) {
-        if (this.isRunning && main.dataset.state !== "speech") this.show("silence", "", "Listening", "Somebody speaks.");
+        if (this.isRunning && main.dataset.state !== "speech") this.show("silence", "", "Listening", "Speech, but no clear emotion yet.");
         return;
       }
       this.waveform.addInterim(event);
@@ -129,6 +161,7 @@ class Page {
     }
     this.last = event;
     this.waveform.addSegment(event);
+    this.recording.segments.push(event);
     this.addToList(event);
   }
 
@@ -160,9 +193,50 @@ class Page {
       this.show("stopped", "", "No speech was found", "Is this the right microphone? Move closer, or speak a little louder.");
       return;
     }
-    this.showProbabilities(this.last.probabilities);
     if (count === 1) this.showSilence();
-    else this.show("stopped", "", `${count} segments`, `In ${clock(this.waveform.sound_s)} of sound. They are listed below.`);
+    else this.showSums();
+  }
+
+  /** Show what a timeline of the session adds up to, as for a file. */
+  showSums() {
+    const sums = durations(this.recording.segments, (one) => (one.unsure ? this.theme.unsureWord : one.emotion));
+    const speech_s = sums.reduce((sum, { long_s }) => sum + long_s, 0);
+    const named = ({ segment }) => (segment.unsure ? this.theme.unsureWord : segment.emotion);
+    const share = sums[0].long_s / speech_s;
+    const words = `${Math.round(100 * share)}\u00a0% of ${clock(speech_s)} of speech`;
+    if (share > MOST) this.show("stopped", "", `mostly ${named(sums[0])}`, words);
+    else this.show("stopped", "", "mixed", `Most of all ${named(sums[0])}, ${words}`);
+    id("legend-title").textContent = "Time of each emotion";
+    id("legend").replaceChildren(
+      ...sums.map((one) => {
+        const { segment, long_s } = one;
+        const time = `${Math.round((100 * long_s) / speech_s)}\u00a0% · ${clock(long_s)}`;
+        const words = segment.unsure ? span("what", named(one)) : this.named(segment.emotion);
+        return this.legendEntry(segment.unsure ? "--muted" : this.theme.mark(segment.emotion), long_s / speech_s, words, span("time", time));
+      }),
+    );
+  }
+
+  /** Offer to replay and to save what was recorded. */
+  offerRecording() {
+    if (!this.recording?.sound_s) return;
+    id("replay").src = this.recording.address;
+    id("after").hidden = false;
+    id("save-segments").hidden = this.recording.segments.length === 0;
+    id("save-corrections").hidden = true;
+  }
+
+  replay({ start_s, end_s }) {
+    const audio = id("replay");
+    audio.pause();
+    audio.currentTime = start_s;
+    audio.play();
+    this.until_s = end_s;
+  }
+
+  correct(segment, emotion) {
+    segment.correction = emotion;
+    id("save-corrections").hidden = this.recording.corrected.length === 0;
   }
 
   show(state, emoji, headline, detail) {
@@ -176,20 +250,32 @@ class Page {
   }
 
   addToList(segment) {
-    const row = element("li", {}, span("time", between(segment)), this.named(segment.emotion), span("how", this.theme.confidence(segment)));
+    const time = between(segment);
+    const play = element("button", { type: "button", className: "play", innerHTML: PLAY, ariaLabel: `Play ${time}`, onclick: () => this.replay(segment) });
+    const options = this.theme.emotions.map(({ name }) => element("option", { value: name, textContent: name }));
+    const say = element("select", { ariaLabel: `It is, at ${time}`, onchange: () => this.correct(segment, say.value) }, element("option", { value: "", textContent: "…" }), ...options);
+    const after = element("span", { className: "after" }, play, element("label", {}, "It is ", say));
+    const row = element("li", {}, span("time", time), this.named(segment.emotion), span("how", this.theme.confidence(segment)), after);
     row.style.setProperty("--mark", `var(${this.theme.mark(segment.emotion)})`);
     id("segments").append(row);
     id("nothing").hidden = true;
   }
 
   drawLegend() {
-    for (const { name, mark } of this.theme.emotions) {
-      const share = element("span", { className: "share" }, element("span"));
-      const entry = element("li", {}, this.named(name), share);
-      entry.style.setProperty("--mark", `var(${mark})`);
+    const entries = this.theme.emotions.map(({ name, mark }) => {
+      const entry = this.legendEntry(mark, 1, this.named(name));
       entry.dataset.emotion = name;
-      id("legend").append(entry);
-    }
+      return entry;
+    });
+    id("legend-title").textContent = "Emotions";
+    id("legend").replaceChildren(...entries);
+  }
+
+  legendEntry(mark, share, ...words) {
+    const entry = element("li", {}, ...words, element("span", { className: "share" }, element("span")));
+    entry.style.setProperty("--mark", `var(${mark})`);
+    entry.style.setProperty("--share", String(share));
+    return entry;
   }
 
   showProbabilities(probabilities) {

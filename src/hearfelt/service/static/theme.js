@@ -27,6 +27,6 @@ export class Theme {
   /** The confidence of a prediction in words and per cent. */
   confidence(event) {
     const word = event.unsure ? this.unsureWord : this.sureWords.find(([least]) => event.confidence >= least)[1];
-    return `${word} · ${Math.round(event.confidence * 100)} %`;
+    return `${word} · ${Math.round(event.confidence * 100)}\u00a0%`;
   }
 }
