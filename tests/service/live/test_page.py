@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,5 +55,5 @@ def test_a_page_that_nobody_may_embed_says_so() -> None:
 
 def test_the_page_asks_for_nothing_from_elsewhere() -> None:
     for path in STATIC:
-        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"url\(data:[^)]*\)", "", path.read_text(encoding="utf-8"))  # a font
         assert "//" not in text.replace("// ", "").replace("https:", "").replace('"http', ""), path.name
