@@ -27,6 +27,7 @@ import numpy as np
 from hearfelt.audio.reader import read_audio, resample
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clips
+from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.timeline.segmenter import InterimLimits, Segmenter
 from hearfelt.inference.timeline.segments import InterimResult
@@ -83,11 +84,13 @@ def stream(model: str, clips: Clips, most: int) -> Iterator[Streamed]:
         segmenter = Segmenter(recognizer.window_classifier(), with_interim=True, limits=RAW)
         found = [one for one in segmenter.feed(noise) if isinstance(one, InterimResult)]
         start_s = found[0].start_s if found else 0.0
-        results = tuple(
-            (one.end_s - start_s, one.duration_s, np.log(np.maximum(1e-9, list(one.probabilities.values()))))
-            for one in found
-        )
-        yield Streamed(labels.index(clip.emotion), results)
+        results = tuple((one.end_s - start_s, one.duration_s, logarithms(one)) for one in found)
+        yield Streamed(EMOTIONS.index(clip.emotion), results)
+
+
+def logarithms(result: InterimResult) -> np.ndarray:
+    """Log-probabilities of all emotions, ``(8,)``; those that a model does not know are next to impossible."""
+    return np.log(np.maximum(1e-9, [result.probabilities.get(emotion, 0.0) for emotion in EMOTIONS]))
 
 
 def choose(streamed: list[Streamed]) -> InterimLimits:
