@@ -4,7 +4,7 @@
 set -euo pipefail
 
 missing=()
-for program in espeak-ng chromium npm; do # each is also the name of its package
+for program in espeak-ng flite chromium npm; do # each is also the name of its package
     command -v "$program" >/dev/null || missing+=("$program")
 done
 [ ${#missing[@]} = 0 ] && exit 0

@@ -24,7 +24,7 @@ REQUIRED = (
     *(f"hearfelt/weights/{name}.onnx" for name in ("classic", "hearfelt", "svm", "tiny")),
     *(f"hearfelt/recipes/{name}.toml" for name in ("classic", "hearfelt", "svm", "tiny", "toy")),
     "hearfelt/py.typed",
-    "hearfelt/examples/synthetic-even.flac",
+    "hearfelt/examples/synthetic-neutral.flac",
     "hearfelt/service/static/live.js",
     "hearfelt/reports/templates/page.html",
 )
@@ -91,8 +91,8 @@ def journey(wheel: Path, version: str, *, trains: bool) -> None:
         someone.types("python", *pip, "check")
         _expect(someone.types("hearfelt", "--version"), f"hearfelt {version}")
         someone.types("hearfelt", "doctor")
-        _expect(someone.types("hearfelt", "demo"), "synthetic-even")
-        example = 'import hearfelt; print(hearfelt.__path__[0] + "/examples/synthetic-even.flac")'
+        _expect(someone.types("hearfelt", "demo"), "synthetic-neutral")
+        example = 'import hearfelt; print(hearfelt.__path__[0] + "/examples/synthetic-neutral.flac")'
         clip = someone.types("python", "-c", example).strip()
         row = json.loads(someone.types("hearfelt", "recognize", clip, "--format", "json"))
         _expect(row["model"], "hearfelt")
@@ -105,7 +105,7 @@ def journey(wheel: Path, version: str, *, trains: bool) -> None:
         if trains:  # as the message says, with the wheel that is installed
             someone.types("python", *pip, "install", "hearfelt[train]")
             someone.types("hearfelt", *train)
-            _expect(someone.types("hearfelt", "recognize", clip, "--model", "model/model.onnx"), "synthetic-even")
+            _expect(someone.types("hearfelt", "recognize", clip, "--model", "model/model.onnx"), "synthetic-neutral")
 
 
 def _expect(said: str, wanted: str) -> None:

@@ -1,29 +1,48 @@
-"""Make the bundled clips: one sentence, spoken by synthetic voices in different ways.
+"""Make the bundled clips: one sentence, spoken by synthetic voices in different ways, and one without a voice.
 
-They have no true emotion and show the output of hearfelt, not its quality. espeak-ng speaks, with different rate,
-pitch, pitch range and loudness. The same version of espeak-ng makes identical files.
+They have no true emotion and show the output of hearfelt, not its quality. flite or espeak-ng speaks the sentence, and
+Praat changes pitch and duration. Each clip is meant to sound like its name; among many such settings those are kept
+here which the shipped model recognized most clearly. The same versions make identical files.
 
-    python tools/make_examples.py [FOLDER]        # default: src/hearfelt/examples
+None of the tools is shipped: flite 2.2 from Debian, which everybody may use and pass on
+(``/usr/share/doc/flite/copyright``); espeak-ng 1.51 from Debian, GPL 3; Praat by way of parselmouth
+(``pip install praat-parselmouth``), GPL 3. These licences do not extend to sound that the programs make.
+
+    python tools/make_examples.py                     # writes to src/hearfelt/examples
+    python tools/make_examples.py --to FOLDER
+    python tools/make_examples.py --search EMOTION    # look for other settings; prints the best one
 """
 
 from __future__ import annotations
 
+import argparse
 import io
+import math
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Final
 
 import numpy as np
+import parselmouth
 import soundfile
+from parselmouth.praat import call
+from scipy import signal
 
 from hearfelt.audio.reader import resample
+from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.files import atomic_write
 
-RATE_HZ = 16_000
-SENTENCE = "The children are talking by the door."
-HERE = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
+RATE_HZ: Final = 16_000
+SENTENCE: Final = "The children are talking by the door."
+HERE: Final = Path(__file__).parents[1] / "src" / "hearfelt" / "examples"
+FLITE_HZ: Final = {"slt": 175.0, "rms": 95.0, "awb": 125.0, "kal16": 105.0}  # voices, and what counts as usual pitch
+ESPEAK_HZ: Final = {"en-us+m3": 110.0, "en-us+m7": 110.0, "en-us+f2": 180.0, "en-us+f4": 190.0, "en-gb+f3": 190.0}
+USUAL_HZ: Final = FLITE_HZ | ESPEAK_HZ
 
 
 @dataclass(frozen=True)
@@ -31,54 +50,229 @@ class Style:
     """A speaking style.
 
     Attributes:
-        name: of the file, after ``synthetic-``.
-        voice: espeak-ng's name of the voice.
-        words_a_minute: speaking rate.
-        pitch: 0 to 99.
-        pitch_range: in per cent of the voice's usual range; 0 is monotone.
+        voice: name of the voice in flite or espeak-ng.
+        length: duration relative to the voice's own.
+        pitch: mean pitch relative to the voice's own.
+        pitch_range: excursions of pitch relative to the voice's own, in semitones; 0 is monotone.
+        fall: how far pitch falls from start to end, in semitones; negative rises.
+        tremor: depth of a tremor of 6 Hz, in semitones.
+        formants: frequencies of the formants relative to the voice's own.
+        tilt_db: gain of what lies above 1 kHz: positive is tense, negative soft.
+        press_db: gain before soft clipping; makes a voice pressed, and its syllables equally loud.
+        fade_db: how much softer the end is than the start.
+        breath_db: noise that follows the voice, relative to it.
+        room_db: noise of the room, in dB of full scale.
         peak_db: highest sample, in dB of full scale.
     """
 
-    name: str
     voice: str
-    words_a_minute: int
-    pitch: int
-    pitch_range: int
+    length: float
+    pitch: float
+    pitch_range: float
+    fall: float
+    tremor: float
+    formants: float
+    tilt_db: float
+    press_db: float
+    fade_db: float
+    breath_db: float
+    room_db: float
     peak_db: float
 
 
-STYLES = (
-    Style("bright-and-lively", "en-gb+f3", 185, 75, 190, -6),
-    Style("even", "en-us+m3", 165, 45, 80, -10),
-    Style("high-and-hurried", "en-us+f4", 205, 90, 130, -9),
-    Style("loud-and-pressed", "en-us+m7", 160, 60, 170, -1),
-    Style("slow-and-low", "en-gb+m1", 125, 15, 40, -24),
-    Style("soft-and-steady", "en-gb+f2", 140, 40, 50, -20),
-)
+# Where the search looks: the lowest and highest of each setting, after what is known of how each emotion sounds.
+_ANY: Final = {"press_db": (0, 6), "formants": (0.92, 1.12), "tremor": (0, 0.1)}
+_ANY.update({"room_db": (-75, -50), "breath_db": (-50, -25)})
+REGIONS: Final[dict[str, dict[str, tuple[float, float]]]] = {
+    # even, of medium pitch and loudness
+    "neutral": _ANY
+    | {"length": (0.9, 1.2), "pitch": (0.85, 1.15), "pitch_range": (0.5, 1.1), "fall": (0, 3)}
+    | {"tilt_db": (-4, 4), "fade_db": (0, 4), "peak_db": (-20, -10)},
+    # slow, even and soft
+    "calm": _ANY
+    | {"length": (1.1, 1.5), "pitch": (0.8, 1.1), "pitch_range": (0.3, 0.9), "fall": (0, 4)}
+    | {"tilt_db": (-12, 0), "fade_db": (0, 8), "breath_db": (-40, -15), "peak_db": (-30, -16)},
+    # high and lively, with wide excursions
+    "happy": _ANY
+    | {"length": (0.85, 1.15), "pitch": (1.25, 1.9), "pitch_range": (1.5, 3), "fall": (-3, 3)}
+    | {"tilt_db": (0, 8), "fade_db": (-3, 4), "peak_db": (-14, -3)},
+    # slow, low and soft, falling
+    "sad": _ANY
+    | {"length": (1.15, 1.6), "pitch": (0.8, 1.2), "pitch_range": (0.3, 0.9), "fall": (2, 8)}
+    | {"tilt_db": (-14, -2), "fade_db": (3, 12), "breath_db": (-35, -12), "tremor": (0, 0.4), "peak_db": (-32, -18)},
+    # loud, tense and fast, with a high and mobile pitch
+    "angry": _ANY
+    | {"length": (0.8, 1.1), "pitch": (1.2, 1.8), "pitch_range": (1.2, 2.5), "fall": (0, 6)}
+    | {"tilt_db": (3, 14), "press_db": (6, 24), "fade_db": (-3, 4), "peak_db": (-6, -1)},
+    # high and fast, trembling
+    "fearful": _ANY
+    | {"length": (0.75, 1.05), "pitch": (1.5, 2.3), "pitch_range": (0.5, 1.5), "fall": (-3, 2)}
+    | {"tilt_db": (-2, 8), "fade_db": (-3, 5), "breath_db": (-35, -15), "tremor": (0.3, 1.2), "peak_db": (-16, -4)},
+    # very high, rising at the end
+    "surprised": _ANY
+    | {"length": (0.85, 1.15), "pitch": (1.4, 2.2), "pitch_range": (1.5, 3), "fall": (-10, -2)}
+    | {"tilt_db": (-2, 8), "fade_db": (-4, 2), "peak_db": (-14, -3)},
+}
+
+STYLES: Final = {  # by what each is meant to be
+    # loud, pressed and high, with wide excursions
+    "angry": Style("en-us+m3", 1, 1.8, 2.5, 2, 0.07, 1, 5, 10, 0, -41.88, -50, -2),
+    # slow, soft and breathy, nearly monotone
+    "calm": Style("rms", 1.15, 1.1, 0.3, 1.37, 0, 0.99, -12, 0.37, 7.98, -15, -62.32, -25.67),
+    # high and fast, trembling
+    "fearful": Style("slt", 0.85, 1.74, 0.9, 0, 1.15, 1.05, 4.52, 0, -0.3, -25, -65, -8),
+    # high, with very wide excursions
+    "happy": Style("en-us+m7", 1.05, 1.55, 3, -1.45, 0, 1.01, 0, 0, 3.17, -37.26, -59.68, -5.33),
+    # the voice as it is
+    "neutral": Style("rms", 1, 1, 1, 0, 0, 1, 0, 0, 0, -50, -70, -14),
+    # slow, soft and breathy, falling, with a faint tremor
+    "sad": Style("slt", 1.25, 1.06, 0.31, 6.07, 0.24, 1.06, -5.74, 0, 3.64, -19.93, -74.76, -24.32),
+}
 
 
-def say(style: Style, sentence: str = SENTENCE) -> np.ndarray:
-    """Synthesize the sentence with espeak-ng: ``(n,)`` float32 at 16 kHz."""
-    options = ("-v", style.voice, "-s", str(style.words_a_minute), "-p", str(style.pitch), "-z", "-m")
-    marked = f'<speak><prosody range="{style.pitch_range}%">{sentence}</prosody></speak>'
-    command = ["espeak-ng", *options, "--stdout", marked]
-    spoken = subprocess.run(command, check=True, capture_output=True).stdout
+@cache
+def spoken(voice: str) -> parselmouth.Sound:
+    """Let flite or espeak-ng speak the sentence."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "spoken.wav"
+        flite = ["flite", "-voice", voice, "-t", SENTENCE, "-o", str(path)]
+        espeak = ["espeak-ng", "-v", voice, "-s", "165", "-w", str(path), SENTENCE]
+        subprocess.run(flite if voice in FLITE_HZ else espeak, check=True)
+        return parselmouth.Sound(str(path))
+
+
+def say(style: Style) -> np.ndarray:
+    """Speak the sentence in a style: ``(n,)`` float32 at 16 kHz."""
+    parselmouth.praat.run("random_initializeWithSeedUnsafelyButPredictably (1)")  # Praat draws where no voice is
+    source = spoken(style.voice)
+    rate_hz = round(source.sampling_frequency * style.formants)  # moves the formants; pitch and length are set below
+    sound = parselmouth.Sound(source.values[0], rate_hz)
+    manipulation = call(sound, "To Manipulation", 0.01, 60, 400)
+    call([_melody(style, sound, manipulation), manipulation], "Replace pitch tier")
+    lengths = call("Create DurationTier", "length", 0, sound.duration)
+    call(lengths, "Add point", 0, style.length * style.formants)
+    call([lengths, manipulation], "Replace duration tier")
+    voice = call(manipulation, "Get resynthesis (overlap-add)").values[0].astype(np.float32)
+    return _recorded(style, resample(voice, rate_hz, RATE_HZ))
+
+
+def _melody(style: Style, sound: parselmouth.Sound, manipulation: parselmouth.Data) -> parselmouth.Data:
+    """The pitch contour: the voice's own, moved, stretched and tilted, with a tremor."""
+    own = call(manipulation, "Extract pitch tier")
+    count = call(own, "Get number of points")
+    times = np.array([call(own, "Get time from index", i + 1) for i in range(count)])
+    semitones = 12 * np.log2([call(own, "Get value at index", i + 1) for i in range(count)])
+    middle = np.median(semitones)
+    wanted = 12 * math.log2(USUAL_HZ[style.voice] * style.pitch)
+    share = times / sound.duration - 0.5
+    length_s = style.length * style.formants
+    wanted = wanted + style.pitch_range * (semitones - middle) - style.fall * share
+    wanted += style.tremor * np.sin(2 * np.pi * 6 * times * length_s)
+    melody = call("Create PitchTier", "melody", 0, sound.duration)
+    for time_s, height in zip(times, wanted, strict=True):
+        call(melody, "Add point", time_s, float(np.clip(2 ** (height / 12), 55, 480)))
+    return melody
+
+
+def _recorded(style: Style, voice: np.ndarray) -> np.ndarray:
+    """Set loudness, tilt and breath, and put the voice in a quiet room."""
+    random = np.random.default_rng(1)
+    high = signal.sosfilt(signal.butter(1, 1000, "highpass", fs=RATE_HZ, output="sos"), voice)
+    voice = voice + (10 ** (style.tilt_db / 20) - 1) * high
+    gain = 10 ** (style.press_db / 20)
+    voice = np.tanh(gain * voice / np.abs(voice).max())
+    envelope = signal.sosfiltfilt(signal.butter(2, 20, fs=RATE_HZ, output="sos"), np.abs(voice)).clip(0)
+    breath = signal.sosfilt(
+        signal.butter(1, 1500, "highpass", fs=RATE_HZ, output="sos"), random.normal(size=len(voice))
+    )
+    voice = voice + 10 ** (style.breath_db / 20) * 3 * envelope * breath
+    voice = voice * 10 ** (-style.fade_db * np.linspace(0, 1, len(voice)) / 20)
+    voice = np.pad(voice / np.abs(voice).max() * 10 ** (style.peak_db / 20), round(0.35 * RATE_HZ))
+    room = np.cumsum(random.normal(size=len(voice)))
+    room = signal.sosfilt(signal.butter(1, [80, 400], "bandpass", fs=RATE_HZ, output="sos"), room)
+    return np.clip(voice + 10 ** (style.room_db / 20) * room / room.std(), -1, 1).astype(np.float32)
+
+
+def rain() -> np.ndarray:
+    """Make rain: noise, and drops at random moments. Nobody speaks."""
+    random = np.random.default_rng(1)
+    samples = 0.3 * random.normal(size=round(2.5 * RATE_HZ))
+    drop = np.exp(-np.arange(400) / 60) * np.sin(np.arange(400) * 1.5)
+    for start in random.integers(0, len(samples) - len(drop), 250):
+        samples[start : start + len(drop)] += random.exponential() * drop
+    samples = signal.sosfilt(signal.butter(1, [400, 4000], "bandpass", fs=RATE_HZ, output="sos"), samples)
+    fade = np.minimum(1, np.minimum(np.arange(len(samples)), np.arange(len(samples))[::-1]) / (0.2 * RATE_HZ))
+    return (0.03 * samples * fade / samples.std()).astype(np.float32)
+
+
+def clip_of_cards() -> np.ndarray:
+    """Make the clip for which the cards of models have a known answer; it is not among the examples."""
+    options = ("-v", "en-us+m7", "-s", "160", "-p", "60", "-z", "-m")
+    marked = f'<speak><prosody range="170%">{SENTENCE}</prosody></speak>'
+    spoken = subprocess.run(["espeak-ng", *options, "--stdout", marked], check=True, capture_output=True).stdout
     samples, rate_hz = soundfile.read(io.BytesIO(spoken), dtype="float32")
     samples = resample(samples, rate_hz, RATE_HZ)
-    return samples * np.float32(10 ** (style.peak_db / 20) / np.abs(samples).max())
+    return samples * np.float32(10 ** (-1 / 20) / np.abs(samples).max())
 
 
-def main(folder: Path = HERE) -> None:
-    """Write all clips as 16-bit FLAC."""
-    if shutil.which("espeak-ng") is None:
-        sys.exit("espeak-ng is not installed (on Debian: apt-get install espeak-ng)")
-    for style in STYLES:
-        path = folder / f"synthetic-{style.name}.flac"
-        samples = say(style)
+def encoded(samples: np.ndarray) -> bytes:
+    """Write sound as 16-bit FLAC."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE_HZ, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
+def search(emotion: str, count: int = 150) -> tuple[float, Style]:
+    """Look for the style that the shipped model recognizes most clearly: at random, then near the best one."""
+    recognizer = Recognizer.load(threads=1)
+    random = np.random.default_rng(1)
+    region = REGIONS[emotion]
+
+    def drawn(near: Style | None) -> Style:
+        values: dict[str, float] = {}
+        for name, (low, high) in region.items():
+            value = random.uniform(low, high)
+            if near is not None:
+                own = getattr(near, name)
+                value = own if random.random() < 0.6 else own + random.normal() * 0.15 * (high - low)
+            values[name] = round(float(np.clip(value, low, high)), 2)
+        voice = random.choice(list(USUAL_HZ)) if near is None else near.voice
+        return Style(str(voice), **values)
+
+    best: list[tuple[float, Style]] = []
+    for i in range(count):
+        style = drawn(None if i < count // 2 else best[i % 2][1])
+        prediction = recognizer.recognize(encoded(say(style)))
+        distances = [one.numbers["distance"] for one in prediction.warnings if one.code == "unfamiliar"]
+        value = prediction.probabilities[emotion] - sum(distances)
+        best = sorted([*best, (value, style)], key=lambda one: -one[0])[:2]
+    return best[0]
+
+
+def write(folder: Path) -> None:
+    """Write all clips to a folder."""
+    sounds = {name: say(style) for name, style in STYLES.items()}
+    for name, samples in (sounds | {"rain": rain(), "loud-and-pressed": clip_of_cards()}).items():
+        path, data = folder / f"synthetic-{name}.flac", encoded(samples)
         with atomic_write(path, "wb") as file:
-            soundfile.write(file, samples, RATE_HZ, format="FLAC", subtype="PCM_16")
-        print(f"{path.name}: {len(samples) / RATE_HZ:.2f} s, {path.stat().st_size / 1024:.0f} KiB")
+            file.write(data)
+        print(f"{path.name}: {len(samples) / RATE_HZ:.2f} s, {len(data) / 1024:.0f} KiB")
+
+
+def main() -> None:
+    """Write all clips, or search."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--to", type=Path, default=HERE)
+    parser.add_argument("--search", choices=sorted(REGIONS))
+    arguments = parser.parse_args()
+    missing = [program for program in ("espeak-ng", "flite") if shutil.which(program) is None]
+    if missing:
+        sys.exit(f"{' and '.join(missing)} not installed (on Debian: apt-get install {' '.join(missing)})")
+    if arguments.search:
+        print(*search(arguments.search))
+        return
+    write(arguments.to)
 
 
 if __name__ == "__main__":
-    main(*(Path(argument) for argument in sys.argv[1:2]))
+    main()

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from hearfelt.audio.channels import LOUDEST
-from hearfelt.audio.reader import BLOCK, SHORTEST_S, SILENCE_DB, audio_files
+from hearfelt.audio.reader import BLOCK, SHORTEST_S, SILENCE_DB
 from hearfelt.emotions import EMOTIONS, look_of
+from hearfelt.examples import example_clips
 from hearfelt.inference import windowing
 from hearfelt.inference.card import CARD_KEY, FORMAT
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, UNSURE_WORD
@@ -69,7 +70,7 @@ def build(folder: Path) -> None:
         shutil.copy(RUNTIME / name, folder)
     for name in MODELS:
         shutil.copy(model_path(name), folder / "models")
-    for path in _examples():
+    for path in example_clips():
         shutil.copy(path, folder / "examples")
     _write_shared(folder)
     (folder / "constants.js").write_text(_constants_script(), encoding="utf-8")
@@ -94,10 +95,6 @@ def _write_shared(folder: Path) -> None:
     (folder / "colours.css").write_text(style_variables(), encoding="utf-8")
 
 
-def _examples() -> list[Path]:
-    return audio_files(Path(str(files("hearfelt.examples"))))
-
-
 def _model(name: str, words: str) -> dict[str, Any]:
     path = model_path(name)
     # what follows the question mark changes with the file, so that a browser does not keep an old one
@@ -110,8 +107,7 @@ def _constants() -> dict[str, Any]:
         return {"emoji": look_of(emotion).emoji, "mark": f"--{tone_of(emotion)}"}
 
     examples = [
-        {"name": path.stem.removeprefix("synthetic-").replace("-", " "), "address": f"examples/{path.name}"}
-        for path in _examples()
+        {"name": path.stem.removeprefix("synthetic-"), "address": f"examples/{path.name}"} for path in example_clips()
     ]
     return {
         "EMOTIONS": {emotion: shown(emotion) for emotion in EMOTIONS},

@@ -62,7 +62,7 @@ class Film:
 def act(page: Page, film: Film) -> None:
     """Select a voice, play it, scroll to the explanation, and switch to the dark theme."""
     film.take(1_400)
-    page.get_by_text("high and hurried", exact=True).click()
+    page.get_by_text("fearful", exact=True).click()
     page.locator(".hf-answer").first.wait_for()
     film.roll(1.5)
     wait_until_idle(page)

@@ -113,7 +113,7 @@ def long_reading(page: Page) -> None:
 
 def stretch(page: Page) -> None:
     """Select a stretch, zoom in, and say what it is."""
-    example("bright")(page)
+    example("happy")(page)
     box = page.locator(".lanes .shape").bounding_box()
     if box is None:
         raise SystemExit("the player has no waveform")
@@ -150,12 +150,12 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def compared(page: Page) -> None:
-    example("even")(page)
+    example("neutral")(page)
     choose(page, "Compare with", "tiny")
 
 
 def by_classic(page: Page) -> None:
-    example("high")(page)
+    example("fearful")(page)
     choose(page, "^Model", "classic")
 
 
@@ -191,12 +191,12 @@ States = dict[str, tuple[Look, Callable[[Page], None]]]
 STATES: States = {
     "listen": (Look(), wait_until_idle),
     "listen-phone": (Look(size=PHONE), wait_until_idle),
-    "listen-answer": (Look(height=1_500), example("high")),
-    "listen-answer-dark": (Look(theme="dark", height=1_500), example("bright")),
-    "listen-answer-phone": (Look(size=PHONE, height=1_900), example("even")),
-    "listen-answer-wide": (Look(size=WIDE), example("high")),
-    "listen-guess": (Look(), example("slow")),
-    "listen-several": (Look(height=2_100), example("bright", "even", "high", "slow")),
+    "listen-answer": (Look(height=1_500), example("fearful")),
+    "listen-answer-dark": (Look(theme="dark", height=1_500), example("happy")),
+    "listen-answer-phone": (Look(size=PHONE, height=1_900), example("neutral")),
+    "listen-answer-wide": (Look(size=WIDE), example("fearful")),
+    "listen-guess": (Look(), example("sad")),
+    "listen-several": (Look(height=2_100), example("happy", "neutral", "fearful", "sad")),
     "listen-compared": (Look(height=1_900), compared),
     "listen-classic": (Look(height=1_500), by_classic),
     "listen-long-heard": (Look(), long_reading),

@@ -178,7 +178,7 @@ def test_another_model_or_option_is_not_mixed_in(clips: Path, sound_model: Path,
 
 def test_parts_have_rows_with_their_times_and_whole_sounds_none(sound_model: Path, tmp_path: Path) -> None:
     table, out = tmp_path / "calls.tsv", tmp_path / "emotions.parquet"
-    place = EXAMPLES / "synthetic-even.flac"
+    place = EXAMPLES / "synthetic-neutral.flac"
     table.write_text(f"Source\tStart\tEnd\n{place}\t0.5\t1\n{place}\t1\t\n{place}\t\t\n{place}\t90\t91\n")
     outcome = run_job(Job((str(table),), str(out), str(sound_model)), workers=2)
     assert outcome == Outcome(4, 4, 1)

@@ -42,7 +42,7 @@ def test_an_answer_from_a_store_is_that_of_the_file(recognizer: Recognizer, clip
 def test_a_part_is_answered_as_if_it_had_been_cut_out_before(
     recognizer: Recognizer, fetched: bool, tmp_path: Path
 ) -> None:
-    sound, rate_hz = soundfile.read(EXAMPLES / "synthetic-even.flac", dtype="int16")
+    sound, rate_hz = soundfile.read(EXAMPLES / "synthetic-neutral.flac", dtype="int16")
     soundfile.write(tmp_path / "whole.wav", np.concatenate([sound, sound]), rate_hz)
     soundfile.write(tmp_path / "cut.wav", sound[rate_hz // 4 :], rate_hz)
     ends_s = len(sound) / rate_hz
@@ -82,7 +82,7 @@ def test_an_error_names_the_sound_as_the_table_does(recognizer: Recognizer, tmp_
 
 
 def test_segments_in_much_silence_carry_the_warning_of_little_speech(recognizer: Recognizer, tmp_path: Path) -> None:
-    samples, rate_hz = soundfile.read(EXAMPLES / "synthetic-even.flac")
+    samples, rate_hz = soundfile.read(EXAMPLES / "synthetic-neutral.flac")
     soundfile.write(tmp_path / "a.wav", np.concatenate([samples, np.zeros(10 * len(samples))]), rate_hz)
     rows = recognize_source(recognizer, Source("a", str(tmp_path / "a.wav")), Task("", timeline=True))
     assert [[one["code"] for one in row["warnings"]] for row in rows] == [["little_speech"]] * len(rows)

@@ -254,11 +254,11 @@ def test_a_file_that_cannot_be_used_gets_a_sentence_and_the_next_one_an_answer(
 
 def test_the_other_model_answers_for_the_sound_that_is_there(page: Page, recognizers: Mapping[str, Recognizer]) -> None:
     choose(page, "tiny")
-    page.get_by_role("button", name="even").click()
-    shown(page, "even", "tiny")
+    page.get_by_role("button", name="neutral").click()
+    shown(page, "neutral", "tiny")
     choose(page, "hearfelt")
-    [even] = [clip for clip in EXAMPLES if clip.stem.endswith("-even")]
-    assert_same(shown(page, "even", "hearfelt"), recognizers["hearfelt"].recognize(even))
+    [neutral] = [clip for clip in EXAMPLES if clip.stem.endswith("-neutral")]
+    assert_same(shown(page, "neutral", "hearfelt"), recognizers["hearfelt"].recognize(neutral))
     page.locator("#about summary").click()
     expect(page.locator("#about-text")).to_contain_text(recognizers["hearfelt"].card.licence)
 
@@ -313,8 +313,8 @@ def test_the_page_works_offline_after_the_first_load_and_asks_nobody_else(
         page.close()
         page = opened(context.new_page(), address)
         watch(page, complaints)
-        page.get_by_role("button", name="even").click()
-        shown(page, "even", "tiny")
+        page.get_by_role("button", name="neutral").click()
+        shown(page, "neutral", "tiny")
         assert_same(answer(page, CLIP, "hearfelt"), recognizers["hearfelt"].recognize(CLIP))
 
 

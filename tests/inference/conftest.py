@@ -55,7 +55,7 @@ def talk() -> np.ndarray:
     """13 s at 16 kHz in which a synthetic voice says four sentences in a quiet room: ``(n,)`` float32."""
     generator = np.random.default_rng(3)
     parts = [np.zeros(8_000)]
-    for name, pause_s in (("even", 0.8), ("bright-and-lively", 0.1), ("slow-and-low", 1.5), ("high-and-hurried", 0.6)):
+    for name, pause_s in (("neutral", 0.8), ("happy", 0.1), ("sad", 1.5), ("fearful", 0.6)):
         audio = read_audio(Path(str(resources.files("hearfelt.examples") / f"synthetic-{name}.flac")))
         parts += [resample(audio.samples, audio.rate_hz, 16_000), np.zeros(round(16_000 * pause_s))]
     sound = np.concatenate(parts)

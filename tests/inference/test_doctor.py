@@ -35,7 +35,7 @@ def test_a_known_answer_for_no_clip_of_ours_is_a_fault(
 def test_the_largest_difference_is_named(make_sound_model: Callable[..., bytes], tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     wrong = {**dict.fromkeys(EMOTIONS, 0.0), "disgust": 1.0}
-    path.write_bytes(make_sound_model({"known_answer": {"example": "synthetic-even.flac", "probabilities": wrong}}))
+    path.write_bytes(make_sound_model({"known_answer": {"example": "synthetic-neutral.flac", "probabilities": wrong}}))
     health = check_model(path)
     assert health.difference is not None
     assert health.difference > TOLERANCE

@@ -69,7 +69,7 @@ def test_confidence_under_the_cards_threshold_unsure_and_the_emotion_is_told_all
 ) -> None:
     def ask(threshold: float) -> Prediction:
         card = ModelCard("t", "0", ("calm", "sad", "angry"), "classic-162", unsure_below=threshold)
-        spoken = Path(str(resources.files("hearfelt.examples") / "synthetic-even.flac"))
+        spoken = Path(str(resources.files("hearfelt.examples") / "synthetic-neutral.flac"))
         return Recognizer(tiny_model(card)).recognize(spoken)
 
     confidence = ask(0).confidence

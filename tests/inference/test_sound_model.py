@@ -20,7 +20,7 @@ from hearfelt.inference.sound_model import SoundModel
 
 RATE_HZ = 16_000
 SPEECH_HZ, ODD_HZ, NOISE_HZ = 120.0, float(np.geomspace(120, 7_000, 16)[8]), 7_000.0
-VOICE = Path(str(resources.files("hearfelt.examples") / "synthetic-even.flac"))
+VOICE = Path(str(resources.files("hearfelt.examples") / "synthetic-neutral.flac"))
 ModelMaker = Callable[..., bytes]
 
 

@@ -20,7 +20,7 @@ CENTRES_HZ = answers()["mel-centres-hz"]
 @pytest.fixture(scope="module")
 def voice() -> Tensor:
     """An example's sound, ``(1, n)``."""
-    audio = read_audio(EXAMPLES / "synthetic-bright-and-lively.flac")
+    audio = read_audio(EXAMPLES / "synthetic-happy.flac")
     return torch.from_numpy(resample(audio.samples, audio.rate_hz, RATE_HZ))[None]
 
 

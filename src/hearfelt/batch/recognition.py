@@ -185,7 +185,7 @@ def _error_row(recognizer: Recognizer, name: str, error: str, warnings: list[dic
     return {"source": shown(name), **known, "model": recognizer.card.name, "error": shown(error)}
 
 
-_EXAMPLE: Final = "synthetic-even.flac"  # of hearfelt's own: a worker that cannot recognize it can recognize nothing
+_EXAMPLE: Final = "synthetic-neutral.flac"  # of hearfelt's own: a worker that cannot recognize it can recognize nothing
 _STAYS: Final = "what is done stays, and the same command goes on"
 
 

@@ -72,7 +72,7 @@ def test_numbers_that_a_card_leaves_out_are_counted_in_the_file(here: Callable) 
     assert json.loads(here("card", "svm", "--format", "json")[1])["parameters"] == 276_681
 
 
-EXAMPLE = "synthetic-even.flac"
+EXAMPLE = "synthetic-neutral.flac"
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,8 @@ EXAMPLES = Path(__file__).parents[3] / "src" / "hearfelt" / "examples"
 @pytest.fixture(scope="module")
 def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two synthetic voices, a channel each, that speak one after the other."""
-    first, rate_hz = soundfile.read(EXAMPLES / "synthetic-bright-and-lively.flac", dtype="float32")
-    second, _ = soundfile.read(EXAMPLES / "synthetic-even.flac", dtype="float32")
+    first, rate_hz = soundfile.read(EXAMPLES / "synthetic-happy.flac", dtype="float32")
+    second, _ = soundfile.read(EXAMPLES / "synthetic-neutral.flac", dtype="float32")
     pause = np.zeros(rate_hz // 2, np.float32)
     left = np.concatenate([first, pause, np.zeros_like(second)])
     right = np.concatenate([np.zeros_like(first), pause, second])

@@ -28,8 +28,8 @@ def recognizer(sound_model: Path) -> Recognizer:
 @pytest.fixture(scope="session")
 def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two synthetic voices that take turns, a channel each, with a second of pause between them."""
-    first, rate_hz = soundfile.read(EXAMPLES / "synthetic-bright-and-lively.flac", dtype="float32")
-    second, _ = soundfile.read(EXAMPLES / "synthetic-soft-and-steady.flac", dtype="float32")
+    first, rate_hz = soundfile.read(EXAMPLES / "synthetic-happy.flac", dtype="float32")
+    second, _ = soundfile.read(EXAMPLES / "synthetic-calm.flac", dtype="float32")
     pause = np.zeros(rate_hz, np.float32)
     left = np.concatenate([first, pause, np.zeros_like(second), pause, first])
     right = np.concatenate([np.zeros_like(first), pause, second, pause, np.zeros_like(first)])
@@ -130,7 +130,7 @@ def test_mixed_it_gives_the_timeline_of_the_sound(recognizer: Recognizer, call: 
 
 
 def test_a_file_gets_the_warnings_of_the_timeline_about_speech(recognizer: Recognizer, tmp_path: Path) -> None:
-    voice = read_audio(EXAMPLES / "synthetic-even.flac")
+    voice = read_audio(EXAMPLES / "synthetic-neutral.flac")
     pause = np.zeros(10 * len(voice.samples))
     for name, samples in (("nobody.wav", pause), ("little.wav", np.concatenate([voice.samples, pause]))):
         soundfile.write(tmp_path / name, samples, voice.rate_hz)

@@ -6,7 +6,6 @@ import shutil
 import sys
 import traceback
 from contextlib import ExitStack
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -188,8 +187,9 @@ def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool,
 
 
 _INTRODUCTION = """\
-Six synthetic voices say one sentence, each in its own way. They have no
-emotions: they show what the output looks like, not how good it is.
+Synthetic voices say one sentence, each meant to sound like its name; nobody
+speaks in the rain. Their settings were chosen by how the shipped model
+recognizes them: they show what the output looks like, not how good it is.
 """
 
 
@@ -199,12 +199,12 @@ def _demo(
     ] = Path("demo.png"),
     model: ModelOption = None,
 ) -> None:
-    """Recognize six bundled clips of synthetic voices, and draw one of them where matplotlib is installed."""
-    from hearfelt.audio.reader import audio_files
+    """Recognize bundled synthetic clips, and draw one of them where matplotlib is installed."""
+    from hearfelt.examples import example_clips
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
-    clips = audio_files(Path(str(resources.files("hearfelt.examples"))))
+    clips = example_clips()
     print(_INTRODUCTION)
     names = [clip.stem for clip in clips]
     with printing("table", recognizer, names) as show:
@@ -212,7 +212,7 @@ def _demo(
         for name, prediction in zip(names, predictions, strict=True):
             show(Result(name, prediction))
     try:
-        draw_prediction(predictions[0], str(clips[0]), out, note="a synthetic voice, made by espeak-ng")
+        draw_prediction(predictions[0], str(clips[0]), out, note="a synthetic voice, made by flite")
         print(f"\nThe first of them as a picture: {out}\n")
     except ExtraMissingError:
         print("\nWith matplotlib it also draws the first of them: pip install 'hearfelt[plots]'\n")

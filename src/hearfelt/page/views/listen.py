@@ -105,7 +105,7 @@ def _put_inputs(visit: Visit, settings: PageSettings) -> None:
         on_change=lambda: _receive_files(visit, uploaded),
         help=None,
     )
-    st.pills("Or try a synthetic voice", example_names(), key=picked, on_change=lambda: _receive_example(visit, picked))
+    st.pills("Or try a synthetic sound", example_names(), key=picked, on_change=lambda: _receive_example(visit, picked))
     limits = f"up to {settings.upload_mb} MB and {length_text(settings.longest_s)}"
     privacy = "Sounds are held in memory only, never written to disk, and removed when you close this page."
     st.html(fragment("result", "small_print", f"Any audio or video file of {limits}. {privacy}"))
