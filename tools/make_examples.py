@@ -1,16 +1,15 @@
 """Make the bundled clips: one sentence, spoken by synthetic voices in different ways, and one without a voice.
 
 They have no true emotion and show the output of hearfelt, not its quality. flite or espeak-ng speaks the sentence, and
-Praat changes pitch and duration. Each clip is meant to sound like its name; among many such settings those are kept
-here which the shipped model recognized most clearly. The same versions make identical files.
+Praat changes pitch and duration. Each clip is meant to sound like its name; the settings are those, of several hundred
+tried, that the shipped model recognized most clearly. The same versions make identical files.
 
 None of the tools is shipped: flite 2.2 from Debian, which everybody may use and pass on
 (``/usr/share/doc/flite/copyright``); espeak-ng 1.51 from Debian, GPL 3; Praat by way of parselmouth
 (``pip install praat-parselmouth``), GPL 3. These licences do not extend to sound that the programs make.
 
-    python tools/make_examples.py                     # writes to src/hearfelt/examples
+    python tools/make_examples.py                # writes to src/hearfelt/examples
     python tools/make_examples.py --to FOLDER
-    python tools/make_examples.py --search EMOTION    # look for other settings; prints the best one
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from parselmouth.praat import call
 from scipy import signal
 
 from hearfelt.audio.reader import resample
-from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.files import atomic_write
 
 RATE_HZ: Final = 16_000
@@ -79,40 +77,6 @@ class Style:
     room_db: float
     peak_db: float
 
-
-# Where the search looks: the lowest and highest of each setting, after what is known of how each emotion sounds.
-_ANY: Final = {"press_db": (0, 6), "formants": (0.92, 1.12), "tremor": (0, 0.1)}
-_ANY.update({"room_db": (-75, -50), "breath_db": (-50, -25)})
-REGIONS: Final[dict[str, dict[str, tuple[float, float]]]] = {
-    # even, of medium pitch and loudness
-    "neutral": _ANY
-    | {"length": (0.9, 1.2), "pitch": (0.85, 1.15), "pitch_range": (0.5, 1.1), "fall": (0, 3)}
-    | {"tilt_db": (-4, 4), "fade_db": (0, 4), "peak_db": (-20, -10)},
-    # slow, even and soft
-    "calm": _ANY
-    | {"length": (1.1, 1.5), "pitch": (0.8, 1.1), "pitch_range": (0.3, 0.9), "fall": (0, 4)}
-    | {"tilt_db": (-12, 0), "fade_db": (0, 8), "breath_db": (-40, -15), "peak_db": (-30, -16)},
-    # high and lively, with wide excursions
-    "happy": _ANY
-    | {"length": (0.85, 1.15), "pitch": (1.25, 1.9), "pitch_range": (1.5, 3), "fall": (-3, 3)}
-    | {"tilt_db": (0, 8), "fade_db": (-3, 4), "peak_db": (-14, -3)},
-    # slow, low and soft, falling
-    "sad": _ANY
-    | {"length": (1.15, 1.6), "pitch": (0.8, 1.2), "pitch_range": (0.3, 0.9), "fall": (2, 8)}
-    | {"tilt_db": (-14, -2), "fade_db": (3, 12), "breath_db": (-35, -12), "tremor": (0, 0.4), "peak_db": (-32, -18)},
-    # loud, tense and fast, with a high and mobile pitch
-    "angry": _ANY
-    | {"length": (0.8, 1.1), "pitch": (1.2, 1.8), "pitch_range": (1.2, 2.5), "fall": (0, 6)}
-    | {"tilt_db": (3, 14), "press_db": (6, 24), "fade_db": (-3, 4), "peak_db": (-6, -1)},
-    # high and fast, trembling
-    "fearful": _ANY
-    | {"length": (0.75, 1.05), "pitch": (1.5, 2.3), "pitch_range": (0.5, 1.5), "fall": (-3, 2)}
-    | {"tilt_db": (-2, 8), "fade_db": (-3, 5), "breath_db": (-35, -15), "tremor": (0.3, 1.2), "peak_db": (-16, -4)},
-    # very high, rising at the end
-    "surprised": _ANY
-    | {"length": (0.85, 1.15), "pitch": (1.4, 2.2), "pitch_range": (1.5, 3), "fall": (-10, -2)}
-    | {"tilt_db": (-2, 8), "fade_db": (-4, 2), "peak_db": (-14, -3)},
-}
 
 STYLES: Final = {  # by what each is meant to be
     # loud, pressed and high, with wide excursions
@@ -222,33 +186,6 @@ def encoded(samples: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def search(emotion: str, count: int = 150) -> tuple[float, Style]:
-    """Look for the style that the shipped model recognizes most clearly: at random, then near the best one."""
-    recognizer = Recognizer.load(threads=1)
-    random = np.random.default_rng(1)
-    region = REGIONS[emotion]
-
-    def drawn(near: Style | None) -> Style:
-        values: dict[str, float] = {}
-        for name, (low, high) in region.items():
-            value = random.uniform(low, high)
-            if near is not None:
-                own = getattr(near, name)
-                value = own if random.random() < 0.6 else own + random.normal() * 0.15 * (high - low)
-            values[name] = round(float(np.clip(value, low, high)), 2)
-        voice = random.choice(list(USUAL_HZ)) if near is None else near.voice
-        return Style(str(voice), **values)
-
-    best: list[tuple[float, Style]] = []
-    for i in range(count):
-        style = drawn(None if i < count // 2 else best[i % 2][1])
-        prediction = recognizer.recognize(encoded(say(style)))
-        distances = [one.numbers["distance"] for one in prediction.warnings if one.code == "unfamiliar"]
-        value = prediction.probabilities[emotion] - sum(distances)
-        best = sorted([*best, (value, style)], key=lambda one: -one[0])[:2]
-    return best[0]
-
-
 def write(folder: Path) -> None:
     """Write all clips to a folder."""
     sounds = {name: say(style) for name, style in STYLES.items()}
@@ -260,17 +197,12 @@ def write(folder: Path) -> None:
 
 
 def main() -> None:
-    """Write all clips, or search."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, default=HERE)
-    parser.add_argument("--search", choices=sorted(REGIONS))
     arguments = parser.parse_args()
     missing = [program for program in ("espeak-ng", "flite") if shutil.which(program) is None]
     if missing:
         sys.exit(f"{' and '.join(missing)} not installed (on Debian: apt-get install {' '.join(missing)})")
-    if arguments.search:
-        print(*search(arguments.search))
-        return
     write(arguments.to)
 
 
