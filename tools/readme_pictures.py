@@ -50,7 +50,7 @@ def curves(folder: Path) -> Figure:
 def answer() -> Figure:
     clip = audio_files(HERE / "src" / "hearfelt" / "examples")[0]
     prediction = Recognizer.load().recognize(clip)
-    return demo_picture(read_audio(clip), prediction, title=clip.name, note="a synthetic voice, made by flite")
+    return demo_picture(read_audio(clip), prediction, title=clip.name, note="a synthetic voice")
 
 
 def main() -> None:

@@ -212,7 +212,7 @@ def _demo(
         for name, prediction in zip(names, predictions, strict=True):
             show(Result(name, prediction))
     try:
-        draw_prediction(predictions[0], str(clips[0]), out, note="a synthetic voice, made by flite")
+        draw_prediction(predictions[0], str(clips[0]), out, note="a synthetic voice")
         print(f"\nThe first of them as a picture: {out}\n")
     except ExtraMissingError:
         print("\nWith matplotlib it also draws the first of them: pip install 'hearfelt[plots]'\n")
