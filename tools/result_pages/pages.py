@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hearfelt.errors import CorpusError
 from hearfelt.evaluation.metrics import Reliability, reliability
@@ -22,6 +22,7 @@ from hearfelt.inference.recognizer import DEFAULT_MODEL, Recognizer
 from hearfelt.reports.formatting import bare, interval
 from hearfelt.reports.shipped_scores import FILE, Ladder, Measurement, ShippedScores
 from hearfelt.runtime.files import atomic_write
+from hearfelt.training.recipe import read_recipe, shipped_recipes
 from result_pages.ladder import LADDER, is_ladder, ladder_models, ladder_section, scores_of
 from result_pages.markdown import SPEEDS, markdown_table, read_speeds, replace_between
 from result_pages.model_card import Shipped, card_page, main_result
@@ -120,14 +121,32 @@ def results_page(results: Sequence[Results], root: Path, over_time: Sequence[Seg
 
 
 def _earlier(results: Sequence[Results]) -> str:
-    """Name the results of the recipes before, in which an ensemble was on two encoders."""
-    earlier = [f"`{one.protocol}/{one.name}`" for one in results if "ensemble" in one.summary["recipe"]]
-    if not earlier:
-        return ""
-    return (
-        "Not measured again since the recipe changed are the results of an ensemble on two encoders, which was slower"
-        f" and took no references: {', '.join(earlier)}."
-    )
+    """Name the results of earlier recipes: of an ensemble on two encoders, and with other settings than today's."""
+    ensemble, other = [], []
+    for one in results:
+        recipe = one.summary["recipe"]
+        if "ensemble" in recipe:
+            ensemble.append(f"`{one.protocol}/{one.name}`")
+        elif _has_changed(recipe):
+            other.append(f"`{one.protocol}/{one.name}`")
+    parts = []
+    if ensemble:
+        parts.append(
+            "Not measured again since the recipe changed are the results of an ensemble on two encoders, which was"
+            f" slower and took no references: {', '.join(ensemble)}."
+        )
+    if other:
+        parts.append(f"Measured with settings that a recipe had before: {', '.join(other)}.")
+    return "\n\n".join(parts)
+
+
+def _has_changed(recipe: Mapping[str, Any]) -> bool:
+    """Tell whether a setting of a recipe is another today."""
+    if recipe["name"] not in shipped_recipes():
+        return False
+    today = read_recipe(recipe["name"]).to_dict()
+    tables = [(values, today[name]) for name, values in recipe.items() if isinstance(today.get(name), dict)]
+    return any(now.get(key, value) != value for values, now in tables for key, value in values.items())
 
 
 def readme_block(results: Sequence[Results]) -> str:
