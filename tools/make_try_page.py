@@ -20,7 +20,7 @@ from typing import Any, Final
 from hearfelt.audio.channels import LOUDEST
 from hearfelt.audio.reader import BLOCK, SHORTEST_S, SILENCE_DB
 from hearfelt.emotions import EMOTIONS, look_of
-from hearfelt.examples import example_clips
+from hearfelt.examples.clips import example_clips
 from hearfelt.inference import windowing
 from hearfelt.inference.card import CARD_KEY, FORMAT
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, UNSURE_WORD

@@ -57,6 +57,7 @@ def talk() -> np.ndarray:
     parts = [np.zeros(8_000)]
     for name, pause_s in (("neutral", 0.8), ("happy", 0.1), ("sad", 1.5), ("fearful", 0.6)):
         audio = read_audio(Path(str(resources.files("hearfelt.examples") / f"synthetic-{name}.flac")))
-        parts += [resample(audio.samples, audio.rate_hz, 16_000), np.zeros(round(16_000 * pause_s))]
+        around = round(0.35 * audio.rate_hz)  # the room's noise before and after the sentence
+        parts += [resample(audio.samples[around:-around], audio.rate_hz, 16_000), np.zeros(round(16_000 * pause_s))]
     sound = np.concatenate(parts)
     return (sound + generator.normal(0, 1e-4, len(sound))).astype(np.float32)

@@ -7,7 +7,7 @@ import pytest
 
 from hearfelt.audio.reader import read_audio, resample
 from hearfelt.augmentation.perturbations import Gain
-from hearfelt.examples import example_clips
+from hearfelt.examples.clips import example_clips
 from hearfelt.inference.recognizer import Recognizer, shipped_models
 from hearfelt.inference.speech_check import LITTLE_SHARE, SpeechCheck
 from hearfelt.inference.windowing import RATE_HZ

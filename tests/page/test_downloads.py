@@ -22,7 +22,7 @@ BORED = Prediction("boredom", 0.45, {"boredom": 0.45, "sad": 0.4, "calm": 0.15},
 
 @pytest.fixture(scope="module")
 def sound() -> LoadedSound:
-    file = example_sound("even")
+    file = example_sound("neutral")
     return LoadedSound(file, read_playable(file.data, file.name, longest_s=60))
 
 

@@ -20,7 +20,7 @@ MODEL = "tiny"
 
 
 def lasting(seconds: float, name: str = "long.wav") -> ReceivedFile:
-    samples, rate_hz = soundfile.read(io.BytesIO(example_sound("even").data), dtype="float32")
+    samples, rate_hz = soundfile.read(io.BytesIO(example_sound("neutral").data), dtype="float32")
     file = io.BytesIO()
     soundfile.write(file, np.resize(samples, int(seconds * rate_hz)), rate_hz, format="WAV")
     return ReceivedFile(name, file.getvalue())

@@ -192,7 +192,7 @@ def test_a_file_that_is_no_sound_is_told_what_can_be_read_here(monkeypatch: pyte
     with pytest.raises(AudioError, match=r"WAV, FLAC, OGG, Opus, MP3, AIFF, M4A, WebM and videos can, and"):
         read_audio(b"no sound at all")
     monkeypatch.setitem(sys.modules, "av", None)  # Python's own way of saying that a module is not there
-    with pytest.raises(AudioError, match=r"MP3 and AIFF can, and samples"):
+    with pytest.raises(AudioError, match=r"MP3 and AIFF can, and on the command line samples"):
         read_audio(b"no sound at all")
 
 

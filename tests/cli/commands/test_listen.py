@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parents[3] / "src" / "hearfelt" / "examples"
 @pytest.fixture(scope="module")
 def voice_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A synthetic voice and half a second of silence."""
-    samples, rate_hz = soundfile.read(EXAMPLES / "synthetic-fearful.flac", dtype="float32")
+    samples, rate_hz = soundfile.read(EXAMPLES / "synthetic-loud-and-pressed.flac", dtype="float32")
     path = tmp_path_factory.mktemp("voice") / "voice.wav"
     soundfile.write(path, np.concatenate([samples, np.zeros(rate_hz // 2, np.float32)]), rate_hz, subtype="FLOAT")
     return path

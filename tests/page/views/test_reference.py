@@ -157,7 +157,7 @@ def test_toggles_and_buttons_do_what_they_say(model: str) -> None:
     assert save.proto.label == "Save the reference"
     app.toggle[0].set_value(False).run()
     app.toggle[1].set_value(True).run()
-    assert "usual in 1 recording;" in small_print(app)
+    assert "usual in 1 recording," in small_print(app)
     app.button[0].click().run()
     assert [one.value for one in app.toggle] == [False, False]
     assert "depends on its own sound alone" in small_print(app)

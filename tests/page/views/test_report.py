@@ -16,7 +16,7 @@ from hearfelt.page.views.report import report_html
 
 @pytest.fixture(scope="module")
 def sound() -> LoadedSound:
-    data = example_sound("even").data
+    data = example_sound("neutral").data
     made = LoadedSound(ReceivedFile("</script><b>.flac", data), read_playable(data, "a.flac", longest_s=60))
     predict("tiny", made)
     return made

@@ -195,7 +195,7 @@ def test_floats_that_are_no_sound_get_a_sentence(here: Any, talk: np.ndarray, va
 
 
 def test_a_wrong_rate_is_believed_and_does_no_harm(here: Any, talk: np.ndarray) -> None:
-    _, code = told(here.stream, [opening(rate_hz=8_000), pcm16(talk[:RATE]), '{"type": "end"}'])
+    _, code = told(here.stream, [opening(rate_hz=8_000), pcm16(talk[: 2 * RATE]), '{"type": "end"}'])
     assert code == 1000
 
 
@@ -226,7 +226,7 @@ def test_one_stream_too_many_is_told_so_and_may_come_back(talk: np.ndarray) -> N
     with running(live_settings(streams=StreamSettings(most=1))) as service:
         with client.connect(service.stream) as first:
             first.send(opening())
-            first.send(pcm16(talk[:RATE]))
+            first.send(pcm16(talk[: 2 * RATE]))
             assert first.recv(timeout=30)  # it is heard, and so has its place
             events, code = told(service.stream, [opening()])
             assert events[0]["detail"] == "1 streams are open, the most at once; try again in a moment"
@@ -294,7 +294,7 @@ def test_a_service_that_ends_does_not_wait_for_streams(talk: np.ndarray) -> None
         with running() as service:
             socket = stack.enter_context(client.connect(service.stream))
             socket.send(opening())
-            socket.send(pcm16(talk[:RATE]))
+            socket.send(pcm16(talk[: 2 * RATE]))
             assert socket.recv(timeout=30)
         assert rest_of(socket)[1] == 1012
 

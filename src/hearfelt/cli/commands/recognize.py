@@ -200,7 +200,7 @@ def _demo(
     model: ModelOption = None,
 ) -> None:
     """Recognize bundled synthetic clips, and draw one of them where matplotlib is installed."""
-    from hearfelt.examples import example_clips
+    from hearfelt.examples.clips import example_clips
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
