@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from websockets.sync.client import connect
 from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.examples.clips import example_clips
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.page.jobs import stop_all
 
 ROOT = Path(__file__).parents[2]
 CLIP = audio_files(ROOT / "src" / "hearfelt" / "examples")[0]
@@ -122,9 +124,13 @@ def test_the_service_answers_a_stream(address: str, recognizer: Recognizer) -> N
 
 def test_the_page_answers_an_upload(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # Streamlit puts its script there
+    before = set(threading.enumerate())
     page = AppTest.from_file(ROOT / "streamlit_app.py", default_timeout=120).run()
     page.file_uploader[0].set_value([(CLIP.name, CLIP.read_bytes(), "audio/flac")]).run()
     assert not page.exception
     shown = "\n".join(str(one.proto.body) for one in page.get("html"))
     assert CLIP.name in shown
     assert Recognizer.load(threads=1).recognize(CLIP).emotion in shown
+    stop_all()
+    for thread in set(threading.enumerate()) - before:  # Python aborts if it ends while a network computes
+        thread.join(timeout=60)
