@@ -29,8 +29,7 @@ from hearfelt.corpora.clips import Clips
 from hearfelt.evaluation.metrics import FRAMES_PER_S, LabelSpan, frame_confusion, frame_labels, segment_metrics
 from hearfelt.evaluation.synthetic_recordings import room_noise, speech_within, write_scripts
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.timeline.segmenter import Segmenter
-from hearfelt.inference.timeline.smoothing import SMOOTHING, Smoother, Smoothing
+from hearfelt.inference.timeline.segmenter import SMOOTHING, Segmenter, Smoother, Smoothing
 from hearfelt.inference.windowing import RATE_HZ
 
 TEST_ACTORS: Final = frozenset(f"ravdess/{actor}" for actor in ("06", "13", "17", "22"))

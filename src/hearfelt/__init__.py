@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
     from hearfelt.inference.reference import Reference
+    from hearfelt.inference.timeline.recording import Stream
     from hearfelt.inference.timeline.segments import Segment, Timeline
-    from hearfelt.inference.timeline.stream import Stream
 
     __version__: str
 
@@ -84,7 +84,7 @@ _DEFINED_IN = {
     "Recognizer": "hearfelt.inference.recognizer",
     "Reference": "hearfelt.inference.reference",
     "Segment": "hearfelt.inference.timeline.segments",
-    "Stream": "hearfelt.inference.timeline.stream",
+    "Stream": "hearfelt.inference.timeline.recording",
     "Timeline": "hearfelt.inference.timeline.segments",
     "read_audio": "hearfelt.audio.reader",
 }

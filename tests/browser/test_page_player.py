@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from hearfelt.features.outline import Outline
+from hearfelt.features.display import Outline
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.page.player import player_assets, player_data

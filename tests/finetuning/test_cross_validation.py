@@ -7,8 +7,8 @@ import pytest
 
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.evaluation.metrics import confusion_matrix, uar
+from hearfelt.finetuning.base_model import SETTINGS
 from hearfelt.finetuning.cross_validation import LabelledFeatures, cross_validate, fold_count, group_clips
-from hearfelt.finetuning.head import SETTINGS
 
 
 def voices(speakers: int, each: int, *, distance: float, seed: int = 0) -> LabelledFeatures:

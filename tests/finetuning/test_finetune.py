@@ -12,9 +12,8 @@ import pytest
 from hearfelt.errors import CorpusError, HearfeltError, ModelError
 from hearfelt.evaluation.evaluate import evaluate_model
 from hearfelt.evaluation.protocols import protocol_called
-from hearfelt.finetuning.base_model import base_features, load_base
+from hearfelt.finetuning.base_model import base_features, fit_heads, load_base
 from hearfelt.finetuning.finetune import FinetunedModel, finetune
-from hearfelt.finetuning.head import fit_heads
 from hearfelt.finetuning.training_set import FinetuningSet, read_finetuning_set
 from hearfelt.inference.doctor import check_model
 from hearfelt.inference.recognizer import Recognizer

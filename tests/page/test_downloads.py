@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hearfelt.audio.warnings import SoundWarning
-from hearfelt.features.outline import Outline
+from hearfelt.features.display import Outline
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.page.downloads import as_csv, as_json, as_json_lines, picture, segments_csv, segments_json

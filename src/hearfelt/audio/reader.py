@@ -18,14 +18,13 @@ import numpy.typing as npt
 import soxr
 
 from hearfelt.audio.arrays import Pair, Samples, Tensor, channels_of, from_array, with_rate
-from hearfelt.audio.channels import LOUDEST, mix_to_mono, rescale_floats
+from hearfelt.audio.channels import LOUDEST, LevelMeter, decibels, mix_to_mono, rescale_floats
 from hearfelt.audio.decoders.libsndfile import BLOCK, Decoded
 from hearfelt.audio.decoders.pyav import SUFFIXES
 from hearfelt.audio.decoders.raw import RawSound, decode_raw
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.identify import open_decoder
 from hearfelt.audio.inputs import AudioTrack, Source, name_of, open_source, open_stream
-from hearfelt.audio.levels import LevelMeter, decibels
 from hearfelt.audio.warnings import FILE_FAULTS, SoundWarning
 from hearfelt.errors import AudioError
 

@@ -23,15 +23,15 @@ from hearfelt.evaluation.metrics import LabelSpan, frame_confusion, frame_labels
 from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.results import PREDICTIONS, SUMMARY, ModelFile, corpora_of, read_summary, write_summary
-from hearfelt.evaluation.segment_predictions import (
+from hearfelt.evaluation.synthetic_recordings import (
     METHODS,
     NAIVE,
     TIMELINE,
     RecordingPredictions,
     clipped_to,
     predict_recordings,
+    write_scripts,
 )
-from hearfelt.evaluation.synthetic_recordings import write_scripts
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.files import atomic_write
 from hearfelt.runtime.progress import Advance

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from hearfelt.corpora.clips import Clips
 from hearfelt.evaluation.calibration import fit_temperature, log_softmax, threshold_for
 from hearfelt.evaluation.metrics import confusion_matrix, uar
-from hearfelt.finetuning.head import SETTINGS, Setting, fit_heads
+from hearfelt.finetuning.base_model import SETTINGS, Setting, fit_heads
 
 __all__ = [
     "FOLDS",

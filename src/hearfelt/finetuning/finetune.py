@@ -15,7 +15,15 @@ from hearfelt.corpora.catalog import CORPORA
 from hearfelt.errors import HearfeltError, ModelError, require
 from hearfelt.evaluation.metrics import figures_of
 from hearfelt.evaluation.predictions import Evaluation, Row
-from hearfelt.finetuning.base_model import BaseModel, base_features, load_base, with_head, with_metadata
+from hearfelt.finetuning.base_model import (
+    SETTINGS,
+    BaseModel,
+    base_features,
+    fit_heads,
+    load_base,
+    with_head,
+    with_metadata,
+)
 from hearfelt.finetuning.cross_validation import (
     CrossValidation,
     Grouping,
@@ -24,7 +32,6 @@ from hearfelt.finetuning.cross_validation import (
     fold_count,
     group_clips,
 )
-from hearfelt.finetuning.head import SETTINGS, fit_heads
 from hearfelt.finetuning.training_set import (
     FinetuningSet,
     KnownRecordings,

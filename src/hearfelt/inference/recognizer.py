@@ -26,10 +26,9 @@ from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.reference import Reference, ReferenceBuilder, SoundStatistics
 from hearfelt.inference.session import Session
 from hearfelt.inference.sound_model import SoundModel
-from hearfelt.inference.timeline.recording import open_recording, segments_of
+from hearfelt.inference.timeline.recording import Stream, open_recording, segments_of
 from hearfelt.inference.timeline.segmenter import Segmenter, WindowClassifier
 from hearfelt.inference.timeline.segments import Segment, Timeline
-from hearfelt.inference.timeline.stream import Stream
 from hearfelt.runtime.files import path_given
 
 if TYPE_CHECKING:  # a model on sound needs no feature module

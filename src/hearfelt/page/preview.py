@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.reader import AudioReader, Samples, open_audio, refuse_silence
 from hearfelt.errors import AudioError
-from hearfelt.features.display import mel_spectrogram
-from hearfelt.features.outline import Outline, OutlineBuilder
+from hearfelt.features.display import Outline, OutlineBuilder, mel_spectrogram
 from hearfelt.results.clock import time_words
 
 __all__ = ["SHORT_S", "NamedSound", "Playable", "PlayableWriter", "read_playable"]

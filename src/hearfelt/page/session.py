@@ -18,7 +18,7 @@ import streamlit as st
 from hearfelt.audio.excerpts import Excerpt, time_fragment
 from hearfelt.errors import HearfeltError
 from hearfelt.examples.clips import example_clips
-from hearfelt.features.outline import Outline
+from hearfelt.features.display import Outline
 from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.prediction import Prediction

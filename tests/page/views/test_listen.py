@@ -14,7 +14,7 @@ import pytest
 from hearfelt.audio.warnings import SoundWarning, texts_of
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.features.classic import GROUPS
-from hearfelt.features.outline import Outline
+from hearfelt.features.display import Outline
 from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.prediction import Prediction

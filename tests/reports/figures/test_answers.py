@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from hearfelt.features.outline import outline
+from hearfelt.features.display import outline
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.reports.figures.answers import answer_picture

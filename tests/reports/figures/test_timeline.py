@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from hearfelt.emotions import EMOTIONS, look_of
-from hearfelt.features.outline import Outline, outline
+from hearfelt.features.display import Outline, outline
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.reports.figures.canvas import figure_png

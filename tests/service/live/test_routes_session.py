@@ -13,7 +13,7 @@ import pytest
 from starlette.websockets import WebSocket
 
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.timeline.stream import Stream
+from hearfelt.inference.timeline.recording import Stream
 from hearfelt.service.live.protocol import Opening
 from hearfelt.service.live.routes import StreamSession
 from hearfelt.service.settings import StreamSettings

@@ -159,7 +159,7 @@ def _with_saved_table(inputs: list[str], out: str) -> Iterator[list[str]]:
 
 
 def _reference_json(given: str, model: str | None) -> str:
-    from hearfelt.cli.references import read_reference
+    from hearfelt.cli.inputs import read_reference
     from hearfelt.inference.recognizer import Recognizer
     from hearfelt.runtime.files import path_given
 

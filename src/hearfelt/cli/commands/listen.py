@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hearfelt.audio.reader import AudioReader
-    from hearfelt.cli.display.live import JsonEvents, LiveScreen
+    from hearfelt.cli.display.timelines import JsonEvents, LiveScreen
     from hearfelt.inference.recognizer import Recognizer
 
     Blocks = tuple[int, Iterator[NDArray[np.float32]], AudioReader | None]
@@ -68,7 +68,7 @@ def _listen(
     """
     if track is not None and file is None:
         raise typer.BadParameter("a microphone has no tracks; give --file too", param_hint="--track")
-    from hearfelt.cli.references import read_reference
+    from hearfelt.cli.inputs import read_reference
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
@@ -104,7 +104,7 @@ def _blocks(file: Path | None, reading: Reading, name: str | None) -> Iterator[B
 def _shown(
     form: TableOrJson, recognizer: Recognizer, file: Path | None
 ) -> AbstractContextManager[JsonEvents | LiveScreen]:
-    from hearfelt.cli.display.live import JsonEvents, LiveScreen
+    from hearfelt.cli.display.timelines import JsonEvents, LiveScreen
 
     source = "microphone" if file is None else str(file)
     if form == "json":

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hearfelt.cli.display.pictures import draw_prediction, picture_path
-from hearfelt.cli.display.predictions import Result, printing, writing
-from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, sound_of
+from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, read_reference, sound_of
 from hearfelt.cli.options import FormatOption, ModelOption, RawOption, ReferenceOption, TrackOption, examples, expanded
 from hearfelt.errors import AudioError, ExtraMissingError
 
 if TYPE_CHECKING:
     from hearfelt.audio.reader import Sound
+    from hearfelt.cli.display.predictions import Result
     from hearfelt.inference.recognizer import Recognizer
     from hearfelt.inference.reference import Reference
 
@@ -93,7 +93,7 @@ def _recognize(
         raise typer.BadParameter(f"{len(sources)} sound files; a picture shows one", param_hint="--plot")
     if out is not None:
         _check_out(out, sources, model)
-    from hearfelt.cli.references import read_reference
+    from hearfelt.cli.display.predictions import Result, printing, writing
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer, first_error = Recognizer.load(model), None
@@ -175,6 +175,7 @@ def _is_folder(path: Path) -> bool:
 
 def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool, reference: Reference | None) -> Result:
     from hearfelt.audio.reader import audio_files
+    from hearfelt.cli.display.predictions import Result
     from hearfelt.runtime.files import path_given
 
     folder = path_given(source)
@@ -200,6 +201,7 @@ def _demo(
     model: ModelOption = None,
 ) -> None:
     """Recognize bundled synthetic clips, and draw one of them where matplotlib is installed."""
+    from hearfelt.cli.display.predictions import Result, printing
     from hearfelt.examples.clips import example_clips
     from hearfelt.inference.recognizer import Recognizer
 

@@ -44,7 +44,7 @@ def _reference(
     The file has a few kB and fits the model that made it. It contains no sound and no words, but describes a voice: a
     reference of one person is personal data. Delete the file, and it is gone.
     """
-    from hearfelt.cli.references import reference_from
+    from hearfelt.cli.inputs import reference_from
     from hearfelt.inference.recognizer import Recognizer
     from hearfelt.results.writer import refuse_overwriting
 

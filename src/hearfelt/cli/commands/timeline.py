@@ -91,7 +91,7 @@ def _timeline(
     check_standard_input(files)
     targets = _targets(files, form, out)
     _refuse_overwriting_inputs([*(path for path, _ in targets), plot], files, model)
-    from hearfelt.cli.references import read_reference
+    from hearfelt.cli.inputs import read_reference
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
@@ -250,7 +250,7 @@ def _draw(recording: Recording, sound: Sound, plot: Path) -> None:
     """Draw a sound and its timeline; its outline comes from a second reading, in constant memory."""
     require("matplotlib", "plots")
     from hearfelt.audio.reader import open_audio
-    from hearfelt.features.outline import outline
+    from hearfelt.features.display import outline
     from hearfelt.inference.timeline.segments import side_name
     from hearfelt.reports.figures.canvas import save_figure
     from hearfelt.reports.figures.timeline import COLUMNS, draw_timeline

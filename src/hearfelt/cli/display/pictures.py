@@ -52,8 +52,7 @@ def draw_prediction(
     from hearfelt.audio.reader import read_audio
     from hearfelt.inference.explain.shapley import Explanation
     from hearfelt.reports.figures.canvas import save_figure
-    from hearfelt.reports.figures.explanations import contribution_bars, occlusion_sheet
-    from hearfelt.reports.figures.sounds import demo_picture
+    from hearfelt.reports.figures.sounds import contribution_bars, demo_picture, occlusion_sheet
 
     name = Path(name_of(sound)).name
     if why is None:

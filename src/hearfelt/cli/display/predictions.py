@@ -1,24 +1,144 @@
-"""Print predictions one after another in the chosen ``--format``, or write them to a file."""
+"""Predictions in the chosen ``--format``: a table with a line for each clip, the charts of ``--why``, JSON and CSV.
+
+This module imports rich at its top; it is imported only when something is printed.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Any, Final
 
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from hearfelt.audio.warnings import SoundWarning, texts_of
+from hearfelt.cli.display.output import console, print_csv_row, print_json, printable
 from hearfelt.cli.options import Format
+from hearfelt.emotions import look_of
 from hearfelt.errors import AudioError
+from hearfelt.inference.explain.occlusion import Occlusion
+from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction, percent_cell, percent_words
+from hearfelt.reports.explanations import LITTLE, occlusion_sentence, why_sentence
+from hearfelt.results.predictions import error_row, prediction_row, why_cells, why_names
+from hearfelt.rows import PREDICTION_ROW, columns, table_row
 
 if TYPE_CHECKING:
-    from hearfelt.inference.explain.occlusion import Occlusion
-    from hearfelt.inference.explain.shapley import Explanation
-    from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
 
-__all__ = ["Result", "printing", "writing"]
+__all__ = ["PredictionTable", "Result", "bar", "print_warnings", "printing", "why_chart", "writing"]
+
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_BAR_WIDTHS: Final = {100: 20, 72: 12, 56: 8}  # console columns -> cells of the confidence bar
+_LEAST_NAME: Final = 8  # cells; with less a file name says nothing
+_WIDEST_NAME: Final = 60
+_UNTIL_RUNNER_UP: Final = 64  # a narrower console has no runner-up
+
+
+def bar(share: float, width: int) -> str:
+    """Draw a share from 0 to 1 as a bar, exact to an eighth of a character.
+
+    Example:
+        >>> bar(0.5, 4), bar(1, 4), bar(0.53125, 4)
+        ('██  ', '████', '██▏ ')
+    """
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def print_warnings(console: Console, warnings: Iterable[SoundWarning]) -> None:
+    """Print the warnings about a sound on one dim line; nothing for a clean one."""
+    if text := texts_of(warnings):
+        console.print(Text(f"  {text}", "dim"), soft_wrap=True)
+
+
+class PredictionTable:
+    """A table whose lines are printed one by one, as predictions come.
+
+    At a narrow terminal the runner-up is left out first, then the bar; long names lose their beginning. If the output
+    is no terminal, nothing is cut.
+
+    Args:
+        console: where to print.
+        sources: all names, for the width of their column.
+        labels: all labels of the model, for the width of their column.
+    """
+
+    def __init__(self, console: Console, sources: Sequence[str], labels: Sequence[str]) -> None:
+        width = console.width if console.is_terminal else 200
+        longest = max((cell_len(printable(source)) for source in sources), default=0)
+        self._console = console
+        self._label = max(cell_len(label) for label in labels)
+        self._bar = next((cells for columns, cells in _BAR_WIDTHS.items() if width >= columns), 0)
+        self._has_runner_up = width >= _UNTIL_RUNNER_UP
+        # emoji, label with "?", bar, per cent; then the runner-up's label and per cent; two cells before each column
+        taken = 2 + 3 + self._label + 1 + 2 + (self._bar + 1 if self._bar else 0) + 4
+        taken += 2 + self._label + 5 if self._has_runner_up else 0
+        self._name = max(_LEAST_NAME, min(longest, _WIDEST_NAME, width - taken)) if console.is_terminal else longest
+
+    def header(self) -> None:
+        """Print the names of the columns."""
+        confidence = "confidence" if self._bar else ""
+        line = _padded("clip", self._name) + "  " + _padded("emotion", 4 + self._label) + "  "
+        line += _padded(confidence, self._bar + 5 if self._bar else 4)
+        self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
+
+    def row(self, source: str, prediction: Prediction) -> None:
+        """Print one prediction, and the warnings below it.
+
+        A question mark after the emotion means unsure; then the plausible emotions follow, where the model has them.
+        If no speech was found, that comes first.
+        """
+        line = Text(_padded(_shortened(printable(source), self._name), self._name) + "  ")
+        if prediction.has_no_speech:
+            line.append(NO_SPEECH_WORDS, "bold")
+            line.append(f"  {prediction.emotion}? {percent_words(prediction.confidence)}", "dim")
+        else:
+            self._add_prediction(line, prediction)
+        self._print(line)
+        if prediction.unsure and not prediction.has_no_speech:
+            for coverage, labels in prediction.plausible_sets().items():
+                text = f"  in {float(coverage):.0%} of cases one of: {', '.join(labels)}"
+                self._console.print(Text(text, "dim"), soft_wrap=True)
+        print_warnings(self._console, prediction.other_warnings)
+
+    def _add_prediction(self, line: Text, prediction: Prediction) -> None:
+        look = look_of(prediction.emotion)
+        label = prediction.emotion + ("?" if prediction.unsure else "")
+        line.append(_padded(look.emoji, 3))
+        # Words keep the terminal's own colour: any other is hard to read on some background.
+        line.append(_padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
+        if self._bar:
+            line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
+        line.append(f"{percent_cell(prediction.confidence)}")
+        if self._has_runner_up and len(prediction.probabilities) > 1:
+            label, share = prediction.ranked()[1]
+            line.append(f"  {_padded(label, self._label)} {percent_cell(share)}", "dim")
+
+    def _print(self, line: Text) -> None:
+        line.rstrip()
+        self._console.print(line, no_wrap=True, overflow="ignore", crop=self._console.is_terminal)
+
+
+def _padded(text: str, width: int) -> str:
+    return set_cell_size(text, width) if cell_len(text) < width else text
+
+
+def _shortened(text: str, width: int) -> str:
+    # The end of a path tells files apart, so the beginning goes.
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
+        text = text[1:]
+    return "…" + text
 
 
 @dataclass(frozen=True)
@@ -39,16 +159,12 @@ class Result:
 
     def row(self) -> dict[str, Any]:
         """Give it as a row, as JSON has it."""
-        from hearfelt.results.predictions import error_row, prediction_row
-
         if self.prediction is None:
             return error_row(self.source, str(self.error))
         return prediction_row(self.source, self.prediction, self.explanation)
 
     def cells(self) -> dict[str, Any]:
         """Give the values of the explanation in a table."""
-        from hearfelt.results.predictions import why_cells
-
         return {} if self.explanation is None else why_cells(self.explanation)
 
 
@@ -104,16 +220,11 @@ def writing(path: Path, recognizer: Recognizer, *, why: bool = False) -> Iterato
 
 @contextmanager
 def _json() -> Iterator[Show]:
-    from hearfelt.cli.display.output import print_json
-
     yield lambda result: print_json(result.row())
 
 
 @contextmanager
 def _csv(recognizer: Recognizer, why: bool) -> Iterator[Show]:
-    from hearfelt.cli.display.output import print_csv_row
-    from hearfelt.rows import columns, table_row
-
     labels, names = recognizer.labels, _names(recognizer, why)
     print_csv_row(columns(labels, names))
     yield lambda result: print_csv_row(table_row({**result.row(), **result.cells()}, labels, names))
@@ -121,9 +232,6 @@ def _csv(recognizer: Recognizer, why: bool) -> Iterator[Show]:
 
 @contextmanager
 def _table(recognizer: Recognizer, sources: Sequence[str]) -> Iterator[Show]:
-    from hearfelt.cli.display.output import console
-    from hearfelt.cli.display.prediction_table import PredictionTable
-
     screen = console()
     table = PredictionTable(screen, sources, recognizer.labels)
     unsure: list[bool] = []
@@ -137,8 +245,6 @@ def _table(recognizer: Recognizer, sources: Sequence[str]) -> Iterator[Show]:
         unsure.append(result.prediction.unsure and not result.prediction.has_no_speech)
         table.row(result.source, result.prediction)
         if result.explanation is not None:
-            from hearfelt.cli.display.explanations import why_chart
-
             screen.print(why_chart(result.explanation, screen.width))
 
     yield show
@@ -147,13 +253,82 @@ def _table(recognizer: Recognizer, sources: Sequence[str]) -> Iterator[Show]:
 
 
 def _names(recognizer: Recognizer, why: bool) -> Sequence[str]:
-    from hearfelt.results.predictions import why_names
-    from hearfelt.rows import PREDICTION_ROW
-
     return why_names(recognizer.card.input) if why else PREDICTION_ROW
 
 
 def _print_error(error: AudioError | None) -> None:
-    from hearfelt.cli.display.output import printable
-
     print(f"hearfelt: {printable(str(error))}", file=sys.stderr, flush=True)
+
+
+FOR, AGAINST = "#009e73", "#d55e00"
+_NARROW: Final = 64  # columns; with fewer, words are short and the chart moves to the left
+_UNIT: Final = "Numbers are log-odds: each +1 multiplies the odds of the emotion by 2.7, as from 50% to 73%."  # e
+_LEVELS: Final = " ▁▂▃▄▅▆▇█"
+_NAMES: Final = 8  # cells of "against" and a space, left of the curve
+
+
+def why_chart(explanation: Explanation | Occlusion, width: int) -> Text:
+    """Draw what a prediction depends on.
+
+    Args:
+        explanation: from ``Recognizer.explain``. Shapley values add up to the difference from the mean over training
+            clips; the effects of occlusion do not add up.
+        width: of the console, in cells.
+
+    Returns:
+        Lines with bars, to the right for the emotion and to the left against it, and a sentence. Numbers are log-odds.
+    """
+    is_wide = width >= _NARROW
+    indent = "    " if is_wide else "  "
+    chart = Text()
+    if isinstance(explanation, Occlusion):
+        _add_curve(chart, explanation, width, indent)
+        words = [
+            (f"{low:,.0f} to {high:,.0f} Hz", effect)
+            for (low, high), effect in zip(explanation.bands_hz, explanation.band_effects, strict=True)
+        ]
+        sentence, least = occlusion_sentence(explanation), LITTLE
+    else:
+        shares = sorted(explanation.contributions.items(), key=lambda pair: -abs(pair[1]))
+        words = [(GROUPS_IN_WORDS.get(name, (name, name))[int(is_wide)], share) for name, share in shares]
+        sentence, least = why_sentence(explanation), 1e-9
+    _add_bars(chart, words, width, indent, least=least)
+    chart.append(fill(sentence, max(20, width), initial_indent=indent, subsequent_indent=indent) + "\n")
+    chart.append(fill(_UNIT, max(20, width), initial_indent=indent, subsequent_indent=indent) + "\n", "dim")
+    return chart
+
+
+def _add_bars(chart: Text, words: Sequence[tuple[str, float]], width: int, indent: str, *, least: float) -> None:
+    longest = max(len(word) for word, _ in words)
+    half = max(0, min(14, (width - longest - len(indent) - 10) // 2))
+    most = max([least, *(abs(share) for _, share in words)])  # a small effect must not look large
+    for word, share in words:
+        drawn = bar(abs(share) / most, half).rstrip()
+        left, right = ("█" * round(abs(share) / most * half), "") if share < 0 else ("", drawn)
+        chart.append(f"{indent}{word:<{longest}}  ")
+        chart.append(f"{left:>{half}}", AGAINST)
+        chart.append("│", "dim")
+        chart.append(f"{right:<{half}}", FOR)
+        chart.append(f" {share:+.2f}\n", "dim")
+
+
+def _add_curve(chart: Text, occlusion: Occlusion, width: int, indent: str) -> None:
+    """Draw over time how much each stretch speaks for the emotion, and below it, against it."""
+    columns = max(1, min(len(occlusion.time_effects), width - len(indent) - _NAMES))
+    effects = _strongest(occlusion.time_effects, columns)
+    most = max([LITTLE, *map(abs, effects)])
+    for name, sign, colour in (("for", 1, FOR), ("against", -1, AGAINST)):
+        heights = [max(0.0, sign * effect) / most for effect in effects]
+        drawn = "".join(_LEVELS[round(height * (len(_LEVELS) - 1))] for height in heights)
+        if drawn.strip() or sign > 0:
+            chart.append(f"{indent}{name:<{_NAMES}}")
+            chart.append(f"{drawn}\n", colour)
+    end = f"{occlusion.times_s[-1] + occlusion.window_s / 2:.1f} s"
+    gap = max(1, columns - len("0") - len(end))
+    chart.append(f"{indent}{'':<{_NAMES}}0{'':<{gap}}{end}\n", "dim")
+
+
+def _strongest(values: Sequence[float], columns: int) -> list[float]:
+    """Give each column the strongest of the values that fall into it."""
+    edges = [place * len(values) // columns for place in range(columns + 1)]
+    return [max(values[first:end], key=abs) for first, end in pairwise(edges)]

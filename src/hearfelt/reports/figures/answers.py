@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from hearfelt.emotions import look_of
-from hearfelt.features.outline import Outline
+from hearfelt.features.display import Outline
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, UNSURE_WORD, Prediction
 from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet

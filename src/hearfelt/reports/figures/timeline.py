@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from hearfelt.emotions import in_order, look_of
-from hearfelt.features.outline import Outline
+from hearfelt.features.display import Outline
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, new_figure, percent_axis, plain, quiet
 from hearfelt.reports.theme import GRID, INK, MUTED, SURFACE, contrast, mixed

@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from hearfelt.errors import HearfeltError
+from hearfelt.inference.timeline.recording import Stream
 from hearfelt.inference.timeline.segments import InterimResult, Segment
-from hearfelt.inference.timeline.stream import Stream
 from hearfelt.service.auth import Access, is_allowed_origin, key_of
 from hearfelt.service.live.page import page_router
 from hearfelt.service.live.protocol import (
