@@ -314,8 +314,7 @@ def core(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 
     from hearfelt.audio.reader import open_audio, read_audio
     from hearfelt.inference.recognizer import Recognizer
-    from hearfelt.results.predictions import prediction_row
-    from hearfelt.results.tables import write_rows
+    from hearfelt.results.tables import prediction_row, write_rows
     from hearfelt.rows import PREDICTION_ROW
 
     files = linked(folder / "clips", options.files)

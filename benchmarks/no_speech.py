@@ -30,7 +30,7 @@ from hearfelt.cli.options import parse_corpora
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.speech_check import SpeechCheck
+from hearfelt.inference.voice_activity import SpeechCheck
 from hearfelt.inference.windowing import RATE_HZ
 from hearfelt.runtime.files import atomic_write
 

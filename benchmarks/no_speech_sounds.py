@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.audio.reader import Samples, Sound, open_audio
-from hearfelt.inference.speech_check import LIMITS, Limits, SpeechCheck
+from hearfelt.inference.voice_activity import LIMITS, Limits, SpeechCheck
 from hearfelt.inference.windowing import blocks_of
 
 Floats = npt.NDArray[np.float64]

@@ -27,7 +27,7 @@ from hearfelt.cli.options import parse_corpora
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.errors import AudioError
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.inference.speech_check import LIMITS, Limits
+from hearfelt.inference.voice_activity import LIMITS, Limits
 from hearfelt.inference.windowing import RATE_HZ, centred
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))

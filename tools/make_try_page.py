@@ -25,7 +25,7 @@ from hearfelt.inference import windowing
 from hearfelt.inference.card import CARD_KEY, FORMAT
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, UNSURE_WORD
 from hearfelt.inference.recognizer import model_path
-from hearfelt.inference.speech_check import LITTLE_SHARE
+from hearfelt.inference.voice_activity import LITTLE_SHARE
 from hearfelt.reports.theme import style_variables, tone_of
 
 ROOT: Final = Path(__file__).parents[1]

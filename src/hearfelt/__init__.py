@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from hearfelt.inference.card import ModelCard
     from hearfelt.inference.explain.occlusion import Occlusion
     from hearfelt.inference.explain.shapley import Explanation
-    from hearfelt.inference.many import Predictions
-    from hearfelt.inference.prediction import Prediction
+    from hearfelt.inference.prediction import Prediction, Predictions
     from hearfelt.inference.recognizer import Recognizer
     from hearfelt.inference.reference import Reference
     from hearfelt.inference.timeline.recording import Stream
@@ -79,7 +78,7 @@ _DEFINED_IN = {
     "ModelError": "hearfelt.errors",
     "Occlusion": "hearfelt.inference.explain.occlusion",
     "Prediction": "hearfelt.inference.prediction",
-    "Predictions": "hearfelt.inference.many",
+    "Predictions": "hearfelt.inference.prediction",
     "RecipeError": "hearfelt.errors",
     "Recognizer": "hearfelt.inference.recognizer",
     "Reference": "hearfelt.inference.reference",

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 
 from hearfelt.batch import object_store
+from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.batch.object_store import Entry
 from hearfelt.batch.sources import UNKNOWN_S, Source, find_sources
-from hearfelt.batch.storage import InfrastructureError
 from hearfelt.errors import HearfeltError
 
 fsspec = pytest.importorskip("fsspec")

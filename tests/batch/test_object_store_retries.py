@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from hearfelt.batch import object_store
+from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.batch.object_store import fetched
-from hearfelt.batch.storage import InfrastructureError
 from hearfelt.errors import HearfeltError
 
 fsspec = pytest.importorskip("fsspec")

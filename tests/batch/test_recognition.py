@@ -12,9 +12,9 @@ import soundfile
 
 from hearfelt.audio.reader import audio_files
 from hearfelt.batch import object_store
+from hearfelt.batch.infrastructure_errors import InfrastructureError
 from hearfelt.batch.recognition import SoundWorkers, Task, error_sentence, recognize_source
 from hearfelt.batch.sources import Source
-from hearfelt.batch.storage import InfrastructureError
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.recognizer import Recognizer
 

@@ -18,7 +18,7 @@ import soundfile
 from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.audio.warnings import CODES
 from hearfelt.inference.timeline.segmenter import HOP_S, LOOK_AHEAD_S, SMOOTHING, STEP_S, WINDOW_S
-from hearfelt.inference.timeline.voice_activity import BEGINS_AT, GOES_ON_AT, MIN_PAUSE, SHORTEST_SPEECH
+from hearfelt.inference.voice_activity import BEGINS_AT, GOES_ON_AT, MIN_PAUSE, SHORTEST_SPEECH
 from hearfelt.inference.windowing import RATE_HZ
 
 ROOT = Path(__file__).parents[2]

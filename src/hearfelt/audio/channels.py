@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from hearfelt.audio.arrays import Samples
+from hearfelt.audio.inputs import Samples
 from hearfelt.audio.warnings import SoundWarning, format_changes
 
 __all__ = ["LOUDEST", "LevelMeter", "converted", "decibels", "mix_to_mono", "rescale_floats"]

@@ -11,8 +11,8 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import AudioError
 
 if TYPE_CHECKING:
-    from hearfelt.audio.arrays import Samples
     from hearfelt.audio.decoders.raw import RawSound
+    from hearfelt.audio.inputs import Samples
 
 __all__ = ["Excerpt", "time_fragment"]
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import soundfile
 
-from hearfelt.audio.arrays import Samples
+from hearfelt.audio.inputs import Samples
 
 __all__ = ["WIDTH", "audio_html", "svg"]
 

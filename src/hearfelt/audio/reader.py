@@ -17,14 +17,25 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from hearfelt.audio.arrays import Pair, Samples, Tensor, channels_of, from_array, with_rate
 from hearfelt.audio.channels import LOUDEST, LevelMeter, decibels, mix_to_mono, rescale_floats
 from hearfelt.audio.decoders.libsndfile import BLOCK, Decoded
 from hearfelt.audio.decoders.pyav import SUFFIXES
 from hearfelt.audio.decoders.raw import RawSound, decode_raw
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.identify import open_decoder
-from hearfelt.audio.inputs import AudioTrack, Source, name_of, open_source, open_stream
+from hearfelt.audio.inputs import (
+    AudioTrack,
+    Pair,
+    Samples,
+    Source,
+    Tensor,
+    channels_of,
+    from_array,
+    name_of,
+    open_source,
+    open_stream,
+    with_rate,
+)
 from hearfelt.audio.warnings import FILE_FAULTS, SoundWarning
 from hearfelt.errors import AudioError
 
@@ -227,7 +238,7 @@ def read_audio(
         sound: a path, the bytes of a file, an open binary file or a pipe, a :class:`RawSound`, an :class:`AudioTrack`,
             an :class:`Excerpt` of one of these, an :class:`Audio`, an unread :class:`AudioReader`, or samples:
             ``(n,)`` or ``(channels, n)``, int16, int32, float32 or float64, as an array or a tensor of torch, or with
-            their rate as in :data:`hearfelt.audio.arrays.Pair`.
+            their rate as in :data:`hearfelt.audio.inputs.Pair`.
         rate_hz: the rate of samples; must be left out for files, which say it themselves.
         name: name for messages; by default the path.
         channel: the one that is taken, counted from 0; by default all are mixed.

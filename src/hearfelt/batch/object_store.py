@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from hearfelt.batch.storage import InfrastructureError, is_infrastructure_error, temporary_disk
+from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error, temporary_disk
 from hearfelt.errors import ExtraMissingError, HearfeltError, require
 
 __all__ = [

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import IO, Any, Final, Literal
 
+from hearfelt.batch.infrastructure_errors import temporary_disk
 from hearfelt.batch.sources import Source
-from hearfelt.batch.storage import open_file, temporary_disk, write_file
+from hearfelt.batch.storage import open_file, write_file
 from hearfelt.errors import HearfeltError
 from hearfelt.runtime.progress import Advance
 

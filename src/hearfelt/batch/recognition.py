@@ -24,14 +24,15 @@ from typing import Any, Final, Literal, Self
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.inputs import AudioTrack, name_of
 from hearfelt.batch import object_store
+from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error, is_out_of_memory
 from hearfelt.batch.sources import Source
-from hearfelt.batch.storage import InfrastructureError, is_infrastructure_error, is_out_of_memory, shown
+from hearfelt.batch.storage import shown
 from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.reference import Reference
 from hearfelt.inference.timeline.recording import Recording, open_recording
 from hearfelt.inference.timeline.segments import rows_of, seconds
-from hearfelt.results.predictions import prediction_row
+from hearfelt.results.tables import prediction_row
 from hearfelt.runtime.pool import Pool, PoolOptions, WorkerLostError, WorkerMemoryError
 
 __all__ = ["Channels", "Row", "SoundWorkers", "Task", "error_sentence", "recognize_source"]

@@ -17,8 +17,9 @@ from typing import Final
 from hearfelt.audio.excerpts import time_fragment
 from hearfelt.audio.reader import AUDIO_SUFFIXES
 from hearfelt.batch import object_store
+from hearfelt.batch.infrastructure_errors import InfrastructureError, is_infrastructure_error
 from hearfelt.batch.object_store import Entry
-from hearfelt.batch.storage import InfrastructureError, absolute, is_infrastructure_error, open_file, shown
+from hearfelt.batch.storage import absolute, open_file, shown
 from hearfelt.corpora.tables import Row, is_table, read_table
 from hearfelt.errors import CorpusError, HearfeltError
 from hearfelt.runtime.files import expand_home

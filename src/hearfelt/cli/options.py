@@ -8,30 +8,35 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from hearfelt.errors import CorpusError
+
+if TYPE_CHECKING:
+    from hearfelt.runtime.executor import Executor
 
 __all__ = [
     "AsOption",
     "CorpusOption",
     "DropOption",
     "EncoderOption",
+    "FolderArgument",
     "Format",
     "FormatOption",
     "JobsOption",
     "ModelOption",
-    "NoiseOption",
+    "OptionalRecipeArgument",
     "OutOption",
     "RawOption",
     "RayOption",
+    "RecipeArgument",
     "ReferenceOption",
-    "SeedsOption",
     "TableOrJson",
     "TableOrJsonOption",
     "TrackOption",
@@ -40,7 +45,9 @@ __all__ = [
     "complete_protocol",
     "complete_recipe",
     "examples",
+    "executor_on",
     "expanded",
+    "meant_everywhere",
     "parse_corpora",
     "parse_names",
     "remark",
@@ -126,6 +133,17 @@ AsOption = Annotated[
         show_default="found by the file names",
     ),
 ]
+_RECIPE: Final = typer.Argument(
+    metavar="RECIPE",
+    callback=expanded,
+    autocompletion=complete_recipe,
+    help="A shipped recipe such as classic, or a TOML file of your own.",
+)
+RecipeArgument = Annotated[Path, _RECIPE]
+OptionalRecipeArgument = Annotated[Path | None, _RECIPE]
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="PATH", callback=expanded, help="The folder of a corpus, or a table.")
+]
 EncoderOption = Annotated[
     Path | None,
     typer.Option(
@@ -135,16 +153,6 @@ EncoderOption = Annotated[
         help="Weights of Whisper base, for a recipe that uses its encoder; by default they are downloaded.",
     ),
 ]
-NoiseOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--noise",
-        metavar="FOLDER",
-        callback=expanded,
-        help="Recordings in which nobody speaks, for a model that takes sound; noise made by code is always used.",
-    ),
-]
-
 FormatOption = Annotated[
     Format,
     typer.Option(
@@ -219,7 +227,6 @@ JobsOption = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="Number of processes.", show_default="one for each core"),
 ]
-SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds to train with, counted from 0.")]
 DropOption = Annotated[
     list[str],
     typer.Option(
@@ -318,3 +325,25 @@ def parse_names(values: Iterable[str]) -> tuple[str, ...]:
     """
     names = (name.strip() for value in values for name in value.split(","))
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+@contextmanager
+def executor_on(ray: str | None, at_once: int | None) -> Iterator[Executor | None]:
+    """Connect to a Ray cluster and yield its executor; None without ``--ray``.
+
+    Args:
+        ray: what ``--ray`` was given.
+        at_once: the most pieces at once; None for as many as the cluster has cores for.
+    """
+    if ray is None:
+        yield None
+        return
+    from hearfelt.batch.ray_cluster import executor_on_ray
+
+    with executor_on_ray(ray, at_once=at_once) as executor:
+        yield executor
+
+
+def meant_everywhere(paths: Mapping[str, Path]) -> dict[str, Path]:
+    """Write paths in full, because other machines don't know the folder that we are in."""
+    return {name: path.absolute() for name, path in paths.items()}

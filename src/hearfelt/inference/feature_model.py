@@ -17,7 +17,7 @@ from hearfelt.inference.explain.shapley import Explanation, shapley_values
 from hearfelt.inference.model import STATISTICS, Floats, Model, Progress
 from hearfelt.inference.reference import SoundStatistics
 from hearfelt.inference.session import Session
-from hearfelt.inference.speech_check import SpeechCheck
+from hearfelt.inference.voice_activity import SpeechCheck
 from hearfelt.inference.windowing import RATE_HZ, centred
 
 __all__ = ["FeatureModel"]

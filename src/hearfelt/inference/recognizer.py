@@ -20,9 +20,8 @@ import numpy.typing as npt
 from hearfelt.audio.reader import Sound, open_audio
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.card import CARD_KEY, ModelCard
-from hearfelt.inference.many import OnError, Predictions, recognize_all
 from hearfelt.inference.model import Model
-from hearfelt.inference.prediction import Prediction
+from hearfelt.inference.prediction import OnError, Prediction, Predictions, recognize_all
 from hearfelt.inference.reference import Reference, ReferenceBuilder, SoundStatistics
 from hearfelt.inference.session import Session
 from hearfelt.inference.sound_model import SoundModel

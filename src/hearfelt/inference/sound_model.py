@@ -16,7 +16,7 @@ from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion, occluded, 
 from hearfelt.inference.model import LOGITS, STATISTICS, Floats, Model, Progress
 from hearfelt.inference.reference import SoundStatistics
 from hearfelt.inference.session import Session
-from hearfelt.inference.speech_check import SpeechCheck, speech_warnings
+from hearfelt.inference.voice_activity import SpeechCheck, speech_warnings
 from hearfelt.inference.windowing import (
     LONG_S,
     RATE_HZ,

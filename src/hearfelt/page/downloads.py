@@ -12,8 +12,7 @@ from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.page.session import Correction, LoadedSound, Result
 from hearfelt.results.formats import write
-from hearfelt.results.predictions import prediction_row
-from hearfelt.results.tables import csv_line, write_rows
+from hearfelt.results.tables import csv_line, prediction_row, write_rows
 from hearfelt.rows import PREDICTION_ROW
 
 __all__ = [

@@ -17,10 +17,8 @@ from hearfelt.page.preview import SHORT_S, Playable
 from hearfelt.page.session import LoadedSound, Visit
 from hearfelt.page.style import read_static
 from hearfelt.page.texts import prediction_text
-from hearfelt.reports.explanations import LITTLE
-from hearfelt.reports.formatting import signed
+from hearfelt.reports.formatting import LITTLE, signed, time_words
 from hearfelt.reports.theme import tone_of
-from hearfelt.results.clock import time_words
 
 __all__ = ["player_assets", "player_data", "put_player", "put_sound", "sound_data"]
 

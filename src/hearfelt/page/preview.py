@@ -17,7 +17,7 @@ from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.reader import AudioReader, Samples, open_audio, refuse_silence
 from hearfelt.errors import AudioError
 from hearfelt.features.display import Outline, OutlineBuilder, mel_spectrogram
-from hearfelt.results.clock import time_words
+from hearfelt.reports.formatting import time_words
 
 __all__ = ["SHORT_S", "NamedSound", "Playable", "PlayableWriter", "read_playable"]
 

@@ -15,11 +15,11 @@ from hearfelt.audio.reader import AudioReader, Sound, open_audio
 from hearfelt.errors import AudioError, HearfeltError, ModelError
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.reference import Reference
-from hearfelt.inference.speech_check import prepare
 from hearfelt.inference.timeline.recording import open_recording
 from hearfelt.inference.timeline.segments import rows_of
+from hearfelt.inference.voice_activity import prepare
 from hearfelt.results.formats import write
-from hearfelt.results.predictions import prediction_row
+from hearfelt.results.tables import prediction_row
 from hearfelt.runtime.worker import extend_limit
 
 __all__ = ["Job", "WorkerSettings", "load_models", "recognize"]

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
-from hearfelt.audio.arrays import MOST_CHANNELS
 from hearfelt.audio.channels import converted
 from hearfelt.audio.decoders.libsndfile import BLOCK, Block, Decoded
+from hearfelt.audio.inputs import MOST_CHANNELS
 from hearfelt.audio.integrity import id3_length
 from hearfelt.audio.warnings import SoundWarning, cut_short, damaged
 from hearfelt.errors import AudioError, ExtraMissingError, require

@@ -11,9 +11,8 @@ from typing import BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio.arrays import MOST_CHANNELS
 from hearfelt.audio.decoders.libsndfile import BLOCK, Block, Decoded
-from hearfelt.audio.inputs import name_of
+from hearfelt.audio.inputs import MOST_CHANNELS, name_of
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import AudioError
 

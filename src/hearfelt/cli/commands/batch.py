@@ -24,6 +24,39 @@ __all__ = ["add_to"]
 _LOG_EVERY_S: Final = 30.0  # one line, if standard error is no terminal
 
 
+_InputsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT...",
+        help="Sound files, folders, patterns in quotes, tables (.csv, .tsv, .txt, .parquet) with a column path,"
+        " file, clip or source, addresses such as s3://calls/, or - for a table that is piped in.",
+    ),
+]
+_OutOption = Annotated[
+    str,
+    typer.Option("--out", "-o", metavar="FILE", help="The table to write: .parquet, .csv or .jsonl, here or s3://."),
+]
+_TimelineOption = Annotated[
+    bool, typer.Option("--timeline", help="Write a row for each segment of speech, with its start and end.")
+]
+_ChannelsOption = Annotated[
+    Literal["mix", "separate"],
+    typer.Option("--channels", help="With --timeline: mix all channels, or analyse each by itself."),
+]
+_RootOption = Annotated[
+    str | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="Folder that paths in tables are relative to.",
+        show_default="each table's own folder, and of a piped one this folder",
+    ),
+]
+_WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", "-w", min=1, help="How many processes work.", show_default="one for each core"),
+]
+_FreshOption = Annotated[bool, typer.Option("--fresh", help="Discard the work of an interrupted run, and start again.")]
 _ReferenceOption = Annotated[
     str | None,
     typer.Option(
@@ -63,48 +96,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _batch(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT...",
-            help="Sound files, folders, patterns in quotes, tables (.csv, .tsv, .txt, .parquet) with a column path,"
-            " file, clip or source, addresses such as s3://calls/, or - for a table that is piped in.",
-        ),
-    ],
-    out: Annotated[
-        str,
-        typer.Option(
-            "--out", "-o", metavar="FILE", help="The table to write: .parquet, .csv or .jsonl, here or s3://."
-        ),
-    ],
+    inputs: _InputsArgument,
+    out: _OutOption,
     model: ModelOption = None,
-    timeline: Annotated[
-        bool, typer.Option("--timeline", help="Write a row for each segment of speech, with its start and end.")
-    ] = False,
-    channels: Annotated[
-        Literal["mix", "separate"],
-        typer.Option("--channels", help="With --timeline: mix all channels, or analyse each by itself."),
-    ] = "mix",
+    timeline: _TimelineOption = False,
+    channels: _ChannelsOption = "mix",
     track: TrackOption = None,
-    root: Annotated[
-        str | None,
-        typer.Option(
-            "--root",
-            metavar="DIR",
-            help="Folder that paths in tables are relative to.",
-            show_default="each table's own folder, and of a piped one this folder",
-        ),
-    ] = None,
+    root: _RootOption = None,
     reference: _ReferenceOption = None,
     reference_by: _ReferenceByOption = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", "-w", min=1, help="How many processes work.", show_default="one for each core"),
-    ] = None,
+    workers: _WorkersOption = None,
     ray: RayOption = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Discard the work of an interrupted run, and start again.")
-    ] = False,
+    fresh: _FreshOption = False,
 ) -> None:
     """Recognize the emotion in many sound files, and write one table with a row for each, in their order.
 

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hearfelt.cli.display.progress import progress
-from hearfelt.cli.options import AsOption, Format, FormatOption, TableOrJsonOption, examples, expanded, remark
+from hearfelt.cli.options import (
+    AsOption,
+    FolderArgument,
+    Format,
+    FormatOption,
+    TableOrJsonOption,
+    examples,
+    expanded,
+    remark,
+)
 
 if TYPE_CHECKING:
     from hearfelt.corpora.check import CorpusCheck
     from hearfelt.corpora.download import Downloaded
 
 __all__ = ["add_to"]
-
-FolderArgument = Annotated[
-    Path,
-    typer.Argument(metavar="PATH", help="The folder of a corpus, or a table.", callback=expanded),
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -79,7 +83,7 @@ def _check(
     from hearfelt.errors import CorpusError
 
     found = read_folder(path, name)
-    with progress("hearing clips", len(found.names)) as done:
+    with progress("checking clips", len(found.names)) as done:
         check = check_folder(found, channel, progress=done)
     _print_check(check, format)
     if not check.complete:

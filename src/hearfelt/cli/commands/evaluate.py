@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from hearfelt.cli.cluster import executor_on, meant_everywhere
 from hearfelt.cli.display.progress import progress
 from hearfelt.cli.options import (
     CorpusOption,
@@ -15,15 +14,16 @@ from hearfelt.cli.options import (
     EncoderOption,
     FormatOption,
     JobsOption,
+    OptionalRecipeArgument,
     OutOption,
     RayOption,
-    SeedsOption,
     TableOrJsonOption,
     complete_model,
     complete_protocol,
-    complete_recipe,
     examples,
+    executor_on,
     expanded,
+    meant_everywhere,
     parse_corpora,
     parse_names,
     remark,
@@ -59,15 +59,6 @@ def add_to(app: typer.Typer) -> None:
     )(_protocols)
 
 
-_RecipeArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="RECIPE",
-        callback=expanded,
-        autocompletion=complete_recipe,
-        help="A recipe to train for every fold: a shipped one such as classic, or a TOML file.",
-    ),
-]
 _ProtocolOption = Annotated[
     str,
     typer.Option(
@@ -88,6 +79,7 @@ _ModelOption = Annotated[
         help="A finished model to evaluate instead of a recipe.",
     ),
 ]
+_SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds to train with, counted from 0.")]
 _FoldsOption = Annotated[int | None, typer.Option("--folds", min=2, help="Number of folds for by-speaker.")]
 _ReferenceClipsOption = Annotated[
     int, typer.Option("--reference-clips", min=0, metavar="K", help="Compare each clip with K others; 0 for none.")
@@ -114,13 +106,13 @@ _TrainedOption = Annotated[
 
 
 def _evaluate(
-    recipe: _RecipeArgument = None,
+    recipe: OptionalRecipeArgument = None,
     *,
     protocol: _ProtocolOption,
     corpus: CorpusOption,
     out: OutOption,
     model: _ModelOption = None,
-    seeds: SeedsOption = 1,
+    seeds: _SeedsOption = 1,
     drop: DropOption = [],  # noqa: B006  # typer reads it and never changes it
     folds: _FoldsOption = None,
     jobs: JobsOption = None,
@@ -153,8 +145,7 @@ def _evaluate(
     split = (parse_names(drop), folds)
     results: Results | SegmentResults | SingleEmotions
     if recipe is not None:
-        how = {"seeds": seeds, "drop": split[0], "folds": split[1]}
-        how["trained"] = trained
+        how = {"seeds": seeds, "drop": split[0], "folds": split[1], "trained": trained}
         results = _train_and_test(recipe, protocol, corpus, encoder, (ray, jobs), out, reference, **how)
     elif ray is not None:
         raise typer.BadParameter("a finished model is not trained, so --ray has nothing to do", param_hint="--ray")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hearfelt.cli.display.progress import progress
-from hearfelt.cli.options import AsOption, JobsOption, examples, expanded, remark
+from hearfelt.cli.options import AsOption, FolderArgument, JobsOption, examples, expanded, remark
 from hearfelt.errors import AudioError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _explore(
-    path: Annotated[Path, typer.Argument(metavar="PATH", callback=expanded, help="The folder of a corpus.")],
+    path: FolderArgument,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -56,7 +56,7 @@ def _explore(
     from hearfelt.reports.exploration import explore, save_plots, steps_of, write_exploration
 
     found = read_folder(path, name)
-    with progress("listening", steps_of(found)) as done:
+    with progress("reading clips", steps_of(found)) as done:
         seen = explore(found, processes=jobs, progress=done)
     if plots is not None:
         typer.echo(f"{len(save_plots(seen, plots))} plots in {plots}")
@@ -72,7 +72,7 @@ _FEATURES_EXAMPLES = examples(
 
 
 def _features(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a corpus.", callback=expanded)],
+    path: FolderArgument,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE.csv|.parquet", help="The table to write.", callback=expanded)
     ],

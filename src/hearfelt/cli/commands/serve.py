@@ -18,6 +18,28 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_KEYS: Final = "HEARFELT_API_KEYS"
+
+_HostOption = Annotated[
+    str, typer.Option("--host", metavar="ADDRESS", help="Address to listen at; 127.0.0.1 is this computer only.")
+]
+_ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", "-m", metavar="NAME|FILE", help="A model to serve; the first is the default.", show_default="all"
+    ),
+]
+_WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        "-w",
+        min=1,
+        help="Worker processes for short sounds, and as many for long ones.",
+        show_default="one a core",
+    ),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands ``app`` and ``serve``."""
@@ -41,9 +63,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _app(
-    host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Address to serve at; 127.0.0.1 is this computer only.")
-    ] = "127.0.0.1",
+    host: _HostOption = "127.0.0.1",
     port: Annotated[
         int | None,
         typer.Option(
@@ -113,34 +133,15 @@ def _has_screen() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 
 
-_KEYS: Final = "HEARFELT_API_KEYS"
-
-
 def _limit(name: str, help: str) -> Any:
     return typer.Option(name, min=0.1, help=help)
 
 
 def _serve(
-    host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen at; 127.0.0.1 is this computer only.")
-    ] = "127.0.0.1",
+    host: _HostOption = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="The port; 0 for any free one.")] = 8000,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model", "-m", metavar="NAME|FILE", help="A model to serve; the first is the default.", show_default="all"
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            "-w",
-            min=1,
-            help="Worker processes for short sounds, and as many for long ones.",
-            show_default="one a core",
-        ),
-    ] = None,
+    model: _ModelsOption = None,
+    workers: _WorkersOption = None,
     keys: Annotated[
         Path | None,
         typer.Option("--keys", metavar="FILE", callback=expanded, help=f"Require a key of this file (or of {_KEYS})."),

@@ -98,7 +98,9 @@ def _teach(
 
         print_json(_as_json(model))
     else:
-        _print_table(model)
+        from hearfelt.cli.display.evaluation import print_finetuned
+
+        print_finetuned(model)
     if report is not None:
         _write_report(model, report)
 
@@ -119,9 +121,10 @@ def _write_report(model: FinetunedModel, path: Path) -> None:
 
 def _report_left_out(training_set: FinetuningSet) -> None:
     from hearfelt.cli.display.output import printable
+    from hearfelt.reports.formatting import many
 
     for reason, files in training_set.left_out.items():
-        print(f"left out: {_many(len(files), 'file')}, {reason}", file=sys.stderr)
+        print(f"left out: {many(len(files), 'file')}, {reason}", file=sys.stderr)
         for file in files[:_NAMED]:
             print(f"  {printable(file)}", file=sys.stderr)
         if len(files) > _NAMED:
@@ -155,78 +158,3 @@ def _as_json(model: FinetunedModel) -> dict[str, Any]:
         "left_out": {reason: list(files) for reason, files in model.training_set.left_out.items()},
         "warnings": list(model.warnings),
     }
-
-
-def _print_table(model: FinetunedModel) -> None:
-    from rich.markup import escape
-
-    from hearfelt.cli.display.output import console, megabytes, printable
-
-    card, clips, figures = model.card, model.training_set.clips, model.figures
-    screen = console()
-    size = megabytes(model.path.stat().st_size)
-    screen.print(f"[bold]{escape(printable(str(model.path)))}[/bold]  [dim]{size}[/dim]", soft_wrap=True)
-    known = model.training_set.speakers_are_known
-    who = _many(len(clips.speakers), "speaker") if known else "unknown speakers"
-    screen.print(f"trained on  {_many(len(clips), 'clip')} of {who}, {len(card.labels)} labels", soft_wrap=True)
-    screen.print(
-        f"by {model.grouping.by:8} UAR {figures['uar']:.1%}{_between(model)}, accuracy {figures['accuracy']:.1%}"
-        f" [dim](by chance: UAR {1 / len(card.labels):.1%})[/dim]",
-        soft_wrap=True,
-    )
-    points = [f"{point.uar:.1%} from {point.clips:,}" for point in model.validation.curve]
-    screen.print(f"learning    UAR {', '.join(points)} clips{_rising(model)}", soft_wrap=True)
-    _print_confusion(model)
-    screen.print(f"Try it:  hearfelt recognize clip.wav --model {escape(str(model.path))}", soft_wrap=True)
-
-
-def _between(model: FinetunedModel) -> str:
-    """Give the confidence interval over speakers."""
-    from hearfelt.evaluation.metrics import bootstrap_by_speaker
-
-    intervals = bootstrap_by_speaker(model.evaluation.confusions) if model.grouping.by == "speaker" else None
-    if intervals is None:
-        return ""
-    low, high = intervals["uar"]
-    return f" [dim](95 %: {low:.1%} to {high:.1%})[/dim]"
-
-
-def _rising(model: FinetunedModel) -> str:
-    """Say whether more clips would probably help."""
-    *_, before, last = model.validation.curve
-    return "; still rising, so more clips should help" if last.uar - before.uar >= 0.01 else ""
-
-
-def _print_confusion(model: FinetunedModel) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.cells import cell_len
-    from rich.markup import escape
-    from rich.table import Table
-
-    from hearfelt.cli.display.output import console, printable
-    from hearfelt.emotions import look_of
-    from hearfelt.evaluation.metrics import per_class
-
-    evaluation = model.evaluation
-    table = Table(title="Predicted label (columns) for each true label (rows)", title_justify="left", box=SIMPLE_HEAD)
-    names = [printable(label) for label in evaluation.emotions]
-    # Where the terminal is too narrow for the names above the columns, each row gets a number, and columns those.
-    needed = sum(3 + max(4, cell_len(name)) for name in [max(names, key=cell_len), *names, "recall"]) + 2
-    is_narrow = needed > console().width
-    table.add_column("label", no_wrap=True)
-    for number, name in enumerate(names, 1):
-        table.add_column(str(number) if is_narrow else escape(name), justify="right", no_wrap=True)
-    table.add_column("recall", justify="right", no_wrap=True)
-    figures = per_class(evaluation.confusion, evaluation.emotions)
-    for place, (one, counts) in enumerate(zip(figures, evaluation.confusion.tolist(), strict=True)):
-        cells = [
-            f"[bold]{count}[/bold]" if column == place else str(count or "·") for column, count in enumerate(counts)
-        ]
-        before = f"{place + 1:>{len(str(len(names)))}} " if is_narrow else ""
-        name = f"{before}[{look_of(one.emotion).colour}]{escape(names[place])}[/]"
-        table.add_row(name, *cells, f"{one.recall:.1%}")
-    console().print(table)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

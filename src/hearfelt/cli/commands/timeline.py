@@ -203,7 +203,7 @@ def _summary(form: Format | None, path: Path | None) -> Iterator[list[Recording]
         yield recordings
     finally:
         if path is not None and recordings:
-            from hearfelt.results.clock import time_words
+            from hearfelt.reports.formatting import time_words
 
             timelines = [one for recording in recordings for one in recording.timelines()]
             segments, speech_s = sum(map(len, timelines)), sum(one.speech_s for one in timelines)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hearfelt.cli.cluster import executor_on
 from hearfelt.cli.display.progress import progress
 from hearfelt.cli.options import (
     CorpusOption,
     DropOption,
     EncoderOption,
     JobsOption,
-    NoiseOption,
     OutOption,
     RayOption,
+    RecipeArgument,
     complete_recipe,
     examples,
+    executor_on,
     expanded,
     parse_corpora,
     parse_names,
@@ -35,17 +35,17 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-RecipeArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="RECIPE",
+_NoiseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--noise",
+        metavar="FOLDER",
         callback=expanded,
-        autocompletion=complete_recipe,
-        help="A shipped recipe such as classic, or a TOML file of your own.",
+        help="Recordings in which nobody speaks, for a model that takes sound; noise made by code is always used.",
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same weights.")]
-WithoutSpeakersOption = Annotated[
+_SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same weights.")]
+_WithoutSpeakersOption = Annotated[
     list[str],
     typer.Option(
         "--without-speakers",
@@ -86,15 +86,15 @@ def _train(
     corpus: CorpusOption,
     out: OutOption,
     drop: DropOption = [],  # noqa: B006 - typer reads it and hands out a new list
-    without_speakers: WithoutSpeakersOption = [],  # noqa: B006
-    seed: SeedOption = 0,
+    without_speakers: _WithoutSpeakersOption = [],  # noqa: B006
+    seed: _SeedOption = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a training that was stopped.")] = False,
     jobs: JobsOption = None,
     track: Annotated[
         str | None, typer.Option("--track", metavar="tensorboard|mlflow", help="Also log each epoch to this tracker.")
     ] = None,
     encoder: EncoderOption = None,
-    noise: NoiseOption = None,
+    noise: _NoiseOption = None,
 ) -> None:
     """Train a model on recordings and write it as one file.
 
@@ -131,8 +131,8 @@ def _tune(
     ],
     trials: Annotated[int, typer.Option("--trials", min=1, help="How many settings to try.")] = 20,
     drop: DropOption = [],  # noqa: B006
-    without_speakers: WithoutSpeakersOption = [],  # noqa: B006
-    seed: SeedOption = 0,
+    without_speakers: _WithoutSpeakersOption = [],  # noqa: B006
+    seed: _SeedOption = 0,
     jobs: JobsOption = None,
     ray: RayOption = None,
 ) -> None:

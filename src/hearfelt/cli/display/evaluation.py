@@ -1,4 +1,4 @@
-"""Tables of ``hearfelt evaluate`` and ``hearfelt protocols``."""
+"""Tables of scores: ``hearfelt evaluate``, ``protocols`` and ``teach``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from hearfelt.evaluation.metrics import lowest_class, per_class
+from hearfelt.emotions import look_of
+from hearfelt.evaluation.metrics import bootstrap_by_speaker, lowest_class, per_class
 from hearfelt.evaluation.plan import DEFAULT_FOLDS
 from hearfelt.evaluation.protocols import PROTOCOLS
 from hearfelt.evaluation.references import SINGLE_EMOTIONS, reference_sentence
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from hearfelt.evaluation.references import SingleEmotions
     from hearfelt.evaluation.results import Results
     from hearfelt.evaluation.segment_results import SegmentResults
+    from hearfelt.finetuning.finetune import FinetunedModel
 
-__all__ = ["print_results", "print_segment_results", "print_single_emotions", "protocol_rows"]
+__all__ = ["print_finetuned", "print_results", "print_segment_results", "print_single_emotions", "protocol_rows"]
 
 _METRICS = (("uar", "UAR"), ("accuracy", "accuracy"), ("macro_f1", "macro-F1"))
 
@@ -145,6 +147,78 @@ def print_single_emotions(results: SingleEmotions) -> None:
         table.add_row(protocol.fold_title(fold), bare(score), *cells)
     screen.print(table)
     screen.print(f"[dim]scores[/]       {escape(printable(str(results.folder / SINGLE_EMOTIONS)))}", soft_wrap=True)
+
+
+def print_finetuned(model: FinetunedModel) -> None:
+    """Print the result of ``hearfelt teach``: scores, learning curve, confusions, and how to use the model.
+
+    Args:
+        model: as written.
+    """
+    from rich.markup import escape
+
+    from hearfelt.cli.display.output import console, megabytes, printable
+
+    card, clips, figures = model.card, model.training_set.clips, model.figures
+    screen = console()
+    size = megabytes(model.path.stat().st_size)
+    screen.print(f"[bold]{escape(printable(str(model.path)))}[/bold]  [dim]{size}[/dim]", soft_wrap=True)
+    known = model.training_set.speakers_are_known
+    who = many(len(clips.speakers), "speaker") if known else "unknown speakers"
+    screen.print(f"trained on  {many(len(clips), 'clip')} of {who}, {len(card.labels)} labels", soft_wrap=True)
+    screen.print(
+        f"by {model.grouping.by:8} UAR {figures['uar']:.1%}{_between(model)}, accuracy {figures['accuracy']:.1%}"
+        f" [dim](by chance: UAR {1 / len(card.labels):.1%})[/dim]",
+        soft_wrap=True,
+    )
+    points = [f"{point.uar:.1%} from {point.clips:,}" for point in model.validation.curve]
+    screen.print(f"learning    UAR {', '.join(points)} clips{_rising(model)}", soft_wrap=True)
+    _print_confusion(model)
+    screen.print(f"Try it:  hearfelt recognize clip.wav --model {escape(str(model.path))}", soft_wrap=True)
+
+
+def _between(model: FinetunedModel) -> str:
+    """Give the confidence interval over speakers."""
+    intervals = bootstrap_by_speaker(model.evaluation.confusions) if model.grouping.by == "speaker" else None
+    if intervals is None:
+        return ""
+    low, high = intervals["uar"]
+    return f" [dim](95 %: {low:.1%} to {high:.1%})[/dim]"
+
+
+def _rising(model: FinetunedModel) -> str:
+    """Say whether more clips would probably help."""
+    *_, before, last = model.validation.curve
+    return "; still rising, so more clips should help" if last.uar - before.uar >= 0.01 else ""
+
+
+def _print_confusion(model: FinetunedModel) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
+    from rich.markup import escape
+    from rich.table import Table
+
+    from hearfelt.cli.display.output import console, printable
+
+    evaluation = model.evaluation
+    table = Table(title="Predicted label (columns) for each true label (rows)", title_justify="left", box=SIMPLE_HEAD)
+    names = [printable(label) for label in evaluation.emotions]
+    # Where the terminal is too narrow for the names above the columns, each row gets a number, and columns those.
+    needed = sum(3 + max(4, cell_len(name)) for name in [max(names, key=cell_len), *names, "recall"]) + 2
+    is_narrow = needed > console().width
+    table.add_column("label", no_wrap=True)
+    for number, name in enumerate(names, 1):
+        table.add_column(str(number) if is_narrow else escape(name), justify="right", no_wrap=True)
+    table.add_column("recall", justify="right", no_wrap=True)
+    figures = per_class(evaluation.confusion, evaluation.emotions)
+    for place, (one, counts) in enumerate(zip(figures, evaluation.confusion.tolist(), strict=True)):
+        cells = [
+            f"[bold]{count}[/bold]" if column == place else str(count or "·") for column, count in enumerate(counts)
+        ]
+        before = f"{place + 1:>{len(str(len(names)))}} " if is_narrow else ""
+        name = f"{before}[{look_of(one.emotion).colour}]{escape(names[place])}[/]"
+        table.add_row(name, *cells, f"{one.recall:.1%}")
+    console().print(table)
 
 
 def _runs(results: Results) -> Table:

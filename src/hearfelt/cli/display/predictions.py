@@ -26,8 +26,8 @@ from hearfelt.errors import AudioError
 from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, Prediction, percent_cell, percent_words
-from hearfelt.reports.explanations import LITTLE, occlusion_sentence, why_sentence
-from hearfelt.results.predictions import error_row, prediction_row, why_cells, why_names
+from hearfelt.reports.formatting import LITTLE, occlusion_sentence, why_sentence
+from hearfelt.results.tables import error_row, prediction_row, why_cells, why_names
 from hearfelt.rows import PREDICTION_ROW, columns, table_row
 
 if TYPE_CHECKING:

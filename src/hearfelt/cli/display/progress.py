@@ -38,7 +38,7 @@ class SoundBar:
         """Set how much of the sound was read."""
         if self._screen is None or self._task is None:
             return
-        from hearfelt.results.clock import time_words
+        from hearfelt.reports.formatting import time_words
 
         task = self._screen.tasks[0]
         reached = time_words(time_s, until_s=self._until_s)

@@ -23,7 +23,7 @@ from hearfelt.emotions import in_order, look_of
 from hearfelt.inference.prediction import Prediction, percent_cell
 from hearfelt.inference.timeline.recording import Recording
 from hearfelt.inference.timeline.segments import InterimResult, Segment, SegmentRow, Timeline, side_name
-from hearfelt.results.clock import time_words
+from hearfelt.reports.formatting import time_words
 
 __all__ = [
     "JsonEvents",

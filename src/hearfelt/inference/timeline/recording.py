@@ -14,9 +14,9 @@ from hearfelt.audio.channels import LOUDEST
 from hearfelt.audio.reader import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, AudioReader, Samples, Sound, open_audio
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import AudioError
-from hearfelt.inference.speech_check import speech_warnings
 from hearfelt.inference.timeline.segmenter import Segmenter, WindowClassifier
 from hearfelt.inference.timeline.segments import InterimResult, Segment, SegmentRow, Timeline, side_name
+from hearfelt.inference.voice_activity import speech_warnings
 from hearfelt.inference.windowing import RATE_HZ, resampled
 
 __all__ = ["Recording", "Stream", "open_recording", "segments_of"]

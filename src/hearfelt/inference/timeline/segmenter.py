@@ -19,7 +19,7 @@ from hearfelt.audio.warnings import SoundWarning
 from hearfelt.errors import ModelError
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.timeline.segments import InterimResult, Segment
-from hearfelt.inference.timeline.voice_activity import CHUNK, Speech, SpeechFinder, VoiceActivity
+from hearfelt.inference.voice_activity import CHUNK, Speech, SpeechFinder, VoiceActivity
 from hearfelt.inference.windowing import RATE_HZ
 
 __all__ = [

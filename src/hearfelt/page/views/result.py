@@ -29,9 +29,8 @@ from hearfelt.page.recognition import (
 from hearfelt.page.session import ONE_EMOTION_S, LoadedSound, Result, Visit
 from hearfelt.page.style import HAS_PLOTS, fragment, put_drawing
 from hearfelt.page.texts import calibration_text, timeline_text
-from hearfelt.reports.explanations import LITTLE, occlusion_sentence, why_sentence
+from hearfelt.reports.formatting import LITTLE, occlusion_sentence, time_words, why_sentence
 from hearfelt.reports.shipped_scores import read_scores
-from hearfelt.results.clock import time_words
 
 __all__ = ["RESULT", "explanation_html", "explanations_asked_for", "result_html", "run_again", "show_results"]
 

@@ -17,9 +17,8 @@ from hearfelt.inference.prediction import NO_SPEECH_WORDS, UNSURE_WORD, Predicti
 from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
 from hearfelt.reports.figures.timeline import draw_outline, draw_ribbon, draw_time_axis, peak_of
-from hearfelt.reports.formatting import share_words
+from hearfelt.reports.formatting import share_words, time_words
 from hearfelt.reports.theme import GRID, INK, MUTED
-from hearfelt.results.clock import time_words
 
 __all__ = ["answer_halves", "answer_picture", "draw_answer"]
 

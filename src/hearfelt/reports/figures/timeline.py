@@ -16,8 +16,8 @@ from hearfelt.emotions import in_order, look_of
 from hearfelt.features.display import Outline
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, new_figure, percent_axis, plain, quiet
+from hearfelt.reports.formatting import time_words
 from hearfelt.reports.theme import GRID, INK, MUTED, SURFACE, contrast, mixed
-from hearfelt.results.clock import time_words
 
 __all__ = ["COLUMNS", "draw_outline", "draw_ribbon", "draw_time_axis", "draw_timeline", "peak_of", "ribbon_rows"]
 

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from hearfelt.errors import HearfeltError
-from hearfelt.results.predictions import error_row
+from hearfelt.results.tables import error_row
 from hearfelt.service.metrics import Metrics
 from hearfelt.service.model_registry import ModelRegistry
 from hearfelt.service.problems import RETRY_AFTER_S, RefusedError
