@@ -282,7 +282,7 @@ def memory(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 def peaks(folder: Path, model: str) -> None:
     """Run a job on a folder and print the peak memory of this process and its worker."""
     from hearfelt.batch.job import Job, run_job
-    from hearfelt.runtime.progress import Progress
+    from hearfelt.runtime.execution import Progress
 
     class Peaks(Progress):
         worker_mb, seen = 0.0, 0

@@ -24,7 +24,7 @@ from hearfelt.batch.job import Job, Outcome, run_job
 from hearfelt.errors import HearfeltError, ModelError
 from hearfelt.inference.recognizer import Recognizer, shipped_models
 from hearfelt.rows import columns, table_row
-from hearfelt.runtime.progress import Advance, Progress
+from hearfelt.runtime.execution import Advance, Progress
 
 EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
 Program = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -16,7 +16,7 @@ from hearfelt.batch.plan import Part
 from hearfelt.batch.sources import Source, find_sources
 from hearfelt.errors import CorpusError, HearfeltError, ModelError
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.runtime.progress import Advance
+from hearfelt.runtime.execution import Advance
 
 RATE_HZ = 16_000
 

@@ -117,7 +117,7 @@ import os, signal, sys
 from hearfelt.batch.job import Job, run_job
 from contextlib import contextmanager
 from hearfelt.errors import HearfeltError
-from hearfelt.runtime.progress import Progress
+from hearfelt.runtime.execution import Progress
 
 table, model, server, after = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 

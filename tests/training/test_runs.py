@@ -11,7 +11,7 @@ from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import CorpusError, ModelError
 from hearfelt.evaluation.protocols import protocol_called
-from hearfelt.runtime.executor import run_in_turn
+from hearfelt.runtime.execution import run_in_turn
 from hearfelt.training.experiment import ExperimentOptions, plan_runs, run_experiment
 from hearfelt.training.loop import CHECKPOINT
 from hearfelt.training.recipe import Recipe

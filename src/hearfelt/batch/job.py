@@ -59,8 +59,8 @@ from hearfelt.inference.recognizer import DEFAULT_MODEL, model_path
 from hearfelt.inference.reference import HASH_DIGITS, Reference, ReferenceBuilder, SoundStatistics
 from hearfelt.results.tables import table_format, write_rows
 from hearfelt.rows import PART_ROW, PREDICTION_ROW, SEGMENT_ROW
+from hearfelt.runtime.execution import Advance, Progress, no_progress
 from hearfelt.runtime.pool import usable_cores
-from hearfelt.runtime.progress import Advance, Progress, no_progress
 
 __all__ = ["SELF", "Job", "Outcome", "answer_parts", "references_by_setting", "run_job"]
 

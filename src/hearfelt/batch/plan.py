@@ -15,7 +15,7 @@ from hearfelt.batch.infrastructure_errors import temporary_disk
 from hearfelt.batch.sources import Source
 from hearfelt.batch.storage import open_file, write_file
 from hearfelt.errors import HearfeltError
-from hearfelt.runtime.progress import Advance
+from hearfelt.runtime.execution import Advance
 
 __all__ = [
     "FORMAT",

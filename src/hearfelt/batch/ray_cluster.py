@@ -28,10 +28,10 @@ from hearfelt.batch.plan import Part
 from hearfelt.batch.recognition import SoundWorkers, Task
 from hearfelt.batch.storage import write_file
 from hearfelt.errors import HearfeltError, require
-from hearfelt.runtime.progress import Advance
+from hearfelt.runtime.execution import Advance
 
 if TYPE_CHECKING:
-    from hearfelt.runtime.executor import Executor
+    from hearfelt.runtime.execution import Executor
 
 __all__ = ["answer_on_ray", "connected", "executor_on_ray", "ray_errors"]
 

@@ -19,7 +19,7 @@ import typer
 from hearfelt.errors import CorpusError
 
 if TYPE_CHECKING:
-    from hearfelt.runtime.executor import Executor
+    from hearfelt.runtime.execution import Executor
 
 __all__ = [
     "AsOption",
@@ -50,6 +50,7 @@ __all__ = [
     "meant_everywhere",
     "parse_corpora",
     "parse_names",
+    "picture_path",
     "remark",
 ]
 
@@ -57,6 +58,7 @@ Format = Literal["table", "json", "csv"]
 TableOrJson = Literal["table", "json"]
 
 
+_PICTURES: Final = (".png", ".svg", ".pdf")
 _OPEN: Final = r"\["  # a bracket that rich does not take for markup
 _EXAMPLE_WIDTH: Final = min(80, shutil.get_terminal_size().columns) - 4  # less the margins of the help
 
@@ -71,6 +73,17 @@ def expanded(path: Path | None) -> Path | None:
     from hearfelt.runtime.files import expand_home
 
     return path if path is None else Path(expand_home(str(path)))
+
+
+def picture_path(path: Path | None) -> Path | None:
+    """Check the path of a picture, before anything slow begins; for ``callback=`` of an option.
+
+    Raises:
+        typer.BadParameter: if the ending is not that of a picture.
+    """
+    if path is not None and path.suffix.casefold() not in _PICTURES:
+        raise typer.BadParameter(f"{path}: pictures are written as {', '.join(_PICTURES)}")
+    return expanded(path)
 
 
 def complete_model(typed: str) -> list[str]:

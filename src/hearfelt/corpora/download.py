@@ -19,8 +19,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from hearfelt.corpora.ravdess import published_stems
 from hearfelt.corpora.transfer import Client, RangesIgnoredError, RemoteFile, SeekableRemote, part_of, transfer
 from hearfelt.errors import CorpusError, DownloadError, ExtraMissingError, HearfeltError
+from hearfelt.runtime.execution import Progress, no_progress
 from hearfelt.runtime.files import locked
-from hearfelt.runtime.progress import Progress, no_progress
 
 __all__ = [
     "SONG",

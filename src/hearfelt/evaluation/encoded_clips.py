@@ -27,8 +27,8 @@ from hearfelt.inference.onnx_runtime import onnxruntime
 from hearfelt.inference.recognizer import load_model
 from hearfelt.inference.reference import Reference, ReferenceBuilder, SoundStatistics
 from hearfelt.inference.windowing import block_weights, blocks_of, frame_powers
+from hearfelt.runtime.execution import Advance
 from hearfelt.runtime.files import atomic_write
-from hearfelt.runtime.progress import Advance
 
 __all__ = ["DividedModel", "EncodedClips", "EncodedSound", "encode_clips"]
 

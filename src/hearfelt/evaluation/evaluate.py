@@ -18,8 +18,8 @@ from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.results import FailedClip, ModelFile, Results, ResultsInfo, write_results
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.runtime.execution import Advance
 from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError, workers_for
-from hearfelt.runtime.progress import Advance
 
 __all__ = ["FoldPredictions", "combine", "evaluate_model", "narrowed", "predict_clips"]
 

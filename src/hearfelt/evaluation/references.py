@@ -27,8 +27,8 @@ from hearfelt.evaluation.plan import Plan
 from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.results import ModelFile, Results, ResultsInfo, corpora_of, write_results
 from hearfelt.inference.reference import Reference
+from hearfelt.runtime.execution import Advance
 from hearfelt.runtime.files import atomic_write
-from hearfelt.runtime.progress import Advance
 
 __all__ = [
     "DRAWS",

@@ -33,8 +33,8 @@ from hearfelt.evaluation.synthetic_recordings import (
     write_scripts,
 )
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.runtime.execution import Advance
 from hearfelt.runtime.files import atomic_write
-from hearfelt.runtime.progress import Advance
 
 __all__ = [
     "RECORDINGS",

@@ -24,7 +24,7 @@ from hearfelt.evaluation.metrics import FRAMES_PER_S, LabelSpan
 from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.windowing import FRAME, QUIETER_DB, RATE_HZ, frame_powers
-from hearfelt.runtime.progress import Advance
+from hearfelt.runtime.execution import Advance
 
 __all__ = [
     "LONGEST_PAUSE_S",

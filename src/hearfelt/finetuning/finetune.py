@@ -41,8 +41,8 @@ from hearfelt.finetuning.training_set import (
 )
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.runtime.execution import Progress, no_progress
 from hearfelt.runtime.files import atomic_write
-from hearfelt.runtime.progress import Progress, no_progress
 
 __all__ = ["DEFAULT_BASE", "FinetunedModel", "finetune"]
 

@@ -88,8 +88,8 @@ def picture(sound: LoadedSound, result: Result, part: str = "") -> bytes:
         result: of one model.
         part: which part of the sound the model uses, if not all of it.
     """
-    from hearfelt.reports.figures.answers import answer_picture
     from hearfelt.reports.figures.canvas import figure_png
+    from hearfelt.reports.figures.timeline import answer_picture
 
     prediction, timeline = result.prediction, result.timeline
     if timeline is None:

@@ -25,9 +25,8 @@ from hearfelt.evaluation.references import (
 from hearfelt.evaluation.results import ModelFile, Results, ResultsInfo, write_results
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.build import kind_of
-from hearfelt.runtime.executor import Executor
+from hearfelt.runtime.execution import Executor, Progress, no_progress
 from hearfelt.runtime.files import atomic_write
-from hearfelt.runtime.progress import Progress, no_progress
 from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles
 from hearfelt.training.data_selection import FoldParts, generator_for, parts_of, select
 from hearfelt.training.loop import read_curves

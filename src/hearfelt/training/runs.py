@@ -20,7 +20,7 @@ from hearfelt.evaluation.evaluate import FoldPredictions, predict_clips
 from hearfelt.evaluation.predictions import Row
 from hearfelt.evaluation.results import FailedClip
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.runtime.executor import Executor, run_in_turn
+from hearfelt.runtime.execution import Executor, run_in_turn
 from hearfelt.runtime.files import atomic_write, remove_parts
 from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError
 from hearfelt.training.recipe import Recipe

@@ -15,9 +15,8 @@ from typing import Any, Final
 
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import RecipeError, require
-from hearfelt.runtime.executor import Executor, run_in_turn
+from hearfelt.runtime.execution import Executor, Progress, no_progress, run_in_turn
 from hearfelt.runtime.files import atomic_write
-from hearfelt.runtime.progress import Progress, no_progress
 from hearfelt.training.data_selection import select
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.train import DEFAULT_OPTIONS, TrainingOptions, feature_set, named_speakers

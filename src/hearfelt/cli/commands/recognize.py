@@ -11,14 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hearfelt.cli.display.pictures import draw_prediction, picture_path
 from hearfelt.cli.inputs import STANDARD_INPUT, check_standard_input, parse_reading, read_reference, sound_of
-from hearfelt.cli.options import FormatOption, ModelOption, RawOption, ReferenceOption, TrackOption, examples, expanded
-from hearfelt.errors import AudioError, ExtraMissingError
+from hearfelt.cli.options import (
+    FormatOption,
+    ModelOption,
+    RawOption,
+    ReferenceOption,
+    TrackOption,
+    examples,
+    expanded,
+    picture_path,
+)
+from hearfelt.errors import AudioError, ExtraMissingError, require
 
 if TYPE_CHECKING:
     from hearfelt.audio.reader import Sound
     from hearfelt.cli.display.predictions import Result
+    from hearfelt.inference.explain.occlusion import Occlusion
+    from hearfelt.inference.explain.shapley import Explanation
+    from hearfelt.inference.prediction import Prediction
     from hearfelt.inference.recognizer import Recognizer
     from hearfelt.inference.reference import Reference
 
@@ -112,7 +123,7 @@ def _recognize(
                 show(result)
                 first_error = first_error or result.error
                 if plot is not None and result.prediction is not None:
-                    draw_prediction(result.prediction, sound, plot, why=result.explanation)
+                    _draw(result.prediction, sound, plot, why=result.explanation)
     if first_error is not None:
         raise typer.Exit(first_error.exit_code)
 
@@ -187,6 +198,27 @@ def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool,
     return Result(source, recognizer.recognize(sound, reference=reference))
 
 
+def _draw(
+    prediction: Prediction, sound: Sound, path: Path, *, note: str = "", why: Explanation | Occlusion | None = None
+) -> None:
+    """Write a picture of a sound and its prediction, or of what the prediction depends on; the sound is read again."""
+    require("matplotlib", "plots")
+    from hearfelt.audio.inputs import name_of
+    from hearfelt.audio.reader import read_audio
+    from hearfelt.inference.explain.shapley import Explanation
+    from hearfelt.reports.figures.canvas import save_figure
+    from hearfelt.reports.figures.sounds import contribution_bars, demo_picture, occlusion_sheet
+
+    name = Path(name_of(sound)).name
+    if why is None:
+        figure = demo_picture(read_audio(sound), prediction, title=name, note=note)
+    elif isinstance(why, Explanation):
+        figure = contribution_bars(why, title=f"{name}: evidence for {why.emotion} and against it")
+    else:
+        figure = occlusion_sheet(read_audio(sound), why, title=name)
+    save_figure(figure, path)
+
+
 _INTRODUCTION = """\
 Synthetic voices say one sentence, each meant to sound like its name; nobody
 speaks in the rain. Their settings were chosen by how the shipped model
@@ -214,7 +246,7 @@ def _demo(
         for name, prediction in zip(names, predictions, strict=True):
             show(Result(name, prediction))
     try:
-        draw_prediction(predictions[0], str(clips[0]), out, note="a synthetic voice")
+        _draw(predictions[0], str(clips[0]), out, note="a synthetic voice")
         print(f"\nThe first of them as a picture: {out}\n")
     except ExtraMissingError:
         print("\nWith matplotlib it also draws the first of them: pip install 'hearfelt[plots]'\n")

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal, cast
 
 import typer
 
-from hearfelt.cli.display.pictures import picture_path
 from hearfelt.cli.display.progress import sound_bar
 from hearfelt.cli.inputs import STANDARD_INPUT, Reading, check_standard_input, parse_reading, sound_of
-from hearfelt.cli.options import ModelOption, RawOption, ReferenceOption, TrackOption, examples, expanded
+from hearfelt.cli.options import ModelOption, RawOption, ReferenceOption, TrackOption, examples, expanded, picture_path
 from hearfelt.errors import AudioError, require
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""What commands print: tables, charts, progress, pictures."""
+"""What commands print: tables, charts, progress."""

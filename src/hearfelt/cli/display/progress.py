@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from hearfelt.runtime.progress import Advance, no_progress
+from hearfelt.runtime.execution import Advance, no_progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress

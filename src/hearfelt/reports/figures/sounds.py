@@ -20,8 +20,8 @@ from hearfelt.features.display import spectrogram as levels
 from hearfelt.inference.explain.occlusion import WHAT_IT_SAYS, Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import Prediction
-from hearfelt.reports.figures.answers import answer_halves, draw_answer
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent, plain, quiet
+from hearfelt.reports.figures.timeline import answer_halves, draw_answer
 from hearfelt.reports.formatting import LITTLE, signed
 from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, SECOND
 
