@@ -53,7 +53,7 @@ def make_evaluation() -> Callable[..., Evaluation]:
 
 @pytest.fixture(scope="session")
 def make_recognizer() -> Callable[..., Recognizer]:
-    """Make a real model with labels and heard speakers as asked: one linear layer on the 162 features."""
+    """Make a real model with labels and training speakers as asked: one linear layer on the 162 features."""
 
     def make(labels: tuple[str, ...] = EMOTIONS, training_speakers: tuple[str, ...] = ()) -> Recognizer:
         weights = np.random.default_rng(0).normal(0, 0.02, (162, len(labels))).astype(np.float32)

@@ -38,7 +38,7 @@ def test_the_file_knows_the_labels_and_says_so(model: FinetunedModel) -> None:
     assert recognizer.labels == ("happy", "bored_stiff", "furious")
     assert model.card.name == "mine"
     assert model.card.training_speakers[:3] == ("folder/01", "folder/02", "folder/03")
-    assert model.card.training_speakers[-1] == "toy/02"  # whom the base has heard
+    assert model.card.training_speakers[-1] == "toy/02"  # whom the base was trained on
     assert set(model.card.corpora) == {"toy", "folder"}
     assert model.card.window_s == 2.0
 

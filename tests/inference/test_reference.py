@@ -41,7 +41,7 @@ def test_mean_and_deviation_are_those_of_the_recordings_statistics(recognizer: R
     np.testing.assert_allclose(reference.mean, rows.mean(axis=0), atol=5e-3)
     np.testing.assert_allclose(reference.deviation, rows.std(axis=0), atol=5e-3)
     probabilities = np.array([list(recognizer.recognize(sound).probabilities.values()) for sound in SOUNDS])
-    np.testing.assert_allclose(list(reference.heard.values()), probabilities.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(list(reference.probabilities.values()), probabilities.mean(axis=0), atol=1e-4)
     assert (reference.model, reference.count) == ("sound-toy", 6)
 
 
@@ -126,7 +126,7 @@ def test_predictions_warn_of_a_reference_that_is_short_or_of_one_kind(recognizer
         return [warning.code for warning in warnings if warning.code.endswith("reference")]
 
     short, enough = recognizer.reference(SOUNDS[:2]), recognizer.reference(SOUNDS)
-    uniform = replace(enough, heard={label: float(label == "angry") for label in recognizer.labels})
+    uniform = replace(enough, probabilities={label: float(label == "angry") for label in recognizer.labels})
     assert [codes(one) for one in (short, enough, uniform)] == [["short_reference"], [], ["uniform_reference"]]
 
 
@@ -149,11 +149,11 @@ def test_an_endless_reference_weighs_1_and_ten_recordings_half() -> None:
 
 
 def test_a_reference_of_one_kind_weighs_less_if_the_card_says_so() -> None:
-    heard = [0.7, 0.1, 0.1, 0.1]
-    evenness = entropy(heard) / np.log(4)
+    probabilities = [0.7, 0.1, 0.1, 0.1]
+    evenness = entropy(probabilities) / np.log(4)
     assert evenness < 0.8
     settings = {"shrinkage": 0.0, "usual_spread": 0.8, "spread_power": 2.0, "evenness_power": 0.5}
-    assert reference_weight(10, 0.4, heard, settings) == pytest.approx(0.25 * (evenness / 0.8) ** 0.5)
+    assert reference_weight(10, 0.4, probabilities, settings) == pytest.approx(0.25 * (evenness / 0.8) ** 0.5)
     somewhat_uneven = [0.45, 0.25, 0.2, 0.1]
     assert reference_weight(10, 0.4, somewhat_uneven, settings) == pytest.approx(0.25)
     assert reference_weight(10, 5.0, [0.25] * 4, settings) == pytest.approx(1.0)  # more varied than usual is no more
@@ -193,8 +193,8 @@ def test_every_setting_has_a_default() -> None:
         ({"mean": np.zeros(2)}, "one for each mean"),
         ({"deviation": -np.ones(3)}, "0 or more"),
         ({"count": 0}, "0 recordings"),
-        ({"heard": {}}, "no probabilities"),
-        ({"heard": {"calm": 1.5}}, "no probabilities"),
+        ({"probabilities": {}}, "not numbers from 0 to 1"),
+        ({"probabilities": {"calm": 1.5}}, "not numbers from 0 to 1"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
@@ -215,7 +215,7 @@ def test_an_impossible_reference_is_refused(change: dict[str, object], words: st
         (json.dumps({**json.loads(some().to_json()), "mean": "AAA="}), "one for each mean"),
         (json.dumps({**json.loads(some().to_json()), "mean": "AAAA"}), "damaged"),
         (json.dumps({**json.loads(some().to_json()), "count": True}), "no whole number"),
-        (json.dumps({**json.loads(some().to_json()), "heard": [1]}), "damaged"),
+        (json.dumps({**json.loads(some().to_json()), "probabilities": [1]}), "damaged"),
     ],
 )
 def test_what_is_no_reference_is_one_sentence(text: str, words: str, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ class Job:
         model: a name or a file; by default the shipped model.
         timeline: whether a row is a segment, and not a whole sound.
         channels: for segments: of all channels mixed, or of each.
-        track: which audio track of each file is heard, counted from 0; by default the file's own choice.
+        track: which audio track of each file is read, counted from 0; by default the file's own choice.
         root: where the paths in tables start; by default at each table's own folder.
         reference: JSON of what is usual for all sounds, or :data:`SELF`: the sounds of each folder are their own
             reference.

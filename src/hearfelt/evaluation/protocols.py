@@ -208,7 +208,7 @@ _ALL: Final = (
     EvaluationProtocol(
         "across-corpora",
         "five corpora, each tested without training on it",
-        "Corpora that a model has not heard: each fold leaves one of RAVDESS, CREMA-D, TESS, EMO-DB and nEMO out of"
+        "Corpora that a model was not trained on: each fold leaves one of RAVDESS, CREMA-D, TESS, EMO-DB and nEMO out of"
         " training and tests all its speech, among the labels of that corpus. Calm counts as neutral. The score is"
         " the mean over four corpora; TESS, of two speakers, is reported and not counted.",
         across_corpora,

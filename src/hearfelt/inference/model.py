@@ -107,7 +107,7 @@ class Model(ABC):
         if reference is None:
             return self
         self.require_reference_inputs()
-        if reference.model_hash != self.file_hash or list(reference.heard) != list(self.card.labels):
+        if reference.model_hash != self.file_hash or list(reference.probabilities) != list(self.card.labels):
             raise ModelError(
                 f"the reference is for the model {reference.model} ({reference.model_hash}) and not for"
                 f" {self.card.name} ({self.file_hash}); make one with this model"

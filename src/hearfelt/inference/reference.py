@@ -42,7 +42,7 @@ Floats = npt.NDArray[np.float64]
 FORMAT: Final = 1  # of the file; one of a later format is refused with a sentence
 HASH_DIGITS: Final = 16  # of the SHA-256 of a model file
 FEW_RECORDINGS: Final = 5  # with fewer there is a warning
-UNIFORM_SHARE: Final = 0.7  # if the model hears one emotion in more of the recordings, there is a warning
+UNIFORM_SHARE: Final = 0.7  # if one emotion has a higher mean probability, there is a warning
 _USUAL: Final = 5  # recordings of usual variety that are added to every reference
 LARGEST_BYTES: Final = 2**20  # a file has a few thousand
 
@@ -101,7 +101,7 @@ class Reference:
         count: number of recordings; one that is longer than the model's window counts once for each block.
         mean: ``(k,)`` float32, mean of the standardized statistics.
         deviation: ``(k,)`` float32, standard deviation of the statistics.
-        heard: mean probability of each label that the model gives these recordings without a reference.
+        probabilities: of each label, the mean that the model gives these recordings without a reference.
 
     Raises:
         ModelError: if a value is impossible.
@@ -117,7 +117,7 @@ class Reference:
     count: int
     mean: npt.NDArray[np.float32]
     deviation: npt.NDArray[np.float32]
-    heard: Mapping[str, float]
+    probabilities: Mapping[str, float]
 
     def __post_init__(self) -> None:
         for name in ("mean", "deviation"):
@@ -130,14 +130,16 @@ class Reference:
             raise ModelError("reference: its deviation is no row of numbers of 0 or more, one for each mean")
         if self.count < 1:
             raise ModelError(f"reference: {self.count} recordings; 1 or more are wanted")
-        shares = list(self.heard.values())
+        shares = list(self.probabilities.values())
         if not shares or not all(0 <= share <= 1 for share in shares):
-            raise ModelError("reference: what is heard in it are no probabilities")
-        object.__setattr__(self, "heard", FrozenDict({label: round(share, 4) for label, share in self.heard.items()}))
+            raise ModelError("reference: its probabilities are not numbers from 0 to 1, one for each label")
+        rounded = {label: round(share, 4) for label, share in self.probabilities.items()}
+        object.__setattr__(self, "probabilities", FrozenDict(rounded))
 
     def weight(self, settings: Mapping[str, float]) -> float:
         """Compute how much it counts, 0 to 1: :func:`reference_weight` with the settings of a model's card."""
-        return reference_weight(self.count, spread(self.deviation, self.count), list(self.heard.values()), settings)
+        varied = spread(self.deviation, self.count)
+        return reference_weight(self.count, varied, list(self.probabilities.values()), settings)
 
     @property
     def warnings(self) -> tuple[SoundWarning, ...]:
@@ -148,7 +150,7 @@ class Reference:
                 f"the reference has {self.count} recording{'s' * (self.count > 1)}; {FEW_RECORDINGS} or more are better"
             )
             warnings.append(SoundWarning("short_reference", text, {"recordings": float(self.count)}))
-        label, share = max(self.heard.items(), key=lambda pair: pair[1])
+        label, share = max(self.probabilities.items(), key=lambda pair: pair[1])
         if self.count > 1 and share > UNIFORM_SHARE:
             text = f"the recordings of the reference all sound {label}; some of other emotions are better"
             warnings.append(SoundWarning("uniform_reference", text, {"share": share}))
@@ -163,7 +165,7 @@ class Reference:
             "count": self.count,
             "mean": _encoded(self.mean),
             "deviation": _encoded(self.deviation),
-            "heard": dict(self.heard),
+            "probabilities": dict(self.probabilities),
         }
         return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
@@ -189,7 +191,7 @@ class Reference:
                 _whole(values["count"]),
                 _decoded(values["mean"]),
                 _decoded(values["deviation"]),
-                {_text(label): float(share) for label, share in values["heard"].items()},
+                {_text(label): float(share) for label, share in values["probabilities"].items()},
             )
         except ModelError:
             raise
@@ -231,17 +233,17 @@ class Reference:
 
 
 def reference_weight(
-    count: int, spread: float, heard: Sequence[float] | Floats, settings: Mapping[str, float] = SETTINGS
+    count: int, spread: float, probabilities: Sequence[float] | Floats, settings: Mapping[str, float] = SETTINGS
 ) -> float:
     """Compute how much a reference counts: 0 not at all, 1 as if it were endless and varied.
 
     The count is shrunk, as the mean of few numbers is. A reference of one kind would move the model's centre to that
-    kind: it counts less the less its statistics vary, and the surer the model hears one emotion in all of it.
+    kind: it counts less the less its statistics vary, and the surer the model is of one emotion in all of it.
 
     Args:
         count: number of recordings.
         spread: as :func:`spread` computes it.
-        heard: mean probabilities ``(labels,)`` of the recordings.
+        probabilities: ``(labels,)``, their means over the recordings.
         settings: of the card; :data:`SETTINGS` are used for what it does not name.
 
     Example:
@@ -251,9 +253,9 @@ def reference_weight(
         0.25
     """
     settings = {**SETTINGS, **settings}
-    shares = np.asarray(heard, np.float64)
+    shares = np.asarray(probabilities, np.float64)
     shares = shares[shares > 0] / shares.sum()
-    evenness = float(-(shares * np.log(shares)).sum()) / math.log(len(heard))  # 1: all labels alike
+    evenness = float(-(shares * np.log(shares)).sum()) / math.log(len(probabilities))  # 1: all labels alike
     variety = min(1.0, spread / settings["usual_spread"]) ** settings["spread_power"]
     mixture = min(1.0, max(0.0, evenness) / _USUAL_EVENNESS) ** settings["evenness_power"]
     return float(count / (count + settings["shrinkage"]) * variety * mixture)
@@ -298,13 +300,13 @@ class ReferenceBuilder:
     Example:
         >>> builder = ReferenceBuilder()
         >>> builder.add(SoundStatistics(np.array([[1.0], [3.0]]), np.array([[0.5, 0.5], [0.1, 0.9]])))
-        >>> builder.reference("mine", "0" * 16, ("calm", "sad")).heard
+        >>> builder.reference("mine", "0" * 16, ("calm", "sad")).probabilities
         {'calm': 0.3, 'sad': 0.7}
     """
 
     def __init__(self) -> None:
         self._count = 0
-        self._mean, self._squares, self._heard = np.zeros(1), np.zeros(1), np.zeros(1)
+        self._mean, self._squares, self._probabilities = np.zeros(1), np.zeros(1), np.zeros(1)
 
     def add(self, sound: SoundStatistics) -> None:
         """Add a sound."""
@@ -313,7 +315,7 @@ class ReferenceBuilder:
             change = row - self._mean
             self._mean = self._mean + change / self._count
             self._squares = self._squares + change * (row - self._mean)
-            self._heard = self._heard + probabilities
+            self._probabilities = self._probabilities + probabilities
 
     def reference(self, model: str, model_hash: str, labels: Sequence[str]) -> Reference:
         """Give the reference.
@@ -328,9 +330,9 @@ class ReferenceBuilder:
         """
         if not self._count:
             raise AudioError("a reference of no recordings; at least one is wanted")
-        heard = dict(zip(labels, (self._heard / self._count).tolist(), strict=True))
+        probabilities = dict(zip(labels, (self._probabilities / self._count).tolist(), strict=True))
         mean, deviation = self._mean.astype(np.float32), np.sqrt(self._squares / self._count).astype(np.float32)
-        return Reference(model, model_hash, self._count, mean, deviation, heard)
+        return Reference(model, model_hash, self._count, mean, deviation, probabilities)
 
 
 def _encoded(values: npt.NDArray[np.float32]) -> str:

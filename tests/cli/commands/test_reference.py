@@ -60,7 +60,7 @@ def test_json_says_what_is_in_it(here: Here, reference_model: Path, mine: Path, 
     _, said, _ = here("reference", one, "-o", tmp_path / "me.json", "-m", reference_model, "--format", "json")
     facts = json.loads(said)
     assert (facts["recordings"], [warning["code"] for warning in facts["warnings"]]) == (1, ["short_reference"])
-    assert sum(facts["heard"].values()) == pytest.approx(1.0, abs=0.01)
+    assert sum(facts["probabilities"].values()) == pytest.approx(1.0, abs=0.01)
 
 
 def test_a_recording_that_cannot_be_read_is_reported_and_left_out(

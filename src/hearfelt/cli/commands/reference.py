@@ -73,7 +73,7 @@ def _facts(reference: Reference, out: Path, weight: float) -> dict[str, object]:
         "model_hash": reference.model_hash,
         "recordings": reference.count,
         "weight": round(weight, 3),
-        "heard": dict(reference.heard),
+        "probabilities": dict(reference.probabilities),
         "warnings": [warning.to_dict() for warning in reference.warnings],
     }
 
@@ -81,9 +81,9 @@ def _facts(reference: Reference, out: Path, weight: float) -> dict[str, object]:
 def _print(reference: Reference, out: Path, weight: float) -> None:
     recordings = "1 recording" if reference.count == 1 else f"{reference.count} recordings"
     typer.echo(f"{out}: {recordings}, for the model {reference.model}; it counts {weight:.0%}")
-    heard = sorted(reference.heard.items(), key=lambda pair: -pair[1])
+    ranked = sorted(reference.probabilities.items(), key=lambda pair: -pair[1])
     typer.echo(
-        "on average without it: " + ", ".join(f"{label} {share:.0%}" for label, share in heard if share >= 0.005)
+        "on average without it: " + ", ".join(f"{label} {share:.0%}" for label, share in ranked if share >= 0.005)
     )
     for warning in reference.warnings:
         typer.echo(f"warning: {warning.text}")
