@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -219,3 +219,25 @@ def _relative_nodes(embedding: str) -> list[onnx.NodeProto]:
         helper.make_node("Pow", [deviation, weight], ["scale"]),
         helper.make_node("Div", ["moved", "scale"], ["relative"]),
     ]
+
+
+# Put on the path of a process, this lets it die, as a fault in a decoder would, when it opens a certain file.
+DEADLY = """
+import os, signal, sys
+def deadly(event, arguments):
+    if event == "open" and str(arguments[0]).endswith({name!r}):
+        os.kill(os.getpid(), signal.SIGSEGV)
+sys.addaudithook(deadly)
+"""
+
+
+@pytest.fixture
+def dies_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let processes that are started from now on die when they open a file with this name."""
+
+    def dies(name: str) -> None:
+        (tmp_path / "path").mkdir()
+        (tmp_path / "path" / "sitecustomize.py").write_text(DEADLY.format(name=name))
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "path"), os.environ.get("PYTHONPATH", "")]))
+
+    return dies

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,18 +100,8 @@ def test_a_finished_model_answers_every_clip_once_with_seed_0(
     assert [run["epoch"] for run in results.summary["runs"]] == [None]
 
 
-# Put on the path of a process, this lets it die, as a fault in a decoder would, when it opens a certain file.
-DEADLY = """
-import os, signal, sys
-def deadly(event, arguments):
-    if event == "open" and str(arguments[0]).endswith({name!r}):
-        os.kill(os.getpid(), signal.SIGSEGV)
-sys.addaudithook(deadly)
-"""
-
-
 def test_processes_answer_alike_and_one_that_dies_costs_its_clip(
-    sound_model: Path, clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sound_model: Path, clips: Clips, tmp_path: Path, dies_at: Callable[[str], None]
 ) -> None:
     recognizer = Recognizer.load(sound_model, threads=1)
     some = clips.without(speaker=recognizer.card.training_speakers)[:40]
@@ -122,9 +111,7 @@ def test_processes_answer_alike_and_one_that_dies_costs_its_clip(
     one, two = ((tmp_path / name / "predictions.csv").read_bytes() for name in ("here", "there"))
     assert one == two
     assert (here.summary["file"], there.summary["file"]["bytes"]) == (None, sound_model.stat().st_size)
-    (tmp_path / "path").mkdir()
-    (tmp_path / "path" / "sitecustomize.py").write_text(DEADLY.format(name=some[0].path.name))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "path"), os.environ.get("PYTHONPATH", "")]))
+    dies_at(some[0].path.name)
     rest = evaluate_model(recognizer, plan, tmp_path / "rest", file=sound_model, jobs=2)
     (lost,) = rest.summary["unanswered"]
     assert lost["clip"] == some[0].name

@@ -168,7 +168,7 @@ def test_a_row_is_what_the_recognizer_says_of_the_clip(sound_model: Path, toy: P
         assert row == pytest.approx(wanted, abs=1e-6)
 
 
-def test_what_was_heard_before_is_remembered(sound_model: Path, toy: Path, tmp_path: Path) -> None:
+def test_what_was_computed_before_is_remembered(sound_model: Path, toy: Path, tmp_path: Path) -> None:
     base, clips, cache = load_base(sound_model), read_corpus(toy)[:4], Cache(tmp_path / "cache.sqlite")
     speaker_of: list[int] = []
     first = base_features(base, clips, cache=cache, progress=speaker_of.append)
@@ -179,7 +179,7 @@ def test_what_was_heard_before_is_remembered(sound_model: Path, toy: Path, tmp_p
     assert again.rows.tolist() == first.rows.tolist()
 
 
-def test_a_clip_that_cannot_be_heard_is_named_and_the_others_stay(sound_model: Path, toy: Path, tmp_path: Path) -> None:
+def test_a_clip_that_cannot_be_read_is_named_and_the_others_stay(sound_model: Path, toy: Path, tmp_path: Path) -> None:
     clips = read_corpus(toy)[:3]
     broken = replace(clips[1], root=tmp_path, name="broken.wav")
     broken.path.write_bytes(b"RIFF")
@@ -187,6 +187,17 @@ def test_a_clip_that_cannot_be_heard_is_named_and_the_others_stay(sound_model: P
     assert len(features.rows) == 2
     assert list(features.failed) == [broken]
     assert "broken.wav" in features.failed[broken]
+
+
+def test_a_clip_at_which_a_process_dies_is_named_and_the_others_stay(
+    sound_model: Path, toy: Path, dies_at: Callable[[str], None]
+) -> None:
+    clips = read_corpus(toy)[:3]
+    dies_at(clips[1].path.name)
+    features = base_features(load_base(sound_model), clips, cache=Cache(None))
+    assert len(features.rows) == 2
+    assert list(features.failed) == [clips[1]]
+    assert "SIGSEGV" in features.failed[clips[1]]
 
 
 @pytest.mark.parametrize("base", ["svm", "classic"])

@@ -208,8 +208,8 @@ _ALL: Final = (
     EvaluationProtocol(
         "across-corpora",
         "five corpora, each tested without training on it",
-        "Corpora that a model was not trained on: each fold leaves one of RAVDESS, CREMA-D, TESS, EMO-DB and nEMO out of"
-        " training and tests all its speech, among the labels of that corpus. Calm counts as neutral. The score is"
+        "Corpora that a model was not trained on: each fold leaves one of RAVDESS, CREMA-D, TESS, EMO-DB and nEMO out"
+        " of training and tests all its speech, among the labels of that corpus. Calm counts as neutral. The score is"
         " the mean over four corpora; TESS, of two speakers, is reported and not counted.",
         across_corpora,
         fold_names=(1, 2, 3, 4, 5),

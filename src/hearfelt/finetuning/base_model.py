@@ -8,17 +8,17 @@ and it needs nothing but numpy.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from hearfelt.audio.reader import Samples, open_audio, refuse_faults
+from hearfelt.audio.reader import Samples, Sound, open_audio, refuse_faults
 from hearfelt.corpora.clips import Clip
 from hearfelt.errors import AudioError, ModelError, require
 from hearfelt.inference.card import ModelCard
@@ -28,6 +28,7 @@ from hearfelt.inference.session import Session
 from hearfelt.inference.sound_model import EMBEDDING, SOUND_INPUT
 from hearfelt.inference.windowing import BlockOutput, blocks_of, frame_powers, pooled
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
+from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError, workers_for
 
 __all__ = [
     "FEATURES",
@@ -44,7 +45,15 @@ __all__ = [
     "with_metadata",
 ]
 
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
 FEATURES: Final = "features"  # embedding and logits of a base model, side by side
+_VERSION: Final = 1  # of the cached features
+_PROBE: Final = np.sin(np.arange(1_600) / 9).astype(np.float32)  # 0.1 s of a tone
+_CLIPS_PER_PROCESS: Final = 20  # starting a process takes as long as computing the features of so many
+_EPSILON: Final = 1e-6
+_NEVER: Final = -1e4  # the logit of a label without a single clip
 
 
 def with_features_output(model: bytes, dimensions: int) -> bytes:
@@ -187,10 +196,6 @@ def _written(proto: Any) -> bytes:
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-_VERSION: Final = 1  # of the cached features
-_PROBE: Final = np.sin(np.arange(1_600) / 9).astype(np.float32)  # 0.1 s of a tone
-
-
 @dataclass(frozen=True, eq=False)
 class BaseModel:
     """A finished model to fine-tune.
@@ -250,7 +255,9 @@ def load_base(name: str | Path) -> BaseModel:
 def base_features(
     base: BaseModel, clips: Sequence[Clip], *, cache: Cache | None = None, progress: Callable[[int], None] | None = None
 ) -> BaseFeatures:
-    """Compute the features of clips on every core; of a cached clip only the file's bytes are read.
+    """Compute the features of clips in processes; of a cached clip only the file's bytes are read.
+
+    A clip at which a process dies is one that failed, and costs nothing else.
 
     A long clip is split and its parts averaged as in recognizing, so that a linear head gives the logits that the
     finished file will give.
@@ -263,47 +270,47 @@ def base_features(
     """
     cache = default_cache() if cache is None else cache
     advance = progress or (lambda _: None)
-    session = Session(with_features_output(base.model, base.dimensions), name=base.card.name, threads=1)
-
-    def features_of(block: Samples) -> npt.NDArray[np.float64]:
-        (features,) = session.run([FEATURES], {SOUND_INPUT: block[None]})  # (n,) -> (1, n)
-        return np.asarray(features[0])
-
-    def compute(clip: Clip) -> bytes | str:
-        try:
-            with open_audio(clip.sound) as reader:
-                blocks = [
-                    BlockOutput(features_of(block), frame_powers(block))
-                    for block in blocks_of(reader, base.card.window_s)
-                ]
-                refuse_faults(reader)
-            return pooled(blocks).astype("<f4").tobytes()
-        except AudioError as error:
-            return str(error)
-
     digests = sound_digests(clip.sound for clip in clips)
     keys = [f"base-features:{_VERSION}:{base.digest}:{digests[clip.sound]}" for clip in clips]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        kept = cache.get_many(keys)
-        advance(sum(key in kept for key in keys))
-        unknown = [(key, clip) for key, clip in zip(keys, clips, strict=True) if key not in kept]
-        failed: dict[Clip, str] = {}
-        for (key, clip), row in zip(unknown, pool.map(compute, [clip for _, clip in unknown]), strict=True):
-            if isinstance(row, str):
-                failed[clip] = row
-            else:
-                kept[key] = row
-            advance(1)
+    kept = cache.get_many(keys)
+    advance(sum(key in kept for key in keys))
+    unknown = [(key, clip) for key, clip in zip(keys, clips, strict=True) if key not in kept]
+    failed: dict[Clip, str] = {}
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "base.onnx"
+        file.write_bytes(with_features_output(base.model, base.dimensions))
+        setup = partial(_FeatureNetwork, file, base.card.name, base.card.window_s)
+        with Pool(setup, workers_for(len(unknown), _CLIPS_PER_PROCESS)) as pool:
+            sounds = [clip.sound for _, clip in unknown]
+            for (key, clip), row in zip(unknown, pool.map(_FeatureNetwork.features_of, sounds), strict=True):
+                try:
+                    kept[key] = row.result()
+                except AudioError as error:
+                    failed[clip] = str(error)
+                except (WorkerLostError, WorkerMemoryError) as error:
+                    failed[clip] = f"{clip.name}: cannot be read ({error})"
+                advance(1)
     cache.put_many({key: kept[key] for key, clip in unknown if clip not in failed})
     rows = [np.frombuffer(kept[key], "<f4") for key, clip in zip(keys, clips, strict=True) if clip not in failed]
     return BaseFeatures(np.stack(rows) if rows else np.zeros((0, base.dimensions), np.float32), failed)
 
 
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+class _FeatureNetwork:
+    """A base model with the output :data:`FEATURES`, in a process of its own."""
 
-_EPSILON: Final = 1e-6
-_NEVER: Final = -1e4  # the logit of a label without a single clip
+    def __init__(self, file: Path, name: str, window_s: float) -> None:
+        self._session, self._window_s = Session(file, name=name, threads=1), window_s
+
+    def features_of(self, sound: Sound) -> bytes:
+        """Compute the features of a sound: ``(dimensions,)`` little-endian float32."""
+        with open_audio(sound) as reader:
+            blocks = [BlockOutput(self._run(block), frame_powers(block)) for block in blocks_of(reader, self._window_s)]
+            refuse_faults(reader)
+        return pooled(blocks).astype("<f4").tobytes()
+
+    def _run(self, block: Samples) -> Floats:
+        (features,) = self._session.run([FEATURES], {SOUND_INPUT: block[None]})  # (n,) -> (1, n)
+        return np.asarray(features[0])
 
 
 @dataclass(frozen=True)
