@@ -5,6 +5,7 @@ import random
 import struct
 import sys
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -170,21 +171,10 @@ def test_a_file_called_raw_is_read_by_its_content(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("form", "subtype"), KINDS)
-def test_whatever_is_broken_in_a_file_it_is_heard_or_refused(form: str, subtype: str) -> None:
-    whole = stored(form, subtype, 0.3)
-    chance = random.Random(form + subtype)
-    outcomes = set()
-    for _ in range(40):
-        broken = bytearray(whole)
-        for _ in range(chance.choice((1, 2, 5))):
-            broken[chance.randrange(min(len(broken), 2_000))] ^= 1 << chance.randrange(8)
-        if chance.random() < 0.3:
-            broken = broken[: chance.randrange(len(broken))]
-        try:
-            outcomes.add(read_audio(bytes(broken)).duration_s < 60)
-        except AudioError as error:
-            outcomes.add("\n" not in str(error))
-    assert outcomes == {True}
+def test_whatever_is_broken_in_a_file_it_is_read_or_refused(
+    form: str, subtype: str, is_read_or_refused: Callable[[bytes, str, int], bool]
+) -> None:
+    assert is_read_or_refused(stored(form, subtype, 0.3), form + subtype, 40)
 
 
 def test_a_file_that_is_no_sound_is_told_what_can_be_read_here(monkeypatch: pytest.MonkeyPatch) -> None:

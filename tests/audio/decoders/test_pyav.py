@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import io
-import random
 import struct
 import sys
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -385,21 +385,10 @@ def test_a_playlist_opens_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_whatever_is_broken_in_a_file_it_is_heard_or_refused(name: str) -> None:
-    whole = encoded(KINDS[name], 0.3)
-    chance = random.Random(name)
-    outcomes = set()
-    for _ in range(30):
-        broken = bytearray(whole)
-        for _ in range(chance.choice((1, 2, 5))):
-            broken[chance.randrange(min(len(broken), 2_000))] ^= 1 << chance.randrange(8)
-        if chance.random() < 0.3:
-            broken = broken[: chance.randrange(len(broken))]
-        try:
-            outcomes.add(read_audio(bytes(broken)).duration_s < 60)
-        except AudioError as error:
-            outcomes.add("\n" not in str(error))
-    assert outcomes == {True}
+def test_whatever_is_broken_in_a_file_it_is_read_or_refused(
+    name: str, is_read_or_refused: Callable[[bytes, str, int], bool]
+) -> None:
+    assert is_read_or_refused(encoded(KINDS[name], 0.3), name, 30)
 
 
 @cache
