@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hearfelt.corpora.catalog import read_corpus
 from hearfelt.corpora.clips import Clips
+from hearfelt.corpora.toy import write_toy
 from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.training import heads
 from hearfelt.training.clip_statistics import EncoderFiles
@@ -94,3 +95,25 @@ class HeldWeights(EncoderFiles):
 @pytest.fixture(scope="package")
 def encoder_files(whisper: dict[str, Tensor]) -> HeldWeights:
     return HeldWeights(held=whisper)
+
+
+@pytest.fixture(scope="module")
+def few(toy_clips: Clips) -> Clips:
+    """Six speakers, two emotions, one take: twelve clips."""
+    return toy_clips.where(emotion=("calm", "angry"), repetition="1")
+
+
+@pytest.fixture(scope="module")
+def songs(few: Clips, tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """What the same people sing."""
+    root = write_toy(tmp_path_factory.mktemp("songs"), clips_each=1, seed=5)
+    sung = read_corpus(root, "toy").where(emotion=few.emotions)
+    return Clips(replace(clip, channel="song") for clip in sung)
+
+
+@pytest.fixture(scope="module")
+def others(few: Clips, tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """Two people of another corpus."""
+    root = write_toy(tmp_path_factory.mktemp("others"), speakers=2, clips_each=1, seed=8)
+    said = read_corpus(root, "toy").where(emotion=few.emotions)
+    return Clips(replace(clip, corpus="folder", speaker=clip.speaker.replace("toy", "folder")) for clip in said)

@@ -106,28 +106,6 @@ def recipe() -> Recipe:
     return Recipe("mine", "hearfelt")
 
 
-@pytest.fixture(scope="module")
-def few(toy_clips: Clips) -> Clips:
-    """Six speakers, two emotions, one take: twelve clips."""
-    return toy_clips.where(emotion=("calm", "angry"), repetition="1")
-
-
-@pytest.fixture(scope="module")
-def songs(few: Clips, tmp_path_factory: pytest.TempPathFactory) -> Clips:
-    """What the same people sing."""
-    root = write_toy(tmp_path_factory.mktemp("songs"), clips_each=1, seed=5)
-    sung = read_corpus(root, "toy").where(emotion=few.emotions)
-    return Clips(replace(clip, channel="song") for clip in sung)
-
-
-@pytest.fixture(scope="module")
-def others(few: Clips, tmp_path_factory: pytest.TempPathFactory) -> Clips:
-    """Two people of another corpus."""
-    root = write_toy(tmp_path_factory.mktemp("others"), speakers=2, clips_each=1, seed=8)
-    said = read_corpus(root, "toy").where(emotion=few.emotions)
-    return Clips(replace(clip, corpus="folder", speaker=clip.speaker.replace("toy", "folder")) for clip in said)
-
-
 def test_a_single_models_groups_are_of_the_recipes_own_corpus(
     recipe: Recipe, few: Clips, songs: Clips, others: Clips
 ) -> None:

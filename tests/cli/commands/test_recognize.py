@@ -518,9 +518,12 @@ def test_the_demo_needs_no_matplotlib(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["/lib/hearfelt/__main__.py"])
     code, out, err = here("demo", "--model", model)
     assert (code, err) == (0, "")
     assert "pip install 'hearfelt[plots]'" in out
+    assert f"{Path(sys.executable).name} -m hearfelt recognize YOUR.wav" in out
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,28 +5,15 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.service.http_server import CLIP, Serving, serving
+from tests.service.http_server import CLIP
 
 from hearfelt.service.app import create_app
 from hearfelt.service.logs import LOG, JsonLines
 from hearfelt.service.settings import ServiceSettings
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Serving]:
-    with serving() as one:
-        yield one
-
-
-@pytest.fixture
-def client(service: Serving) -> Iterator[httpx.Client]:
-    with service.client() as one:
-        yield one
 
 
 def test_models_are_listed_with_their_cards_the_default_first(client: httpx.Client) -> None:

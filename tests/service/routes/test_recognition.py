@@ -21,18 +21,6 @@ from hearfelt.inference.recognizer import Recognizer
 from hearfelt.service.recognition import WorkerSettings
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Serving]:
-    with serving() as one:
-        yield one
-
-
-@pytest.fixture
-def client(service: Serving) -> Iterator[httpx.Client]:
-    with service.client() as one:
-        yield one
-
-
 def is_problem(answer: httpx.Response, status: int, words: str) -> bool:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"

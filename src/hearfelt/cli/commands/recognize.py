@@ -268,6 +268,8 @@ def _say_what_next() -> None:
 def _started_as() -> str:
     """Give the path of this program, as short as it can be typed here."""
     program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return f"{Path(sys.executable).name} -m hearfelt"
     try:
         return str(program.relative_to(Path.cwd()))
     except ValueError:
