@@ -1,7 +1,8 @@
-"""Synthetic recordings with exact labels over time: clips of one speaker with pauses, in background noise.
+"""Synthetic recordings with exact labels over time (clips of one speaker with pauses, in noise), and predicting them.
 
 Real calls are not labelled every hundredth of a second. Here a script lists the clips of a recording; the sound is made
-from it in memory, the same on every machine, and the beginning and the end of each clip are known exactly.
+from it in memory, the same on every machine, and the beginning and the end of each clip are known exactly. It is
+predicted by the timeline, and naively by windows of fixed length.
 """
 
 from __future__ import annotations

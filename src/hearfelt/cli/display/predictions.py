@@ -33,7 +33,7 @@ from hearfelt.rows import PREDICTION_ROW, columns, table_row
 if TYPE_CHECKING:
     from hearfelt.inference.recognizer import Recognizer
 
-__all__ = ["PredictionTable", "Result", "bar", "print_warnings", "printing", "why_chart", "writing"]
+__all__ = ["PredictionTable", "Result", "bar", "padded", "print_warnings", "printing", "why_chart", "writing"]
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _BAR_WIDTHS: Final = {100: 20, 72: 12, 56: 8}  # console columns -> cells of the confidence bar
@@ -87,8 +87,8 @@ class PredictionTable:
     def header(self) -> None:
         """Print the names of the columns."""
         confidence = "confidence" if self._bar else ""
-        line = _padded("clip", self._name) + "  " + _padded("emotion", 4 + self._label) + "  "
-        line += _padded(confidence, self._bar + 5 if self._bar else 4)
+        line = padded("clip", self._name) + "  " + padded("emotion", 4 + self._label) + "  "
+        line += padded(confidence, self._bar + 5 if self._bar else 4)
         self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
 
     def row(self, source: str, prediction: Prediction) -> None:
@@ -97,7 +97,7 @@ class PredictionTable:
         A question mark after the emotion means unsure; then the plausible emotions follow, where the model has them.
         If no speech was found, that comes first.
         """
-        line = Text(_padded(_shortened(printable(source), self._name), self._name) + "  ")
+        line = Text(padded(_shortened(printable(source), self._name), self._name) + "  ")
         if prediction.has_no_speech:
             line.append(NO_SPEECH_WORDS, "bold")
             line.append(f"  {prediction.emotion}? {percent_words(prediction.confidence)}", "dim")
@@ -113,22 +113,23 @@ class PredictionTable:
     def _add_prediction(self, line: Text, prediction: Prediction) -> None:
         look = look_of(prediction.emotion)
         label = prediction.emotion + ("?" if prediction.unsure else "")
-        line.append(_padded(look.emoji, 3))
+        line.append(padded(look.emoji, 3))
         # Words keep the terminal's own colour: any other is hard to read on some background.
-        line.append(_padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
+        line.append(padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
         if self._bar:
             line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
         line.append(f"{percent_cell(prediction.confidence)}")
         if self._has_runner_up and len(prediction.probabilities) > 1:
             label, share = prediction.ranked()[1]
-            line.append(f"  {_padded(label, self._label)} {percent_cell(share)}", "dim")
+            line.append(f"  {padded(label, self._label)} {percent_cell(share)}", "dim")
 
     def _print(self, line: Text) -> None:
         line.rstrip()
         self._console.print(line, no_wrap=True, overflow="ignore", crop=self._console.is_terminal)
 
 
-def _padded(text: str, width: int) -> str:
+def padded(text: str, width: int) -> str:
+    """Fill a text with spaces up to a width in cells."""
     return set_cell_size(text, width) if cell_len(text) < width else text
 
 

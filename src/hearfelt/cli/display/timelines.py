@@ -11,14 +11,14 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.cli.display.output import print_json, printable
-from hearfelt.cli.display.predictions import bar, print_warnings
+from hearfelt.cli.display.predictions import bar, padded, print_warnings
 from hearfelt.emotions import in_order, look_of
 from hearfelt.inference.prediction import Prediction, percent_cell
 from hearfelt.inference.timeline.recording import Recording
@@ -72,8 +72,8 @@ class SegmentTable:
     def header(self) -> None:
         """Print the names of the columns."""
         line = f"{'from':>{self._time}}  {'to':>{self._time}}  " + f"{'side':<{self._side}}"[: self._side]
-        line += _padded("emotion", 4 + self._label) + "  "
-        line += _padded("confidence" if self._bar else "", self._bar + 5 if self._bar else 4)
+        line += padded("emotion", 4 + self._label) + "  "
+        line += padded("confidence" if self._bar else "", self._bar + 5 if self._bar else 4)
         self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
 
     def row(self, row: SegmentRow) -> None:
@@ -81,23 +81,23 @@ class SegmentTable:
         times = (row.segment.start_s, row.segment.end_s)
         words = [f"{time_words(time_s, step_s=0.1, until_s=self._until_s):>{self._time}}" for time_s in times]
         line = Text("  ".join(words) + "  ", "dim")
-        line = Text.assemble(line, _padded(row.side, self._side) if self._side else "")
+        line = Text.assemble(line, padded(row.side, self._side) if self._side else "")
         line.append_text(self.answer(row.segment.prediction))
         self._print(line)
 
     def answer(self, prediction: Prediction) -> Text:
         """Format a prediction as part of a line."""
         look, name = look_of(prediction.emotion), printable(prediction.emotion)
-        line = Text(_padded(look.emoji, 3))
+        line = Text(padded(look.emoji, 3))
         # Words keep the terminal's own colour: any other is hard to read on some background.
         shown = name + ("?" if prediction.unsure else "")
-        line.append(_padded(shown, self._label + 1) + "  ", "" if prediction.unsure else "bold")
+        line.append(padded(shown, self._label + 1) + "  ", "" if prediction.unsure else "bold")
         if self._bar:
             line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
         line.append(f"{percent_cell(prediction.confidence)}")
         if self._has_runner_up and len(prediction.probabilities) > 1:
             second, share = prediction.ranked()[1]
-            line.append(f"  {_padded(printable(second), self._label)} {percent_cell(share)}", "dim")
+            line.append(f"  {padded(printable(second), self._label)} {percent_cell(share)}", "dim")
         return line
 
     def _print(self, line: Text) -> None:
@@ -261,10 +261,6 @@ def _times(until_s: float, width: int) -> str:
         if start >= 0 and not "".join(around).strip():
             line[start : start + len(words)] = words
     return "".join(line).rstrip()
-
-
-def _padded(text: str, width: int) -> str:
-    return set_cell_size(text, width) if cell_len(text) < width else text
 
 
 _CELL_S: Final = 0.5  # of the moving ribbon: one for each interim result
