@@ -45,6 +45,7 @@ def test_validation_speakers_are_not_learned_from(plain: Recipe, toy_clips: Clip
     result = train(plain, toy_clips, tmp_path)
     assert not set(result.train_speakers) & set(result.validation_speakers)
     assert sorted(result.train_speakers + result.validation_speakers) == list(toy_clips.speakers)
+    assert result.train_clips == sum(clip.speaker in result.train_speakers for clip in toy_clips)
 
 
 def test_the_same_seed_gives_the_same_file(one_epoch: Recipe, toy_clips: Clips, tmp_path: Path) -> None:

@@ -77,12 +77,14 @@ class TrainingResult:
     Attributes:
         model: its file and its validation metrics.
         selection: clips that were used, and how many were left out.
-        train_speakers: speakers that it was trained on.
+        train_clips: number of clips that it was trained on, without copies.
+        train_speakers: their speakers.
         validation_speakers: speakers on whom its epoch, temperature and threshold were chosen.
     """
 
     model: TrainedModel
     selection: Selection
+    train_clips: int
     train_speakers: tuple[str, ...]
     validation_speakers: tuple[str, ...]
 
@@ -131,7 +133,8 @@ def train(
                 on_epoch(row)
 
         model = train_model(recipe, training_set, out, seed=options.seed, on_epoch=report)
-    return TrainingResult(model, selection, training_set.train.speakers, validation_speakers)
+    train = training_set.train
+    return TrainingResult(model, selection, len(train), train.speakers, validation_speakers)
 
 
 def feature_set(

@@ -210,6 +210,7 @@ def _live(epochs: int) -> Callable[[EpochRow], None]:
 def _report(result: TrainingResult) -> None:
     """Print the result of a training, and how to use it."""
     from hearfelt.cli.display.output import console
+    from hearfelt.reports.formatting import many
 
     model = result.model
     for reason, count in result.selection.left_out.items():
@@ -218,7 +219,8 @@ def _report(result: TrainingResult) -> None:
     epoch = "" if model.epoch is None else f"  epoch {model.epoch}"
     out = console()
     out.print(f"[bold]{model.path}[/bold]{epoch}", soft_wrap=True)
-    out.print(f"trained on {len(result.selection.clips):,} clips of {len(result.train_speakers)} speakers")
+    trained = f"{many(result.train_clips, 'clip')} of {many(len(result.train_speakers), 'speaker')}"
+    out.print(f"trained on {trained}")
     out.print(f"validation {others}: UAR {model.validation['uar']:.1%}", soft_wrap=True)
     out.print(
         "[dim]That UAR is too high: settings were chosen on it. hearfelt evaluate measures on unseen speakers.[/dim]"
