@@ -3,32 +3,33 @@
     python benchmarks/start.py
 
 The script imports librosa and torch, loads its network, and computes the 162 features and a prediction. Both process
-the same 48 kHz WAV file, alternating, after a warm-up run each. Also measures ``hearfelt --help``. Fails below a ratio
-of 4.
+the same 48 kHz WAV file, alternating, after a warm-up run each, from bytecode, as installed packages are. Also measures
+``hearfelt --help``. Fails below a ratio of 8.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from reporting import EXAMPLES
 
-BAR: Final = 4.0
+BAR: Final = 8.0
 HELP_S: Final = 0.5
-SEED, OURS = "student project", "hearfelt recognize"
+SEED, OURS, HELP = "student project", "hearfelt recognize", "hearfelt --help"
 CLIP, WEIGHTS = "clip.wav", "weights.pt"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="classic", help="name or file (%(default)s)")
+    parser.add_argument("--model", default="hearfelt", help="name or file (%(default)s)")
     parser.add_argument("--runs", type=int, default=7, help="runs of each (%(default)s)")
     parser.add_argument("--prepare", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
     parser.add_argument("--seed-predicts", nargs=2, metavar=("WEIGHTS", "CLIP"), help=argparse.SUPPRESS)
@@ -48,20 +49,43 @@ def compare(model: str, runs: int, folder: Path) -> int:
     """Run both, alternating, and print the medians."""
     prepare(folder)
     commands = ways(model, folder)
-    seconds: dict[str, list[float]] = {way: [] for way in commands}
-    for run in range(runs + 1):
+    measured: dict[str, list[Run]] = {way: [] for way in commands}
+    for number in range(runs + 1):
         for way, command in commands.items():
-            start = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            if run:  # the first run fills the disk cache and compiles bytecode
-                seconds[way].append(time.perf_counter() - start)
-    medians = {way: statistics.median(times) for way, times in seconds.items()}
-    for way, median in medians.items():
-        print(f"{way:20}{median:8.2f} s   ({min(seconds[way]):.2f} to {max(seconds[way]):.2f} in {runs} runs)")
-    ratio = medians[SEED] / medians[OURS]
-    print(f"\none prediction: {ratio:.1f} times as fast (limit: at least {BAR:.0f})")
-    print(f"help: {medians['hearfelt --help']:.2f} s (limit: less than {HELP_S})")
-    return int(ratio < BAR or medians["hearfelt --help"] >= HELP_S)
+            measured[way] += [run(command)][number == 0 :]  # the first run fills the disk cache and compiles bytecode
+    wall, cpu = (
+        {way: statistics.median(one[kind] for one in some) for way, some in measured.items()} for kind in (0, 1)
+    )
+    for way, some in measured.items():
+        spread = f"{min(some).wall_s:.2f} to {max(some).wall_s:.2f} in {runs} runs"
+        print(f"{way:20}{wall[way]:8.2f} s   ({spread}; {cpu[way]:.2f} s of processor time)")
+    ratio = wall[SEED] / wall[OURS]
+    print(f"\none prediction: {ratio:.1f} times as fast (limit: at least {BAR:.0f}); in processor time", end=" ")
+    print(f"{cpu[SEED] / cpu[OURS]:.1f} times")
+    print(f"help: {wall[HELP]:.2f} s (limit: less than {HELP_S})")
+    return int(ratio < BAR or wall[HELP] >= HELP_S)
+
+
+class Run(NamedTuple):
+    """A process: seconds that it took, seconds of processor time, and its peak memory in MB."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def run(command: list[str]) -> Run:
+    """Run a command, which may keep bytecode even where the environment forbids it."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    took_s = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: ended with {process.returncode}")
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, KiB elsewhere
+    return Run(took_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
 
 
 def prepare(folder: Path) -> None:
@@ -77,7 +101,7 @@ def ways(model: str, folder: Path) -> dict[str, list[str]]:
     return {
         SEED: [sys.executable, __file__, "--seed-predicts", weights, clip],
         OURS: [*hearfelt, "recognize", clip, "--model", model],
-        "hearfelt --help": [*hearfelt, "--help"],
+        HELP: [*hearfelt, "--help"],
     }
 
 

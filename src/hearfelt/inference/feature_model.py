@@ -38,7 +38,7 @@ class FeatureModel(Model):
         if shape[-1] != _FEATURES:
             raise ModelError(f"{name}: an input of {list(shape[1:])}; its card promises {_FEATURES} features")
         self._output = str(next(iter(outputs)))
-        self.check_outputs(self._output, np.zeros((1, _FEATURES), np.float32))
+        self.probed([self._output], np.zeros((1, _FEATURES), np.float32))
 
     def logits(self, reader: AudioReader) -> Floats:
         """Compute the logits of the sound's 162 features."""

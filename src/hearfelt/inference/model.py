@@ -188,16 +188,28 @@ class Model(ABC):
         """Compute some outputs for the value of the main input, compared with the reference, if there is one."""
         return self.session.run(outputs, {next(iter(self.session.inputs)): values, **self.reference_values})
 
-    def check_outputs(self, logits: str, probe: npt.NDArray[np.float32]) -> None:
-        """Run a probe once, of a batch of 1; raise an error unless the outputs fit the card and the inputs."""
-        shape = self.run([logits], probe)[0].shape
+    def probed(self, outputs: Sequence[str], probe: npt.NDArray[np.float32]) -> dict[str, Floats]:
+        """Run a probe once, of a batch of 1; raise an error unless the logits fit the card, and the inputs the outputs.
+
+        Args:
+            outputs: the outputs that this kind of model uses, the logits first.
+            probe: a value of the main input.
+
+        Returns:
+            Their values, and those of the statistics if the file takes a reference.
+        """
+        names = list(dict.fromkeys([*outputs, *([STATISTICS] if self.takes_reference else [])]))
+        values = dict(zip(names, self.run(names, probe), strict=True))
+        shape = values[outputs[0]].shape
         if shape != (1, len(self.card.labels)):
             raise ModelError(f"{self.name}: answers of shape {shape}; its card names {len(self.card.labels)} emotions")
-        if not self.takes_reference:
-            return
-        inputs = [self.session.optional_inputs[name] for name in REFERENCE_INPUTS]
-        dimensions = inputs[0][-1]
-        wanted = [("tensor(float)", dimensions), ("tensor(float)", dimensions), ("tensor(float)", 1)]
-        shape = self.run([STATISTICS], probe)[0].shape
-        if inputs != wanted or shape != (1, dimensions):
-            raise ModelError(f"{self.name}: statistics of shape {shape} and a reference of {inputs}; they do not fit")
+        if self.takes_reference:
+            inputs = [self.session.optional_inputs[name] for name in REFERENCE_INPUTS]
+            dimensions = inputs[0][-1]
+            wanted = [("tensor(float)", dimensions), ("tensor(float)", dimensions), ("tensor(float)", 1)]
+            shape = values[STATISTICS].shape
+            if inputs != wanted or shape != (1, dimensions):
+                raise ModelError(
+                    f"{self.name}: statistics of shape {shape} and a reference of {inputs}; they do not fit"
+                )
+        return values

@@ -369,6 +369,8 @@ class _Walker:
             raise self._damaged(f"more than {MOST_FIELDS:,} parts")
 
     def _varint(self, place: int, end: int) -> tuple[int, int]:
+        if place < end and (byte := self._data[place]) < 0x80:  # nearly all
+            return byte, place + 1
         value = 0
         for shift in range(0, 70, 7):  # at most ten bytes
             if place >= end:

@@ -52,14 +52,13 @@ class SoundModel(Model):
         if missing := [output for output in (LOGITS, EMBEDDING) if output not in outputs]:
             raise ModelError(f"{name}: outputs {list(outputs)}; {missing[0]!r} is missing")
         probe = np.sin(np.arange(_PROBE) / 9).astype(np.float32)[None]  # a tone of 283 Hz
-        self.check_outputs(LOGITS, probe)
-        (embedding,) = self.run([EMBEDDING], probe)
-        if embedding.ndim != 2 or len(embedding) != 1:
-            raise ModelError(f"{name}: an embedding of shape {embedding.shape}; (1, d) is wanted")
-        for output in _SoundCheck(card, outputs).outputs:
-            (values,) = self.run([output], probe)
-            if values.shape != (1, 1):
-                raise ModelError(f"{name}: {output!r} of shape {values.shape}; (1, 1) is wanted")
+        checks = _SoundCheck(card, outputs).outputs
+        values = self.probed([LOGITS, EMBEDDING, *checks], probe)
+        if values[EMBEDDING].ndim != 2 or len(values[EMBEDDING]) != 1:
+            raise ModelError(f"{name}: an embedding of shape {values[EMBEDDING].shape}; (1, d) is wanted")
+        for output in checks:
+            if values[output].shape != (1, 1):
+                raise ModelError(f"{name}: {output!r} of shape {values[output].shape}; (1, 1) is wanted")
 
     def logits(self, reader: AudioReader) -> Floats:
         """Compute the mean logits of the sound's blocks, weighted by how much sound is in each."""
