@@ -48,6 +48,7 @@ docs: $(VENV)/test.stamp ## regenerate pages and pictures
 	@$(BIN)/python tools/results.py
 	@$(BIN)/python tools/make_readme_demo.py
 	@$(BIN)/python tools/readme_pictures.py
+	@$(BIN)/python tools/network_picture.py
 
 docs-site: $(VENV)/docs.stamp ## build the documentation site in build/site, and check its links
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --site-dir build/site
