@@ -8,10 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import entropy
 
 from hearfelt import Audio, AudioError, ModelError, Recognizer, Reference, Segment
-from hearfelt.inference.reference import SETTINGS, ReferenceBuilder, SoundStatistics, reference_weight, spread
+from hearfelt.inference.reference import (
+    SETTINGS,
+    ReferenceBuilder,
+    SoundStatistics,
+    prior_logits,
+    reference_weight,
+    variety,
+)
 
 RATE_HZ = 16_000
 HASH = "0" * 16
@@ -27,7 +33,7 @@ SOUNDS = tuple(tone(hz) for hz in (150, 220, 330, 480, 700, 1_000))
 
 
 def some(**changes: object) -> Reference:
-    return replace(Reference("mine", HASH, 8, np.zeros(3), np.ones(3), HEARD), **changes)
+    return replace(Reference("mine", HASH, 8, np.zeros(3), np.ones(3), HEARD, 0.2), **changes)
 
 
 @pytest.fixture
@@ -142,28 +148,55 @@ def test_every_way_of_asking_takes_the_reference(reference_model: Path) -> None:
 
 
 def test_an_endless_reference_weighs_1_and_ten_recordings_half() -> None:
-    even = [0.25] * 4
-    assert reference_weight(10**9, 1.0, even) == pytest.approx(1.0)
-    assert reference_weight(10, 1.0, even) == pytest.approx(0.5)
-    assert reference_weight(10, 1.0, even, {"shrinkage": 30.0}) == pytest.approx(0.25)
+    assert reference_weight(10**9, 1.0) == pytest.approx(1.0)
+    assert reference_weight(10, 1.0) == pytest.approx(0.5)
+    assert reference_weight(10, 1.0, {"shrinkage": 30.0}) == pytest.approx(0.25)
 
 
 def test_a_reference_of_one_kind_weighs_less_if_the_card_says_so() -> None:
-    probabilities = [0.7, 0.1, 0.1, 0.1]
-    evenness = entropy(probabilities) / np.log(4)
-    assert evenness < 0.8
-    settings = {"shrinkage": 0.0, "usual_spread": 0.8, "spread_power": 2.0, "evenness_power": 0.5}
-    assert reference_weight(10, 0.4, probabilities, settings) == pytest.approx(0.25 * (evenness / 0.8) ** 0.5)
-    somewhat_uneven = [0.45, 0.25, 0.2, 0.1]
-    assert reference_weight(10, 0.4, somewhat_uneven, settings) == pytest.approx(0.25)
-    assert reference_weight(10, 5.0, [0.25] * 4, settings) == pytest.approx(1.0)  # more varied than usual is no more
-    assert reference_weight(10, 0.4, [1.0, 0.0, 0.0, 0.0], settings) == 0.0
+    settings = {"shrinkage": 0.0, "variety_power": 2.0}
+    assert reference_weight(10, 0.05, settings) == pytest.approx(1 / 16)
+    assert reference_weight(10, 0.9, settings) == reference_weight(10, 0.3, settings) == 1.0
+    assert reference_weight(10, 0.0, settings) == 0.0
 
 
-def test_the_spread_of_few_recordings_is_that_of_many() -> None:
+def test_variety_is_mutual_information_of_recording_and_emotion() -> None:
+    joint = np.array([[0.4, 0.1], [0.05, 0.45]])  # two recordings, each with half of the probability
+    independent = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+    information = float((joint * np.log2(joint / independent)).sum())  # in bits: two labels have one
+    assert variety(joint * 2) == pytest.approx(2 * information)  # 2: two of n / (n - 1) recordings
+
+
+def test_variety_of_few_recordings_is_that_of_many_on_average() -> None:
     generator = np.random.default_rng(0)
-    few = [spread(generator.normal(size=(4, 400)).std(axis=0), 4) for _ in range(50)]
-    assert np.mean(few) == pytest.approx(1.0, abs=0.01)
+    many = generator.dirichlet(np.full(6, 2.0), 20_000)
+    few = [variety(many[first : first + 5]) for first in range(0, len(many), 5)]
+    assert np.mean(few) == pytest.approx(variety(many), rel=0.1)
+
+
+def test_unsure_predictions_have_no_variety_although_they_are_even() -> None:
+    assert variety(np.full((20, 8), 1 / 8)) == pytest.approx(0.0, abs=1e-12)
+    assert variety(np.array([[0.2, 0.8]])) == 0.0  # one recording tells nothing of it
+    assert variety(np.eye(8)) == pytest.approx(1.0)
+
+
+def test_the_prior_is_corrected_as_bayes_rule_says() -> None:
+    predicted = np.array([0.68, 0.18, 0.08, 0.06])
+    logits = np.log([0.5, 0.2, 0.2, 0.1]) + prior_logits(predicted, {"prior_correction": 1.0})
+    shares = np.array([0.5, 0.2, 0.2, 0.1]) / (predicted + 0.02)  # to even priors
+    np.testing.assert_allclose(np.exp(logits) / np.exp(logits).sum(), shares / shares.sum())
+    assert prior_logits(predicted).tolist() == [0.0] * 4
+
+
+def test_the_prior_is_corrected_as_much_as_the_reference_counts(make_sound_model: Callable[..., bytes]) -> None:
+    settings = {"shrinkage": 2.0, "prior_correction": 0.5}
+    recognizer = Recognizer(make_sound_model({"reference": settings}, takes_reference=True))
+    reference = recognizer.reference(SOUNDS)
+    means = np.array(list(reference.probabilities.values()))
+    logits = recognizer.logits(SOUNDS[0], reference=reference) / recognizer.card.temperature
+    logits -= 6 / (6 + 2) * 0.5 * np.log(means + 0.02)
+    found = recognizer.recognize(SOUNDS[0], reference=reference).probabilities
+    np.testing.assert_allclose(list(found.values()), np.exp(logits) / np.exp(logits).sum(), atol=1e-5)
 
 
 def test_a_reference_of_nothing_is_no_reference() -> None:
@@ -182,7 +215,7 @@ def test_statistics_are_read_back_as_they_were_written() -> None:
 
 
 def test_every_setting_has_a_default() -> None:
-    assert set(SETTINGS) == {"shrinkage", "usual_spread", "spread_power", "evenness_power"}
+    assert set(SETTINGS) == {"shrinkage", "variety_power", "prior_correction"}
 
 
 @pytest.mark.parametrize(
@@ -195,6 +228,7 @@ def test_every_setting_has_a_default() -> None:
         ({"count": 0}, "0 recordings"),
         ({"probabilities": {}}, "not numbers from 0 to 1"),
         ({"probabilities": {"calm": 1.5}}, "not numbers from 0 to 1"),
+        ({"variety": float("nan")}, "a variety of nan"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
@@ -208,9 +242,9 @@ def test_an_impossible_reference_is_refused(change: dict[str, object], words: st
     [
         ("RIFF", "no JSON"),
         ("[]", "hearfelt reference"),
-        ('{"format": 1}', "hearfelt reference"),
-        ('{"format": 2, "model_hash": ""}', "format"),
-        ('{"format": 1, "model_hash": ""}', "KeyError"),
+        ('{"format": 2}', "hearfelt reference"),
+        ('{"format": 1, "model_hash": ""}', "format"),
+        ('{"format": 2, "model_hash": ""}', "KeyError"),
         (json.dumps({**json.loads(some().to_json()), "mean": "?"}), "damaged"),
         (json.dumps({**json.loads(some().to_json()), "mean": "AAA="}), "one for each mean"),
         (json.dumps({**json.loads(some().to_json()), "mean": "AAAA"}), "damaged"),

@@ -20,7 +20,7 @@ from hearfelt.training.training_set import EncoderSource, TrainingSet
 
 LABELS = ("neutral", "calm", "happy", "angry")
 ALL = (0, 1, 2, 3)
-SETTINGS = {"shrinkage": 7.0, "spread_power": 0.5, "evenness_power": 0.25}
+SETTINGS = {"shrinkage": 7.0, "variety_power": 0.5, "prior_correction": 0.25}
 
 
 def held_out(

@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from hearfelt.evaluation.metrics import confusion_matrix, uar
-from hearfelt.inference.reference import ReferenceBuilder, SoundStatistics, reference_weight, shrunken_deviation
+from hearfelt.inference.reference import (
+    ReferenceBuilder,
+    SoundStatistics,
+    reference_weight,
+    shrunken_deviation,
+    variety,
+)
 from hearfelt.models.scaler import relative_to_reference
 from hearfelt.training import heads as module
 from hearfelt.training.heads import HeadData, RowReference, TrainedHead, predict_statistics, train_head
@@ -199,17 +205,17 @@ def test_the_last_epochs_weights_are_kept_unless_one_shall_be_chosen() -> None:
 
 @pytest.mark.parametrize("count", [1, 3, 30])
 def test_a_reference_normalizes_as_that_of_a_finished_model_does(count: int) -> None:
-    settings = replace(SMALL, shrinkage=7.0, spread_power=0.5, evenness_power=0.3)
+    settings = replace(SMALL, shrinkage=7.0, variety_power=0.3)
     generator = np.random.default_rng(count)
     recordings = (generator.normal(size=(count, DIMENSIONS)) * 0.7 + 2.0).astype(np.float32)
     probabilities = generator.dirichlet(np.ones(CLASSES), count)
-    mine = RowReference.of(recordings, probabilities.mean(axis=0), settings)
     builder = ReferenceBuilder()
     builder.add(SoundStatistics(recordings, probabilities))
     theirs = builder.reference("mine", "0" * 16, list("abcd"))
     weight = theirs.weight(settings.reference)
-    assert mine.weight == pytest.approx(weight, abs=2e-3)
-    assert 0 <= weight < count / (count + 7.0)
+    assert weight == pytest.approx(reference_weight(count, variety(probabilities), settings.reference), abs=1e-3)
+    assert 0 <= weight <= count / (count + 7.0)
+    mine = RowReference.of(recordings, weight)
     rows = generator.normal(size=(5, DIMENSIONS)).astype(np.float32)
     deviation = shrunken_deviation(theirs.deviation, count)
     expected = relative_to_reference(
@@ -220,21 +226,22 @@ def test_a_reference_normalizes_as_that_of_a_finished_model_does(count: int) -> 
 
 
 def test_a_varied_reference_makes_its_own_recordings_usual() -> None:
-    settings = replace(SMALL, shrinkage=0.0)
     recordings = (np.random.default_rng(0).normal(size=(400, DIMENSIONS)) * 2.0 + 3.0).astype(np.float32)
-    applied = RowReference.of(recordings, np.full(CLASSES, 1 / CLASSES), settings).applied(recordings)
+    applied = RowReference.of(recordings, 1.0).applied(recordings)
     np.testing.assert_allclose(applied.mean(axis=0), 0.0, atol=1e-4)
     np.testing.assert_allclose(applied.std(axis=0), 1.0, atol=0.02)
 
 
-def reference_parts(data: HeadData, settings: Heads, monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, ...]]:
-    """List the recordings and what is heard of every reference that one epoch draws."""
-    made: list[tuple[np.ndarray, ...]] = []
+def reference_rows(data: HeadData, settings: Heads, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """List the indices of the recordings of every reference that one epoch draws."""
+    index_of = {row.tobytes(): index for index, row in enumerate(data.rows)}
+    made: list[list[int]] = []
     plain = RowReference.of.__func__  # type: ignore[attr-defined]
 
-    def noted(cls: type[RowReference], rows: np.ndarray, heard: np.ndarray, settings: Heads) -> RowReference:
-        made.append((rows, heard))
-        return plain(cls, rows, heard, settings)
+    def noted(cls: type[RowReference], rows: np.ndarray, weight: float) -> RowReference:
+        made.append([index_of[row.tobytes()] for row in rows])
+        assert weight == len(rows) / (len(rows) + settings.shrinkage)  # those of one emotion in full
+        return plain(cls, rows, weight)
 
     monkeypatch.setattr(RowReference, "of", classmethod(noted))
     module._References(data, settings, np.random.default_rng(0))
@@ -245,28 +252,23 @@ def test_references_consist_of_originals_that_are_not_held_out(monkeypatch: pyte
     data = data_of(train=64)
     originals = np.arange(len(data.rows)) % 3 > 0
     data = replace(data, originals=originals)
-    made = reference_parts(data, WITH_REFERENCES, monkeypatch)
-    index_of = {row.tobytes(): index for index, row in enumerate(data.rows)}
-    used = [[index_of[row.tobytes()] for row in rows] for rows, _ in made]
+    used = reference_rows(data, WITH_REFERENCES, monkeypatch)
     allowed = set(np.flatnonzero(originals & (data.sampling_weights > 0)).tolist())
     assert {index for one in used for index in one} == allowed  # all of these, and no other
-    for one, (_, heard) in zip(used, made, strict=True):
+    for one in used:
         assert len(set(one)) == len(one) >= 1  # no recording twice
         assert len(set(data.settings[one].tolist())) == 1
-        np.testing.assert_allclose(heard, np.bincount(data.labels[one], minlength=CLASSES) / len(one))
 
 
 def test_references_are_few_and_many_varied_and_of_one_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     data = data_of(train=400)
-    made = reference_parts(data, WITH_REFERENCES, monkeypatch)
-    of_speakers = [rows for rows, _ in made if len({tuple(row) for row in rows}) <= 100]
+    made = reference_rows(data, WITH_REFERENCES, monkeypatch)
     assert len(made) == 2 * module._COUNT["setting"] + 4 * module._COUNT["speaker"]
-    counts = [len(rows) for rows, _ in made]
+    counts = [len(rows) for rows in made]
     assert min(counts) <= 3
     assert max(counts) >= 50
-    kinds = [int((heard > 0).sum()) for rows, heard in made if len(rows) >= 10]
+    kinds = [len(set(data.labels[rows].tolist())) for rows in made if len(rows) >= 10]
     assert min(kinds) <= 2 < max(kinds)
-    assert of_speakers
 
 
 @pytest.mark.parametrize(("of_setting", "of_speaker"), [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)])
@@ -322,16 +324,8 @@ def test_recordings_that_are_moved_are_recognized_with_a_reference() -> None:
     settings = replace(SMALL, setting_references=0.9, shrinkage=1.0, batch=32, hidden=32)
     head = train_head(data, settings, seed=0).head
     own = rows[settings_of == 7]
-    reference = RowReference.of(own[:28], np.full(CLASSES, 0.25), settings)
+    reference = RowReference.of(own[:28], 28 / 29)
     with_reference = predict_statistics(head, reference.applied(own[28:])).argmax(axis=1)
     without = predict_statistics(head, own[28:]).argmax(axis=1)
     wanted = labels[settings_of == 7][28:]
     assert (with_reference == wanted).mean() > 0.9 > (without == wanted).mean() + 0.2
-
-
-def test_the_weight_is_that_of_the_shared_function() -> None:
-    recordings = rows_of(np.arange(10) % CLASSES)
-    heard = np.array([0.7, 0.1, 0.1, 0.1])
-    settings = replace(SMALL, shrinkage=5.0, evenness_power=1.0)
-    expected = reference_weight(10, 1.0, heard, {"shrinkage": 5.0, "evenness_power": 1.0})
-    assert RowReference.of(recordings, heard, settings).weight == pytest.approx(expected)

@@ -17,6 +17,7 @@ from hearfelt.corpora.toy import write_toy
 from hearfelt.errors import CorpusError, ModelError
 from hearfelt.evaluation.calibration import log_softmax
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.inference.reference import prior_logits, reference_weight, variety
 from hearfelt.models.sound_network import LIMITS, WINDOW_S
 from hearfelt.training import heads as heads_module
 from hearfelt.training import sound_network as module
@@ -348,8 +349,8 @@ def test_the_reference_of_a_held_out_clip_is_of_other_clips_of_its_group(
 
     plain = RowReference.of.__func__  # type: ignore[attr-defined]
 
-    def noted(cls: type[RowReference], rows: np.ndarray, heard: np.ndarray, settings: object) -> RowReference:
-        made.append((rows, heard, plain(cls, rows, heard, settings)))
+    def noted(cls: type[RowReference], rows: np.ndarray, weight: float) -> RowReference:
+        made.append((rows, weight, plain(cls, rows, weight)))
         return made[-1][2]
 
     monkeypatch.setattr(RowReference, "of", classmethod(noted))
@@ -360,11 +361,14 @@ def test_the_reference_of_a_held_out_clip_is_of_other_clips_of_its_group(
     own = np.concatenate([one.rows[indices], scores], axis=1)
     index_of = {row.tobytes(): index for index, row in enumerate(own)}
     assert len(made) == 2
-    for rows, heard, reference in made:
+    settings = recipe.heads.reference
+    for rows, weight, reference in made:
         used = {index_of[row.tobytes()] for row in rows}
         assert len(used) == 3
-        np.testing.assert_allclose(heard, np.exp(log_softmax(predict(rows, rows))).mean(axis=0))
-        with_it = predict(reference.applied(own), own)
+        probabilities = np.exp(log_softmax(predict(rows, rows)))
+        assert weight == pytest.approx(reference_weight(3, variety(probabilities), settings))
+        prior = weight * prior_logits(probabilities.mean(axis=0), settings)
+        with_it = predict(reference.applied(own), own) + prior
         answered = {index for index in range(8) if np.allclose(with_it[index], found.reference_logits[index])}
         assert len(answered) >= 4
         assert not used & answered
@@ -489,7 +493,7 @@ def test_its_card_names_its_clips_and_says_how_sure_it_may_be(
     assert set(LIMITS) <= set(card.limits)
     assert card.parameters > 10_000_000
     assert card.temperature > 0
-    assert set(card.reference) == {"shrinkage", "spread_power", "evenness_power", "temperature"}
+    assert set(card.reference) == {"shrinkage", "variety_power", "prior_correction", "temperature"}
     assert 0 < card.plausible["0.9"] <= 1
     assert sum(answers for _, _, answers, _ in card.outside["bands"]) == 6  # the clips of the other corpus
     assert card.unfamiliar_above > 0

@@ -105,7 +105,7 @@ class ModelCard:
             raise ModelError(f"card of {self.name}: parameters {self.parameters}; 0 or more is wanted")
         for setting, number in self.reference.items():
             is_number = isinstance(number, float | int) and math.isfinite(number)
-            if not is_number or number < 0 or (number == 0 and setting in ("temperature", "usual_spread")):
+            if not is_number or number < 0 or (number == 0 and setting == "temperature"):
                 raise ModelError(f"card of {self.name}: reference {setting} {number!r}; a number above 0 is wanted")
         if self.known_answer:
             self._check_known_answer()

@@ -49,6 +49,7 @@ class Model(ABC):
 
     Attributes:
         temperature: logits are divided by it; the card's without a reference.
+        prior_logits: added after that, ``(classes,)``; 0 without a reference.
 
     Raises:
         ModelError: if inputs or outputs differ from the card.
@@ -57,6 +58,7 @@ class Model(ABC):
     def __init__(self, session: Session, card: ModelCard, name: str) -> None:
         self.session, self.card, self.name = session, card, name
         self.temperature = card.temperature
+        self.prior_logits: Floats = np.zeros(len(card.labels))
         self.reference_values: dict[str, npt.NDArray[np.float32]] = {}
         self._reference_warnings: tuple[SoundWarning, ...] = ()
 
@@ -123,6 +125,7 @@ class Model(ABC):
         model._reference_warnings = reference.warnings
         at_full_weight = self.card.reference.get("temperature", self.card.temperature)
         model.temperature = self.card.temperature ** (1 - weight) * at_full_weight**weight
+        model.prior_logits = reference.prior_logits(self.card.reference)
         return model
 
     def require_reference_inputs(self) -> None:
@@ -150,7 +153,7 @@ class Model(ABC):
 
     def probabilities(self, logits: Floats) -> Floats:
         """Compute the calibrated probabilities ``(classes,)`` of logits."""
-        scaled = logits / self.temperature
+        scaled = self._scaled(logits)
         weights = np.exp(scaled - scaled.max())
         return np.asarray(weights / weights.sum(), np.float64)
 
@@ -165,18 +168,21 @@ class Model(ABC):
 
     def log_probabilities(self, window: Samples) -> Floats:
         """Compute the log-probabilities of one window: ``(n,)`` at 16 kHz to ``(classes,)``."""
-        scaled = self.window_logits(window) / self.temperature
+        scaled = self._scaled(self.window_logits(window))
         scaled -= scaled.max()
         return np.asarray(scaled - np.log(np.exp(scaled).sum()), np.float64)
 
     def log_odds(self, logits: Floats, emotion: str) -> Floats:
         """Compute ``log(p / (1 - p))`` of one emotion for each row of ``(rows, classes)`` logits."""
-        scaled = logits / self.temperature
+        scaled = self._scaled(logits)
         index = self.card.labels.index(emotion)
         others = np.delete(scaled, index, axis=1)
         highest = others.max(axis=1)
         rest = highest + np.log(np.exp(others - highest[:, None]).sum(axis=1))
         return np.asarray(scaled[:, index] - rest, np.float64)
+
+    def _scaled(self, logits: Floats) -> Floats:
+        return logits / self.temperature + self.prior_logits
 
     def window_classifier(self) -> WindowClassifier:
         """Give what a segmenter needs of this model."""

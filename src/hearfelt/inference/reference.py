@@ -32,14 +32,15 @@ __all__ = [
     "Reference",
     "ReferenceBuilder",
     "SoundStatistics",
+    "prior_logits",
     "reference_weight",
     "shrunken_deviation",
-    "spread",
+    "variety",
 ]
 
 Floats = npt.NDArray[np.float64]
 
-FORMAT: Final = 1  # of the file; one of a later format is refused with a sentence
+FORMAT: Final = 2  # of the file; one of a later format is refused with a sentence
 HASH_DIGITS: Final = 16  # of the SHA-256 of a model file
 FEW_RECORDINGS: Final = 5  # with fewer there is a warning
 UNIFORM_SHARE: Final = 0.7  # if one emotion has a higher mean probability, there is a warning
@@ -47,18 +48,18 @@ _USUAL: Final = 5  # recordings of usual variety that are added to every referen
 LARGEST_BYTES: Final = 2**20  # a file has a few thousand
 
 SETTINGS: Final[Mapping[str, float]] = MappingProxyType(
-    {"shrinkage": 10.0, "usual_spread": 1.0, "spread_power": 0.0, "evenness_power": 0.0}
+    {"shrinkage": 10.0, "variety_power": 0.0, "prior_correction": 0.0}
 )
-"""Settings of :func:`reference_weight` that a card does not name.
+"""How a reference is used where a card does not say it.
 
 - ``shrinkage``: so many recordings have half the weight of endless ones.
-- ``usual_spread``: :func:`spread` of a varied reference.
-- ``spread_power``, ``evenness_power``: how strongly a narrow reference, or one of mostly one emotion, is trusted
-  less; 0 is not at all."""
+- ``variety_power``: how strongly one of little :func:`variety` is trusted less; 0 is not at all.
+- ``prior_correction``: strength of :func:`prior_logits`; 0 for none."""
 
-# Of the entropy that all emotions alike would have. References of 10 to 30 recordings of all emotions have 0.84 and
-# more in each of four corpora; those of one emotion 0.3 to 0.8 where the model recognizes it (docs/experiments.md).
-_USUAL_EVENNESS: Final = 0.8
+# References of 20 recordings of all emotions have 0.15 and more in each of four corpora, those of one emotion 0.05 to
+# 0.19 (docs/experiments.md).
+_USUAL_VARIETY: Final = 0.2
+_SMALLEST_PRIOR: Final = 0.02  # added to each, so that an emotion that a reference lacks is not favoured without limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +103,13 @@ class Reference:
         mean: ``(k,)`` float32, mean of the standardized statistics.
         deviation: ``(k,)`` float32, standard deviation of the statistics.
         probabilities: of each label, the mean that the model gives these recordings without a reference.
+        variety: of these probabilities, as :func:`variety` computes it.
 
     Raises:
         ModelError: if a value is impossible.
 
     Example:
-        >>> one = Reference("mine", "0" * 16, 8, np.zeros(2), np.ones(2), {"calm": 0.4, "sad": 0.6})
+        >>> one = Reference("mine", "0" * 16, 8, np.zeros(2), np.ones(2), {"calm": 0.4, "sad": 0.6}, 0.2)
         >>> one, Reference.from_json(one.to_json()) == one
         (<Reference for mine: 8 recordings>, True)
     """
@@ -118,6 +120,7 @@ class Reference:
     mean: npt.NDArray[np.float32]
     deviation: npt.NDArray[np.float32]
     probabilities: Mapping[str, float]
+    variety: float
 
     def __post_init__(self) -> None:
         for name in ("mean", "deviation"):
@@ -133,13 +136,19 @@ class Reference:
         shares = list(self.probabilities.values())
         if not shares or not all(0 <= share <= 1 for share in shares):
             raise ModelError("reference: its probabilities are not numbers from 0 to 1, one for each label")
+        if not 0 <= self.variety <= 1:
+            raise ModelError(f"reference: a variety of {self.variety}; 0 to 1 is wanted")
+        object.__setattr__(self, "variety", round(self.variety, 4))
         rounded = {label: round(share, 4) for label, share in self.probabilities.items()}
         object.__setattr__(self, "probabilities", FrozenDict(rounded))
 
     def weight(self, settings: Mapping[str, float]) -> float:
         """Compute how much it counts, 0 to 1: :func:`reference_weight` with the settings of a model's card."""
-        varied = spread(self.deviation, self.count)
-        return reference_weight(self.count, varied, list(self.probabilities.values()), settings)
+        return reference_weight(self.count, self.variety, settings)
+
+    def prior_logits(self, settings: Mapping[str, float]) -> Floats:
+        """Compute what it adds to a model's logits, ``(labels,)``: :func:`prior_logits`, times its weight."""
+        return self.weight(settings) * prior_logits(list(self.probabilities.values()), settings)
 
     @property
     def warnings(self) -> tuple[SoundWarning, ...]:
@@ -166,6 +175,7 @@ class Reference:
             "mean": _encoded(self.mean),
             "deviation": _encoded(self.deviation),
             "probabilities": dict(self.probabilities),
+            "variety": self.variety,
         }
         return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
@@ -192,6 +202,7 @@ class Reference:
                 _decoded(values["mean"]),
                 _decoded(values["deviation"]),
                 {_text(label): float(share) for label, share in values["probabilities"].items()},
+                float(values["variety"]),
             )
         except ModelError:
             raise
@@ -232,47 +243,67 @@ class Reference:
         return f"<Reference for {self.model}: {self.count} recording{'s' * (self.count > 1)}>"
 
 
-def reference_weight(
-    count: int, spread: float, probabilities: Sequence[float] | Floats, settings: Mapping[str, float] = SETTINGS
-) -> float:
+def reference_weight(count: int, variety: float, settings: Mapping[str, float] = SETTINGS) -> float:
     """Compute how much a reference counts: 0 not at all, 1 as if it were endless and varied.
 
-    The count is shrunk, as the mean of few numbers is. A reference of one kind would move the model's centre to that
-    kind: it counts less the less its statistics vary, and the surer the model is of one emotion in all of it.
+    The count is shrunk, as the mean of few numbers is. A reference of one emotion would move the model's centre to that
+    emotion: it counts less the more alike its recordings are to the model.
 
     Args:
         count: number of recordings.
-        spread: as :func:`spread` computes it.
-        probabilities: ``(labels,)``, their means over the recordings.
+        variety: as :func:`variety` computes it.
         settings: of the card; :data:`SETTINGS` are used for what it does not name.
 
     Example:
-        >>> reference_weight(10, 1.0, [0.5, 0.5])
+        >>> reference_weight(10, 0.3)
         0.5
-        >>> reference_weight(10, 0.5, [0.5, 0.5], {"usual_spread": 1.0, "spread_power": 1.0})
-        0.25
+        >>> reference_weight(10, 0.1, {"variety_power": 2.0})
+        0.125
     """
     settings = {**SETTINGS, **settings}
-    shares = np.asarray(probabilities, np.float64)
-    shares = shares[shares > 0] / shares.sum()
-    evenness = float(-(shares * np.log(shares)).sum()) / math.log(len(probabilities))  # 1: all labels alike
-    variety = min(1.0, spread / settings["usual_spread"]) ** settings["spread_power"]
-    mixture = min(1.0, max(0.0, evenness) / _USUAL_EVENNESS) ** settings["evenness_power"]
-    return float(count / (count + settings["shrinkage"]) * variety * mixture)
+    varied = min(1.0, max(0.0, variety) / _USUAL_VARIETY) ** settings["variety_power"]
+    return float(count / (count + settings["shrinkage"]) * varied)
 
 
-def spread(deviation: npt.NDArray[np.floating], count: int) -> float:
-    """Compute how varied recordings are: 1 as much as all training clips together, 0 not at all.
+def variety(probabilities: Floats) -> float:
+    """Compute how differently a model answers several recordings: 0 all alike, 1 each emotion as surely as it can be.
+
+    It is the mutual information of recording and emotion, as a share of the entropy of all emotions alike; the same as
+    BALD (Houlsby et al. 2011) with recordings in the place of models. A model that is unsure of every recording has
+    probabilities that are even on average; this tells them from those of varied recordings.
 
     Args:
-        deviation: ``(k,)`` of the standardized statistics.
-        count: number of recordings; the deviation of few is too small, and is corrected.
+        probabilities: ``(recordings, labels)``; those of few have too little of it, which is corrected.
 
     Example:
-        >>> spread(np.array([0.5, 0.5]), 1_000_000), spread(np.zeros(2), 1)
-        (0.5000002500001876, 0.0)
+        >>> variety(np.array([[1.0, 0.0], [0.0, 1.0]])), variety(np.array([[0.5, 0.5], [0.5, 0.5]]))
+        (1.0, 0.0)
     """
-    return float(np.sqrt(np.square(deviation, dtype=np.float64).mean() * count / max(1, count - 1)))
+    count, labels = probabilities.shape
+    of_mean, mean = _entropy(probabilities.mean(axis=0)), _entropy(probabilities).mean()
+    return _variety(float(of_mean), float(mean), count, labels)
+
+
+def prior_logits(probabilities: Sequence[float] | Floats, settings: Mapping[str, float] = SETTINGS) -> Floats:
+    """Compute logits that make emotions rarer that a model predicts for most recordings of a reference.
+
+    So far as these are of all emotions, one that is predicted more often than others is predicted too often (Saerens
+    et al. 2002, "Adjusting the outputs of a classifier to new a priori probabilities").
+
+    Args:
+        probabilities: ``(labels,)``, their means over the recordings.
+        settings: of the card.
+
+    Returns:
+        ``(labels,)``.
+
+    Example:
+        >>> prior_logits([0.5, 0.5], {"prior_correction": 1.0}).tolist()
+        [0.0, 0.0]
+    """
+    shares = np.asarray(probabilities, np.float64) + _SMALLEST_PRIOR
+    strength = {**SETTINGS, **settings}["prior_correction"]
+    return np.asarray(strength * np.log(shares.mean() / shares), np.float64)
 
 
 def shrunken_deviation(deviation: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.float32]:
@@ -306,7 +337,7 @@ class ReferenceBuilder:
 
     def __init__(self) -> None:
         self._count = 0
-        self._mean, self._squares, self._probabilities = np.zeros(1), np.zeros(1), np.zeros(1)
+        self._mean, self._squares, self._probabilities, self._entropy = np.zeros(1), np.zeros(1), np.zeros(1), 0.0
 
     def add(self, sound: SoundStatistics) -> None:
         """Add a sound."""
@@ -316,6 +347,7 @@ class ReferenceBuilder:
             self._mean = self._mean + change / self._count
             self._squares = self._squares + change * (row - self._mean)
             self._probabilities = self._probabilities + probabilities
+            self._entropy += float(_entropy(probabilities))
 
     def reference(self, model: str, model_hash: str, labels: Sequence[str]) -> Reference:
         """Give the reference.
@@ -330,9 +362,22 @@ class ReferenceBuilder:
         """
         if not self._count:
             raise AudioError("a reference of no recordings; at least one is wanted")
-        probabilities = dict(zip(labels, (self._probabilities / self._count).tolist(), strict=True))
+        shares = self._probabilities / self._count
         mean, deviation = self._mean.astype(np.float32), np.sqrt(self._squares / self._count).astype(np.float32)
-        return Reference(model, model_hash, self._count, mean, deviation, probabilities)
+        varied = _variety(float(_entropy(shares)), self._entropy / self._count, self._count, len(labels))
+        probabilities = dict(zip(labels, shares.tolist(), strict=True))
+        return Reference(model, model_hash, self._count, mean, deviation, probabilities, varied)
+
+
+def _entropy(probabilities: Floats) -> Floats:
+    """Compute the entropy in nats over the last axis."""
+    shares = np.maximum(probabilities, 1e-12)
+    return np.asarray(-(shares * np.log(shares)).sum(axis=-1))
+
+
+def _variety(of_mean: float, mean: float, count: int, labels: int) -> float:
+    found = (of_mean - mean) / math.log(labels) * count / max(1, count - 1)
+    return min(1.0, max(0.0, found))
 
 
 def _encoded(values: npt.NDArray[np.float32]) -> str:

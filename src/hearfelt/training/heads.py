@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,7 @@ from hearfelt.augmentation.noises import NOISES, make_noise
 from hearfelt.errors import require
 from hearfelt.evaluation.calibration import log_softmax, speech_threshold
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
-from hearfelt.inference.reference import reference_weight, shrunken_deviation, spread
+from hearfelt.inference.reference import reference_weight, shrunken_deviation
 from hearfelt.models.frontend import RATE_HZ
 from hearfelt.models.scaler import relative_to_reference
 from hearfelt.models.sound_network import LARGEST, Head, TargetDiscriminant
@@ -180,17 +180,9 @@ class RowReference:
     weight: float
 
     @classmethod
-    def of(cls, rows: Rows, heard: Floats, settings: Heads) -> RowReference:
-        """Make one.
-
-        Args:
-            rows: ``(recordings, k)``, scaled statistics.
-            heard: ``(classes,)``, mean probabilities that the recordings are given.
-            settings: of the recipe.
-        """
-        deviation = rows.std(axis=0)
-        weight = reference_weight(len(rows), spread(deviation, len(rows)), heard, settings.reference)
-        return cls(rows.mean(axis=0), shrunken_deviation(deviation, len(rows)), weight)
+    def of(cls, rows: Rows, weight: float) -> RowReference:
+        """Make one of rows ``(recordings, k)``, scaled statistics."""
+        return cls(rows.mean(axis=0), shrunken_deviation(rows.std(axis=0), len(rows)), weight)
 
     def applied(self, rows: Rows) -> Rows:
         """Normalize rows ``(rows, k)`` by it, as the network does."""
@@ -250,9 +242,8 @@ def _drawn(data: HeadData, own: Indices, largest: int, settings: Heads, generato
         return RowReference(np.zeros(dimensions, np.float32), np.ones(dimensions, np.float32), 0.0)
     count = min(len(own), round(float(np.exp(generator.uniform(0.0, np.log(largest))))))
     chosen = own[generator.permutation(len(own))[:count]]
-    heard = np.bincount(data.labels[chosen], minlength=data.classes) / count
     # Those of one emotion count in full, or a head would not learn what to make of them.
-    return RowReference.of(data.rows[chosen], heard, replace(settings, evenness_power=0.0))
+    return RowReference.of(data.rows[chosen], reference_weight(count, 1.0, settings.reference))
 
 
 def _step(

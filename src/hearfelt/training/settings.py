@@ -174,8 +174,8 @@ class Heads:
         setting_references: share of the samples that have a reference of their corpus and channel.
         speaker_references: share of the samples that have a reference of their speaker.
         shrinkage: so many recordings of a reference have half the weight of endless ones.
-        spread_power: how much less a reference of little variety counts.
-        evenness_power: how much less a reference of mostly one emotion counts, when the model is used.
+        variety_power: how much less a reference of mostly one emotion counts, when the model is used.
+        prior_correction: how much rarer an emotion is made that it predicts for much of a reference, when it is used.
         reference_clips: number of recordings of the references that the temperature with a reference is fitted for.
     """
 
@@ -199,12 +199,12 @@ class Heads:
     discriminant_weight: float = _number(0.4, 0.0, 10.0)
     setting_references: float = _number(0.35, 0.0, 1.0)
     speaker_references: float = _number(0.3, 0.0, 1.0)
-    shrinkage: float = _number(10.0, 0.0, 1000.0)
-    spread_power: float = _number(0.0, 0.0, 10.0)
-    evenness_power: float = _number(4.0, 0.0, 10.0)
+    shrinkage: float = _number(5.0, 0.0, 1000.0)
+    variety_power: float = _number(2.0, 0.0, 10.0)
+    prior_correction: float = _number(0.25, 0.0, 1.0)
     reference_clips: int = _number(30, 1, 1000)
 
     @property
     def reference(self) -> dict[str, float]:
         """How much a reference counts, as :func:`hearfelt.inference.reference.reference_weight` takes it."""
-        return {name: getattr(self, name) for name in ("shrinkage", "spread_power", "evenness_power")}
+        return {name: getattr(self, name) for name in ("shrinkage", "variety_power", "prior_correction")}

@@ -22,6 +22,7 @@ from hearfelt.corpora.splits import speaker_folds
 from hearfelt.errors import ModelError
 from hearfelt.evaluation.calibration import log_softmax, unfamiliar_threshold
 from hearfelt.evaluation.plan import without_copies
+from hearfelt.inference.reference import prior_logits, reference_weight, variety
 from hearfelt.models.encoders.weights import fingerprint
 from hearfelt.models.encoders.whisper import WhisperEncoder
 from hearfelt.models.scaler import Scaler
@@ -355,10 +356,12 @@ class HeadTrainer:
             if not len(chosen):  # a group of one clip
                 with_reference[answered] = predict(rows[answered], rows[answered])
                 continue
-            heard = np.exp(log_softmax(predict(chosen, chosen))).mean(axis=0)
-            reference = RowReference.of(chosen, heard, settings)
-            with_reference[answered] = predict(reference.applied(rows[answered]), rows[answered])
-            weights[answered] = reference.weight
+            probabilities = np.exp(log_softmax(predict(chosen, chosen)))
+            weight = reference_weight(len(chosen), variety(probabilities), settings.reference)
+            normalized = RowReference.of(chosen, weight).applied(rows[answered])
+            prior = weight * prior_logits(probabilities.mean(axis=0), settings.reference)
+            with_reference[answered] = predict(normalized, rows[answered]) + prior
+            weights[answered] = weight
         corpus = group.corpora[0]
         return HeldOut(
             corpus,

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-_FORMAT = 6  # of what is trained; raised when the same recipe would give another model
+_FORMAT = 7  # of what is trained; raised when the same recipe would give another model
 
 
 @dataclass(frozen=True, eq=False)

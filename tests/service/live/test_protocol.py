@@ -63,7 +63,7 @@ def test_an_event_carries_all_that_was_promised() -> None:
 
 
 def test_a_reference_in_the_first_message_is_read_or_refused() -> None:
-    reference = Reference("mine", "0" * 16, 8, np.zeros(3), np.ones(3), {"calm": 0.5, "sad": 0.5})
+    reference = Reference("mine", "0" * 16, 8, np.zeros(3), np.ones(3), {"calm": 0.5, "sad": 0.5}, 0.2)
     first = {"rate_hz": 48_000, "encoding": "pcm16"}
     assert read_opening(json.dumps({**first, "reference": json.loads(reference.to_json())})).reference == reference
     assert read_opening(json.dumps(first)).reference is None
