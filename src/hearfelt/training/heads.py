@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -402,6 +402,7 @@ def _fit_gate(gate: torch.nn.Linear, data: GateData) -> None:
 
 _OF_EACH_KIND: Final = 60  # sounds made by code
 _COST: Final = 0.01  # scikit-learn's C: the smaller, the smoother
+_SPEECH_FOLDS: Final = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -444,7 +445,7 @@ def noise_sounds(folder: Path | None = None) -> tuple[list[Rows], list[str]]:
 
 
 def fit_speech_head(speech: Rows, corpora: Sequence[str], noise: Rows, kinds: Sequence[str]) -> SpeechHead:
-    """Fit the head, and choose its threshold.
+    """Fit the head, and choose its threshold on predictions for corpora and kinds of noise that were left out.
 
     Args:
         speech: ``(clips, k)``, scaled statistics of speech.
@@ -455,11 +456,20 @@ def fit_speech_head(speech: Rows, corpora: Sequence[str], noise: Rows, kinds: Se
     regression = require("sklearn.linear_model", "train").LogisticRegression(
         C=_COST, class_weight="balanced", max_iter=1000
     )
+    model_selection: Any = require("sklearn.model_selection", "train")
     rows, speaks = np.concatenate([speech, noise]), np.arange(len(speech) + len(noise)) < len(speech)
     regression.fit(rows, speaks)
     layer = nn.Linear(rows.shape[1], 1)
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(regression.coef_))
         layer.bias.copy_(torch.from_numpy(regression.intercept_))
-    logits = regression.decision_function(rows)
-    return SpeechHead(layer.eval(), speech_threshold(logits, speaks, np.array([*corpora, *kinds])))
+    groups = np.array([*corpora, *kinds])
+    folds = min(_SPEECH_FOLDS, len(set(corpora)), len(set(kinds)))
+    if folds > 1:
+        split = model_selection.StratifiedGroupKFold(folds)
+        logits = model_selection.cross_val_predict(
+            regression, rows, speaks, groups=groups, cv=split, method="decision_function"
+        )
+    else:  # of one corpus, nothing can be left out
+        logits = regression.decision_function(rows)
+    return SpeechHead(layer.eval(), speech_threshold(logits, speaks, groups))
