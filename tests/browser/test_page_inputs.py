@@ -64,6 +64,15 @@ def test_files_of_every_format_are_answered(page: Page) -> None:
         expect(row).to_contain_text(recognizer.recognize(data).emotion, timeout=PATIENCE_MS)
 
 
+def test_files_that_come_one_after_another_arrive_once_each(page: Page) -> None:
+    for number in range(4):
+        upload(page, {f"{number}.wav": written("wav")})
+        expect(page.locator(".hf-title h1")).to_have_text(f"{number}.wav", timeout=PATIENCE_MS)
+        page.wait_for_timeout(1_000)  # the explanation is on its way, and shows itself again and again
+    names = page.locator(".hf-overview tbody th")
+    expect(names).to_have_text([f"{number}.wav" for number in range(4)])
+
+
 def test_a_broken_a_silent_and_a_short_file_are_each_a_sentence_and_the_others_go_on(page: Page) -> None:
     silent, short = io.BytesIO(), io.BytesIO()
     soundfile.write(silent, np.zeros(16_000, np.float32), 16_000, format="wav")

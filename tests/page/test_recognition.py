@@ -116,6 +116,20 @@ def test_a_short_sound_is_explained_without_being_asked_and_a_longer_one_when_as
     assert isinstance(slow.results[MODEL].explanation, Occlusion)
 
 
+def test_the_explanation_of_a_sound_ends_when_another_is_shown(visit: Visit) -> None:
+    first, second = short(5.0), short()
+    for sound in (first, second):
+        predict(MODEL, sound)
+    show(visit, first)
+    [job] = visit.jobs.values()
+    show(visit, second)
+    assert job not in visit.jobs.values()
+    assert job.wait(60)
+    settle(visit)
+    assert first.results[MODEL].explanation is None
+    assert isinstance(second.results[MODEL].explanation, Occlusion)
+
+
 def test_what_has_no_speech_is_not_explained(visit: Visit) -> None:
     file = io.BytesIO()
     soundfile.write(file, 0.2 * np.sin(np.arange(32_000) / 5), 16_000, format="WAV")

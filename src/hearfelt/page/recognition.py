@@ -43,7 +43,7 @@ _PASS, _OTHERS, EXPLANATION = "pass", "others", "explanation"
 """Kinds of jobs, first in their names."""
 
 
-@st.cache_resource(show_spinner="Loading the model …")
+@st.cache_resource(show_spinner=False)
 def recognizer_of(model: str) -> Recognizer:
     """Load a shipped model; it contains nothing of a visitor."""
     return Recognizer.load(model)
@@ -215,6 +215,8 @@ def work_on(visit: Visit, models: Sequence[str], *, longest_s: float) -> None:
         job = visit.jobs.pop(name)
         if job.error is not None:
             _refuse(visit, name, job.error)
+    for name in [name for name in visit.jobs if name[0] == EXPLANATION and name[1] != visit.chosen]:
+        visit.jobs.pop(name).stop()  # begins again when its sound is shown
     shown = visit.sounds.get(visit.chosen)
     if shown is None:
         return

@@ -94,25 +94,34 @@ def _put_inputs(visit: Visit, settings: PageSettings) -> None:
     if visit.sounds or visit.waiting:
         st.html("<h2>Another sound</h2>")
     voice, files = st.columns(2, gap="large")
-    uploaded, picked = (f"{kind}-{visit.round}" for kind in ("files", "example"))
+    number = visit.round
     with voice:
         _put_recorder(visit, settings)
     files.file_uploader(
         "Or drop recordings here",
         accept_multiple_files=True,
         max_upload_size=settings.upload_mb,
-        key=uploaded,
-        on_change=lambda: _receive_files(visit, uploaded),
-        help=None,
+        key=f"files-{number}",
+        on_change=partial(_receive_files, visit, number),
     )
-    st.pills("Or try a synthetic sound", example_names(), key=picked, on_change=lambda: _receive_example(visit, picked))
+    receive = partial(_receive_example, visit, number)
+    st.pills("Or try a synthetic sound", example_names(), key=f"example-{number}", on_change=receive)
     limits = f"up to {settings.upload_mb} MB and {length_text(settings.longest_s)}"
     privacy = "Sounds are held in memory only, never written to disk, and removed when you close this page."
     st.html(fragment("result", "small_print", f"Any audio or video file of {limits}. {privacy}"))
 
 
-def _receive_files(visit: Visit, key: str) -> None:
-    visit.receive(*(ReceivedFile(file.name, file.getvalue()) for file in st.session_state[key] or ()))
+def _receive(visit: Visit, *files: ReceivedFile) -> None:
+    visit.receive(*files)
+    if files:
+        st.rerun()  # all of the page: Streamlit may have called this for a part of it that is shown again and again
+
+
+def _receive_files(visit: Visit, number: int) -> None:
+    if number == visit.round:  # Streamlit may call this again for an input that was replaced
+        _receive(
+            visit, *(ReceivedFile(file.name, file.getvalue()) for file in st.session_state[f"files-{number}"] or ())
+        )
 
 
 def _put_recorder(visit: Visit, settings: PageSettings) -> None:
@@ -131,12 +140,12 @@ def _receive_recording(visit: Visit) -> None:
     if sent := st.session_state[_RECORDER].recording:
         recordings = sum(sound.file.name.startswith("recording") for sound in visit.sounds.values())
         name = f"recording {recordings + 1}" if recordings else "recording"
-        visit.receive(ReceivedFile(name, base64.b64decode(sent)))
+        _receive(visit, ReceivedFile(name, base64.b64decode(sent)))
 
 
-def _receive_example(visit: Visit, key: str) -> None:
-    if name := st.session_state[key]:
-        visit.receive(example_sound(name))
+def _receive_example(visit: Visit, number: int) -> None:
+    if number == visit.round and (name := st.session_state[f"example-{number}"]):
+        _receive(visit, example_sound(name))
 
 
 def _decode_waiting(visit: Visit, settings: PageSettings) -> None:
@@ -230,9 +239,14 @@ def _show_sounds(visit: Visit, settings: PageSettings) -> None:
 def _follow_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work: Callable[[], None]) -> None:
     """Show one sound, and show it again while it is read; the rest of the page is left alone."""
     _show_sound(visit, sound, models, work)
+    was_decoded = sound.playable is not None
+
+    def put_sound_too() -> None:
+        if sound.playable is not None and not was_decoded:
+            st.rerun([_SOUND, RESULT])
+
     if not all(sound.is_answered(model) for model in models):
-        is_decoded = sound.playable is not None
-        run_again(RESULT, lambda: st.rerun([_SOUND, RESULT]) if not is_decoded and sound.playable is not None else None)
+        run_again(RESULT, put_sound_too, every_ms=1_500 if sound.is_long else 700)
 
 
 def _show_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work: Callable[[], None]) -> None:

@@ -41,8 +41,9 @@ _NO_SEGMENTS: Final = "No speech was found, so there are no segments. The predic
 _SHARES: Final = "Shares of the time with speech. Each segment of the ribbon has its own prediction and confidence."
 _ASK: Final = "The model runs dozens of times: this takes a while."
 _AGAIN: Final = """\
-export default function ({ setTriggerValue }) {
-  const timer = setInterval(() => setTriggerValue("again", true), 600 + 200 * Math.random()); // each at its own time
+export default function ({ data, setTriggerValue }) {
+  const own = 0.85 + 0.3 * Math.random(); // so that two don't come at once
+  const timer = setInterval(() => setTriggerValue("again", true), own * data.every_ms);
   return () => clearInterval(timer);
 }
 """
@@ -81,16 +82,17 @@ def show_results(visit: Visit, sound: LoadedSound, models: Sequence[str], report
             _show_explanations(visit, sound, models)
 
 
-def run_again(key: str, before: Callable[[], None] = lambda: None) -> None:
+def run_again(key: str, before: Callable[[], None] = lambda: None, *, every_ms: int = 700) -> None:
     """Run the fragment around this again soon; unlike with `run_every`, that ends when this is not called any more.
 
     Args:
         key: tells it from others.
         before: called first.
+        every_ms: how often; each time takes the server and the browser some 0.1 s.
     """
     clock = st.components.v2.component("hearfelt_again", html="<span></span>", js=_AGAIN)
     with st.container(key=f"hf-hidden-again-{key}"):
-        clock(key=f"again-{key}", on_again_change=before)
+        clock(key=f"again-{key}", data={"every_ms": every_ms}, on_again_change=before)
 
 
 def explanations_asked_for(sound: LoadedSound, models: Sequence[str]) -> dict[str, str]:
