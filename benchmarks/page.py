@@ -5,7 +5,8 @@
 Starts ``hearfelt app`` and Chromium and uploads clips one after another, all different, the first ones as a warm-up:
 from the upload to the result. Then 60 clips at once, and the resident memory before them and after *Start over*. Then a
 recording of 20 minutes, from the upload to its first segment and to its result, next to ``hearfelt timeline`` on the
-same file. Fails if a limit is exceeded. Needs Linux, ``playwright`` and Debian's ``chromium``.
+same file. Then the page is ended while it reads that recording once more. Fails if a limit is exceeded. Needs Linux,
+``playwright`` and Debian's ``chromium``.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ SETTLED_S: Final = 8  # after which memory is measured
 RATE_HZ: Final = 22_050
 WARM: Final = 3
 BAR_S: Final = 1.0
+END_S: Final = 3.0
+WITHOUT_VOICE: Final = ("synthetic-rain",)  # all such clips look alike: a new result could not be told from the last
 QUIET: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 
 # The previous result may still be shown, so it is marked first.
@@ -65,20 +68,26 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, page() as (address, process), browsing(address) as visit:
         folder = Path(name)
         figures = short_clips(visit, clips(folder, WARM + options.clips))
-        figures |= many_sounds(visit, clips(folder, MANY), process)
+        figures |= many_sounds(visit, clips(folder, MANY), process.pid)
         figures |= long_recording(visit, folder, options.long_s)
+        figures |= ending(visit, folder, process)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
-    return 0 if all(bars(figures)) else 1
+    return 0 if all([*bars(figures)]) else 1  # each is printed
 
 
 def bars(figures: dict[str, float]) -> Iterator[bool]:
     """Print each figure with its limit; yields whether it is met."""
     for title, name, limit in (
         (f"a clip of {CLIP_S:.0f} s: median seconds to its result", "median_s", BAR_S),
-        ("20 minutes: seconds to the first segment", "first_segment_s", FIRST_SEGMENT_S),
-        ("20 minutes: time of the page / time of hearfelt timeline", "times_timeline", MOST_TIMES_TIMELINE),
+        (f"{figures['long_s'] / 60:g} minutes: seconds to the first segment", "first_segment_s", FIRST_SEGMENT_S),
+        (
+            f"{figures['long_s'] / 60:g} minutes: time of the page / time of hearfelt timeline",
+            "times_timeline",
+            MOST_TIMES_TIMELINE,
+        ),
         (f"{MANY} clips: memory after Start over / before", "memory_ratio", MOST_MEMORY),
+        ("SIGTERM while a recording is read: seconds to the end", "end_s", END_S),
     ):
         print(f"{title}: {figures[name]:.2f}; limit {limit:g}")
         yield figures[name] <= limit
@@ -116,7 +125,7 @@ def start_over(visit: Page) -> None:
 
 def long_recording(visit: Page, folder: Path, seconds: int) -> dict[str, float]:
     """Upload a long recording, and run ``hearfelt timeline`` on it."""
-    path = folder / "long.wav"
+    path = folder / "long.flac"  # a WAV file would be larger than the page takes
     joined = np.concatenate([soundfile.read(one)[0] for one in sorted(folder.glob("clip-*.wav"))])
     soundfile.write(path, np.resize(joined, seconds * RATE_HZ), RATE_HZ)
     started = time.monotonic()
@@ -140,9 +149,22 @@ def long_recording(visit: Page, folder: Path, seconds: int) -> dict[str, float]:
     }
 
 
+def ending(visit: Page, folder: Path, process: subprocess.Popen[str]) -> dict[str, float]:
+    """End the page while it reads a long recording."""
+    path = (folder / "long.flac").rename(folder / "again.flac")
+    visit.locator("input[type=file]").first.set_input_files(path)
+    visit.locator(".hf-title h1", has_text=path.name).wait_for()
+    visit.locator(".segment").first.wait_for(timeout=LONG_MS)
+    started = time.monotonic()
+    process.terminate()
+    if process.wait(timeout=60) != 0:
+        raise SystemExit(f"the page ended with {process.returncode}")
+    return {"end_s": time.monotonic() - started}
+
+
 def clips(folder: Path, count: int) -> list[Path]:
     """Write different clips of 3 s, from the joined bundled voices."""
-    voices = [read_audio(path) for path in sorted(EXAMPLES.glob("*.flac"))]
+    voices = [read_audio(path) for path in sorted(EXAMPLES.glob("*.flac")) if path.stem not in WITHOUT_VOICE]
     joined = np.concatenate([resample(one.samples, one.rate_hz, RATE_HZ) for one in voices])
     paths = []
     for number in range(count):
@@ -153,8 +175,8 @@ def clips(folder: Path, count: int) -> list[Path]:
 
 
 @contextmanager
-def page() -> Iterator[tuple[str, int]]:
-    """Run ``hearfelt app``; yields its address and the number of its process."""
+def page() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run ``hearfelt app``; yields its address and its process."""
     command = [sys.executable, "-m", "hearfelt", "app", "--no-browser", "--no-live"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -163,7 +185,7 @@ def page() -> Iterator[tuple[str, int]]:
         if found is None:
             raise SystemExit(f"the page did not start: {said}")
         _wait_for(f"{found[0]}/_stcore/health")
-        yield found[0], process.pid
+        yield found[0], process
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -175,6 +197,7 @@ def browsing(address: str) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(QUIET))
         visit = browser.new_page(viewport={"width": 1_280, "height": 900})
+        visit.set_default_timeout(LONG_MS)
         visit.goto(address)
         yield visit
         browser.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -150,7 +151,7 @@ def _refuse_length(seconds: float, longest_s: float, name: str) -> None:
 
 
 class _Mp3Writer:
-    """Writes a sound as MP3, block by block."""
+    """Writes a sound as MP3, block by block, in a thread: that takes a third of the time of recognizing it."""
 
     def __init__(self, rate_hz: int) -> None:
         self._stream = soxr.ResampleStream(rate_hz, _LONG_HZ, 1, dtype="float32", quality="MQ")
@@ -158,14 +159,22 @@ class _Mp3Writer:
         self._file = soundfile.SoundFile(
             self._buffer, "w", _LONG_HZ, 1, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.7
         )
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mp3")
+        self._writing = self._thread.submit(self._write, np.zeros(0, np.float32))
 
     def write(self, part: Samples) -> None:
-        self._file.write(np.clip(self._stream.resample_chunk(part), -1, 1))
+        self._writing.result()  # one block is written while the next is recognized
+        self._writing = self._thread.submit(self._write, part)
 
     def finish(self) -> bytes:
-        self._file.write(np.clip(self._stream.resample_chunk(np.zeros(0, np.float32), last=True), -1, 1))
+        self._writing.result()
+        self._thread.shutdown()
+        self._write(np.zeros(0, np.float32), is_last=True)
         self._file.close()
         return self._buffer.getvalue()
+
+    def _write(self, part: Samples, *, is_last: bool = False) -> None:
+        self._file.write(np.clip(self._stream.resample_chunk(part, last=is_last), -1, 1))
 
 
 def _wav(samples: Samples, rate_hz: int) -> bytes:
