@@ -71,7 +71,7 @@ def test_the_page_refuses_to_run_where_no_signal_arrives() -> None:
 
     def start() -> None:
         try:
-            run_page(Address("127.0.0.1", 9), upload_mb=1, opens_browser=False)
+            run_page(Address("127.0.0.1", 9), upload_mb=1, opens_browser=False, on_ready=lambda: None)
         except HearfeltError as error:
             said.append(str(error))
 

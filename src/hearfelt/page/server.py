@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ PORT: Final = 8501
 
 _PORTS_TRIED: Final = 100
 _PATIENCE_S: Final = 0.5  # for threads when the page ends
+_TRIED_EVERY_S: Final = 0.05
 _SCRIPT: Final = Path(__file__).with_name("start.py")
 _SANS: Final = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica Neue, Liberation Sans, sans-serif"
 _COLOURS: Final = {
@@ -40,6 +42,7 @@ _COLOURS: Final = {
 # What `.streamlit/config.toml` says too, for those who start the page with Streamlit itself.
 PAGE_OPTIONS: Final[dict[str, Any]] = {
     "browser.gatherUsageStats": False,
+    "browser.serverAddress": "localhost",  # or Streamlit would ask the network what this computer is called
     "client.showErrorDetails": "none",
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
@@ -69,10 +72,15 @@ class Address:
     port: int
 
     @property
+    def host_here(self) -> str:
+        """The host as seen from this computer."""
+        local = self.host in ("127.0.0.1", "0.0.0.0", "::", "::1")  # noqa: S104  # compared, not bound
+        return "localhost" if local else self.host
+
+    @property
     def url(self) -> str:
         """What to open in a browser on this computer."""
-        local = self.host in ("127.0.0.1", "0.0.0.0", "::", "::1")  # noqa: S104  # compared, not bound
-        return f"http://{'localhost' if local else self.host}:{self.port}"
+        return f"http://{self.host_here}:{self.port}"
 
 
 def free_address(host: str, port: int | None = None) -> Address:
@@ -113,13 +121,14 @@ def end_process() -> None:
         os._exit(0)
 
 
-def run_page(address: Address, *, upload_mb: int, opens_browser: bool) -> None:
+def run_page(address: Address, *, upload_mb: int, opens_browser: bool, on_ready: Callable[[], None]) -> None:
     """Serve the page until SIGINT or SIGTERM; once in a process.
 
     Args:
         address: where.
         upload_mb: the largest file, in MB.
         opens_browser: whether to open the page in a browser on this computer.
+        on_ready: called, in a thread, as soon as connections are accepted.
 
     Raises:
         HearfeltError: if it is not called in the main thread.
@@ -132,10 +141,22 @@ def run_page(address: Address, *, upload_mb: int, opens_browser: bool) -> None:
         "server.port": address.port,
         "server.headless": not opens_browser,
         "server.maxUploadSize": upload_mb,
-        "browser.serverAddress": address.url.partition("://")[2].rpartition(":")[0],
+        "browser.serverAddress": address.host_here,
     }
     flags = {name.replace(".", "_"): value for name, value in options.items()}
     bootstrap.load_config_options(flags)
+    threading.Thread(target=_wait_for, args=(address, on_ready), name="ready", daemon=True).start()
     # Streamlit prints that it stops before it does; where nobody reads that any more, it would never stop.
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         bootstrap.run(str(_SCRIPT), False, [], flags)
+
+
+def _wait_for(address: Address, on_ready: Callable[[], None]) -> None:
+    while True:
+        try:
+            socket.create_connection((address.host_here, address.port), timeout=1).close()
+        except OSError:
+            time.sleep(_TRIED_EVERY_S)
+        else:
+            on_ready()
+            return

@@ -132,7 +132,7 @@ def serve(settings: ServiceSettings, *, on_ready: Callable[[str], None]) -> None
 
     Args:
         settings: models, address and limits.
-        on_ready: called with the address as soon as connections are accepted.
+        on_ready: called with the address as soon as requests are answered.
 
     Raises:
         ModelError: if a model cannot be loaded, or two have one name.
@@ -146,8 +146,8 @@ def serve(settings: ServiceSettings, *, on_ready: Callable[[str], None]) -> None
     log_as_json(sys.stderr)
     grace_s = math.ceil(settings.grace_s + _LATER_S)
     config = uvicorn.Config(app, timeout_graceful_shutdown=grace_s, **settings.uvicorn_options())
-    on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
-    _Server(config, app, grace_s=settings.grace_s).run([listening])
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    _Server(config, app, grace_s=settings.grace_s, on_ready=lambda: on_ready(address)).run([listening])
 
 
 @contextmanager
@@ -179,9 +179,15 @@ def live_server(models: Sequence[str]) -> Iterator[str]:
 class _Server(uvicorn.Server):
     """uvicorn's server, which answers unfinished requests with 503 when it has to end."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, *, grace_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, *, grace_s: float, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._app, self._grace_s = app, grace_s
+        self._app, self._grace_s, self._on_ready = app, grace_s, on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the workers and listen."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nothing new, and let running requests finish for ``grace_s``."""

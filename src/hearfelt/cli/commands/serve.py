@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -100,8 +101,8 @@ def _app(
     page = free_address(host, port)
     with _live_service(live) as address:
         os.environ |= {LIVE_VARIABLE: address, UPLOAD_VARIABLE: str(upload_mb)}
-        typer.echo(f"hearfelt is at {page.url}; Ctrl-C ends it")
-        run_page(page, upload_mb=upload_mb, opens_browser=browser and _has_screen())
+        on_ready = partial(typer.echo, f"hearfelt is at {page.url}; Ctrl-C ends it", file=sys.stdout)
+        run_page(page, upload_mb=upload_mb, opens_browser=browser and _has_screen(), on_ready=on_ready)
     end_process()
 
 
