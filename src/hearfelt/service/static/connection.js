@@ -3,7 +3,8 @@
 const BUSY = 1013;
 const NOT_ALLOWED = 3000;
 const ENDS_WITHIN_MS = 8000;
-const MOST_BUFFERED_S = 10; // of sound that the network has not sent yet
+const MOST_BUFFERED_S = 10; // of sound that the service has not taken yet
+const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname); // then no network is between
 
 export class StreamConnection {
   constructor({ key, onEvent }) {
@@ -46,7 +47,7 @@ export class StreamConnection {
   send(sound) {
     if (this.socket.readyState !== WebSocket.OPEN) return;
     this.socket.send(sound);
-    if (this.socket.bufferedAmount > MOST_BUFFERED_S * 2 * this.rate) this.onProblem("slow");
+    if (this.socket.bufferedAmount > MOST_BUFFERED_S * 2 * this.rate) this.onProblem(isLocal ? "overloaded" : "slow");
   }
 
   reportClose(code) {

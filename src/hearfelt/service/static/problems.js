@@ -36,10 +36,15 @@ export const PROBLEMS = {
     title: "The connection was lost",
     advice: "The segments so far are listed below. Restart when the service is back.",
   },
+  overloaded: {
+    emoji: "🐢",
+    title: "This computer can't keep up",
+    advice: "It is too busy to process the sound in real time. The segments so far are listed below.",
+  },
   slow: {
     emoji: "🐢",
-    title: "The connection is too slow",
-    advice: "The sound cannot be sent in real time. The segments so far are listed below.",
+    title: "The sound arrives too slowly",
+    advice: "The service is too busy, or the connection too slow. The segments so far are listed below.",
   },
   busy: {
     emoji: "⏳",
