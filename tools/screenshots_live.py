@@ -27,7 +27,7 @@ from hearfelt.service.settings import ServiceSettings, StreamSettings
 HERE = Path(__file__).parents[1]
 server = runpy.run_path(str(HERE / "tests" / "service" / "live_server.py"))
 RATE = 48_000
-VOICES = {"voices": ("loud", "high", "bright", "even"), "unsure": ("even",), "silence": ()}
+VOICES = {"voices": ("angry", "calm", "happy", "sad"), "unsure": ("loud-and-pressed",), "silence": ()}
 NEVER = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
 FAILS = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{name}'))"
 DESKTOP, PHONE, WIDE = (1_280, 860), (360, 740), (1_920, 1_000)
