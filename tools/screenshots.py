@@ -28,7 +28,7 @@ import soundfile
 from playwright.sync_api import Page, expect, sync_playwright
 
 from hearfelt.audio.reader import read_audio, resample
-from screenshots_live import VOICES, browsing, reduce_colours, write_voices
+from screenshots_live import VOICES, browsing, part_called, reduce_colours, write_voices
 
 HERE = Path(__file__).parents[1]
 EXAMPLES = HERE / "src" / "hearfelt" / "examples"
@@ -63,6 +63,18 @@ def send(page: Page, *sounds: Path) -> None:
 
 def example(*names: str) -> Callable[[Page], None]:
     return lambda page: send(page, *(next(EXAMPLES.glob(f"*{name}*")) for name in names))
+
+
+def doubtful(word: str) -> Callable[[Page], None]:
+    """Send a part of the bundled voices whose result is called so."""
+
+    def do(page: Page) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "recording.wav"
+            soundfile.write(path, part_called(word, "hearfelt"), 16_000)
+            send(page, path)
+
+    return do
 
 
 def broken(page: Page) -> None:
@@ -154,6 +166,14 @@ def compared(page: Page) -> None:
     choose(page, "Compare with", "tiny")
 
 
+def pair(page: Page) -> None:
+    example("calm", "angry", "sad")(page)
+    page.locator(".hf-said").first.wait_for()  # what is computed later would close an open list
+    choose(page, "Put beside", "synthetic-angry.flac")
+    page.locator(".hf-pairs").wait_for()
+    wait_until_idle(page)
+
+
 def by_classic(page: Page) -> None:
     example("fearful")(page)
     choose(page, "^Model", "classic")
@@ -195,8 +215,12 @@ STATES: States = {
     "listen-answer-dark": (Look(theme="dark", height=1_500), example("happy")),
     "listen-answer-phone": (Look(size=PHONE, height=1_900), example("neutral")),
     "listen-answer-wide": (Look(size=WIDE), example("fearful")),
-    "listen-guess": (Look(), example("sad")),
+    "listen-guess": (Look(), doubtful("a guess")),
+    "listen-unsure": (Look(), doubtful("unsure")),
+    "listen-no-speech": (Look(), example("rain")),
     "listen-several": (Look(height=2_100), example("happy", "neutral", "fearful", "sad")),
+    "listen-pair": (Look(height=1_500), pair),
+    "listen-pair-phone-dark": (Look(size=PHONE, theme="dark", height=1_500), pair),
     "listen-compared": (Look(height=1_900), compared),
     "listen-classic": (Look(height=1_500), by_classic),
     "listen-long-heard": (Look(), long_reading),

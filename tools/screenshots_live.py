@@ -22,12 +22,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from hearfelt.audio.reader import audio_files, read_audio, resample
+from hearfelt.inference.recognizer import Recognizer
 from hearfelt.service.settings import ServiceSettings, StreamSettings
 
 HERE = Path(__file__).parents[1]
 server = runpy.run_path(str(HERE / "tests" / "service" / "live_server.py"))
 RATE = 48_000
-VOICES = {"voices": ("angry", "calm", "happy", "sad"), "unsure": ("loud-and-pressed",), "silence": ()}
+VOICES = {"voices": ("angry", "calm", "happy", "sad"), "silence": ()}
 NEVER = "navigator.mediaDevices.getUserMedia = () => new Promise(() => {})"
 FAILS = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{name}'))"
 DESKTOP, PHONE, WIDE = (1_280, 860), (360, 740), (1_920, 1_000)
@@ -187,6 +188,19 @@ def silent(browser: Browser, out: Path) -> None:
         quiet(page)
 
 
+def part_called(word: str, model: str) -> np.ndarray:
+    """Find 3 s of the bundled voices, at 16 kHz, whose result is called so by a model."""
+    recognizer = Recognizer.load(model)
+    clips = audio_files(HERE / "src" / "hearfelt" / "examples")
+    voices = [read_audio(clip) for clip in clips if "rain" not in clip.stem]
+    joined = np.concatenate([resample(one.samples, one.rate_hz, 16_000) for one in voices])
+    for start in range(0, len(joined) - 48_000, 4_000):
+        part = joined[start : start + 48_000]
+        if recognizer.recognize(part, 16_000).in_words == word:
+            return part
+    raise SystemExit(f"{model} calls no part of the bundled voices {word!r}")
+
+
 def write_voices(names: tuple[str, ...], path: Path) -> None:
     """Write bundled voices one after another, with pauses and faint noise."""
     clips = audio_files(HERE / "src" / "hearfelt" / "examples")
@@ -220,7 +234,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         for name, rounds in (("voices", (usual, troubled)), ("unsure", (unsettled,)), ("silence", (silent,))):
             voice = Path(folder) / f"{name}.wav"
-            write_voices(VOICES[name], voice)
+            if name == "unsure":
+                soundfile.write(voice, resample(part_called("unsure", "tiny"), 16_000, RATE), RATE)
+            else:
+                write_voices(VOICES[name], voice)
             with browsing(playwright, options.chromium, voice) as browser:
                 for take in rounds:
                     take(browser, options.out)
