@@ -281,6 +281,18 @@ def test_starting_over_leaves_nothing_and_says_so(page: Page) -> None:
     expect(page.locator(".hf-overview")).to_have_count(0)
 
 
+def test_two_sounds_are_put_side_by_side_on_one_time_axis(page: Page) -> None:
+    send(page, CLIPS[0], CLIPS[1])
+    choose(page, "Put beside", CLIPS[1].name)
+    waves = page.locator(".st-key-hf-pair-waves .wave")
+    expect(waves).to_have_count(2)
+    expect(page.locator(".st-key-hf-pair-waves .name")).to_have_text([CLIPS[0].name, CLIPS[1].name])
+    lefts = [wave.locator(".ticks span").nth(1).evaluate("tick => tick.style.left") for wave in waves.all()]
+    assert lefts[0] == lefts[1]
+    expect(page.locator(".hf-pairs li").first).to_be_visible()
+    expect(page.locator(".st-key-hf-others .hf-said")).to_contain_text(Recognizer.load().recognize(CLIPS[1]).emotion)
+
+
 def test_two_models_answer_side_by_side_each_for_itself(page: Page) -> None:
     send(page, CLIPS[0])
     choose(page, "Compare with", BESIDE)

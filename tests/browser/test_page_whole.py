@@ -22,6 +22,26 @@ PATIENCE_MS = 30_000
 EXAMPLES = Path(__file__).parents[2] / "src" / "hearfelt" / "examples"
 VIEWS: Final = {"listen": "/", "live": "/live", "model": "/model"}
 
+BROKEN_WORDS: Final = """() => {
+  const found = [];
+  const walk = (node) => {
+    if (node.shadowRoot) walk(node.shadowRoot);
+    for (const child of node.childNodes) {
+      if (child.nodeType === Node.ELEMENT_NODE) walk(child);
+      if (child.nodeType !== Node.TEXT_NODE) continue;
+      for (const { index, 0: word } of child.data.matchAll(/\\p{L}{2,}/gu)) {
+        const range = document.createRange();
+        range.setStart(child, index);
+        range.setEnd(child, index + word.length);
+        const seen = [...range.getClientRects()].filter((one) => one.width > 0);
+        if (new Set(seen.map((one) => Math.round(one.top))).size > 1) found.push(word);
+      }
+    }
+  };
+  walk(document.body);
+  return found;
+}"""
+
 # What axe finds inside Streamlit's own widgets, which is not ours to change.
 OF_STREAMLIT: Final[dict[str, str]] = {}
 
@@ -168,9 +188,48 @@ def serious(page: Page) -> list[str]:
     return [
         f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}"
         for one in found
-        if one["impact"] in ("serious", "critical") and one["id"] not in OF_STREAMLIT
+        if one["impact"] in ("moderate", "serious", "critical") and one["id"] not in OF_STREAMLIT
         for node in one["nodes"]
     ]
+
+
+def test_nothing_serious_is_found_by_axe_in_several_sounds_a_correction_and_an_error(
+    browser: Browser, page_address: str, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"this is no sound")
+    with browser.new_context(viewport={"width": 360, "height": 800}, reduced_motion="reduce") as context:
+        page = opened(context.new_page(), page_address, "listen")
+        send(page, audio_files(EXAMPLES)[0])
+        page.get_by_role("button", name="Select a stretch").click(timeout=PATIENCE_MS)
+        page.get_by_label("What the stretch is").select_option("happy")
+        page.locator("input[type=file]").first.set_input_files([audio_files(EXAMPLES)[1], broken])
+        expect(page.locator(".hf-notice")).to_be_visible(timeout=PATIENCE_MS)
+        page.get_by_role("combobox", name=re.compile("Put beside")).click(timeout=PATIENCE_MS)
+        page.get_by_role("option").last.click()
+        expect(page.locator(".hf-pairs")).to_be_visible(timeout=PATIENCE_MS)
+        settled(page, "listen")
+        assert serious(page) == []
+        assert page.evaluate(BROKEN_WORDS) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_word_breaks_inside_on_a_phone(page: Page, page_address: str, view: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    opened(page, page_address, view)
+    for frame in page.frames:
+        assert frame.evaluate(BROKEN_WORDS) == []
+
+
+def test_the_focus_of_a_select_box_is_around_all_of_it(page: Page, page_address: str) -> None:
+    opened(page, page_address, "listen")
+    send(page, audio_files(EXAMPLES)[0])
+    box = page.get_by_role("combobox", name=re.compile("^Model"))
+    box.focus(timeout=PATIENCE_MS)
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(box).to_have_css("outline-style", "none")
+    expect(box.locator("..")).to_have_css("outline-width", "3px")
 
 
 @pytest.mark.parametrize("width", [360, 768, 1_920])

@@ -62,10 +62,10 @@ def put_sound(sound: LoadedSound) -> None:
         component(key=f"sound-{sound.key}", data={"key": sound.key, **sound_data(sound.playable)})
 
 
-def player_assets() -> tuple[str, str]:
-    """Return style sheet and script of the player, each with the parts it shares with the live page."""
+def player_assets(name: str = "player") -> tuple[str, str]:
+    """Return style sheet and script of the player, or of another drawing, each after those of the waveform."""
     css, js = (
-        read_static(f"waveform.{kind}", package="hearfelt.reports") + read_static(f"player.{kind}")
+        read_static(f"waveform.{kind}", package="hearfelt.reports") + read_static(f"{name}.{kind}")
         for kind in ("css", "js")
     )
     return css, js

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from hearfelt.inference.card import ModelCard
@@ -11,10 +12,19 @@ from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.reports.formatting import many, share_words
 from hearfelt.reports.shipped_scores import Measurement
 
-__all__ = ["calibration_text", "confidence_range", "length_text", "prediction_text", "reference_text", "timeline_text"]
+__all__ = [
+    "calibration_text",
+    "confidence_range",
+    "difference_text",
+    "length_text",
+    "prediction_text",
+    "reference_text",
+    "timeline_text",
+]
 
 _MOST: Final = 0.5  # of the speech: less is not called most of it
 _FEWEST: Final = 20  # predictions; a share of fewer means nothing
+_ALIKE: Final = 0.05  # a smaller difference of shares is not worth a word
 _TOLERANCE: Final = 0.1  # by how much chance alone may move a share of some dozens of predictions
 
 
@@ -62,6 +72,32 @@ def prediction_text(prediction: Prediction) -> str:
     if prediction.unsure:
         return f"{UNSURE_WORD}, perhaps {prediction.emotion}, {share}"
     return f"{prediction.emotion}, {prediction.in_words}, {share}"
+
+
+def difference_text(names: Sequence[str], shares: Sequence[Mapping[str, float]]) -> str:
+    """Say how two sounds differ.
+
+    Args:
+        names: of the two.
+        shares: of each emotion in each, the largest first; nothing without speech.
+
+    Example:
+        >>> difference_text(["a.wav", "b.wav"], [{"sad": 0.7, "calm": 0.3}, {"calm": 0.6, "sad": 0.2}])
+        'a.wav: sad. b.wav: calm. The largest difference is in sad: 70 % and 20 %.'
+        >>> difference_text(["a.wav", "b.wav"], [{"sad": 0.7, "calm": 0.3}, {"sad": 0.69, "calm": 0.31}])
+        'Both are sad. No emotion differs by 5 % or more.'
+    """
+    first, second = (next(iter(one), NO_SPEECH_WORDS) for one in shares)
+    found = f"{names[0]}: {first}. {names[1]}: {second}."
+    if not all(shares):
+        return found
+    if first == second:
+        found = f"Both are {first}."
+    pairs = {name: [one.get(name, 0.0) for one in shares] for name in {**shares[0], **shares[1]}}
+    name, (one, other) = max(pairs.items(), key=lambda item: abs(item[1][0] - item[1][1]))
+    if abs(one - other) < _ALIKE:
+        return f"{found} No emotion differs by {100 * _ALIKE:.0f} % or more."
+    return f"{found} The largest difference is in {name}: {share_words(one)} and {share_words(other)}."
 
 
 def calibration_text(prediction: Prediction, measured: Measurement | None) -> str:

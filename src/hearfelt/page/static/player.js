@@ -122,7 +122,7 @@ class Player extends Waveform {
       const margin_s = MARGIN * (this.stretch.end_s - this.stretch.start_s);
       [from_s, to_s] = [Math.max(0, this.stretch.start_s - margin_s), Math.min(whole_s, this.stretch.end_s + margin_s)];
     }
-    this.draw({ from_s, to_s, until_s: Math.min(to_s, until_s), level: this.level(this.data), ribbons: this.data.ribbons });
+    this.draw({ from_s, to_s, until_s: Math.min(to_s, until_s), level: levelOf(this.data), ribbons: this.data.ribbons });
     this.show();
   }
 
@@ -137,17 +137,6 @@ class Player extends Waveform {
       if (isPlaying) this.audio.play().catch(() => {});
     }
     this.button.disabled = this.place.disabled = !address;
-  }
-
-  /** How far the wave goes between two times, as a share of its highest peak. */
-  level({ low, high, column_s, until_s }) {
-    const peak = Math.max(1e-4, ...low.map(Math.abs), ...high);
-    return (from_s, to_s) => {
-      if (from_s >= until_s) return null;
-      const first = Math.min(low.length - 1, Math.floor(from_s / column_s + 1e-6));
-      const end = Math.max(first + 1, Math.floor(to_s / column_s + 1e-6));
-      return [Math.max(...high.slice(first, end)) / peak, -Math.min(...low.slice(first, end)) / peak];
-    };
   }
 
   draw(view) {

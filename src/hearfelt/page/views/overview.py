@@ -15,6 +15,7 @@ from hearfelt.page.downloads import as_csv, as_json_lines, segments_csv
 from hearfelt.page.session import LoadedSound, Result, Visit
 from hearfelt.page.style import fragment, read_static
 from hearfelt.page.texts import length_text
+from hearfelt.page.views.pair import put_pair
 from hearfelt.page.views.result import run_again
 from hearfelt.reports.formatting import share_words
 
@@ -39,9 +40,10 @@ def _show_table(visit: Visit, model: str, before: tuple[str, int], work: Callabl
     table = st.components.v2.component(
         "hearfelt_sounds", html=fragment("result", "sounds"), js=read_static("sounds.js"), isolate_styles=False
     )
+    rows = table_rows(visit, model)
     table(
         key=_TABLE,
-        data={"rows": table_rows(visit, model), "chosen": visit.chosen},
+        data={"rows": rows, "chosen": visit.chosen},
         on_chosen_change=partial(_change, visit, "chosen"),
         on_played_change=partial(_change, visit, "played"),
         on_removed_change=partial(_change, visit, "removed"),
@@ -49,6 +51,7 @@ def _show_table(visit: Visit, model: str, before: tuple[str, int], work: Callabl
     if (visit.chosen, len(visit.refused)) != before or len(visit.sounds) == 1:
         st.rerun()  # something else is to be shown
     _put_downloads(visit, model)
+    put_pair(visit, model, {str(row["key"]): str(row["name"]) for row in rows})
     if not all(sound.is_answered(model) for sound in visit.sounds.values()):
         run_again("table")
 

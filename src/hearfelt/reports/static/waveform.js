@@ -47,6 +47,17 @@ export function durations(segments, kind, from_s = 0, to_s = Infinity) {
   return [...sums.values()].sort((one, other) => other.long_s - one.long_s);
 }
 
+/** Return how far the wave of an outline goes between two times, as a share of its highest peak. */
+export function levelOf({ low, high, column_s, until_s }) {
+  const peak = Math.max(1e-4, ...low.map(Math.abs), ...high);
+  return (from_s, to_s) => {
+    if (from_s >= until_s) return null;
+    const first = Math.min(low.length - 1, Math.floor(from_s / column_s + 1e-6));
+    const end = Math.max(first + 1, Math.floor(to_s / column_s + 1e-6));
+    return [Math.max(...high.slice(first, end)) / peak, -Math.min(...low.slice(first, end)) / peak];
+  };
+}
+
 /** Return a segment of the kind that takes most of the time between two times; undefined without speech. */
 function longestIn(segments, from_s, to_s) {
   return durations(segments, (one) => `${one.emotion} ${one.unsure}`, from_s, to_s)[0]?.segment;
