@@ -49,14 +49,16 @@ class Look:
 
 
 def wait_until_idle(page: Page) -> None:
-    """Wait until the app is idle and animations have ended."""
+    """Wait until the app is idle, nothing more is computed, and animations have ended."""
     page.wait_for_timeout(400)
+    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=10 * TIMEOUT_MS)
     page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
     page.wait_for_timeout(900)
 
 
 def send(page: Page, *sounds: Path) -> None:
     page.locator("input[type=file]").first.set_input_files(sounds)
+    page.locator(".hf-title, .hf-notice, .stFileChip [role=alert]").first.wait_for()
     page.wait_for_timeout(800)
     wait_until_idle(page)
 

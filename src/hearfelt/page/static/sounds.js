@@ -77,7 +77,7 @@ class SoundTable {
       "tr",
       { onclick: (event) => event.target.closest("button") || this.send("chosen", row.key) },
       made("th", { scope: "row" }, name),
-      made("td", {}, sign, ` ${row.emotion}`),
+      made("td", {}, sign, `\u00a0${row.emotion}`),
       made("td", { textContent: row.words }),
       made("td", { textContent: row.length }),
       made("td", { className: "hf-icons" }, play, remove),
