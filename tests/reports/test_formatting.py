@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.explanation_values import explanation, occlusion
 
-from hearfelt.features.classic import GROUPS
-from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion
-from hearfelt.inference.explain.shapley import Explanation
-from hearfelt.inference.prediction import Prediction
 from hearfelt.reports.formatting import bare, interval, many, occlusion_sentence, percent, time_words, why_sentence
 
 
@@ -36,21 +33,6 @@ def test_tenths_are_rounded_and_carried() -> None:
 
 def test_beside_an_hour_every_time_has_hours() -> None:
     assert time_words(5, until_s=3_600) == "0:00:05"
-
-
-ANGRY = Prediction("angry", 0.8, {"angry": 0.8, "sad": 0.2}, False, 3.0, "tiny")
-
-
-def explanation(**shares: float) -> Explanation:
-    return Explanation(ANGRY, 1.0, 0.0, {**dict.fromkeys(GROUPS, 0.0), **shares})
-
-
-def occlusion(times: dict[int, float], bands: dict[int, float], *, windows: int = 29) -> Occlusion:
-    middles = tuple(0.125 + place * 2.75 / (windows - 1) for place in range(windows))
-    time_effects = tuple(times.get(place, 0.0) for place in range(windows))
-    return Occlusion(
-        ANGRY, 1.4, 0.25, middles, time_effects, BANDS_HZ, tuple(bands.get(place, 0.0) for place in range(8))
-    )
 
 
 def test_the_sentence_leaves_out_what_hardly_mattered() -> None:

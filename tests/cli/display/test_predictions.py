@@ -6,13 +6,11 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from tests.explanation_values import explanation, occlusion
 
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.cli.display.predictions import PredictionTable, bar, why_chart
 from hearfelt.emotions import EMOTIONS
-from hearfelt.features.classic import GROUPS
-from hearfelt.inference.explain.occlusion import BANDS_HZ, Occlusion
-from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.prediction import Prediction
 
 
@@ -106,21 +104,6 @@ def test_what_is_odd_stands_on_one_line_below_the_answer() -> None:
     assert below == "  1.00 s of 2.00 s are there; little speech"
     assert table_of(SoundWarning("no_speech", "nobody"), warnings[0])[1:] == ["  1.00 s of 2.00 s are there"]
     assert len(table_of()) == 1
-
-
-ANGRY = Prediction("angry", 0.8, {"angry": 0.8, "sad": 0.2}, False, 3.0, "tiny")
-
-
-def explanation(**shares: float) -> Explanation:
-    return Explanation(ANGRY, 1.0, 0.0, {**dict.fromkeys(GROUPS, 0.0), **shares})
-
-
-def occlusion(times: dict[int, float], bands: dict[int, float], *, windows: int = 29) -> Occlusion:
-    middles = tuple(0.125 + place * 2.75 / (windows - 1) for place in range(windows))
-    time_effects = tuple(times.get(place, 0.0) for place in range(windows))
-    return Occlusion(
-        ANGRY, 1.4, 0.25, middles, time_effects, BANDS_HZ, tuple(bands.get(place, 0.0) for place in range(8))
-    )
 
 
 @pytest.mark.parametrize("width", [40, 50, 63, 80, 120])
