@@ -19,7 +19,7 @@ from hearfelt.evaluation.predictions import Evaluation, Row
 from hearfelt.evaluation.results import FailedClip, ModelFile, Results, ResultsInfo, write_results
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.execution import Advance
-from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError, workers_for
+from hearfelt.runtime.pool import Pool, workers_for
 
 __all__ = ["FoldPredictions", "combine", "evaluate_model", "narrowed", "predict_clips"]
 
@@ -98,13 +98,8 @@ def _recognized(
             except AudioError as error:
                 yield error
         return
-    for clip, future in zip(clips, pool.map(_probabilities, [clip.sound for clip in clips]), strict=True):
-        try:
-            yield json.loads(future.result())
-        except AudioError as error:
-            yield error
-        except (WorkerLostError, WorkerMemoryError) as error:
-            yield AudioError(f"{clip.name}: cannot be recognized ({error})")
+    for found in pool.map_sounds(_probabilities, ((clip.name, clip.sound) for clip in clips)):
+        yield found if isinstance(found, AudioError) else json.loads(found)
 
 
 def _probabilities(recognizer: Recognizer, sound: Sound) -> bytes:

@@ -15,20 +15,22 @@ from numpy.typing import NDArray
 
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.inputs import name_of
-from hearfelt.audio.reader import read_audio
+from hearfelt.audio.reader import Audio, read_audio
 from hearfelt.augmentation.perturbations import Perturbation
 from hearfelt.corpora.clips import PART_COLUMNS, Clip
 from hearfelt.errors import AudioError, HearfeltError, require
 from hearfelt.features.classic import FEATURE_NAMES, GROUPS, RATE_HZ, classic_features, measured_part
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
 from hearfelt.runtime.files import atomic_write
-from hearfelt.runtime.pool import Pool, WorkerLostError, workers_for
+from hearfelt.runtime.pool import Pool, workers_for
+from hearfelt.runtime.worker import is_worker
 
 __all__ = [
     "SILENT_RMS",
     "TABLE_COLUMNS",
     "Measured",
     "Task",
+    "feature_bytes",
     "features_of",
     "measure",
     "measure_file",
@@ -263,20 +265,25 @@ def measure_files(tasks: Sequence[Task], processes: int | None = None) -> Iterat
     Raises:
         HearfeltError: if a process cannot be started.
     """
-    workers = workers_for(sum(len(task.changes) for task in tasks), _SOUNDS_A_PROCESS, processes)
-    if workers == 1:
+    sounds = sum(len(task.changes) for task in tasks)
+    if sounds < _SOUNDS_A_PROCESS or is_worker():
         yield from map(measure_file, tasks)
         return
-    with Pool(None, workers) as pool:
-        for task, future in zip(tasks, pool.map(_measured, tasks), strict=True):
-            measured: NDArray[np.float32] | AudioError
-            try:
-                measured = np.frombuffer(future.result(), np.float32).reshape(len(task.changes), -1)
-            except AudioError as error:
-                measured = error
-            except WorkerLostError as error:
-                measured = AudioError(f"{name_of(task.source)}: cannot be read ({error})")
-            yield measured
+    with Pool(None, workers_for(sounds, _SOUNDS_A_PROCESS, processes)) as pool:
+        replies = pool.map_sounds(_measured, ((name_of(task.source), task) for task in tasks))
+        for task, reply in zip(tasks, replies, strict=True):
+            if isinstance(reply, AudioError):
+                yield reply
+            else:
+                yield np.frombuffer(reply, np.float32).reshape(len(task.changes), -1)
+
+
+def feature_bytes(audio: Audio) -> bytes:
+    """Compute the features of a sound as bytes of ``(162,)`` float32; nothing if it has none, such as silence."""
+    try:
+        return classic_features(audio.samples, audio.rate_hz).tobytes()
+    except AudioError:
+        return b""
 
 
 def _measured(_: None, task: Task) -> bytes:

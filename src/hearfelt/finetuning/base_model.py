@@ -28,7 +28,7 @@ from hearfelt.inference.session import Session
 from hearfelt.inference.sound_model import EMBEDDING, SOUND_INPUT
 from hearfelt.inference.windowing import BlockOutput, blocks_of, frame_powers, pooled
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
-from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError, workers_for
+from hearfelt.runtime.pool import Pool, workers_for
 
 __all__ = [
     "FEATURES",
@@ -281,18 +281,17 @@ def base_features(
         file.write_bytes(with_features_output(base.model, base.dimensions))
         setup = partial(_FeatureNetwork, file, base.card.name, base.card.window_s)
         with Pool(setup, workers_for(len(unknown), _CLIPS_PER_PROCESS)) as pool:
-            sounds = [clip.sound for _, clip in unknown]
-            for (key, clip), row in zip(unknown, pool.map(_FeatureNetwork.features_of, sounds), strict=True):
-                try:
-                    kept[key] = row.result()
-                except AudioError as error:
-                    failed[clip] = str(error)
-                except (WorkerLostError, WorkerMemoryError) as error:
-                    failed[clip] = f"{clip.name}: cannot be read ({error})"
+            sounds = [(clip.name, clip.sound) for _, clip in unknown]
+            rows = pool.map_sounds(_FeatureNetwork.features_of, sounds)
+            for (key, clip), row in zip(unknown, rows, strict=True):
+                if isinstance(row, AudioError):
+                    failed[clip] = str(row)
+                else:
+                    kept[key] = row
                 advance(1)
     cache.put_many({key: kept[key] for key, clip in unknown if clip not in failed})
-    rows = [np.frombuffer(kept[key], "<f4") for key, clip in zip(keys, clips, strict=True) if clip not in failed]
-    return BaseFeatures(np.stack(rows) if rows else np.zeros((0, base.dimensions), np.float32), failed)
+    found = [np.frombuffer(kept[key], "<f4") for key, clip in zip(keys, clips, strict=True) if clip not in failed]
+    return BaseFeatures(np.stack(found) if found else np.zeros((0, base.dimensions), np.float32), failed)
 
 
 class _FeatureNetwork:

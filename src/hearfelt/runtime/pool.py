@@ -18,12 +18,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import tee
 from multiprocessing import parent_process
 from multiprocessing.reduction import ForkingPickler
 from types import TracebackType
 from typing import Any, Final, Self
 
-from hearfelt.errors import HearfeltError
+from hearfelt.errors import AudioError, HearfeltError
 from hearfelt.runtime.worker import FAULT, MEMORY, Start, is_worker, read_frame, write_frame
 
 __all__ = [
@@ -226,6 +227,27 @@ class Pool:
         finally:
             for call in ahead:
                 call.kill()
+
+    def map_sounds(
+        self, function: Callable[..., bytes], sounds: Iterable[tuple[str, Any]]
+    ) -> Iterator[bytes | AudioError]:
+        """Call a function with each sound; one that cannot be read, or at which workers end, costs no other.
+
+        Args:
+            function: as for :meth:`submit`.
+            sounds: the name of each, and what the function gets.
+
+        Yields:
+            The result or the error of each sound, in order.
+        """
+        named, given = tee(sounds)
+        for (name, _), future in zip(named, self.map(function, (sound for _, sound in given)), strict=True):
+            try:
+                yield future.result()
+            except AudioError as error:
+                yield error
+            except (WorkerLostError, WorkerMemoryError) as error:
+                yield AudioError(f"{name}: cannot be read ({error})")
 
     def end(self) -> None:
         """Start no more workers, so that those that end are not replaced."""
