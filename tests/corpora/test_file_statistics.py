@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from hearfelt.corpora.file_statistics import measure_files
+from hearfelt.corpora.file_statistics import AlsoComputed, measure_files
+from hearfelt.features.table import feature_bytes
 from hearfelt.runtime.cache import Cache
 
 RATE = 8_000
@@ -46,6 +48,26 @@ def test_an_unreadable_file_has_an_error_that_names_it(tmp_path: Path) -> None:
     facts = measure_files([tmp_path / "a.wav", tmp_path / "gone.wav"])
     assert "a.wav" in facts[tmp_path / "a.wav"].error
     assert "no such file" in facts[tmp_path / "gone.wav"].error
+
+
+def test_a_file_at_which_a_process_dies_is_named_and_the_others_are_measured(
+    tmp_path: Path, dies_at: Callable[[str], None]
+) -> None:
+    paths = [tmp_path / f"{number:03d}.wav" for number in range(101)]
+    for number, path in enumerate(paths):
+        soundfile.write(path, TONE * (number + 1) / 102, RATE)
+    cache, wanted = Cache(None), paths[2:4]
+    also = [AlsoComputed(feature_bytes, wanted) for _ in "ab"]
+    here = {}
+    for some in (paths[:50], paths[50:]):
+        here |= measure_files(some, cache=cache, also=also[0])
+    dies_at("001.wav")
+    there = measure_files(paths, cache=cache, also=also[1])
+    assert "001.wav: cannot be read" in there[paths[1]].error
+    assert "SIGSEGV" in there[paths[1]].error
+    assert {**there, paths[1]: here[paths[1]]} == here
+    assert also[0].results == also[1].results
+    assert list(also[0].results) == wanted
 
 
 def test_a_second_look_decodes_nothing_and_a_changed_file_is_noticed(tmp_path: Path) -> None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from hearfelt.audio.excerpts import Excerpt
+from hearfelt.audio.inputs import name_of
 from hearfelt.audio.reader import SILENCE_DB, Audio, read_audio
 from hearfelt.errors import AudioError
 from hearfelt.runtime.cache import Cache, default_cache, sound_digests
+from hearfelt.runtime.pool import Pool, workers_for
+from hearfelt.runtime.worker import is_worker
 
-__all__ = ["FileStatistics", "measure_files"]
+__all__ = ["AlsoComputed", "FileStatistics", "measure_files"]
 
 _VERSION = 2  # of what is remembered; raised when the facts change
+_FILES_A_PROCESS: Final = 100  # starting a process takes as long as measuring so many
 CLIPPED_AT = 0.999  # of full scale; 16-bit sound ends at 0.99997
 
 
@@ -53,19 +56,38 @@ class FileStatistics:
         return not self.error and self.peak_db < SILENCE_DB
 
 
+@dataclass(frozen=True, eq=False)
+class AlsoComputed:
+    """Something else to compute of sounds while they are decoded.
+
+    Attributes:
+        function: a function of a module; nothing if it cannot compute it.
+        wanted: for which sounds.
+        results: of those that had to be decoded.
+    """
+
+    function: Callable[[Audio], bytes]
+    wanted: Collection[Path | Excerpt]
+    results: dict[Path | Excerpt, bytes] = field(default_factory=dict, init=False)
+
+
 def measure_files(
     sounds: Iterable[Path | Excerpt],
     *,
     cache: Cache | None = None,
-    decoded: Callable[[Path | Excerpt, Audio], None] | None = None,
+    also: AlsoComputed | None = None,
+    processes: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> dict[Path | Excerpt, FileStatistics]:
     """Compute the statistics of sounds; what is in the cache is not decoded again.
 
+    Many files are decoded by worker processes, so that one that crashes a decoder costs that file only.
+
     Args:
         sounds: files, and parts of files.
         cache: where facts are kept; the user's cache by default.
-        decoded: called in a thread with each sound that had to be decoded, for those who need it as well.
+        also: what else is computed of those that have to be decoded.
+        processes: how many work at most; by default one for each core.
         progress: called with the number of files just done.
 
     Returns:
@@ -79,24 +101,48 @@ def measure_files(
     tell(len(known))
     unknown = [sound for sound in keys if sound not in known]
     found = {}
-    # Decoding happens in C and leaves the interpreter free, so threads use every core.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for sound, facts in zip(unknown, pool.map(lambda sound: _facts(sound, decoded), unknown), strict=True):
-            found[sound] = facts
-            tell(1)
+    for sound, (facts, result) in zip(unknown, _measured(unknown, also, processes), strict=True):
+        found[sound] = facts
+        if also is not None and result:
+            also.results[sound] = result
+        tell(1)
     # An error's sentence names the file, so it must not be handed to a copy elsewhere.
     new = {keys[sound]: json.dumps(asdict(facts)).encode() for sound, facts in found.items() if not facts.error}
     cache.put_many(new)
     return {sound: known.get(sound) or found[sound] for sound in keys}
 
 
-def _facts(sound: Path | Excerpt, decoded: Callable[[Path | Excerpt, Audio], None] | None) -> FileStatistics:
+def _measured(
+    sounds: list[Path | Excerpt], also: AlsoComputed | None, processes: int | None
+) -> Iterator[tuple[FileStatistics, bytes]]:
+    """Give what was computed of each sound: few are decoded here, many in processes."""
+    tasks = ((name_of(one), (one, also.function if also and one in also.wanted else None)) for one in sounds)
+    if len(sounds) < _FILES_A_PROCESS or is_worker():
+        yield from (_computed(*task) for _, task in tasks)
+        return
+    with Pool(None, workers_for(len(sounds), _FILES_A_PROCESS, processes)) as pool:
+        for reply in pool.map_sounds(_packed, tasks):
+            if isinstance(reply, AudioError):
+                yield FileStatistics(error=str(reply)), b""
+            else:
+                facts, _, result = reply.partition(b"\n")
+                yield FileStatistics(**json.loads(facts)), result
+
+
+def _packed(_: None, task: tuple[Path | Excerpt, Callable[[Audio], bytes] | None]) -> bytes:
+    facts, result = _computed(*task)
+    return json.dumps(asdict(facts)).encode() + b"\n" + result
+
+
+def _computed(sound: Path | Excerpt, also: Callable[[Audio], bytes] | None) -> tuple[FileStatistics, bytes]:
     try:
         audio = read_audio(sound, strict=True)
     except AudioError as error:
-        return FileStatistics(error=str(error))
-    if decoded is not None:
-        decoded(sound, audio)
+        return FileStatistics(error=str(error)), b""
+    return _facts(audio), b"" if also is None else also(audio)
+
+
+def _facts(audio: Audio) -> FileStatistics:
     rms = math.sqrt(float(np.mean(np.square(audio.samples, dtype=np.float64))))
     return FileStatistics(
         duration_s=audio.duration_s,

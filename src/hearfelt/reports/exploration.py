@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,12 +25,11 @@ from hearfelt.audio.reader import Audio, read_audio, resample
 from hearfelt.corpora.catalog import FolderReading
 from hearfelt.corpora.check import CorpusCheck, check_folder
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.corpora.file_statistics import FileStatistics, measure_files
+from hearfelt.corpora.file_statistics import AlsoComputed, FileStatistics, measure_files
 from hearfelt.emotions import look_of
-from hearfelt.errors import AudioError, ExtraMissingError, require
-from hearfelt.features.classic import classic_features
+from hearfelt.errors import ExtraMissingError, require
 from hearfelt.features.display import Spectra, spectra
-from hearfelt.features.table import features_of
+from hearfelt.features.table import feature_bytes, features_of
 from hearfelt.reports.figures.canvas import save_figure
 from hearfelt.reports.figures.corpora import clip_map, count_plot, histogram, spreads
 from hearfelt.reports.figures.sounds import mel_spectrogram, pitch_track, sound_sheet, spectrogram, waveform
@@ -133,15 +131,11 @@ def explore(
     reading = found.reading
     sample = _sample(reading.clips)
     on_map = {clip.sound for clip in sample}
-    features: dict[Path | Excerpt, NDArray[np.float32]] = {}
-
-    def measure(sound: Path | Excerpt, audio: Audio) -> None:
-        if sound in on_map:
-            with suppress(AudioError):  # said by whoever needs the features
-                features[sound] = classic_features(audio.samples, audio.rate_hz)
-
     others = (found.root / name for name in (*reading.copies, *reading.unrecognized))
-    facts = measure_files([*(clip.sound for clip in reading.clips), *others], decoded=measure, progress=progress)
+    computed = AlsoComputed(feature_bytes, on_map)
+    sounds = [*(clip.sound for clip in reading.clips), *others]
+    facts = measure_files(sounds, also=computed, processes=processes, progress=progress)
+    features = {sound: np.frombuffer(values, np.float32) for sound, values in computed.results.items()}
     check = check_folder(found, facts=facts)
     clips = Clips(clip for clip in reading.clips if not facts[clip.sound].error)
     examples = choose_examples(clips, facts)
