@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import soundfile
 
 from hearfelt.corpora.catalog import read_corpora
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.evaluation.encoded_clips import DividedModel, EncodedClips, EncodedSound, encode_clips
+from hearfelt.evaluation.encoded_clips import DividedModel, EncodedClips, EncodedSound, encode_clips, encoding_pool
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +56,21 @@ def test_clips_without_sound_are_listed_apart(reference_model: Path, clips: Clip
     assert sum(seen) == 5
 
 
+def test_processes_encode_alike_and_one_that_dies_costs_its_clip(
+    reference_model: Path, clips: Clips, dies_at: Callable[[str], None]
+) -> None:
+    model = DividedModel(reference_model)
+    dies_at(clips[0].path.name)
+    with encoding_pool(reference_model, len(clips), jobs=2) as pool:
+        encoded = encode_clips(model, clips, pool=pool)
+    assert "SIGSEGV" in encoded.failed[0].reason
+    assert alike(encoded, replace(encode_clips(model, Clips(clips[1:])), failed=encoded.failed))
+    assert [one.clip for one in encoded.failed] == [clips[0].name, "silent.wav"]
+
+
 def test_a_second_call_encodes_nothing_again(reference_model: Path, clips: Clips, tmp_path: Path) -> None:
     model, store = Counting(reference_model), tmp_path / "encoded.npz"
-    first = encode_clips(model, clips, store=store, jobs=2)
+    first = encode_clips(model, clips, store=store)
     assert model.count == 5
     seen: list[int] = []
     assert alike(encode_clips(model, clips, store=store, progress=seen.append), first)

@@ -41,7 +41,7 @@ def results(clips: Clips, sound_model: Path, tmp_path_factory: pytest.TempPathFa
     home = tmp_path_factory.mktemp("results")
     plan = Plan(PROTOCOLS[NAME], clips, (Fold(1, Clips(), clips),), (), {"of others": 3}, Leaks((), ()))
     recognizer = Recognizer.load(sound_model, threads=1)
-    return evaluate_recordings(recognizer, plan, home / NAME / "mine", recordings=4, jobs=2, size=1_234)
+    return evaluate_recordings(recognizer, plan, home / NAME / "mine", recordings=4, file=sound_model, jobs=2)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_the_summary_says_what_was_measured_and_both_ways_figures(results: Segme
     assert summary == results.summary
     assert (summary["protocol"], summary["leaky"], summary["model"]) == (NAME, False, "sound-toy")
     assert summary["corpora"]["toy"] == {"clips": 96, "fingerprint": clips.fingerprint()}
-    assert (summary["recordings"], summary["seed"], summary["file"]["bytes"]) == (4, 0, 1_234)
+    assert (summary["recordings"], summary["seed"], summary["file"]["parameters"]) == (4, 0, 136)
     assert summary["left_out"] == {"of others": 3}
     figures = {"frame_accuracy", "frame_uar", "diarization_error_rate", "missed", "false_alarm", "confusion"}
     assert figures <= set(summary)
@@ -109,7 +109,7 @@ def test_the_same_call_writes_the_same_files(
 ) -> None:
     plan = Plan(PROTOCOLS[NAME], clips, (Fold(1, Clips(), clips),), (), {"of others": 3}, Leaks((), ()))
     recognizer = Recognizer.load(sound_model, threads=1)
-    evaluate_recordings(recognizer, plan, tmp_path / "again", recordings=4, jobs=1, size=1_234)
+    evaluate_recordings(recognizer, plan, tmp_path / "again", recordings=4, file=sound_model, jobs=1)
     for name in ("recordings.csv", "predictions.csv", "summary.json"):
         assert (tmp_path / "again" / name).read_text() == (results.folder / name).read_text()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from hearfelt.evaluation.synthetic_recordings import (
     write_scripts,
 )
 from hearfelt.inference.recognizer import Recognizer
+from hearfelt.runtime.pool import Pool
 
 RATE_HZ = 16_000
 
@@ -213,13 +215,18 @@ def test_a_window_in_which_nothing_can_be_heard_says_nothing(recognizer: Recogni
     assert [one.segment.end_s for one in predictions] == [1.5, 2.5, 3.5]  # the windows from 3 s on are silent
 
 
-def test_recordings_are_answered_in_both_ways_whatever_the_number_of_threads(
-    recognizer: Recognizer, clips: Clips
+def test_recordings_are_answered_in_both_ways_here_and_in_processes(
+    recognizer: Recognizer, sound_model: Path, clips: Clips, dies_at: Callable[[str], None]
 ) -> None:
     scripts, done = write_scripts(clips, 2), []
-    predicted = predict_recordings(recognizer, scripts, jobs=1, progress=done.append)
+    predicted = predict_recordings(recognizer, scripts, progress=done.append)
     assert (done, [one.script for one in predicted]) == ([1, 1], list(scripts))
-    assert predict_recordings(recognizer, scripts, jobs=2) == predicted
+    load = partial(Recognizer.load, sound_model, threads=1)
+    with Pool(load, 2) as pool:
+        assert predict_recordings(recognizer, scripts, pool=pool) == predicted
+    dies_at(scripts[1].clips[0].path.name)
+    with Pool(load, 1) as pool, pytest.raises(AudioError, match=r"recording 001 of .* cannot be read .*SIGSEGV"):
+        predict_recordings(recognizer, scripts, pool=pool)
     for one in predicted:
         recording = one.script.record()
         assert (one.duration_s, one.spans) == (recording.duration_s, recording.spans)

@@ -6,10 +6,11 @@ for the next evaluation.
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hearfelt.audio.reader import AudioReader, Sound, open_audio, refuse_silence
-from hearfelt.corpora.clips import Clip, Clips
+from hearfelt.corpora.clips import Clips
 from hearfelt.errors import AudioError, ModelError, require
 from hearfelt.evaluation.results import FailedClip
 from hearfelt.features.classic import SEED_WINDOW, classic_features
@@ -29,11 +30,13 @@ from hearfelt.inference.reference import Reference, ReferenceBuilder, SoundStati
 from hearfelt.inference.windowing import block_weights, blocks_of, frame_powers
 from hearfelt.runtime.execution import Advance
 from hearfelt.runtime.files import atomic_write
+from hearfelt.runtime.pool import Pool, workers_for
 
-__all__ = ["DividedModel", "EncodedClips", "EncodedSound", "encode_clips"]
+__all__ = ["DividedModel", "EncodedClips", "EncodedSound", "encode_clips", "encoding_pool"]
 
 
 _VALUE: Final = "value/"  # before the name of a tensor in the file
+_CLIPS_A_PROCESS: Final = 40  # starting a process takes as long as encoding so many
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +54,32 @@ class EncodedClips:
     failed: tuple[FailedClip, ...]
 
 
+def encoding_pool(path: Path, clips: int, jobs: int | None = None) -> Pool:
+    """Make worker processes that encode clips; they start when they are needed.
+
+    Args:
+        path: a model file that takes references.
+        clips: how many there are.
+        jobs: number of processes; by default one for each core.
+    """
+    return Pool(partial(DividedModel, path), workers_for(clips, _CLIPS_A_PROCESS, jobs))
+
+
 def encode_clips(
     model: DividedModel,
     clips: Clips,
     *,
     store: Path | None = None,
-    jobs: int = 1,
+    pool: Pool | None = None,
     progress: Advance | None = None,
 ) -> EncodedClips:
-    """Encode clips, in threads; those that cannot be read or are silent are listed apart.
+    """Encode clips; those that cannot be read or are silent are listed apart.
 
     Args:
         model: to encode with.
         clips: in their order.
         store: a file that keeps the result for the next call, or has it from the last.
-        jobs: number of threads.
+        pool: of :func:`encoding_pool`, with the same model; by default they are encoded here.
         progress: called with 1 after each clip.
     """
     key = f"{model.file_hash} {clips.fingerprint()}"
@@ -74,25 +88,35 @@ def encode_clips(
             progress(len(clips))
         return stored
 
-    def encode(clip: Clip) -> EncodedSound | FailedClip:
-        try:
-            return model.encode(clip.sound)
-        except AudioError as error:
-            return FailedClip(clip.name, clip.speaker, str(error))
-        finally:
-            if progress:
-                progress(1)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        results = list(pool.map(encode, clips))
-    encoded = EncodedClips(
-        Clips(clip for clip, one in zip(clips, results, strict=True) if isinstance(one, EncodedSound)),
-        tuple(one for one in results if isinstance(one, EncodedSound)),
-        tuple(one for one in results if isinstance(one, FailedClip)),
-    )
+    known, sounds, failed = [], [], []
+    for clip, result in zip(clips, _results(model, clips, pool), strict=True):
+        if isinstance(result, AudioError):
+            failed.append(FailedClip(clip.name, clip.speaker, str(result)))
+        else:
+            known.append(clip)
+            sounds.append(result)
+        if progress:
+            progress(1)
+    encoded = EncodedClips(Clips(known), tuple(sounds), tuple(failed))
     if store is not None:
         _store(store, key, encoded)
     return encoded
+
+
+def _results(model: DividedModel, clips: Clips, pool: Pool | None) -> Iterator[EncodedSound | AudioError]:
+    if pool is not None:
+        for reply in pool.map_sounds(_encoded, ((clip.name, clip.sound) for clip in clips)):
+            yield reply if isinstance(reply, AudioError) else EncodedSound.from_bytes(reply)
+        return
+    for clip in clips:
+        try:
+            yield model.encode(clip.sound)
+        except AudioError as error:
+            yield error
+
+
+def _encoded(model: DividedModel, sound: Sound) -> bytes:
+    return model.encode(sound).to_bytes()
 
 
 def _store(path: Path, key: str, encoded: EncodedClips) -> None:
@@ -154,6 +178,25 @@ class EncodedSound:
     values: tuple[Mapping[str, Floats], ...] = field(repr=False)
     weights: npt.NDArray[np.float64] = field(repr=False)
     statistics: SoundStatistics = field(repr=False)
+
+    def to_bytes(self) -> bytes:
+        """Write it as arrays in a zip."""
+        blocks = {f"{number}/{name}": array for number, one in enumerate(self.values) for name, array in one.items()}
+        rows, file = self.statistics, io.BytesIO()
+        np.savez(file, self.weights, rows.statistics, rows.probabilities, allow_pickle=False, **blocks)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> EncodedSound:
+        """Read what :meth:`to_bytes` wrote."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = dict(file)
+        weights, *rows = (arrays.pop(f"arr_{number}") for number in range(3))
+        values: list[dict[str, Floats]] = [{} for _ in weights]
+        for key, array in arrays.items():
+            number, _, name = key.partition("/")
+            values[int(number)][name] = array
+        return cls(tuple(values), weights, SoundStatistics(*rows))
 
 
 class DividedModel:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
@@ -20,7 +19,7 @@ import numpy as np
 from hearfelt.corpora.clips import Clip
 from hearfelt.emotions import in_order
 from hearfelt.errors import CorpusError, HearfeltError
-from hearfelt.evaluation.encoded_clips import DividedModel, EncodedClips, encode_clips
+from hearfelt.evaluation.encoded_clips import DividedModel, EncodedClips, encode_clips, encoding_pool
 from hearfelt.evaluation.evaluate import FoldPredictions, combine, narrowed
 from hearfelt.evaluation.metrics import ece, uar
 from hearfelt.evaluation.plan import Plan
@@ -237,7 +236,7 @@ def encode_plan(
     Args:
         path: the model's file.
         plan: made with the model's own card.
-        jobs: number of threads; one for each core by default.
+        jobs: number of processes; one for each core by default.
         progress: called with 1 after each clip.
 
     Returns:
@@ -249,11 +248,11 @@ def encode_plan(
     """
     if plan.protocol.recordings:
         raise CorpusError(f"{plan.protocol.name} is evaluated over time, without references")
-    model, jobs = DividedModel(path), jobs or os.cpu_count() or 1
-    parts = []
-    for fold in plan.folds:
-        encoded = encode_clips(model, fold.test, jobs=jobs, progress=progress)
-        parts.append(EncodedFold(model, encoded, fold.name, labels=plan.scored_labels(fold)))
+    model, parts = DividedModel(path), []
+    with encoding_pool(path, sum(len(fold.test) for fold in plan.folds), jobs) as pool:
+        for fold in plan.folds:
+            encoded = encode_clips(model, fold.test, pool=pool, progress=progress)
+            parts.append(EncodedFold(model, encoded, fold.name, labels=plan.scored_labels(fold)))
     file = ModelFile(path.stat().st_size, model.card.parameters)
     return parts, ResultsInfo(plan, model.card.recipe, model=model.card.name, file=file)
 

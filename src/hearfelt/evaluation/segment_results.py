@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +37,7 @@ from hearfelt.evaluation.synthetic_recordings import (
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.execution import Advance
 from hearfelt.runtime.files import atomic_write
+from hearfelt.runtime.pool import Pool, workers_for
 
 __all__ = [
     "RECORDINGS",
@@ -53,6 +56,7 @@ __all__ = [
 
 
 RECORDINGS: Final = 200
+_RECORDINGS_A_PROCESS: Final = 2  # starting a process takes as long as recognizing so many
 _DECIMALS: Final = 6
 _KEYS: Final = ("protocol", "model", "version", "seed")
 
@@ -91,9 +95,9 @@ def evaluate_recordings(
     *,
     recordings: int = RECORDINGS,
     seed: int = 0,
+    file: Path | None = None,
     jobs: int | None = None,
     progress: Advance | None = None,
-    size: int | None = None,
 ) -> SegmentResults:
     """Evaluate a finished model's timeline on recordings made from the clips of a plan.
 
@@ -103,9 +107,9 @@ def evaluate_recordings(
         out: folder for the results.
         recordings: number of recordings.
         seed: of the recordings.
-        jobs: number of threads; one for each core by default.
+        file: that the model was loaded from, to recognize in worker processes; without it that is done here.
+        jobs: number of processes; one for each core by default.
         progress: called with 1 after each recording.
-        size: of the model's file in bytes, where it is known.
 
     Returns:
         The results, as written.
@@ -115,7 +119,9 @@ def evaluate_recordings(
         AudioError: if a clip cannot be read.
     """
     scripts = write_scripts(plan.clips, recordings, seed=seed)
-    predicted = predict_recordings(recognizer, scripts, jobs=jobs, progress=progress)
+    workers = workers_for(len(scripts), _RECORDINGS_A_PROCESS, jobs)
+    with nullcontext() if file is None else Pool(partial(Recognizer.load, file, threads=1), workers) as pool:
+        predicted = predict_recordings(recognizer, scripts, pool=pool, progress=progress)
     out.mkdir(parents=True, exist_ok=True)
     (out / SUMMARY).unlink(missing_ok=True)  # a summary is kept only with the tables it was computed from
     write_tables(out, tables_of(recognizer.labels, predicted))
@@ -126,7 +132,7 @@ def evaluate_recordings(
         "leaky": plan.protocol.leaky,
         "corpora": corpora_of(plan.clips),
         "model": card.name,
-        "file": None if size is None else asdict(ModelFile(size, card.parameters)),
+        "file": None if file is None else asdict(ModelFile(file.stat().st_size, card.parameters)),
         "version": version("hearfelt"),
         "dropped": list(plan.dropped),
         "left_out": plan.left_out,

@@ -7,10 +7,9 @@ predicted by the timeline, and naively by windows of fixed length.
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 from typing import Final
 
@@ -26,6 +25,7 @@ from hearfelt.inference.prediction import Prediction
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.windowing import FRAME, QUIETER_DB, RATE_HZ, frame_powers
 from hearfelt.runtime.execution import Advance
+from hearfelt.runtime.pool import Pool
 
 __all__ = [
     "LONGEST_PAUSE_S",
@@ -279,14 +279,14 @@ class RecordingPredictions:
 
 
 def predict_recordings(
-    recognizer: Recognizer, scripts: Sequence[Script], *, jobs: int | None = None, progress: Advance | None = None
+    recognizer: Recognizer, scripts: Sequence[Script], *, pool: Pool | None = None, progress: Advance | None = None
 ) -> list[RecordingPredictions]:
     """Make each recording, and predict it with both methods.
 
     Args:
         recognizer: the model.
         scripts: of the recordings.
-        jobs: number of threads; one for each core by default.
+        pool: processes that have loaded the same model; by default it is done here.
         progress: called with 1 after each recording.
 
     Returns:
@@ -301,21 +301,38 @@ def predict_recordings(
         if clip.emotion not in emotions:
             raise ModelError(f"{clip.name}: {clip.emotion} is not among the model's labels ({', '.join(emotions)})")
 
-    def predict(script: Script) -> RecordingPredictions:
-        recording = script.record()
-        segments = recognizer.timeline(recording.samples, RATE_HZ).segments
-        predictions = {
-            TIMELINE: tuple(
-                _segment_prediction(LabelSpan(m.start_s, m.end_s, m.emotion), m.prediction, emotions) for m in segments
-            ),
-            NAIVE: naive_windows(recognizer, recording),
-        }
+    named = ((f"recording {script.name} of {script.speaker}", script) for script in scripts)
+    replies = (_predict(recognizer, script) for script in scripts) if pool is None else pool.map_sounds(_predict, named)
+    predicted = []
+    for script, reply in zip(scripts, replies, strict=True):
+        if isinstance(reply, AudioError):
+            raise reply
+        predicted.append(_predicted(script, reply))
         if progress:
             progress(1)
-        return RecordingPredictions(script, recording.duration_s, recording.spans, predictions)
+    return predicted
 
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
-        return list(pool.map(predict, scripts))
+
+def _predict(recognizer: Recognizer, script: Script) -> bytes:
+    emotions, recording = in_order(recognizer.labels), script.record()
+    segments = [
+        _segment_prediction(LabelSpan(one.start_s, one.end_s, one.emotion), one.prediction, emotions)
+        for one in recognizer.timeline(recording.samples, RATE_HZ).segments
+    ]
+    times = [(span.clip_start_s, span.start_s, span.end_s) for span in recording.spans]
+    predictions = {TIMELINE: segments, NAIVE: naive_windows(recognizer, recording)}
+    rows = {method: [astuple(one) for one in some] for method, some in predictions.items()}
+    return json.dumps((recording.duration_s, times, rows)).encode()
+
+
+def _predicted(script: Script, reply: bytes) -> RecordingPredictions:
+    duration_s, times, rows = json.loads(reply)
+    spans = tuple(ClipSpan(clip, *three) for clip, three in zip(script.clips, times, strict=True))
+    predictions = {
+        method: tuple(SegmentPrediction(LabelSpan(*span), tuple(probabilities)) for span, probabilities in some)
+        for method, some in rows.items()
+    }
+    return RecordingPredictions(script, duration_s, spans, predictions)
 
 
 def naive_windows(recognizer: Recognizer, recording: Recording) -> tuple[SegmentPrediction, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from hearfelt.corpora.clips import Clips
 from hearfelt.errors import HearfeltError, RecipeError
-from hearfelt.evaluation.encoded_clips import DividedModel, encode_clips
+from hearfelt.evaluation.encoded_clips import DividedModel, encode_clips, encoding_pool
 from hearfelt.evaluation.evaluate import combine
 from hearfelt.evaluation.plan import EvaluationProtocol, Plan
 from hearfelt.evaluation.references import (
@@ -303,7 +303,8 @@ def _encoded(done: _Trained, progress: Progress) -> list[EncodedFold]:
     with progress("encoding clips", sum(len(run.test) for run in done.runs)) as advance:
         for run in done.runs:
             model, store = DividedModel(run.folder / MODEL), run.folder / ENCODED
-            encoded = encode_clips(model, run.test, store=store, jobs=done.jobs, progress=advance)
+            with encoding_pool(run.folder / MODEL, len(run.test), done.jobs) as pool:
+                encoded = encode_clips(model, run.test, store=store, pool=pool, progress=advance)
             parts.append(EncodedFold(model, encoded, run.fold, run.seed, run.labels))
     return parts
 

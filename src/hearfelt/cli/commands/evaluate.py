@@ -213,7 +213,7 @@ def _test(
     clips = read_corpora(parse_corpora(corpus), with_unfit=True, remark=remark)
     drop, folds = split
     plan = chosen.plan(clips, drop=drop, folds=folds, card=recognizer.card)
-    size, count = model_path(model).stat().st_size, sum(len(fold.test) for fold in plan.folds)
+    file, count = model_path(model), sum(len(fold.test) for fold in plan.folds)
     if reference:
         from hearfelt.evaluation.references import (
             ReferenceOptions,
@@ -223,16 +223,16 @@ def _test(
         )
 
         with progress("encoding clips", count) as done:
-            parts, info = encode_plan(model_path(model), plan, jobs=jobs, progress=done)
+            parts, info = encode_plan(file, plan, jobs=jobs, progress=done)
         write = write_single_emotions if reference[-1] == _EACH else write_with_references
         return write(parts, out, ReferenceOptions(*reference), info)
     if chosen.recordings:
         from hearfelt.evaluation.segment_results import RECORDINGS, evaluate_recordings
 
         with progress("recognizing recordings", RECORDINGS) as done:
-            return evaluate_recordings(recognizer, plan, out, jobs=jobs, progress=done, size=size)
+            return evaluate_recordings(recognizer, plan, out, file=file, jobs=jobs, progress=done)
     with progress("recognizing clips", count) as done:
-        return evaluate_model(recognizer, plan, out, file=model_path(model), jobs=jobs, progress=done)
+        return evaluate_model(recognizer, plan, out, file=file, jobs=jobs, progress=done)
 
 
 def _show(results: Results | SegmentResults | SingleEmotions, format: Literal["table", "json"]) -> None:
