@@ -68,6 +68,16 @@ def test_the_runner_up_is_the_second_most_probable() -> None:
     assert file.getvalue().rstrip().endswith("happy      25%")
 
 
+def test_control_characters_in_a_label_do_not_reach_the_terminal() -> None:
+    file, labels = io.StringIO(), ("s\x1b]ad", "calm")
+    table = PredictionTable(Console(file=file, width=80, force_terminal=True, color_system=None), ["a"], labels)
+    shares = dict(zip(labels, (0.6, 0.4), strict=True))
+    table.row("a", Prediction(labels[0], 0.6, shares, True, 1.0, "tiny", quantiles={"0.9": 0.75}))
+    table.row("a", Prediction("calm", 0.6, dict(zip(labels, (0.4, 0.6), strict=True)), False, 1.0, "tiny"))
+    assert "\x1b" not in file.getvalue()
+    assert file.getvalue().count("s\ufffd]ad") == 3
+
+
 @pytest.mark.parametrize(("share", "cells"), [(0.0, 0), (1.0, 10), (0.5, 5), (2.0, 10), (-1.0, 0)])
 def test_a_bar_is_as_long_as_its_share(share: float, cells: int) -> None:
     assert bar(share, 10) == ("█" * cells).ljust(10)

@@ -88,7 +88,7 @@ def _print_table(rows: list[Mapping[str, object]], title: str) -> None:
 def _shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else printable(str(value))
 
 
 def megabytes(size: int) -> str:

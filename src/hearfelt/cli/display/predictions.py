@@ -33,10 +33,21 @@ from hearfelt.rows import PREDICTION_ROW, columns, table_row
 if TYPE_CHECKING:
     from hearfelt.inference.recognizer import Recognizer
 
-__all__ = ["PredictionTable", "Result", "bar", "padded", "print_warnings", "printing", "why_chart", "writing"]
+__all__ = [
+    "PredictionCells",
+    "PredictionTable",
+    "Result",
+    "bar",
+    "padded",
+    "print_line",
+    "print_warnings",
+    "printing",
+    "why_chart",
+    "writing",
+]
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
-_BAR_WIDTHS: Final = {100: 20, 72: 12, 56: 8}  # console columns -> cells of the confidence bar
+_BAR_WIDTHS: Final = {90: 20, 68: 12, 56: 8}  # cells of a line -> cells of the confidence bar
 _LEAST_NAME: Final = 8  # cells; with less a file name says nothing
 _WIDEST_NAME: Final = 60
 _UNTIL_RUNNER_UP: Final = 64  # a narrower console has no runner-up
@@ -60,11 +71,60 @@ def print_warnings(console: Console, warnings: Iterable[SoundWarning]) -> None:
         console.print(Text(f"  {text}", "dim"), soft_wrap=True)
 
 
+def print_line(console: Console, line: Text) -> None:
+    """Print one line of a table; it is cut at the edge of a terminal, and nowhere else."""
+    line.rstrip()
+    console.print(line, no_wrap=True, overflow="ignore", crop=console.is_terminal)
+
+
+class PredictionCells:
+    """Cells of a prediction in a line of a table: emotion, confidence and runner-up.
+
+    In a narrow line the runner-up is left out first, then the bar of the confidence.
+
+    Args:
+        console: where the table is printed.
+        labels: of the model, for the width of their column.
+        beside: cells of a line that something else takes.
+
+    Attributes:
+        width: cells that a prediction takes.
+    """
+
+    def __init__(self, console: Console, labels: Sequence[str], *, beside: int = 0) -> None:
+        room = (console.width if console.is_terminal else 200) - beside
+        self._label = max(cell_len(printable(label)) for label in labels)
+        self._bar = next((cells for least, cells in _BAR_WIDTHS.items() if room >= least), 0)
+        self._has_runner_up = room >= _UNTIL_RUNNER_UP
+        # emoji, label with "?", two cells, bar, per cent; then two cells, the runner-up's label and per cent
+        self.width = 3 + self._label + 1 + 2 + (self._bar + 1 if self._bar else 0) + 4
+        self.width += 2 + self._label + 5 if self._has_runner_up else 0
+
+    def header(self) -> str:
+        """Give the names of the columns."""
+        confidence = padded("confidence", self._bar + 5) if self._bar else "    "
+        return padded("emotion", 4 + self._label) + "  " + confidence + ("  runner-up" if self._has_runner_up else "")
+
+    def of(self, prediction: Prediction) -> Text:
+        """Format a prediction; a question mark after the emotion means unsure."""
+        look = look_of(prediction.emotion)
+        label = printable(prediction.emotion) + ("?" if prediction.unsure else "")
+        line = Text(padded(look.emoji, 3))
+        # Words keep the terminal's own colour: any other is hard to read on some background.
+        line.append(padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
+        if self._bar:
+            line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
+        line.append(f"{percent_cell(prediction.confidence)}")
+        if self._has_runner_up and len(prediction.probabilities) > 1:
+            label, share = prediction.ranked()[1]
+            line.append(f"  {padded(printable(label), self._label)} {percent_cell(share)}", "dim")
+        return line
+
+
 class PredictionTable:
     """A table whose lines are printed one by one, as predictions come.
 
-    At a narrow terminal the runner-up is left out first, then the bar; long names lose their beginning. If the output
-    is no terminal, nothing is cut.
+    Long names lose their beginning at a terminal. If the output is no terminal, nothing is cut.
 
     Args:
         console: where to print.
@@ -73,23 +133,14 @@ class PredictionTable:
     """
 
     def __init__(self, console: Console, sources: Sequence[str], labels: Sequence[str]) -> None:
-        width = console.width if console.is_terminal else 200
         longest = max((cell_len(printable(source)) for source in sources), default=0)
-        self._console = console
-        self._label = max(cell_len(label) for label in labels)
-        self._bar = next((cells for columns, cells in _BAR_WIDTHS.items() if width >= columns), 0)
-        self._has_runner_up = width >= _UNTIL_RUNNER_UP
-        # emoji, label with "?", bar, per cent; then the runner-up's label and per cent; two cells before each column
-        taken = 2 + 3 + self._label + 1 + 2 + (self._bar + 1 if self._bar else 0) + 4
-        taken += 2 + self._label + 5 if self._has_runner_up else 0
-        self._name = max(_LEAST_NAME, min(longest, _WIDEST_NAME, width - taken)) if console.is_terminal else longest
+        self._console, self._cells = console, PredictionCells(console, labels)
+        room = console.width - self._cells.width - 2
+        self._name = max(_LEAST_NAME, min(longest, _WIDEST_NAME, room)) if console.is_terminal else longest
 
     def header(self) -> None:
         """Print the names of the columns."""
-        confidence = "confidence" if self._bar else ""
-        line = padded("clip", self._name) + "  " + padded("emotion", 4 + self._label) + "  "
-        line += padded(confidence, self._bar + 5 if self._bar else 4)
-        self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
+        print_line(self._console, Text(padded("clip", self._name) + "  " + self._cells.header(), "dim"))
 
     def row(self, source: str, prediction: Prediction) -> None:
         """Print one prediction, and the warnings below it.
@@ -100,32 +151,15 @@ class PredictionTable:
         line = Text(padded(_shortened(printable(source), self._name), self._name) + "  ")
         if prediction.has_no_speech:
             line.append(NO_SPEECH_WORDS, "bold")
-            line.append(f"  {prediction.emotion}? {percent_words(prediction.confidence)}", "dim")
+            line.append(f"  {printable(prediction.emotion)}? {percent_words(prediction.confidence)}", "dim")
         else:
-            self._add_prediction(line, prediction)
-        self._print(line)
+            line.append_text(self._cells.of(prediction))
+        print_line(self._console, line)
         if prediction.unsure and not prediction.has_no_speech:
             for coverage, labels in prediction.plausible_sets().items():
-                text = f"  in {float(coverage):.0%} of cases one of: {', '.join(labels)}"
+                text = f"  in {float(coverage):.0%} of cases one of: {printable(', '.join(labels))}"
                 self._console.print(Text(text, "dim"), soft_wrap=True)
         print_warnings(self._console, prediction.other_warnings)
-
-    def _add_prediction(self, line: Text, prediction: Prediction) -> None:
-        look = look_of(prediction.emotion)
-        label = prediction.emotion + ("?" if prediction.unsure else "")
-        line.append(padded(look.emoji, 3))
-        # Words keep the terminal's own colour: any other is hard to read on some background.
-        line.append(padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
-        if self._bar:
-            line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
-        line.append(f"{percent_cell(prediction.confidence)}")
-        if self._has_runner_up and len(prediction.probabilities) > 1:
-            label, share = prediction.ranked()[1]
-            line.append(f"  {padded(label, self._label)} {percent_cell(share)}", "dim")
-
-    def _print(self, line: Text) -> None:
-        line.rstrip()
-        self._console.print(line, no_wrap=True, overflow="ignore", crop=self._console.is_terminal)
 
 
 def padded(text: str, width: int) -> str:
@@ -294,7 +328,7 @@ def why_chart(explanation: Explanation | Occlusion, width: int) -> Text:
         words = [(GROUPS_IN_WORDS.get(name, (name, name))[int(is_wide)], share) for name, share in shares]
         sentence, least = why_sentence(explanation), 1e-9
     _add_bars(chart, words, width, indent, least=least)
-    chart.append(fill(sentence, max(20, width), initial_indent=indent, subsequent_indent=indent) + "\n")
+    chart.append(fill(printable(sentence), max(20, width), initial_indent=indent, subsequent_indent=indent) + "\n")
     chart.append(fill(_UNIT, max(20, width), initial_indent=indent, subsequent_indent=indent) + "\n", "dim")
     return chart
 

@@ -11,16 +11,14 @@ from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from hearfelt.audio.warnings import SoundWarning
 from hearfelt.cli.display.output import print_json, printable
-from hearfelt.cli.display.predictions import bar, padded, print_warnings
+from hearfelt.cli.display.predictions import PredictionCells, padded, print_line, print_warnings
 from hearfelt.emotions import in_order, look_of
-from hearfelt.inference.prediction import Prediction, percent_cell
 from hearfelt.inference.timeline.recording import Recording
 from hearfelt.inference.timeline.segments import InterimResult, Segment, SegmentRow, Timeline, side_name
 from hearfelt.reports.formatting import time_words
@@ -38,8 +36,6 @@ __all__ = [
     "ribbon_cell",
 ]
 
-_BAR_WIDTHS: Final = {90: 20, 68: 12, 56: 8}  # console columns -> cells of the confidence bar
-_UNTIL_RUNNER_UP: Final = 64  # a narrower console has no runner-up
 _WIDE: Final = 100  # cells of a ribbon if the output is no terminal
 _SIDE: Final = 12  # cells for a side's name
 _LEAST_SPOKEN: Final = 0.1  # of a cell's time; with less speech it is a gap
@@ -51,58 +47,35 @@ Cell = tuple[str, bool] | None
 class SegmentTable:
     """A table whose lines are printed one by one, as segments become final.
 
-    At a narrow terminal the runner-up is left out first, then the bar.
-
     Args:
         console: where to print.
         labels: of the model.
         has_sides: whether to print a column for the channel.
         until_s: length of the sound; decides whether hours are shown.
+
+    Attributes:
+        cells: of the predictions.
     """
 
     def __init__(self, console: Console, labels: Sequence[str], *, has_sides: bool = False, until_s: float = 0) -> None:
-        width = console.width if console.is_terminal else 200
         self._console, self._until_s = console, until_s
         self._side = _SIDE if has_sides else 0
-        self._label = max(cell_len(printable(label)) for label in labels)
         self._time = len(time_words(0, step_s=0.1, until_s=until_s)) + 1
-        self._bar = next((cells for columns, cells in _BAR_WIDTHS.items() if width - self._side >= columns), 0)
-        self._has_runner_up = width - self._side >= _UNTIL_RUNNER_UP
+        self.cells = PredictionCells(console, labels, beside=self._side)
 
     def header(self) -> None:
         """Print the names of the columns."""
         line = f"{'from':>{self._time}}  {'to':>{self._time}}  " + f"{'side':<{self._side}}"[: self._side]
-        line += padded("emotion", 4 + self._label) + "  "
-        line += padded("confidence" if self._bar else "", self._bar + 5 if self._bar else 4)
-        self._print(Text(line + ("  runner-up" if self._has_runner_up else ""), "dim"))
+        print_line(self._console, Text(line + self.cells.header(), "dim"))
 
     def row(self, row: SegmentRow) -> None:
-        """Print one segment; a question mark after the emotion means unsure."""
+        """Print one segment."""
         times = (row.segment.start_s, row.segment.end_s)
         words = [f"{time_words(time_s, step_s=0.1, until_s=self._until_s):>{self._time}}" for time_s in times]
         line = Text("  ".join(words) + "  ", "dim")
         line = Text.assemble(line, padded(row.side, self._side) if self._side else "")
-        line.append_text(self.answer(row.segment.prediction))
-        self._print(line)
-
-    def answer(self, prediction: Prediction) -> Text:
-        """Format a prediction as part of a line."""
-        look, name = look_of(prediction.emotion), printable(prediction.emotion)
-        line = Text(padded(look.emoji, 3))
-        # Words keep the terminal's own colour: any other is hard to read on some background.
-        shown = name + ("?" if prediction.unsure else "")
-        line.append(padded(shown, self._label + 1) + "  ", "" if prediction.unsure else "bold")
-        if self._bar:
-            line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
-        line.append(f"{percent_cell(prediction.confidence)}")
-        if self._has_runner_up and len(prediction.probabilities) > 1:
-            second, share = prediction.ranked()[1]
-            line.append(f"  {padded(printable(second), self._label)} {percent_cell(share)}", "dim")
-        return line
-
-    def _print(self, line: Text) -> None:
-        line.rstrip()
-        self._console.print(line, no_wrap=True, overflow="ignore", crop=self._console.is_terminal)
+        line.append_text(self.cells.of(row.segment.prediction))
+        print_line(self._console, line)
 
 
 class TimelineScreen:
@@ -374,7 +347,7 @@ class LiveScreen:
         line.append(level(self._peak_db) + "  ")
         now = self._now
         if now is not None and self._length_s - now.end_s < _STALE_S:
-            line.append_text(self._table.answer(now.prediction))
+            line.append_text(self._table.cells.of(now.prediction))
         else:
             line.append("nobody speaks" if self._has_segments or now is not None else "listening", "dim")
         line.truncate(self._console.width - 1)
