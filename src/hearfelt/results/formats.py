@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+import mimetypes
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote_from_bytes
+from xml.etree import ElementTree
 
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.prediction import percent_words
-from hearfelt.inference.timeline.segments import SegmentRow, Timeline, rows_of, seconds
-from hearfelt.results.elan import elan
+from hearfelt.inference.timeline.segments import Segment, SegmentRow, Timeline, rows_of, seconds, side_name
 from hearfelt.results.tables import csv_line, json_line, write_rows
-from hearfelt.results.textgrid import textgrid
 from hearfelt.rows import SEGMENT_ROW, columns, table_row
+from hearfelt.runtime.files import path_given
 
-__all__ = ["FORMATS", "VTT_HEAD", "Format", "audacity_label", "format_named", "format_of", "vtt_cue", "write"]
+__all__ = [
+    "FORMATS",
+    "VTT_HEAD",
+    "Format",
+    "audacity_label",
+    "elan",
+    "format_named",
+    "format_of",
+    "textgrid",
+    "vtt_cue",
+    "write",
+]
+
 
 VTT_HEAD: Final = "WEBVTT\n\n"
 
@@ -56,6 +72,184 @@ def _clock(time_s: float) -> str:
     thousandths = round(time_s * 1000)
     minutes, rest = divmod(thousandths, 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
+
+
+_TOUCHING_S: Final = 1e-6  # what is closer is no gap
+
+
+def textgrid(timelines: Sequence[Timeline]) -> str:
+    """Write the timelines of one sound as Praat's TextGrid: a tier of emotions and a tier of confidence for each side.
+
+    The long text form of https://www.fon.hum.uva.nl/praat/manual/TextGrid_file_formats.html, in UTF-8. Intervals
+    follow each other without a gap there, so a pause is an interval without text.
+
+    Args:
+        timelines: one, or one for each side.
+
+    Example:
+        >>> print(textgrid([Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy")]).splitlines()[4])
+        xmax = 2.0
+    """
+    end_s = max(_end_of(one) for one in timelines)
+    tiers = [tier for one in timelines for tier in _tiers(one, len(timelines), end_s)]
+    head = [
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        "xmin = 0",
+        f"xmax = {end_s}",
+        "tiers? <exists>",
+        f"size = {len(tiers)}",
+        "item []:",
+    ]
+    lines = [line for place, tier in enumerate(tiers, start=1) for line in (f"    item [{place}]:", *tier)]
+    return "\n".join([*head, *lines]) + "\n"
+
+
+def _end_of(timeline: Timeline) -> float:
+    return seconds(max([timeline.duration_s, *(segment.end_s for segment in timeline.segments[-1:])]))
+
+
+def _tiers(timeline: Timeline, sides: int, end_s: float) -> Iterator[list[str]]:
+    side = side_name(timeline.channel, sides)
+    yield _tier(side or "emotion", timeline.segments, end_s, lambda segment: segment.emotion)
+    yield _tier(f"{side} confidence".strip(), timeline.segments, end_s, lambda segment: f"{segment.confidence:.4f}")
+
+
+def _tier(name: str, segments: Sequence[Segment], end_s: float, text_of: Callable[[Segment], str]) -> list[str]:
+    intervals = list(_intervals(segments, end_s, text_of))
+    lines = [
+        '        class = "IntervalTier"',
+        f"        name = {_quoted(name)}",
+        "        xmin = 0",
+        f"        xmax = {end_s}",
+        f"        intervals: size = {len(intervals)}",
+    ]
+    for place, (start_s, until_s, text) in enumerate(intervals, start=1):
+        lines += [
+            f"        intervals [{place}]:",
+            f"            xmin = {start_s}",
+            f"            xmax = {until_s}",
+            f"            text = {_quoted(text)}",
+        ]
+    return lines
+
+
+def _intervals(
+    segments: Sequence[Segment], end_s: float, text_of: Callable[[Segment], str]
+) -> Iterator[tuple[float, float, str]]:
+    """Give the segments, and the gaps between them as intervals without text."""
+    reached_s = 0.0
+    for segment in segments:
+        start_s, until_s = seconds(segment.start_s), seconds(segment.end_s)
+        if start_s - reached_s > _TOUCHING_S:
+            yield reached_s, start_s, ""
+            reached_s = start_s
+        yield reached_s, until_s, text_of(segment)
+        reached_s = until_s
+    if end_s - reached_s > _TOUCHING_S or not segments:
+        yield reached_s, end_s, ""
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+_SCHEMA: Final = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
+_INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_SYMBOLIC: Final = "Symbolic_Association"
+
+
+def elan(timelines: Sequence[Timeline], path: Path | None = None) -> str:
+    """Write the timelines of one sound as an ELAN document: for each side a tier of emotions and one of confidence.
+
+    The annotation format 3.0 of https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf. Times are whole
+    milliseconds; a confidence belongs to its emotion (symbolic association), so that moving one moves the other.
+
+    Args:
+        timelines: one, or one for each side.
+        path: the path that the document will have: the sound is linked relative to it, and by its absolute path.
+            By default in the working folder.
+
+    Example:
+        >>> elan([Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy")]).count("<TIER ")
+        2
+    """
+    ElementTree.register_namespace("xsi", _INSTANCE)
+    document = ElementTree.Element(
+        "ANNOTATION_DOCUMENT",
+        {
+            "AUTHOR": "hearfelt",
+            "DATE": datetime.now(UTC).isoformat(timespec="seconds"),
+            "FORMAT": "3.0",
+            "VERSION": "3.0",
+            f"{{{_INSTANCE}}}noNamespaceSchemaLocation": _SCHEMA,
+        },
+    )
+    _add_header(document, timelines[0].source, Path() if path is None else path.parent)
+    order = ElementTree.SubElement(document, "TIME_ORDER")
+    for one in timelines:
+        _add_tiers(document, order, one, len(timelines))
+    _add_types(document)
+    ElementTree.indent(document)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(document, encoding="unicode") + "\n"
+
+
+def _add_header(document: ElementTree.Element, source: str, folder: Path) -> None:
+    header = ElementTree.SubElement(document, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
+    media = path_given(source)
+    if media.is_file():  # ELAN plays it; standard input and samples cannot be played
+        kind = mimetypes.guess_type(media.name)[0] or "audio/x-wav"
+        place = media.parent.resolve() / media.name  # a link keeps its own name: ELAN looks at the ending
+        where = {"MEDIA_URL": place.as_uri(), "MIME_TYPE": kind, **_relative_url(place, folder.resolve())}
+        ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", where)
+
+
+def _relative_url(place: Path, folder: Path) -> dict[str, str]:
+    """Give the URL of a file relative to a folder, escaped; nothing between two drives of Windows."""
+    try:
+        way = Path(os.path.relpath(place, folder)).as_posix()
+    except ValueError:
+        return {}
+    url = quote_from_bytes(os.fsencode(way))
+    return {"RELATIVE_MEDIA_URL": url if url.startswith("../") else f"./{url}"}
+
+
+def _add_tiers(document: ElementTree.Element, order: ElementTree.Element, timeline: Timeline, sides: int) -> None:
+    side = side_name(timeline.channel, sides)
+    name = side or "emotion"
+    emotions = ElementTree.SubElement(document, "TIER", {"LINGUISTIC_TYPE_REF": "emotion", "TIER_ID": name})
+    below = {"LINGUISTIC_TYPE_REF": "confidence", "PARENT_REF": name, "TIER_ID": f"{side} confidence".strip()}
+    sureness = ElementTree.SubElement(document, "TIER", below)
+    track = "mix" if timeline.channel is None else str(timeline.channel)
+    for place, segment in enumerate(timeline.segments):
+        slots = [f"ts-{track}-{place}-{edge}" for edge in ("start", "end")]
+        for slot, time_s in zip(slots, (segment.start_s, segment.end_s), strict=True):
+            ElementTree.SubElement(order, "TIME_SLOT", {"TIME_SLOT_ID": slot, "TIME_VALUE": str(round(time_s * 1000))})
+        emotion, confidence = f"a-{track}-{place}", f"c-{track}-{place}"
+        times = {"TIME_SLOT_REF1": slots[0], "TIME_SLOT_REF2": slots[1]}
+        _annotate(emotions, "ALIGNABLE_ANNOTATION", {"ANNOTATION_ID": emotion, **times}, segment.emotion)
+        reference = {"ANNOTATION_ID": confidence, "ANNOTATION_REF": emotion}
+        _annotate(sureness, "REF_ANNOTATION", reference, f"{segment.confidence:.4f}")
+
+
+def _annotate(tier: ElementTree.Element, kind: str, attributes: dict[str, str], value: str) -> None:
+    annotation = ElementTree.SubElement(ElementTree.SubElement(tier, "ANNOTATION"), kind, attributes)
+    ElementTree.SubElement(annotation, "ANNOTATION_VALUE").text = _legal(value)
+
+
+def _add_types(document: ElementTree.Element) -> None:
+    for name, extra in (("emotion", {"TIME_ALIGNABLE": "true"}), ("confidence", {"TIME_ALIGNABLE": "false"})):
+        reference = {"CONSTRAINTS": _SYMBOLIC} if name == "confidence" else {}
+        attributes = {**reference, "GRAPHIC_REFERENCES": "false", "LINGUISTIC_TYPE_ID": name, **extra}
+        ElementTree.SubElement(document, "LINGUISTIC_TYPE", attributes)
+    described = {"DESCRIPTION": "1-1 association with a parent annotation", "STEREOTYPE": _SYMBOLIC}
+    ElementTree.SubElement(document, "CONSTRAINT", described)
+
+
+def _legal(text: str) -> str:
+    """Replace what XML cannot hold: control characters, and half a character of a name that is not UTF-8."""
+    return "".join(one if one.isprintable() or one in "\t\n" else "�" for one in text)
 
 
 @dataclass(frozen=True)

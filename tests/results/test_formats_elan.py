@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pympi
 import pytest
 
-from hearfelt.results.elan import elan
+from hearfelt.results.formats import elan
 
 
 def read(text: str, path: Path) -> pympi.Elan.Eaf:

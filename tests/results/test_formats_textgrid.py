@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from praatio import textgrid as praat
 
-from hearfelt.results.textgrid import textgrid
+from hearfelt.results.formats import textgrid
 
 
 def read(text: str, path: Path) -> praat.Textgrid:
