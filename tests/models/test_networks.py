@@ -77,7 +77,7 @@ def _warm_classic() -> nn.Module:
 def _fitted_svm() -> nn.Module:
     from sklearn.svm import SVC
 
-    from hearfelt.models.scaler import Scaler
+    from hearfelt.models.layers import Scaler
     from hearfelt.models.svm import SvmNetwork
 
     scaler = Scaler(len(FEATURE_NAMES))

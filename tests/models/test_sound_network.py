@@ -22,8 +22,7 @@ from hearfelt.inference.model import REFERENCE_INPUTS
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.encoders.pitch_statistics import PITCH_DIMENSIONS, pitch_statistics
 from hearfelt.models.encoders.whisper import WIDTH, WhisperEncoder
-from hearfelt.models.pooling import statistics
-from hearfelt.models.scaler import Scaler, relative_to_reference
+from hearfelt.models.layers import Scaler, relative_to_reference, statistics
 from hearfelt.models.sound_network import (
     LARGEST,
     LIMITS,

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.svm import SVC
 
-from hearfelt.models.scaler import Scaler
+from hearfelt.models.layers import Scaler
 from hearfelt.models.svm import SvmNetwork
 
 

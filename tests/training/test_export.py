@@ -20,8 +20,7 @@ from hearfelt.errors import ModelError
 from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.classic import ClassicNetwork
-from hearfelt.models.fourier import FourierFilters
-from hearfelt.models.scaler import Scaler, relative_to_reference
+from hearfelt.models.layers import FourierFilters, Scaler, relative_to_reference
 from hearfelt.training.export import OPSET, export, quantized, replace_card, with_computed_filters, with_short_names
 from hearfelt.training.loop import one_thread
 

@@ -16,7 +16,7 @@ from hearfelt.inference.reference import (
     shrunken_deviation,
     variety,
 )
-from hearfelt.models.scaler import relative_to_reference
+from hearfelt.models.layers import relative_to_reference
 from hearfelt.training import heads as module
 from hearfelt.training.heads import HeadData, RowReference, TrainedHead, predict_statistics, train_head
 from hearfelt.training.settings import Heads

@@ -15,7 +15,7 @@ from typing import Final
 from torch import Tensor, nn
 
 from hearfelt.features.classic import FEATURE_NAMES
-from hearfelt.models.scaler import Scaler
+from hearfelt.models.layers import Scaler
 
 __all__ = ["LIMITS", "ClassicNetwork"]
 

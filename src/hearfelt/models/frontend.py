@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hearfelt.models.fourier import FourierFilters
+from hearfelt.models.layers import FourierFilters
 
 __all__ = ["BANDS", "FRAME", "HOP", "RATE_HZ", "LogMel", "mel_bank"]
 

@@ -13,8 +13,7 @@ from torch.nn import functional
 
 from hearfelt.models.encoders.pitch_statistics import PitchFrontEnd, pitch_statistics
 from hearfelt.models.frontend import LogMel
-from hearfelt.models.pooling import statistics
-from hearfelt.models.scaler import Scaler, relative_to_reference
+from hearfelt.models.layers import Scaler, relative_to_reference, statistics
 
 __all__ = [
     "LARGEST",
@@ -213,7 +212,7 @@ class SoundNetwork(nn.Module):
 
         Args:
             samples: ``(1, n)`` at 16 kHz, any level, 0.1 s to 14 s.
-            reference: nothing, or three tensors as :func:`~hearfelt.models.scaler.relative_to_reference` takes them.
+            reference: nothing, or three tensors as :func:`~hearfelt.models.layers.relative_to_reference` takes them.
 
         Returns:
             Logits ``(1, classes)``; the embedding ``(1, kept)``, which the heads take; the statistics

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hearfelt.features.classic import FEATURE_NAMES
-from hearfelt.models.scaler import Scaler, relative_to_reference
+from hearfelt.models.layers import Scaler, relative_to_reference
 
 __all__ = ["LIMITS", "SvmNetwork"]
 
@@ -88,7 +88,7 @@ class SvmNetwork(nn.Module):
 
         Args:
             features: ``(batch, 162)``, not scaled.
-            reference: as :func:`hearfelt.models.scaler.relative_to_reference` takes it.
+            reference: as :func:`hearfelt.models.layers.relative_to_reference` takes it.
 
         Returns:
             ``(batch, classes)``, each between −1/3 and the number of the other emotions plus 1/3.

@@ -18,7 +18,7 @@ from hearfelt.corpora.clips import Clip
 from hearfelt.models.encoders.tiny import TinyEncoder
 from hearfelt.models.encoders.weights import fingerprint
 from hearfelt.models.frontend import LogMel
-from hearfelt.models.pooling import statistics
+from hearfelt.models.layers import statistics
 from hearfelt.runtime.cache import sound_digests
 from hearfelt.training.clip_statistics import MakeEncoder, samples_of, statistics_cache
 from hearfelt.training.settings import Distillation

@@ -29,8 +29,8 @@ from hearfelt.inference.model import LOGITS, REFERENCE_INPUTS, STATISTICS
 from hearfelt.inference.onnx_runtime import onnxruntime
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.inference.sound_model import DISTANCE, EMBEDDING, SOUND_INPUT, SPEECH
-from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
+from hearfelt.models.layers import FourierFilters
 from hearfelt.runtime.files import atomic_write
 
 __all__ = [

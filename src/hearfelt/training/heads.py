@@ -29,7 +29,7 @@ from hearfelt.evaluation.calibration import log_softmax, speech_threshold
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
 from hearfelt.inference.reference import reference_weight, shrunken_deviation
 from hearfelt.models.frontend import RATE_HZ
-from hearfelt.models.scaler import relative_to_reference
+from hearfelt.models.layers import relative_to_reference
 from hearfelt.models.sound_network import LARGEST, Head, TargetDiscriminant
 from hearfelt.training.augmented_copies import degrade_reproducibly
 from hearfelt.training.clip_statistics import MAX_CLIP_S

@@ -25,7 +25,7 @@ from hearfelt.evaluation.plan import without_copies
 from hearfelt.inference.reference import prior_logits, reference_weight, variety
 from hearfelt.models.encoders.weights import fingerprint
 from hearfelt.models.encoders.whisper import WhisperEncoder
-from hearfelt.models.scaler import Scaler
+from hearfelt.models.layers import Scaler
 from hearfelt.models.sound_network import Head, Projection, SoundNetwork, TargetDiscriminant
 from hearfelt.training.augmented_copies import ORIGINAL
 from hearfelt.training.build_card import target_temperature

@@ -23,7 +23,7 @@ from hearfelt.evaluation.plan import SameSound
 from hearfelt.features.classic import FEATURE_NAMES
 from hearfelt.features.table import features_of
 from hearfelt.models.encoders.weights import fingerprint
-from hearfelt.models.scaler import Scaler
+from hearfelt.models.layers import Scaler
 from hearfelt.runtime.cache import sound_digests
 from hearfelt.training.augmented_copies import ORIGINAL, Variant
 from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles

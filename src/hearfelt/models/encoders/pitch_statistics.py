@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hearfelt.models.fourier import FourierFilters
 from hearfelt.models.frontend import RATE_HZ
+from hearfelt.models.layers import FourierFilters
 
 __all__ = ["PITCH_DIMENSIONS", "PitchFrontEnd", "pitch_statistics"]
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from hearfelt.errors import ModelError
 from hearfelt.models.frontend import BANDS
-from hearfelt.models.pooling import halved
+from hearfelt.models.layers import halved
 
 __all__ = ["HALVED_AFTER", "HEADS", "LAYERS", "WIDTH", "WhisperEncoder"]
 
