@@ -14,12 +14,12 @@ from torch import nn
 
 from hearfelt.corpora.clips import Clip, Clips
 from hearfelt.emotions import EMOTIONS
-from hearfelt.errors import ModelError
+from hearfelt.errors import ModelError, RecipeError
 from hearfelt.features.classic import FEATURE_NAMES, classic_features
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.model import REFERENCE_INPUTS
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.models.build import NETWORKS
+from hearfelt.models.networks import NETWORKS, kind_of
 from hearfelt.training.export import PARITY, export, parity
 from hearfelt.training.recipe import recipe_of
 from hearfelt.training.trainer import train_model
@@ -157,3 +157,13 @@ def test_a_reference_is_standardized_away(trained: Path, eight: Features) -> Non
     np.testing.assert_allclose(relative, plain, atol=1e-2)
     moved = {**inputs, REFERENCE_INPUTS[0]: inputs[REFERENCE_INPUTS[0]] + 2.0}
     assert np.abs(model.run(["logits"], {"features": eight, **moved})[0] - plain).max() > 0.1
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_found_by_its_name(name: str) -> None:
+    assert kind_of(name).name == name
+
+
+def test_an_unknown_network_is_one_sentence() -> None:
+    with pytest.raises(RecipeError, match="no network is called 'clasic'; there are classic, svm"):
+        kind_of("clasic")

@@ -6,7 +6,7 @@ from dataclasses import MISSING, Field, fields
 
 import pytest
 
-from hearfelt.models.build import NETWORKS as KNOWN
+from hearfelt.models.networks import NETWORKS as KNOWN
 from hearfelt.training import settings
 from hearfelt.training.recipe import Recipe, recipe_of
 from hearfelt.training.settings import NETWORKS, TABLES

@@ -22,7 +22,7 @@ from hearfelt.evaluation.calibration import (
     unsure_threshold,
 )
 from hearfelt.inference.card import ModelCard
-from hearfelt.models.build import NETWORKS
+from hearfelt.models.networks import NETWORKS
 from hearfelt.training.loop import HeldOut, TrainedNetwork
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.training_set import TrainingSet

@@ -24,7 +24,7 @@ from hearfelt.evaluation.references import (
 )
 from hearfelt.evaluation.results import ModelFile, Results, ResultsInfo, write_results
 from hearfelt.inference.recognizer import Recognizer
-from hearfelt.models.build import kind_of
+from hearfelt.models.networks import kind_of
 from hearfelt.runtime.execution import Executor, Progress, no_progress
 from hearfelt.runtime.files import atomic_write
 from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from hearfelt.corpora.clips import Clips, duplicates
 from hearfelt.errors import CorpusError, HearfeltError, RecipeError, require
-from hearfelt.models.build import kind_of
+from hearfelt.models.networks import kind_of
 from hearfelt.runtime.execution import Progress, no_progress
 from hearfelt.training.clip_statistics import PUBLISHED, EncoderFiles
 from hearfelt.training.data_selection import Selection, generator_for, select, split_validation

@@ -13,8 +13,8 @@ import numpy as np
 from hearfelt.errors import CorpusError, ModelError, require
 from hearfelt.evaluation.metrics import confusion_matrix, figures_of
 from hearfelt.inference.card import ModelCard
-from hearfelt.models.build import kind_of
 from hearfelt.models.layers import Scaler
+from hearfelt.models.networks import kind_of
 from hearfelt.models.svm import SvmNetwork
 from hearfelt.runtime.files import atomic_write, remove_parts
 from hearfelt.training.build_card import card_for
