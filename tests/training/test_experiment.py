@@ -218,13 +218,26 @@ def test_copies_of_test_clips_are_learned_from_where_a_protocol_lets_them_in(
 
 def test_the_epoch_is_chosen_on_test_where_a_protocol_says_so(quick: Recipe, toy_clips: Clips, tmp_path: Path) -> None:
     plan = step(copies_of_test=True, chooses_on_test=True).plan(toy_clips, folds=3)
-    run = plan_runs(quick, plan, tmp_path)[0]
+    run = plan_runs(quick.changed("fit", final_epochs=1), plan, tmp_path)[0]  # which is not done with test clips
     assert run.training_set.validation == run.test
     finished = do_run(run)
     right = np.mean([row.label == EMOTIONS[int(np.argmax(row.probabilities))] for row in finished.predictions.rows])
     best = max(read_curves(run.folder), key=lambda row: (row["validation_uar"], -row["validation_loss"]))
     assert finished.epoch == best["epoch"]
     assert best["validation_accuracy"] == pytest.approx(right)
+
+
+def test_validation_clips_have_copies_where_they_are_trained_on_at_the_end(
+    quick: Recipe, toy_clips: Clips, tmp_path: Path
+) -> None:
+    plan = step().plan(toy_clips, folds=3)
+    plan = replace(plan, folds=plan.folds[:1])  # the clips that one fold validates on are trained on in another
+    for recipe, wanted in ((quick, False), (quick.changed("fit", final_epochs=1), True)):
+        training_set = plan_runs(recipe, plan, tmp_path)[0].training_set
+        validation = set(training_set.validation)
+        copies = training_set.clip_features.of(training_set.validation).copies
+        assert validation
+        assert bool(copies.any(axis=2).all()) is wanted
 
 
 def test_a_recipe_without_copies_cannot_let_copies_in(plain: Recipe, toy_clips: Clips, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from hearfelt.errors import ModelError
 from hearfelt.evaluation.metrics import confusion_matrix, uar
 from hearfelt.models.classic import ClassicNetwork
 from hearfelt.models.svm import SvmNetwork
+from hearfelt.training import loop
 from hearfelt.training.loop import (
     CHECKPOINT,
     CURVES,
@@ -28,6 +30,7 @@ from hearfelt.training.loop import (
     read_checkpoint,
     read_curves,
     train_network,
+    train_on_all,
     write_checkpoint,
 )
 from hearfelt.training.settings import Balance, Fit
@@ -159,6 +162,32 @@ def test_an_earlier_epoch_stays_the_best_when_validation_gets_worse(
     assert losses[-1] < losses[0]  # it learns …
     assert trained.epoch == len(trained.curves) - 2  # … and stops two epochs after the best on validation
     assert len(trained.curves) < 6
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_final_epochs_train_further_and_keep_the_last(
+    stopped: bool, trained: TrainedNetwork, training: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(SETTINGS, final_epochs=2, averaging=0.0, learning_rate=1e-4)
+    before = predict(trained.network, training.features)
+    with monkeypatch.context() as patch:
+        if stopped:
+            patch.setattr(loop, "write_curves", Mock(side_effect=[None, KeyboardInterrupt]))
+            with pytest.raises(KeyboardInterrupt):
+                train_on_all(trained, training, settings, tmp_path, seed=7)
+    further = train_on_all(trained, training, settings, tmp_path, seed=7)
+    assert (further.epoch, further.curves) == (trained.epoch, trained.curves)
+    assert further.logits is trained.logits  # of clips that were held out then
+    np.testing.assert_array_equal(predict(trained.network, training.features), before)
+    checkpoint = read_checkpoint(tmp_path / CHECKPOINT)
+    assert checkpoint is not None
+    assert [row["learning_rate"] for row in checkpoint.facts["curves"]] == pytest.approx([1e-4, 5e-5])
+    for name, weight in checkpoint.under("network").items():
+        np.testing.assert_array_equal(further.network.state_dict()[name].numpy(), weight)
+    whole = train_on_all(trained, training, settings, tmp_path / "whole", seed=7)
+    after = predict(further.network, training.features)
+    np.testing.assert_array_equal(predict(whole.network, training.features), after)
+    assert not np.allclose(after, before)
 
 
 def test_of_equal_uar_the_lower_loss_is_better() -> None:

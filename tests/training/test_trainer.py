@@ -64,6 +64,29 @@ def test_the_checkpoint_goes_when_the_model_is_there(trained: TrainedModel) -> N
     assert {path.name for path in trained.folder.iterdir()} == {"model.onnx", CURVES, RUN}
 
 
+def test_validation_clips_are_trained_on_in_the_final_epochs_alone(
+    trained: TrainedModel, quick: Recipe, training_set: TrainingSet, tmp_path: Path
+) -> None:
+    recipe = quick.changed("fit", final_epochs=1)
+    folder = tmp_path / "final"
+    final = train_model(recipe, training_set, folder, seed=0)
+    assert final.validation == trained.validation  # from before
+    assert {path.name for path in folder.iterdir()} == {"model.onnx", CURVES, RUN}
+    clip = training_set.validation[0].path
+    before, after = Recognizer.load(trained.path), Recognizer.load(final.path)
+    assert after.card.temperature == before.card.temperature
+    assert np.abs(after.logits(clip) - before.logits(clip)).max() > 1e-3
+
+
+def test_validation_clips_that_are_test_clips_are_never_trained_on(
+    trained: TrainedModel, quick: Recipe, training_set: TrainingSet, tmp_path: Path
+) -> None:
+    chosen_on_test = replace(training_set, validates_on_test=True)
+    final = train_model(quick.changed("fit", final_epochs=1), chosen_on_test, tmp_path / "test", seed=0)
+    clip = training_set.validation[0].path
+    np.testing.assert_array_equal(Recognizer.load(final.path).logits(clip), Recognizer.load(trained.path).logits(clip))
+
+
 def test_what_is_finished_is_not_done_again(trained: TrainedModel, quick: Recipe, training_set: TrainingSet) -> None:
     epochs: list[EpochRow] = []
     assert train_model(quick, training_set, trained.folder, seed=0, on_epoch=epochs.append) == trained

@@ -245,7 +245,14 @@ def _feature_sets(
         of_seed = {fold: some[seed] for fold, some in parts.items()}
         features = _features(recipe, plan, list(of_seed.values()), seed, jobs=options.jobs, progress=progress)
         sets[seed] = {
-            fold: TrainingSet(labels[fold], own.train, own.validation, features.of(own.clips), own.leaked)
+            fold: TrainingSet(
+                labels[fold],
+                own.train,
+                own.validation,
+                features.of(own.clips),
+                own.leaked,
+                plan.protocol.chooses_on_test,
+            )
             for fold, own in of_seed.items()
         }
     return sets
@@ -256,6 +263,8 @@ def _features(
 ) -> ClipFeatures:
     """Compute the features that any fold needs with this seed, once for all folds."""
     train = {clip for part in parts for clip in (*part.train, *part.leaked)}
+    if recipe.fit.final_epochs and not plan.protocol.chooses_on_test:
+        train |= {clip for part in parts for clip in part.validation}
     validation = {clip for part in parts for clip in part.validation} - train
     with progress(f"computing features, seed {seed}", sound_count(recipe.augment, len(train), len(validation))) as done:
         return compute_features(

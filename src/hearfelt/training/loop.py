@@ -6,6 +6,7 @@ Checkpoints are plain arrays and JSON, so that loading one cannot run code.
 from __future__ import annotations
 
 import json
+import math
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +42,7 @@ __all__ = [
     "read_checkpoint",
     "read_curves",
     "train_network",
+    "train_on_all",
     "write_checkpoint",
     "write_curves",
 ]
@@ -181,21 +183,60 @@ def train_network(
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         state = _begin(training, settings)
-        _resume(state, folder, key)
-        write_curves(folder, state.curves)
-        while not state.is_over(settings):
-            row = _epoch(state, training, validation, settings)
-            state.curves.append(row)
-            if row.better_than(state.best):
-                state.best, state.best_arrays = row, arrays_of(state.average.module)
-            write_checkpoint(folder / CHECKPOINT, _checkpoint_of(state, key))
-            write_curves(folder, state.curves)
-            if on_epoch:
-                on_epoch(row)
-        load_arrays(state.network, state.best_arrays)
+        _train(state, training, validation, settings, folder, key, on_epoch)
         logits = predict(state.network, validation.features)
     epoch = state.best.epoch if state.best else None
     return TrainedNetwork(state.network, epoch, tuple(state.curves), logits, validation.indices)
+
+
+def train_on_all(
+    trained: TrainedNetwork, rows: Rows, settings: Fit, folder: Path, *, seed: int, key: str = ""
+) -> TrainedNetwork:
+    """Train a network further on all rows, those of validation clips too, for ``final_epochs`` more.
+
+    The learning rate begins anew (a warm restart) and the running mean of the last step is kept: no epoch is chosen.
+
+    Args:
+        trained: by :func:`train_network`; its epoch, its curves and its held-out predictions stay what they are.
+        rows: of all clips.
+        settings: the recipe's table ``[fit]``.
+        folder: for the checkpoint, another than that of the first training.
+        seed: of dropout and order.
+        key: as for :func:`train_network`.
+    """
+    settings = replace(settings, epochs=settings.final_epochs, patience=settings.final_epochs)
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        state = _begin(rows, settings, arrays_of(trained.network))
+        _train(state, rows, None, settings, folder, key)
+    return replace(trained, network=state.network)
+
+
+def _train(
+    state: _State,
+    training: Rows,
+    validation: Rows | None,
+    settings: Fit,
+    folder: Path,
+    key: str,
+    on_epoch: Callable[[EpochRow], None] | None = None,
+) -> None:
+    """Train until the end, from the folder's checkpoint if there is one; then load the weights of the best epoch.
+
+    Without validation clips that is the last epoch.
+    """
+    _resume(state, folder, key)
+    write_curves(folder, state.curves)
+    while not state.is_over(settings):
+        row = _epoch(state, training, validation, settings)
+        state.curves.append(row)
+        if validation is None or row.better_than(state.best):
+            state.best, state.best_arrays = row, arrays_of(state.average.module)
+        write_checkpoint(folder / CHECKPOINT, _checkpoint_of(state, key))
+        write_curves(folder, state.curves)
+        if on_epoch:
+            on_epoch(row)
+    load_arrays(state.network, state.best_arrays)
 
 
 def predict(network: nn.Module, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -217,10 +258,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _begin(training: Rows, settings: Fit) -> _State:
+def _begin(training: Rows, settings: Fit, weights: Arrays | None = None) -> _State:
     network = ClassicNetwork(training.classes)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions take a quarter less
-    network.scaler.fit(training.real)
+    if weights is None:
+        network.scaler.fit(training.real)
+    else:
+        load_arrays(network, weights)
     moving = get_ema_multi_avg_fn(settings.averaging)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=moving, use_buffers=True)
     optimizer = torch.optim.AdamW(
@@ -238,8 +282,8 @@ def _parts(training: Rows, settings: Fit) -> int:
     return max(1, len(training) // settings.batch)
 
 
-def _epoch(state: _State, training: Rows, validation: Rows, settings: Fit) -> EpochRow:
-    """Train on every row once, then validate."""
+def _epoch(state: _State, training: Rows, validation: Rows | None, settings: Fit) -> EpochRow:
+    """Train on every row once, then validate; without validation clips, their metrics are NaN."""
     started = time.perf_counter()
     rate = float(state.schedule.get_last_lr()[0])
     features, targets = torch.from_numpy(training.features), torch.from_numpy(training.targets)
@@ -257,7 +301,7 @@ def _epoch(state: _State, training: Rows, validation: Rows, settings: Fit) -> Ep
         state.average.update_parameters(state.network)
         losses += float(loss.detach()) * len(indices)
         correct += int((logits.argmax(dim=1) == wanted.argmax(dim=1)).sum())
-    validation_figures = _validate(predict(state.average.module, validation.features), validation)
+    validation_figures = _validate(state.average.module, validation)
     return EpochRow(
         epoch=len(state.curves) + 1,
         train_loss=losses / len(features),
@@ -284,7 +328,10 @@ def _mixed(rows: Tensor, targets: Tensor, strength: float) -> tuple[Tensor, Tens
     return rows.lerp(rows[others], 1.0 - share), targets.lerp(targets[others], 1.0 - share)
 
 
-def _validate(logits: npt.NDArray[np.float64], validation: Rows) -> dict[str, float]:
+def _validate(network: nn.Module, validation: Rows | None) -> dict[str, float]:
+    if validation is None:
+        return dict.fromkeys(("validation_loss", "validation_accuracy", "validation_uar"), math.nan)
+    logits = predict(network, validation.features)
     truth, predicted = validation.indices, logits.argmax(axis=1)
     if not np.isfinite(logits).all():
         raise ModelError("the network's outputs are not finite; a lower learning_rate is wanted")

@@ -64,6 +64,8 @@ class Fit:
         smoothing: share of a target that is spread over all emotions (label smoothing).
         averaging: share of the mean so far in the running mean of the weights, at each step; it is the mean that is
             validated and exported. 0 for the last weights alone.
+        final_epochs: epochs after the best one in which validation clips are trained on, too, at a learning rate that
+            begins anew; temperature and threshold come from before.
     """
 
     epochs: int = _number(40, 1, 2000)
@@ -74,6 +76,7 @@ class Fit:
     mixup: float = _number(0.0, 0.0, 10.0)
     smoothing: float = _number(0.0, 0.0, 0.9)
     averaging: float = _number(0.0, 0.0, 0.9999)
+    final_epochs: int = _number(0, 0, 2000)
 
 
 @dataclass(frozen=True)

@@ -150,12 +150,13 @@ def feature_set(
         progress: shows the stages.
     """
     train, validation = split_validation(clips, "speaker", recipe.validation, generator_for(seed, "validation"))
-    with progress("computing features", sound_count(recipe.augment, len(train), len(validation))) as done:
+    copied = clips if recipe.fit.final_epochs else train
+    with progress("computing features", sound_count(recipe.augment, len(copied), len(clips) - len(copied))) as done:
         features = compute_features(
             clips,
             recipe.augment,
             generator_for(seed, "copies"),
-            train=train,
+            train=copied,
             validation=validation,
             processes=jobs,
             progress=done,

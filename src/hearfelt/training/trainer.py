@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from hearfelt.runtime.files import atomic_write, remove_parts
 from hearfelt.training.build_card import card_for
 from hearfelt.training.data_selection import generator_for
 from hearfelt.training.export import export, export_sound
-from hearfelt.training.loop import EpochRow, TrainedNetwork, one_thread, predict, train_network
+from hearfelt.training.loop import EpochRow, TrainedNetwork, one_thread, predict, train_network, train_on_all
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.settings import Svm
 from hearfelt.training.sound_network import train_sound_network
@@ -30,6 +31,7 @@ __all__ = ["FLOAT_MODEL", "MODEL", "RUN", "TrainedModel", "train_model"]
 
 MODEL: Final = "model.onnx"
 FLOAT_MODEL: Final = "float.onnx"  # the same network in float32, to measure the cost of 8 bits; it is never shipped
+FINAL: Final = "final"  # folder of the epochs in which validation clips are trained on, too
 RUN: Final = "run.json"  # written last: where it exists, the training is over and the model is whole
 BACKGROUND: Final = 64  # training clips that predictions are explained against
 _EXAMPLES: Final = 4  # training clips on which an exported file is compared with its network
@@ -99,6 +101,7 @@ def train_model(
         file.write("\n")
     for path in folder.glob("*.npz"):  # the checkpoint, or finished heads
         path.unlink()
+    shutil.rmtree(folder / FINAL, ignore_errors=True)
     return model
 
 
@@ -142,7 +145,11 @@ def _train_on_features(
         raise CorpusError(f"{len(rows)} clips to train on and {len(validation)} to validate on; more are needed")
     if recipe.network == "svm":
         return _train_svm(rows, validation, recipe.svm)
-    return train_network(rows, validation, recipe.fit, folder, seed=seed, key=key, on_epoch=on_epoch)
+    trained = train_network(rows, validation, recipe.fit, folder, seed=seed, key=key, on_epoch=on_epoch)
+    if not recipe.fit.final_epochs or training_set.validates_on_test:
+        return trained
+    rows = training_rows(training_set, recipe.balance, generator_for(seed, "balance"), with_validation=True)
+    return train_on_all(trained, rows, recipe.fit, folder / FINAL, seed=seed, key=key)
 
 
 def _train_svm(training: Rows, validation: Rows, settings: Svm) -> TrainedNetwork:

@@ -83,6 +83,7 @@ class TrainingSet:
             in the protocol that chooses the epoch on test clips.
         features: their source, computed (162 numbers a clip) or computed and cached when needed (an encoder).
         leaked: test clips whose augmented copies are trained on; empty in every honest protocol.
+        validates_on_test: whether the validation clips are test clips, so that none is ever trained on.
     """
 
     labels: tuple[str, ...]
@@ -90,6 +91,7 @@ class TrainingSet:
     validation: Clips = field(repr=False)
     features: ClipFeatures | EncoderSource
     leaked: Clips = field(default=Clips(), repr=False)
+    validates_on_test: bool = False
 
     @property
     def clips(self) -> Clips:
@@ -125,7 +127,7 @@ class TrainingSet:
         facts.append([len(self.train), len(self.validation), len(self.leaked)])
         if isinstance(self.features, ClipFeatures):
             facts += [self.features.of(part).digest() for part in (self.train, self.leaked)]
-            facts.append(self.features.of(self.validation).digest(copies=False))
+            facts.append(self.features.of(self.validation).digest(copies=recipe.fit.final_epochs > 0))
         else:
             digests = sound_digests(clip.sound for clip in clips)
             facts.append([digests[clip.sound] for clip in clips])
@@ -181,19 +183,22 @@ class Rows:
         return np.asarray(self.targets.argmax(axis=1), np.int64)
 
 
-def training_rows(training_set: TrainingSet, balance: Balance, generator: np.random.Generator) -> Rows:
+def training_rows(
+    training_set: TrainingSet, balance: Balance, generator: np.random.Generator, *, with_validation: bool = False
+) -> Rows:
     """Make the rows to train on: clips, their augmented copies, and rows of SMOTE.
 
     Args:
-        training_set: with 162 features; its validation clips are not used.
+        training_set: with 162 features.
         balance: whether and how rare emotions are oversampled.
         generator: draws the rows of SMOTE.
+        with_validation: whether validation clips and their copies are among them.
 
     Raises:
         CorpusError: if an emotion has too few rows to have neighbours.
     """
     labels, source = training_set.labels, training_set.clip_features
-    train = source.of(training_set.train)
+    train = source.of((*training_set.train, *(training_set.validation if with_validation else ())))
     rows, indices = [train.features], [_indices(labels, train.clips)]
     for part in (train, source.of(training_set.leaked)):
         rows.append(part.copies.reshape(-1, FEATURES))  # (clips, copies, 162) -> (clips · copies, 162)
