@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.metadata import version
 from typing import Final
 
@@ -231,6 +231,43 @@ class RunningRequests:
             task.cancel()
 
 
+_DISCARDING_S: Final = 5.0
+
+
+class _Body:
+    """The body of a request, of which the rest is received if it was refused early.
+
+    Without that, the connection would be reset while the client still sends, and a proxy would answer 502.
+
+    Attributes:
+        is_wanted: whether the connection stays open after the response.
+    """
+
+    def __init__(self, headers: Headers, receive: Receive) -> None:
+        self._receive = receive
+        self._is_read = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        self._waits = headers.get("expect") is not None  # such a client sends nothing before it is told to
+        self.is_wanted = True
+
+    @property
+    def is_arriving(self) -> bool:
+        """Whether the client is sending something that nobody will read."""
+        return self.is_wanted and not self._is_read and not self._waits
+
+    async def receive(self) -> Message:
+        """Receive a message for the application."""
+        message = await self._receive()
+        self._is_read = not message.get("more_body", False)
+        return message
+
+    async def discard(self, most: int) -> None:
+        """Receive the rest, but not more than so many bytes, and not for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DISCARDING_S):
+                while not self._is_read and most > 0:
+                    most -= len((await self.receive()).get("body", b""))
+
+
 class RequestMiddleware:
     """Refuses pages of other origins, counts requests, and answers unexpected errors and shutdown.
 
@@ -254,18 +291,24 @@ class RequestMiddleware:
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.monotonic()
         status = 0
+        body = _Body(Headers(scope=scope), receive)
 
         async def send_and_note(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                body.is_wanted = Headers(raw=message.get("headers", ())).get("connection") != "close"
+            elif not message.get("more_body", False) and body.is_arriving:
+                await send({**message, "more_body": True})
+                await body.discard(self._settings.body_bytes)
+                message = {"type": "http.response.body"}
             await send(message)
 
         response: ASGIApp | None = self._refusal(scope)
         if response is None:
-            response = await self._run(scope, receive, send_and_note)
+            response = await self._run(scope, body.receive, send_and_note)
         if response is not None and not status:
-            await response(scope, receive, send_and_note)
+            await response(scope, body.receive, send_and_note)
         route = getattr(scope.get("route"), "path", "other")
         self._metrics.count_request(route, scope["method"], status, begun)
 

@@ -223,6 +223,20 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None
             assert is_problem(answer, 413, "the limit of this service")
 
 
+def test_a_connection_stays_open_when_a_body_is_refused_before_it_has_come() -> None:
+    with serving(keys=("a key that is long enough",)) as service:
+        host, port = service.address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            head = b"POST /v1/recognize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3000000\r\n\r\n"
+            connection.sendall(head)
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += connection.recv(65_536)
+            assert answer.startswith(b"HTTP/1.1 401")
+            connection.sendall(bytes(3_000_000) + b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
 def test_bodies_that_are_too_much_together_are_refused_for_a_segment() -> None:
     with serving(held_bytes=1000) as service, service.client() as client:
         answer = client.post("/v1/recognize", content=bytes(5000), headers={"Content-Type": "audio/wav"})
