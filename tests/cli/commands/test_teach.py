@@ -39,6 +39,16 @@ def test_teaching_writes_a_model_and_says_how_well_it_does(
         assert label in said
 
 
+def test_two_speakers_are_enough(here: Here, mine: Path, sound_model: Path, tmp_path: Path) -> None:
+    for number, clip in enumerate(sorted(mine.rglob("*.wav"))):
+        clip.rename(clip.with_name(f"{'ab'[number % 2]} {number}.wav"))
+    options = ("--out", tmp_path / "mine.onnx", "--base", sound_model, "--speaker-pattern", r"/(\w) ")
+    code, said, wrong = here("teach", mine, *options, "--report", tmp_path / "mine.html")
+    assert (code, wrong) == (0, f"{tmp_path / 'mine.html'}\n")
+    assert "36 clips of 2 speakers, 3 labels" in said
+    assert "still rising" not in said
+
+
 def test_folders_of_parts_and_speakers_are_no_labels(here: Here, mine: Path, sound_model: Path, tmp_path: Path) -> None:
     nested = tmp_path / "nested"
     for place, clip in enumerate(sorted(mine.rglob("*.wav"))):

@@ -188,8 +188,10 @@ def _between(model: FinetunedModel) -> str:
 
 def _rising(model: FinetunedModel) -> str:
     """Say whether more clips would probably help."""
-    *_, before, last = model.validation.curve
-    return "; still rising, so more clips should help" if last.uar - before.uar >= 0.01 else ""
+    match model.validation.curve:
+        case [*_, before, last] if last.uar - before.uar >= 0.01:
+            return "; still rising, so more clips should help"
+    return ""
 
 
 def _print_confusion(model: FinetunedModel) -> None:
