@@ -20,6 +20,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 # Typer adds these, with texts that differ between releases.
 NOT_OURS = {"--help", "--install-completion", "--show-completion"}
 
+NOT_RUN = "<!-- not run: files are examples -->"
+
 INTRODUCTION = """\
 # The command line
 
@@ -48,12 +50,14 @@ def _sections(command: Any, path: str) -> Iterator[str]:
     yield f"\n## {path}\n\n{_prose(command.help)}\n"
     if not children:
         arguments = [_name(one) for one in command.params if one.param_type_name == "argument"]
-        yield f"\n```\n{' '.join([path, '[OPTIONS]', *arguments])}\n```\n"
+        yield f"\n```text\n{' '.join([path, '[OPTIONS]', *arguments])}\n```\n"
     rows = [_row(one) for one in command.params if not NOT_OURS & set(one.opts)]
     if rows:
         yield "\n| | |\n|---|---|\n" + "".join(rows)
     if command.epilog:
-        yield "".join(f"\n```sh\n{block}\n```\n" for block in _examples(command.epilog))
+        yield "".join(
+            f"\n<!-- not run: files are examples -->\n```sh\n{block}\n```\n" for block in _examples(command.epilog)
+        )
     for name, child in (children or {}).items():
         yield from _sections(child, f"{path} {name}")
 

@@ -33,7 +33,7 @@ RECIPES = """\
 which augmented copies, how long. `hearfelt train`, `tune` and `evaluate` take the name of a shipped recipe, or the path
 of a file of your own:
 
-<!-- not run: trains a model -->
+<!-- not run: trains for minutes -->
 ```sh
 hearfelt recipes                                   # the shipped recipes
 hearfelt recipes classic > mine.toml               # one of them, to be changed

@@ -1,4 +1,4 @@
-"""Make the pictures of docs/recordings.md with the commands shown there.
+"""Make the pictures of docs/recordings.md, scale.md and teach.md with the commands shown there.
 
     python tools/recording_pictures.py [--ravdess ../shared/corpora/ravdess] [--only timeline,hour]
 

@@ -1,4 +1,4 @@
-"""The docs are true: generated pages are up to date, links work, code blocks run, terms are those of the glossary."""
+"""The docs are true: generated pages are up to date, links work, terms are those of the glossary."""
 
 from __future__ import annotations
 
@@ -13,25 +13,19 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import soundfile
 
-from hearfelt.audio.reader import audio_files, read_audio
+from code_blocks import PAGES, ROOT
+from hearfelt.audio.reader import audio_files
 from hearfelt.audio.warnings import CODES
 from hearfelt.inference.timeline.segmenter import HOP_S, LOOK_AHEAD_S, SMOOTHING, STEP_S, WINDOW_S
 from hearfelt.inference.voice_activity import BEGINS_AT, GOES_ON_AT, MIN_PAUSE, SHORTEST_SPEECH
 from hearfelt.inference.windowing import RATE_HZ
+from hearfelt.results.formats import FORMATS
+from hearfelt.rows import SEGMENT_ROW
 
-ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 INSTALLATION = ROOT / "docs" / "installation.md"
 RECORDINGS = ROOT / "docs" / "recordings.md"
-PAGES = [
-    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "MODEL_CARD")),
-    *sorted((ROOT / "docs").rglob("*.md")),
-]
-BLOCK = re.compile(r"(?P<mark><!-- not run: [^>]*-->\n)?```(?P<language>sh|python)\n(?P<code>.*?)```", re.DOTALL)
-NOT_RUN_AT_ALL = {"CHANGELOG", "CONTRIBUTING", "cli", "live"}  # cli: examples with files that are not there
-NOT_RUN = "<!-- not run: "
 GENERATED = {
     "CHANGELOG",
     "MODEL_CARD",
@@ -51,50 +45,6 @@ def script(name: str) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look it up there
     spec.loader.exec_module(module)
     return module
-
-
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """The code blocks to run, with their language; others have a comment before them that says why not."""
-    found = BLOCK.finditer(page.read_text(encoding="utf-8"))
-    return [(block["language"], block["code"]) for block in found if not block["mark"]]
-
-
-RUN = [page for page in PAGES if page.stem not in NOT_RUN_AT_ALL and blocks(page)]
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Path:
-    """A folder with the files of the examples, which is also the home folder."""
-    clips = audio_files(ROOT / "src" / "hearfelt" / "examples")
-    names = ("clip.wav", "other.mp3", "call.wav", "folder/a.wav", "folder/b.flac", "calls/a.wav", "calls/b.wav")
-    for name in (*names, *(f"my-voice/{number}.wav" for number in range(1, 4))):
-        audio = read_audio(clips[len(list(tmp_path.rglob("*.*"))) % len(clips)])
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        soundfile.write(tmp_path / name, audio.samples, audio.rate_hz)
-    (tmp_path / "calls.csv").write_text("path,speaker\ncalls/a.wav,1\ncalls/b.wav,2\n")
-    return tmp_path
-
-
-def started(command: list[str], workshop: Path) -> subprocess.CompletedProcess[str]:
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "HOME": str(workshop), "PATH": programs, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=workshop, env=environment, capture_output=True, text=True, timeout=600)
-
-
-@pytest.mark.timeout(1_200)  # a page may have ten commands, each a process of its own
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
-def test_the_code_of_a_page_runs(page: Path, workshop: Path) -> None:
-    shell, python = ["bash", "-euo", "pipefail", "-c"], [sys.executable, "-W", "error", "-c"]
-    for language, code in blocks(page):
-        done = started([*(shell if language == "sh" else python), code], workshop)
-        assert done.returncode == 0, f"{code}\n{done.stderr}"
-        assert language == "sh" or done.stderr == "", code
-
-
-def test_the_readme_has_blocks_to_run() -> None:
-    languages = [language for language, _ in blocks(README)]
-    assert languages.count("sh") >= 1
-    assert languages.count("python") >= 1
 
 
 @pytest.mark.parametrize(
@@ -131,15 +81,24 @@ def test_the_pages_of_recipes_and_errors_are_fresh() -> None:
     assert (ROOT / "docs" / "errors.md").read_text(encoding="utf-8") == pages.errors_page(), "run make docs"
 
 
-def test_the_page_of_installation_lists_every_extra_and_every_variable() -> None:
+def test_the_docs_list_every_extra_and_every_variable() -> None:
     page = INSTALLATION.read_text(encoding="utf-8")
+    variables_page = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = set(project["optional-dependencies"]) - {"test", "docs"}
     assert set(re.findall(r"^\| `\[(\w+)\]`", page, re.MULTILINE)) == extras
     sources = (path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
     variables = {name for source in sources for name in re.findall(r"\bHEARFELT_[A-Z_]+", source)}
     assert variables
-    assert [name for name in sorted(variables) if f"`{name}`" not in page] == []
+    assert [name for name in sorted(variables) if f"`{name}`" not in variables_page] == []
+
+
+def test_the_page_of_formats_lists_every_name_and_every_format() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `(\.\w+)` \|", page, re.MULTILINE)
+    assert rows == [(one.name, one.suffix) for one in FORMATS.values()]
+    names = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| [^`]", page, re.MULTILINE)))
+    assert [name for name in (*SEGMENT_ROW, "plausible", "why") if name not in names] == []
 
 
 def test_the_demo_in_the_readme_is_fresh() -> None:

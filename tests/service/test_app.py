@@ -166,7 +166,7 @@ def test_the_snippet_for_javascript_prints_an_emotion(served: tuple[Path, str]) 
     if node is None:
         pytest.skip("node is not installed")
     folder, address = served
-    (folder / "snippet.mjs").write_text(snippet("javascript", address))
+    (folder / "snippet.mjs").write_text(snippet("js", address))
     done = subprocess.run([node, "snippet.mjs"], cwd=folder, capture_output=True, text=True)
     assert re.fullmatch(r"\w+\n", done.stdout), done.stderr
 
