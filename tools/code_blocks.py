@@ -2,7 +2,7 @@
 
 python tools/code_blocks.py
 
-Blocks of sh and python are run page by page (`tests/house/test_code_blocks.py`), unless a comment stands before them:
+Blocks of sh and python are run page by page (`tests/journey/test_code_blocks.py`), unless a comment stands before them:
 `<!-- not run: REASON -->`, or `<!-- run by TEST -->` for a block that another test runs.
 """
 
