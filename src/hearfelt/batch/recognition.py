@@ -18,7 +18,6 @@ from functools import cached_property, partial
 from importlib import resources
 from itertools import chain, tee
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 from hearfelt.audio.excerpts import Excerpt
@@ -267,9 +266,7 @@ class SoundWorkers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _rows(self, source: Source, future: Future[bytes]) -> bytes:

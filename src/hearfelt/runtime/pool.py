@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from itertools import tee
 from multiprocessing import parent_process
 from multiprocessing.reduction import ForkingPickler
-from types import TracebackType
 from typing import Any, Final, Self
 
 from hearfelt.errors import AudioError, HearfeltError
@@ -269,9 +268,7 @@ class Pool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _run(self, call: Call, *, is_repeated: bool = False) -> None:
