@@ -11,7 +11,7 @@ from hearfelt.batch.plan import (
     FORMAT,
     MOST_SECONDS,
     MOST_SOURCES,
-    Plan,
+    JobPlan,
     Size,
     read_parts,
     read_plan,
@@ -65,7 +65,7 @@ def test_a_small_job_has_enough_parts_for_many_workers_and_a_large_one_no_more_t
 
 
 def test_a_plan_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    plan = Plan({"format": FORMAT, "inputs": ["a"]}, "mine", ("calm", "sad"), Size(3, 1, 2.5))
+    plan = JobPlan({"format": FORMAT, "inputs": ["a"]}, "mine", ("calm", "sad"), Size(3, 1, 2.5))
     write_plan(str(tmp_path), plan)
     assert read_plan(str(tmp_path)) == plan
 
@@ -79,7 +79,7 @@ def test_a_damaged_plan_is_refused(content: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", [1, 99], ids=["rows without warnings", "unknown"])
 def test_a_plan_of_another_format_is_refused(form: int, tmp_path: Path) -> None:
-    write_plan(str(tmp_path), Plan({"format": form}, "mine", (), Size(1, 1, 1.0)))
+    write_plan(str(tmp_path), JobPlan({"format": form}, "mine", (), Size(1, 1, 1.0)))
     with pytest.raises(HearfeltError, match="begun by another version"):
         read_plan(str(tmp_path))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hearfelt.corpora.download import SONG, SPEECH, Source, get_ravdess
+from hearfelt.corpora.download import SONG, SPEECH, PublishedSource, get_ravdess
 from hearfelt.corpora.transfer import Client
 
 ETAG = '"version-1"'
@@ -193,7 +193,7 @@ class Mirror:
         loopback.files |= {archive.name: zips.folder / archive.name for archive in zips.archives}
         self.speech, self.song = zips.archives[0], zips.archives[-1]
         self.waits = []
-        self.source = Source(loopback.base, tuple(zips.archives), Client(sleep=self.waits.append, tries=4))
+        self.source = PublishedSource(loopback.base, tuple(zips.archives), Client(sleep=self.waits.append, tries=4))
 
     def get(self, folder, **options):
         return get_ravdess(folder, source=self.source, **options)

@@ -16,7 +16,7 @@ from hearfelt.corpora.download import (
     SONG,
     SPEECH,
     WORK,
-    Source,
+    PublishedSource,
     get_corpus,
     get_ravdess,
     parse_actors,
@@ -35,7 +35,7 @@ import os, signal, sys
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from hearfelt.corpora.download import SPEECH, Source, get_ravdess
+from hearfelt.corpora.download import SPEECH, PublishedSource, get_ravdess
 
 base, folder, size, md5, clips_each, actors, last_step = sys.argv[1:]
 clips = {actor: clips[:int(clips_each)] for actor, clips in SPEECH.clips.items()}
@@ -52,7 +52,7 @@ def meter(label, total, *, unit="items"):
     yield done
 
 chosen = [int(actor) for actor in actors.split()] or None
-get_ravdess(Path(folder), actors=chosen, source=Source(base, (archive,)), progress=meter)
+get_ravdess(Path(folder), actors=chosen, source=PublishedSource(base, (archive,)), progress=meter)
 """
 
 
@@ -106,9 +106,9 @@ def test_the_published_zips_are_those_of_the_record():
 def test_it_comes_from_zenodo_unless_the_environment_names_a_mirror(monkeypatch):
     monkeypatch.delenv("HEARFELT_ZENODO", raising=False)
     zenodo = "https://zenodo.org/records/1188976/files/Audio_Song_Actors_01-24.zip?download=1"
-    assert Source().file(SONG).url == zenodo
+    assert PublishedSource().file(SONG).url == zenodo
     monkeypatch.setenv("HEARFELT_ZENODO", "http://mirror/ravdess/")
-    assert Source().file(SONG).url == "http://mirror/ravdess/Audio_Song_Actors_01-24.zip?download=1"
+    assert PublishedSource().file(SONG).url == "http://mirror/ravdess/Audio_Song_Actors_01-24.zip?download=1"
 
 
 def test_both_halves_arrive_and_nothing_else_stays(mirror, home):
@@ -417,7 +417,7 @@ def hostile(loopback, home, change):
         change(archive, name)
     loopback.files[SPEECH.name] = path
     only = replace(SPEECH, size=path.stat().st_size, clips={1: (name,), 2: ()}, unpacked=10_000)
-    source = Source(loopback.base, (only,), Client(sleep=lambda seconds: None, tries=2))
+    source = PublishedSource(loopback.base, (only,), Client(sleep=lambda seconds: None, tries=2))
     return get_ravdess(home, actors=[1], source=source)
 
 
@@ -457,7 +457,7 @@ def test_a_damaged_zip_ends_in_a_sentence_or_in_the_clips_it_held(loopback, tmp_
     clips = server["ravdess_zip"](path, actors=[1], clips_each=3, clip_bytes=50)
     whole = path.read_bytes()
     small = replace(SPEECH, size=len(whole), clips={1: SPEECH.clips[1][:3], 2: ()})
-    source = Source(loopback.base, (small,), Client(sleep=lambda seconds: None, tries=2))
+    source = PublishedSource(loopback.base, (small,), Client(sleep=lambda seconds: None, tries=2))
     chance = random.Random(0)
     refused = 0
     for attempt in range(60):

@@ -19,8 +19,8 @@ from hearfelt.evaluation.metrics import LabelSpan, frame_labels
 from hearfelt.evaluation.synthetic_recordings import (
     NAIVE,
     TIMELINE,
-    Recording,
     Script,
+    SyntheticRecording,
     clipped_to,
     naive_windows,
     predict_recordings,
@@ -211,7 +211,7 @@ def test_every_segment_takes_the_answer_of_the_window_whose_middle_is_nearest(
 def test_a_window_in_which_nothing_can_be_heard_says_nothing(recognizer: Recognizer, clips: Clips) -> None:
     recording = write_scripts(clips, 1)[0].record()
     sound = np.concatenate([recording.samples[:48_000], np.zeros(48_000, np.float32)])
-    predictions = naive_windows(recognizer, Recording(recording.script, sound, recording.spans))
+    predictions = naive_windows(recognizer, SyntheticRecording(recording.script, sound, recording.spans))
     assert [one.segment.end_s for one in predictions] == [1.5, 2.5, 3.5]  # the windows from 3 s on are silent
 
 

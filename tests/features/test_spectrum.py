@@ -20,12 +20,12 @@ from tests.reference_sounds import (
 from hearfelt.features.spectrum import (
     NOTES,
     chroma_filters,
-    decibels,
     frame_chroma,
     frame_magnitudes,
     frame_rms,
     mel_filters,
     mel_power,
+    power_to_db,
     tuning_of,
     zero_crossing_rates,
 )
@@ -65,9 +65,9 @@ def test_mel_power_summed_in_blocks_is_the_whole_product(length: int) -> None:
 
 def test_decibels_stop_at_minus_100_and_80_below_the_loudest() -> None:
     power = np.array([[1e-3, 1e-12], [1e-5, 1e-4]], dtype=np.float32)
-    assert decibels(power) == pytest.approx(np.array([[-30.0, -100.0], [-50.0, -40.0]]))
+    assert power_to_db(power) == pytest.approx(np.array([[-30.0, -100.0], [-50.0, -40.0]]))
     loud = np.array([[100.0, 1e-12]], dtype=np.float32)
-    assert decibels(loud) == pytest.approx(np.array([[20.0, -60.0]]))
+    assert power_to_db(loud) == pytest.approx(np.array([[20.0, -60.0]]))
 
 
 @pytest.mark.parametrize("length", LEVEL_LENGTHS)

@@ -15,7 +15,7 @@ from hearfelt.audio.reader import Audio, read_audio
 from hearfelt.corpora import file_statistics
 from hearfelt.corpora.catalog import read_folder
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.corpora.file_statistics import FileStatistics, measure_files
+from hearfelt.corpora.file_statistics import FileStatistics, statistics_of_files
 from hearfelt.features import table
 from hearfelt.reports.exploration import (
     Example,
@@ -213,7 +213,7 @@ def clip(root: Path, name: str, speaker: str, emotion: str, **more: str) -> Clip
 
 def chosen(clips: list[Clip]) -> list[str]:
     kept = Clips(clips)
-    return [example.clip.name for example in choose_examples(kept, measure_files(clip.path for clip in kept))]
+    return [example.clip.name for example in choose_examples(kept, statistics_of_files(clip.path for clip in kept))]
 
 
 def test_one_speaker_with_the_same_words_stands_for_every_emotion(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from hearfelt.batch.checkpoints import (
 from hearfelt.batch.plan import (
     FORMAT,
     PLAN,
+    JobPlan,
     Part,
-    Plan,
     Stage,
     fingerprint,
     read_parts,
@@ -176,7 +176,7 @@ def run_job(
 class _Work:
     """What is needed to answer the parts of a plan, here or on a cluster."""
 
-    plan: Plan
+    plan: JobPlan
     folder: str
     sound_workers: SoundWorkers
     progress: Progress
@@ -242,7 +242,7 @@ def answer_parts(
 
 def _planned(
     job: Job, task: Task, workers: SoundWorkers, folder: str, sources: Iterator[Source], advance: Advance
-) -> Plan:
+) -> JobPlan:
     identity = _identity(job, task)
     if PLAN in names_in(folder):
         plan = read_plan(folder)
@@ -253,7 +253,7 @@ def _planned(
     if not size.sources:
         inputs = shown(", ".join(job.inputs))
         raise HearfeltError(f"{inputs}: no sound is there; WAV, FLAC, OGG or MP3 files are wanted")
-    plan = Plan(identity, workers.model, workers.labels, size)
+    plan = JobPlan(identity, workers.model, workers.labels, size)
     write_plan(folder, plan)
     return plan
 
@@ -346,7 +346,7 @@ def _parts_of(folder: str, stage: Stage) -> Iterator[Part]:
     return (replace(part, stage=stage) for part in read_parts(folder))
 
 
-def _assembled(plan: Plan, folder: str, out: str, form: str) -> tuple[int, int]:
+def _assembled(plan: JobPlan, folder: str, out: str, form: str) -> tuple[int, int]:
     counts = [0, 0]
     has_times = plan.size.has_times and not plan.identity["timeline"]  # a segment has its own
 
@@ -396,7 +396,7 @@ def _errors_named(out: str) -> Iterator[None]:
         ) from error
 
 
-def references_by_setting(folder: str, parts: Iterable[Part], plan: Plan, model_hash: str) -> dict[str, str]:
+def references_by_setting(folder: str, parts: Iterable[Part], plan: JobPlan, model_hash: str) -> dict[str, str]:
     """Make the reference of each setting from the statistics of its sounds.
 
     Args:

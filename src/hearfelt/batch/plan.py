@@ -21,8 +21,8 @@ __all__ = [
     "FORMAT",
     "PARTS",
     "PLAN",
+    "JobPlan",
     "Part",
-    "Plan",
     "Size",
     "Stage",
     "fingerprint",
@@ -116,7 +116,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Plan:
+class JobPlan:
     """Description of a job: what decides its answers, and how much there is to do.
 
     Attributes:
@@ -178,13 +178,13 @@ def write_parts(folder: str, sources: Iterable[Source], advance: Advance = lambd
     return Size(count, parts, round(seconds, 2), has_times)
 
 
-def write_plan(folder: str, plan: Plan) -> None:
+def write_plan(folder: str, plan: JobPlan) -> None:
     """Write a plan beside its parts; from now on the job can be resumed."""
     with write_file(f"{folder}/{PLAN}") as file:
         file.write(json.dumps(asdict(plan), indent=1).encode() + b"\n")
 
 
-def read_plan(folder: str) -> Plan:
+def read_plan(folder: str) -> JobPlan:
     """Read the plan of a folder.
 
     Raises:
@@ -194,7 +194,7 @@ def read_plan(folder: str) -> Plan:
         try:
             value = json.loads(file.read())
             known = value["identity"]["format"] == FORMAT
-            plan = Plan(value["identity"], value["model"], tuple(value["labels"]), Size(**value["size"]))
+            plan = JobPlan(value["identity"], value["model"], tuple(value["labels"]), Size(**value["size"]))
         except (ValueError, TypeError, KeyError) as error:
             raise HearfeltError(f"{folder}/{PLAN}: this plan is damaged; --fresh begins anew") from error
     if not known:

@@ -12,7 +12,7 @@ from hearfelt.audio.excerpts import Excerpt
 from hearfelt.corpora.base import CorpusFormat, Published, identity, stem_of
 from hearfelt.corpora.catalog import FolderReading, read_folder
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.corpora.file_statistics import FileStatistics, measure_files
+from hearfelt.corpora.file_statistics import FileStatistics, statistics_of_files
 from hearfelt.corpora.folder import suggested_label
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
@@ -296,7 +296,7 @@ def inspect_sounds(
     """
     copies, unrecognized = others
     sounds = {clip.name: clip.sound for clip in clips} | {name: root / name for name in (*copies, *unrecognized)}
-    facts = measure_files(sounds.values(), progress=progress) if facts is None else facts
+    facts = statistics_of_files(sounds.values(), progress=progress) if facts is None else facts
     by_name = {name: facts[sound] for name, sound in sounds.items()}
     return SoundFindings(by_name, {clip.name: clip for clip in clips}, copies)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, overload
 
 from hearfelt.audio.excerpts import Excerpt, time_fragment
-from hearfelt.corpora.file_statistics import measure_files
+from hearfelt.corpora.file_statistics import statistics_of_files
 from hearfelt.corpora.tables import read_table
 from hearfelt.emotions import in_order
 from hearfelt.runtime.files import atomic_write
@@ -227,7 +227,7 @@ def duplicates(clips: Iterable[Clip], *, progress: Callable[[int], None] | None 
         Groups of two or more, in the order of their first clip; unreadable and silent clips are in none.
     """
     clips = list(clips)
-    facts = measure_files((clip.sound for clip in clips), progress=progress)
+    facts = statistics_of_files((clip.sound for clip in clips), progress=progress)
     groups: dict[str, list[Clip]] = {}
     for clip in clips:
         fact = facts[clip.sound]

@@ -29,7 +29,7 @@ __all__ = [
     "Archive",
     "Channel",
     "Downloaded",
-    "Source",
+    "PublishedSource",
     "get_corpus",
     "get_ravdess",
     "parse_actors",
@@ -67,7 +67,7 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Source:
+class PublishedSource:
     """Where RAVDESS comes from.
 
     Attributes:
@@ -77,7 +77,7 @@ class Source:
         client: how to ask.
 
     Example:
-        >>> Source("https://mirror.example/ravdess").file(SPEECH).url
+        >>> PublishedSource("https://mirror.example/ravdess").file(SPEECH).url
         'https://mirror.example/ravdess/Audio_Speech_Actors_01-24.zip?download=1'
     """
 
@@ -191,7 +191,7 @@ def get_ravdess(
     *,
     channel: Channel = "both",
     actors: Iterable[int] | None = None,
-    source: Source | None = None,
+    source: PublishedSource | None = None,
     progress: Progress = no_progress,
 ) -> Downloaded:
     """Bring RAVDESS, or some actors of it, into a folder; what is there already is not asked for again.
@@ -215,7 +215,7 @@ def get_ravdess(
         ExtraMissingError: if something has to be downloaded and the extra ``download`` is not installed.
     """
     folder = Path(folder)
-    source = source or Source()
+    source = source or PublishedSource()
     asked = None if actors is None else frozenset(actors)
     _refuse_file(folder)
     halves = _halves(folder, source, channel, asked)
@@ -286,7 +286,7 @@ def _refuse_file(folder: Path) -> None:
         raise CorpusError(f"{folder}: this is a file; a folder is wanted here")
 
 
-def _halves(folder: Path, source: Source, channel: str, actors: frozenset[int] | None) -> list[_Half]:
+def _halves(folder: Path, source: PublishedSource, channel: str, actors: frozenset[int] | None) -> list[_Half]:
     everyone = frozenset[int]().union(*(archive.clips for archive in source.archives))
     unknown = sorted((actors or frozenset()) - everyone)
     if unknown or (actors is not None and not actors):
@@ -301,7 +301,7 @@ def _halves(folder: Path, source: Source, channel: str, actors: frozenset[int] |
     return [half for half in halves if half.actors]
 
 
-def _get_half(half: _Half, source: Source, progress: Progress) -> int:
+def _get_half(half: _Half, source: PublishedSource, progress: Progress) -> int:
     """Bring what is missing of one half; return how many bytes came over the network."""
     missing, archive, file = half.missing(), half.archive, source.file(half.archive)
     if not missing:

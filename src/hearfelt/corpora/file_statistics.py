@@ -19,7 +19,7 @@ from hearfelt.runtime.cache import Cache, default_cache, sound_digests
 from hearfelt.runtime.pool import Pool, workers_for
 from hearfelt.runtime.worker import is_worker
 
-__all__ = ["AlsoComputed", "FileStatistics", "measure_files"]
+__all__ = ["AlsoComputed", "FileStatistics", "statistics_of_files"]
 
 _VERSION = 2  # of what is remembered; raised when the facts change
 _FILES_A_PROCESS: Final = 100  # starting a process takes as long as measuring so many
@@ -71,7 +71,7 @@ class AlsoComputed:
     results: dict[Path | Excerpt, bytes] = field(default_factory=dict, init=False)
 
 
-def measure_files(
+def statistics_of_files(
     sounds: Iterable[Path | Excerpt],
     *,
     cache: Cache | None = None,

@@ -37,10 +37,10 @@ __all__ = [
     "TIMELINE",
     "WINDOW_S",
     "ClipSpan",
-    "Recording",
     "RecordingPredictions",
     "Script",
     "SegmentPrediction",
+    "SyntheticRecording",
     "clipped_to",
     "naive_windows",
     "predict_recordings",
@@ -82,7 +82,7 @@ class Script:
         """The speaker."""
         return self.clips[0].speaker
 
-    def record(self) -> Recording:
+    def record(self) -> SyntheticRecording:
         """Make the sound at 16 kHz: the clips as they are, silence between them, and noise over all.
 
         The clips keep their levels, so that a shout stays louder than a whisper. The voice's level is the mean of
@@ -105,7 +105,7 @@ class Script:
             length += whole
         noise = room_noise(length, np.random.default_rng(self.noise_seed))
         noise *= 10 ** ((float(np.mean(levels_db)) - self.snr_db) / 20)
-        return Recording(self, (np.concatenate(parts) + noise).astype(np.float32), tuple(spans))
+        return SyntheticRecording(self, (np.concatenate(parts) + noise).astype(np.float32), tuple(spans))
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class ClipSpan:
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
+class SyntheticRecording:
     """A recording and its labels over time.
 
     Attributes:
@@ -335,7 +335,7 @@ def _predicted(script: Script, reply: bytes) -> RecordingPredictions:
     return RecordingPredictions(script, duration_s, spans, predictions)
 
 
-def naive_windows(recognizer: Recognizer, recording: Recording) -> tuple[SegmentPrediction, ...]:
+def naive_windows(recognizer: Recognizer, recording: SyntheticRecording) -> tuple[SegmentPrediction, ...]:
     """Predict windows of 2 s, one each second, with or without speech.
 
     Every segment takes the prediction of the window whose middle is nearest: a window stands for its middle second, the

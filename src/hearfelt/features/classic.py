@@ -27,11 +27,11 @@ from hearfelt.errors import AudioError
 from hearfelt.features.spectrum import (
     MEL_BANDS,
     NOTES,
-    decibels,
     frame_chroma,
     frame_magnitudes,
     frame_rms,
     mel_power,
+    power_to_db,
     zero_crossing_rates,
 )
 
@@ -174,7 +174,7 @@ def classic_features(
     features: NDArray[np.float32] = np.concatenate(
         (
             frame_chroma(magnitudes, RATE_HZ).mean(axis=0),
-            _cosines() @ decibels(mel).mean(axis=0),  # the mean of the transforms is the transform of the mean
+            _cosines() @ power_to_db(mel).mean(axis=0),  # the mean of the transforms is the transform of the mean
             zero_crossing_rates(part).mean(keepdims=True),
             mel.mean(axis=0),
             frame_rms(part).mean(keepdims=True),

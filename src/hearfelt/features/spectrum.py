@@ -24,12 +24,12 @@ __all__ = [
     "MEL_BANDS",
     "NOTES",
     "chroma_filters",
-    "decibels",
     "frame_chroma",
     "frame_magnitudes",
     "frame_rms",
     "mel_filters",
     "mel_power",
+    "power_to_db",
     "tuning_of",
     "zero_crossing_rates",
 ]
@@ -183,11 +183,11 @@ def mel_power(magnitudes: NDArray[np.float32], rate_hz: int) -> NDArray[np.float
     return bands_power
 
 
-def decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
+def power_to_db(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """Turn power into decibels, at least -100 dB and at most 80 dB below the loudest value of all frames.
 
     Example:
-        >>> decibels(np.array([[1.0, 0.1, 0.0]], dtype=np.float32)).round(3).tolist()
+        >>> power_to_db(np.array([[1.0, 0.1, 0.0]], dtype=np.float32)).round(3).tolist()
         [[0.0, -10.0, -80.0]]
     """
     levels = np.log10(np.maximum(power, np.float32(_QUIETEST_POWER)))

@@ -16,7 +16,7 @@ from typing import Any, Final
 from hearfelt.audio.excerpts import Excerpt, time_fragment
 from hearfelt.corpora.catalog import CORPORA, FolderReading, identify, read_corpus, read_folder
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.corpora.file_statistics import FileStatistics, measure_files
+from hearfelt.corpora.file_statistics import FileStatistics, statistics_of_files
 from hearfelt.corpora.folder import table_in
 from hearfelt.corpora.tables import read_table
 from hearfelt.emotions import standard_label
@@ -119,7 +119,7 @@ def read_finetuning_set(
         )
     clips = _with_speakers(clips, found, speakers, speaker_pattern)
     _check_speakers(clips)
-    facts = measure_files([clip.sound for clip in clips], progress=progress)
+    facts = statistics_of_files([clip.sound for clip in clips], progress=progress)
     left_out = {}
     if found.reading.unrecognized:
         left_out["not a clip of any label"] = tuple(found.reading.unrecognized)

@@ -25,7 +25,7 @@ from hearfelt.audio.reader import Audio, read_audio, resample
 from hearfelt.corpora.catalog import FolderReading
 from hearfelt.corpora.check import CorpusCheck, check_folder
 from hearfelt.corpora.clips import Clip, Clips
-from hearfelt.corpora.file_statistics import AlsoComputed, FileStatistics, measure_files
+from hearfelt.corpora.file_statistics import AlsoComputed, FileStatistics, statistics_of_files
 from hearfelt.emotions import look_of
 from hearfelt.errors import ExtraMissingError, require
 from hearfelt.features.display import Spectra, spectra
@@ -134,7 +134,7 @@ def explore(
     others = (found.root / name for name in (*reading.copies, *reading.unrecognized))
     computed = AlsoComputed(feature_bytes, on_map)
     sounds = [*(clip.sound for clip in reading.clips), *others]
-    facts = measure_files(sounds, also=computed, processes=processes, progress=progress)
+    facts = statistics_of_files(sounds, also=computed, processes=processes, progress=progress)
     features = {sound: np.frombuffer(values, np.float32) for sound, values in computed.results.items()}
     check = check_folder(found, facts=facts)
     clips = Clips(clip for clip in reading.clips if not facts[clip.sound].error)

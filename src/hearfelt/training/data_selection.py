@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from hearfelt.corpora.clips import Clip, Clips, duplicates
-from hearfelt.corpora.file_statistics import measure_files
+from hearfelt.corpora.file_statistics import statistics_of_files
 from hearfelt.corpora.splits import Fold, hold_out_clips, hold_out_speakers
 from hearfelt.emotions import EMOTIONS
 from hearfelt.errors import CorpusError
@@ -164,7 +164,7 @@ def parts_of(plan: Plan, fold: Fold, validation: Validation, *, seeds: int) -> l
 
 
 def _silent(clips: Clips) -> set[Clip]:
-    facts = measure_files(clip.sound for clip in clips)
+    facts = statistics_of_files(clip.sound for clip in clips)
     for clip in clips:
         if error := facts[clip.sound].error:
             raise CorpusError(f"{error}; mend or remove this clip before training")

@@ -9,7 +9,7 @@ from rich.console import Console
 from tests.explanation_values import explanation, occlusion
 
 from hearfelt.audio.warnings import SoundWarning
-from hearfelt.cli.display.predictions import PredictionTable, bar, why_chart
+from hearfelt.cli.display.predictions import PredictionTable, share_bar, why_chart
 from hearfelt.emotions import EMOTIONS
 from hearfelt.inference.prediction import Prediction
 
@@ -80,7 +80,7 @@ def test_control_characters_in_a_label_do_not_reach_the_terminal() -> None:
 
 @pytest.mark.parametrize(("share", "cells"), [(0.0, 0), (1.0, 10), (0.5, 5), (2.0, 10), (-1.0, 0)])
 def test_a_bar_is_as_long_as_its_share(share: float, cells: int) -> None:
-    assert bar(share, 10) == ("█" * cells).ljust(10)
+    assert share_bar(share, 10) == ("█" * cells).ljust(10)
 
 
 def table_of(*warnings: SoundWarning) -> list[str]:

@@ -37,11 +37,11 @@ __all__ = [
     "PredictionCells",
     "PredictionTable",
     "Result",
-    "bar",
     "padded",
     "print_line",
     "print_warnings",
     "printing",
+    "share_bar",
     "why_chart",
     "writing",
 ]
@@ -53,11 +53,11 @@ _WIDEST_NAME: Final = 60
 _UNTIL_RUNNER_UP: Final = 64  # a narrower console has no runner-up
 
 
-def bar(share: float, width: int) -> str:
+def share_bar(share: float, width: int) -> str:
     """Draw a share from 0 to 1 as a bar, exact to an eighth of a character.
 
     Example:
-        >>> bar(0.5, 4), bar(1, 4), bar(0.53125, 4)
+        >>> share_bar(0.5, 4), share_bar(1, 4), share_bar(0.53125, 4)
         ('██  ', '████', '██▏ ')
     """
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
@@ -113,7 +113,7 @@ class PredictionCells:
         # Words keep the terminal's own colour: any other is hard to read on some background.
         line.append(padded(label, self._label + 1) + "  ", "" if prediction.unsure else "bold")
         if self._bar:
-            line.append(bar(prediction.confidence, self._bar) + " ", look.colour)
+            line.append(share_bar(prediction.confidence, self._bar) + " ", look.colour)
         line.append(f"{percent_cell(prediction.confidence)}")
         if self._has_runner_up and len(prediction.probabilities) > 1:
             label, share = prediction.ranked()[1]
@@ -338,7 +338,7 @@ def _add_bars(chart: Text, words: Sequence[tuple[str, float]], width: int, inden
     half = max(0, min(14, (width - longest - len(indent) - 10) // 2))
     most = max([least, *(abs(share) for _, share in words)])  # a small effect must not look large
     for word, share in words:
-        drawn = bar(abs(share) / most, half).rstrip()
+        drawn = share_bar(abs(share) / most, half).rstrip()
         left, right = ("█" * round(abs(share) / most * half), "") if share < 0 else ("", drawn)
         chart.append(f"{indent}{word:<{longest}}  ")
         chart.append(f"{left:>{half}}", AGAINST)

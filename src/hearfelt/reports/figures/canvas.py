@@ -39,11 +39,11 @@ __all__ = [
     "figure_svg",
     "headline",
     "new_figure",
-    "percent",
     "percent_axis",
     "plain",
     "quiet",
     "save_figure",
+    "whole_percent",
 ]
 
 TEXT_PT: Final = 10.5
@@ -124,11 +124,11 @@ def plain(label: str, *, longest: int = _LONGEST_LABEL) -> str:
     return shown.replace("$", r"\$")
 
 
-def percent(share: float) -> str:
+def whole_percent(share: float) -> str:
     """Format a share of 1 as whole per cent.
 
     Example:
-        >>> percent(0.456)
+        >>> whole_percent(0.456)
         '46 %'
     """
     return f"{share * 100:.0f} %"
@@ -136,7 +136,7 @@ def percent(share: float) -> str:
 
 def percent_axis(axis: Axis) -> None:
     """Label the ticks of an axis of shares as per cent."""
-    axis.set_major_formatter(FuncFormatter(lambda share, _: percent(share)))
+    axis.set_major_formatter(FuncFormatter(lambda share, _: whole_percent(share)))
 
 
 def colours_of(labels: Iterable[str]) -> list[str]:

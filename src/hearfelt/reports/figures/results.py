@@ -19,10 +19,10 @@ from hearfelt.reports.figures.canvas import (
     colours_of,
     headline,
     new_figure,
-    percent,
     percent_axis,
     plain,
     quiet,
+    whole_percent,
 )
 from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, SECOND, SURFACE, THIRD
 
@@ -135,7 +135,9 @@ def per_class_bars(labels: Sequence[str], metrics: Mapping[str, ArrayLike], *, t
         colours = colours_of(labels) if len(series) == 1 else _SERIES[place % len(_SERIES)]
         axes.barh(heights, values, height=thickness * 0.86, color=colours, label=plain(name))
         for height, value in zip(heights, values, strict=True):
-            axes.text(value + 0.008, height, percent(value), va="center", color=MUTED.light, fontsize=SMALL_PT - 1.5)
+            axes.text(
+                value + 0.008, height, whole_percent(value), va="center", color=MUTED.light, fontsize=SMALL_PT - 1.5
+            )
     axes.set_yticks(range(len(labels)), [plain(label) for label in labels])
     axes.tick_params(axis="y", labelcolor=INK.light)
     axes.set_ylim(len(labels) - 0.45, -0.55)
