@@ -154,11 +154,11 @@ def planned(files: list[Path], folder: Path) -> tuple[str, list[Any]]:
 
 def answered_s(model: str, parts: list[Any], folder: str, count: int) -> float:
     """Seconds for predicting all parts with running processes."""
-    from hearfelt.batch.job import answer_parts
+    from hearfelt.batch.job import recognize_parts
 
     with workers_of(model, count) as workers:
         began = time.perf_counter()
-        answer_parts(iter(parts), workers, folder, lambda count: None)
+        recognize_parts(iter(parts), workers, folder, lambda count: None)
         return time.perf_counter() - began
 
 
@@ -236,8 +236,8 @@ def overhead(options: argparse.Namespace, folder: Path) -> dict[str, float]:
 
 
 def on_ray(options: argparse.Namespace, folder: Path) -> dict[str, float]:
-    from hearfelt.batch.job import answer_parts
-    from hearfelt.batch.ray_cluster import answer_on_ray
+    from hearfelt.batch.job import recognize_parts
+    from hearfelt.batch.ray_cluster import recognize_on_ray
 
     files = linked(folder / "clips", options.files * 4)
     place, parts = planned(files, folder / "parts")
@@ -247,10 +247,10 @@ def on_ray(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     for _ in range(options.turns):
         clock = Clock(settle)
         with workers_of(options.model, 2) as workers:
-            answer_parts(iter(parts), workers, place, clock)
+            recognize_parts(iter(parts), workers, place, clock)
         rates["ours"].append(clock.rate())
         clock, began = Clock(settle), time.perf_counter()
-        answer_on_ray(iter(parts), place, task_of(options.model), clock, address="local", workers=2)
+        recognize_on_ray(iter(parts), place, task_of(options.model), clock, address="local", workers=2)
         rates["ray"].append(clock.rate())
     ours, ray = (statistics.median(rates[way]) for way in ("ours", "ray"))
     return {

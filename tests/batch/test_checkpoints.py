@@ -40,7 +40,7 @@ def test_a_part_that_lacks_a_sound_is_found_out(tmp_path: Path) -> None:
     part = filled(tmp_path, 300)[3]
     path = tmp_path / part.name
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
-    with pytest.raises(HearfeltError, match=f"the answer of sound {part.positions[0] + 1} is missing"):
+    with pytest.raises(HearfeltError, match=f"the result of sound {part.positions[0] + 1} is missing"):
         list(merged_rows(str(tmp_path), 300))
 
 
@@ -54,7 +54,7 @@ def test_a_sound_that_is_there_twice_is_found_out(tmp_path: Path) -> None:
 
 def test_answers_that_are_too_few_at_the_end_are_found_out(tmp_path: Path) -> None:
     filled(tmp_path, 5)
-    with pytest.raises(HearfeltError, match="5 of 6 answers are there"):
+    with pytest.raises(HearfeltError, match="5 of 6 results are there"):
         list(merged_rows(str(tmp_path), 6))
 
 

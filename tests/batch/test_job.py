@@ -133,7 +133,7 @@ class Interrupting(Progress):
     def __call__(
         self, label: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
     ) -> Iterator[Advance]:
-        yield self.advance if label == "answering" else lambda count: None
+        yield self.advance if label == "recognizing" else lambda count: None
 
     def advance(self, count: int) -> None:
         self.left -= count
@@ -169,7 +169,7 @@ def test_another_model_or_option_is_not_mixed_in(clips: Path, sound_model: Path,
         "other inputs": Job((str(clips / "deep"),), job.out, job.model),
     }
     for words, other in cases.items():
-        with pytest.raises(HearfeltError, match=f"was begun with {words}, and answers must not be mixed"):
+        with pytest.raises(HearfeltError, match=f"was begun with {words}, and results must not be mixed"):
             run_job(other, workers=1)
     outcome = run_job(cases["other inputs"], workers=1, fresh=True)
     assert outcome.done_before == 0

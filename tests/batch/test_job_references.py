@@ -117,7 +117,7 @@ class _InterruptedError(Exception):
     pass
 
 
-@pytest.mark.parametrize("label", ["reading the references", "answering"])
+@pytest.mark.parametrize("label", ["reading the references", "recognizing"])
 def test_an_interrupted_job_goes_on_with_the_same_answers(
     label: str, settings: Path, reference_model: Path, tmp_path: Path
 ) -> None:
@@ -140,7 +140,7 @@ def test_an_interrupted_job_goes_on_with_the_same_answers(
     with pytest.raises(_InterruptedError):
         run_job(job, workers=1, progress=interrupting)
     outcome = run_job(job, workers=1)
-    assert outcome.done_before == (0 if label != "answering" else outcome.done_before)
+    assert outcome.done_before == (0 if label != "recognizing" else outcome.done_before)
     groups = [sorted((settings / folder).glob("[0-9].wav")) for folder in ("high", "low")]
     check(answers(tmp_path / "emotions.csv"), expected(reference_model, groups))
 
@@ -170,7 +170,7 @@ def test_another_reference_is_not_mixed_in(settings: Path, reference_model: Path
         said: str, total: int | None = None, *, unit: Literal["items", "bytes"] = "items", done: int = 0
     ) -> Iterator[Advance]:
         def advance(more: int) -> None:
-            if said == "answering":
+            if said == "recognizing":
                 raise _InterruptedError
 
         yield advance

@@ -99,7 +99,7 @@ def test_what_cannot_be_read_is_told_in_a_sentence(url: str, sentence: str) -> N
 
 
 def test_a_store_that_answers_is_known_by_that_it_says_no() -> None:
-    object_store.check_answers("memory://calls/a.wav")
+    object_store.check_store("memory://calls/a.wav")
 
 
 def test_what_a_store_fails_with_while_a_file_is_read_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

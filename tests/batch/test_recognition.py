@@ -205,7 +205,7 @@ def test_a_file_at_which_every_worker_dies_costs_that_file(
     assert list(found) == [source.name for source in sources(some)]
     died = found.pop("deadly.wav")
     assert set(died) == {"source", "model", "error"}
-    assert died["error"] == f"deadly.wav: the worker that answered it ended twice ({words})"
+    assert died["error"] == f"deadly.wav: the worker that recognized it ended twice ({words})"
     assert all("error" not in row for row in found.values())
 
 
@@ -258,7 +258,7 @@ def test_when_no_sound_at_all_can_be_answered_for_want_of_memory_the_job_stops(
         answers(worker, some)
     assert str(stopped.value) == (
         f"{sources(some)[0].name}: there is not enough memory for it, even for one worker by itself, and no other sound"
-        " can be answered either; make room in memory, or let fewer work; what is done stays, and the same command"
+        " can be recognized either; make room in memory, or let fewer work; what is done stays, and the same command"
         " goes on"
     )
 

@@ -42,7 +42,7 @@ def test_a_sound_named_in_two_ways_is_listed_once_and_that_is_said(tmp_path: Pat
     inputs = [str(tmp_path / "a.wav"), str(tmp_path), f"{tmp_path}/../{tmp_path.name}/*.wav"]
     found = [source.name for source in find_sources(inputs, said.append)]
     assert found == [f"{tmp_path}/a.wav", f"{tmp_path}/b.wav"]
-    assert said == [f"3 sources are named more than once, such as {tmp_path}/a.wav; each sound is answered once"]
+    assert said == [f"3 sources are named more than once, such as {tmp_path}/a.wav; each sound is recognized once"]
 
 
 def test_a_pattern_gives_what_a_shell_would_give(tmp_path: Path) -> None:

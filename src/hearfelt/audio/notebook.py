@@ -1,4 +1,4 @@
-"""What notebooks show: drawings as SVG, and of a sound its waveform and a player."""
+"""What notebooks show: waveforms and timelines as SVG, and a player."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def audio_html(samples: Samples, rate_hz: int, title: str) -> str:
 
 
 def svg(drawn: str, height: int, label: str) -> str:
-    """Put what is drawn into a picture that is at most :data:`WIDTH` wide.
+    """Make an SVG image of what is drawn, at most :data:`WIDTH` wide.
 
     Args:
         drawn: elements of SVG.

@@ -433,7 +433,7 @@ def _too_deep(folder: Path) -> AudioError:
 
 
 def _whole_rate(rate_hz: object, name: str) -> int:
-    """Take a rate such as 22050 or 22050.0."""
+    """Convert a rate such as 22050.0 to a whole number."""
     if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float | np.integer | np.floating):
         raise AudioError(f"{name}: a rate of {rate_hz!r}; a whole number in Hz is wanted")
     if not math.isfinite(rate_hz) or rate_hz != int(rate_hz):

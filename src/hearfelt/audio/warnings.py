@@ -1,4 +1,4 @@
-"""Warnings about sounds that are answered all the same: one list of codes and sentences."""
+"""Warnings about sounds that can be recognized all the same: one list of codes and sentences."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Changes of sound, for training and for audits."""
+"""Changes of sound, for training and for tests of robustness."""

@@ -1,1 +1,1 @@
-"""Many files, on one machine or on many: planned, answered, interrupted, gone on with, and put into one table."""
+"""Recognizes many files into one table, on one machine or on a cluster; an interrupted job is resumed."""

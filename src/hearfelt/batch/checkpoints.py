@@ -29,7 +29,7 @@ __all__ = [
     "locked_folder",
     "merged_rows",
     "open_part",
-    "read_answers",
+    "read_rows",
     "remove_leftovers",
 ]
 
@@ -126,7 +126,7 @@ class PartFile:
     """Writer of one part.
 
     Args:
-        part: whose answers it holds.
+        part: whose rows it holds.
         file: open for writing bytes.
     """
 
@@ -151,7 +151,7 @@ def merged_rows(folder: str, sources: int, *, with_times: bool = False) -> Itera
     Args:
         folder: with the parts.
         sources: how many sounds there have to be.
-        with_times: whether rows have, behind the sound's name, where the part that was answered begins and ends.
+        with_times: whether rows have, behind the sound's name, where the part that was recognized begins and ends.
 
     Raises:
         HearfeltError: if a sound is missing, twice or damaged.
@@ -165,14 +165,14 @@ def merged_rows(folder: str, sources: int, *, with_times: bool = False) -> Itera
             times = dict(chain.from_iterable(map(_times, parts))) if with_times else {}
             for position, rows in heapq.merge(*lines, key=itemgetter(0)):
                 if position != expected:
-                    raise HearfeltError(f"{folder}: the answer of sound {expected + 1} is missing; --fresh begins anew")
+                    raise HearfeltError(f"{folder}: the result of sound {expected + 1} is missing; --fresh begins anew")
                 expected += 1
                 yield from ({**row, **times[position]} for row in rows) if with_times else rows
     if expected != sources:
-        raise HearfeltError(f"{folder}: {expected:,} of {sources:,} answers are there; --fresh begins anew")
+        raise HearfeltError(f"{folder}: {expected:,} of {sources:,} results are there; --fresh begins anew")
 
 
-def read_answers(folder: str, part: Part) -> Iterator[list[Any]]:
+def read_rows(folder: str, part: Part) -> Iterator[list[Any]]:
     """Read a part: for each sound its position and its rows, in the order of the part.
 
     Raises:

@@ -65,7 +65,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def temporary_disk() -> Iterator[None]:
-    """Raise whatever fails while a temporary file is written as the disk's fault.
+    """Turn an error while a temporary file is written into an infrastructure error.
 
     Raises:
         InfrastructureError: for whatever the system says while something is written.

@@ -25,7 +25,7 @@ from hearfelt.batch.checkpoints import (
     locked_folder,
     merged_rows,
     open_part,
-    read_answers,
+    read_rows,
     remove_leftovers,
 )
 from hearfelt.batch.plan import (
@@ -62,7 +62,7 @@ from hearfelt.rows import PART_ROW, PREDICTION_ROW, SEGMENT_ROW
 from hearfelt.runtime.execution import Advance, Progress, no_progress
 from hearfelt.runtime.pool import usable_cores
 
-__all__ = ["SELF", "Job", "Outcome", "answer_parts", "references_by_setting", "run_job"]
+__all__ = ["SELF", "Job", "Outcome", "recognize_parts", "references_by_setting", "run_job"]
 
 
 SELF: Final = "self"
@@ -125,7 +125,7 @@ def run_job(
     fresh: bool = False,
     progress: Progress = no_progress,
 ) -> Outcome:
-    """Answer every sound of a job and write one table, however often that is interrupted.
+    """Recognize every sound of a job and write one table, however often that is interrupted.
 
     What is done lies beside the table, in a folder with its name and ``.parts``, and goes away when the table is
     written. The same job takes up what it finds there. Another job, a changed model or another option, is refused.
@@ -165,7 +165,7 @@ def run_job(
                 sources = find_sources(job.inputs, remarks.append, root=job.root, group_by=job.reference_by)
                 plan = _planned(job, task, sound_workers, folder, _checked_sources(job, sources), advance)
             work = _Work(plan, folder, sound_workers, progress, ray, workers)
-            before = work.answer_all(task, is_own_reference=job.reference == SELF)
+            before = work.recognize_all(task, is_own_reference=job.reference == SELF)
         with progress("writing the table"):
             rows, failed = _assembled(plan, folder, out, form)
         finish(folder, fingerprint(plan.identity))
@@ -174,7 +174,7 @@ def run_job(
 
 @dataclass(frozen=True)
 class _Work:
-    """What is needed to answer the parts of a plan, here or on a cluster."""
+    """What is needed to recognize the parts of a plan, here or on a cluster."""
 
     plan: JobPlan
     folder: str
@@ -183,11 +183,11 @@ class _Work:
     ray: str | None
     most_workers: int | None
 
-    def answer_all(self, task: Task, *, is_own_reference: bool) -> int:
-        """Answer what is left; return how many sounds were answered before.
+    def recognize_all(self, task: Task, *, is_own_reference: bool) -> int:
+        """Recognize what is left; return how many sounds were done before.
 
         The sounds that are their own reference are read twice: the statistics of all of them have to be known before
-        the first is answered.
+        the first is recognized.
         """
         before, parts = _left_of(self.folder, "part")
         if before == self.plan.size.sources:
@@ -199,7 +199,7 @@ class _Work:
             model_hash = self.plan.identity["model"][:HASH_DIGITS]
             references = references_by_setting(self.folder, statistics, self.plan, model_hash)
             parts = (part.with_references(references) for part in parts)
-        self._answer("answering", parts, task, before)
+        self._answer("recognizing", parts, task, before)
         return before
 
     def _answer(self, label: str, parts: Iterator[Part], task: Task, done: int) -> None:
@@ -207,22 +207,22 @@ class _Work:
             if done == self.plan.size.sources:
                 return
             if self.ray is None:
-                answer_parts(parts, self.sound_workers, self.folder, advance, task)
+                recognize_parts(parts, self.sound_workers, self.folder, advance, task)
                 return
-            from hearfelt.batch.ray_cluster import answer_on_ray
+            from hearfelt.batch.ray_cluster import recognize_on_ray
 
             self.sound_workers.close()
-            answer_on_ray(parts, self.folder, task, advance, address=self.ray, workers=self.most_workers)
+            recognize_on_ray(parts, self.folder, task, advance, address=self.ray, workers=self.most_workers)
 
 
-def answer_parts(
+def recognize_parts(
     parts: Iterator[Part], workers: SoundWorkers, folder: str, advance: Advance, task: Task | None = None
 ) -> None:
-    """Answer parts, and write each when it is complete; whatever interrupts this leaves the complete ones.
+    """Recognize parts, and write each when it is complete; whatever interrupts this leaves the complete ones.
 
     Args:
         parts: what is left to do.
-        workers: answer.
+        workers: recognize them.
         folder: gets the parts.
         advance: called after each sound.
         task: what is done with them, by default what the workers were made for.
@@ -259,7 +259,7 @@ def _planned(
 
 
 def _refuse_reference(job: Job, workers: SoundWorkers, identity: dict[str, Any]) -> None:
-    """Refuse a reference that does not fit the model, before anything is answered."""
+    """Refuse a reference that does not fit the model, before anything is recognized."""
     if job.reference is None:
         return
     if not workers.takes_reference:
@@ -328,13 +328,13 @@ def _refuse_another(job: Job, was: dict[str, Any], now: dict[str, Any]) -> None:
     changed = [words for key, words in _CHANGED.items() if was.get(key) != now[key]]
     if changed:
         raise HearfeltError(
-            f"{job.out}: what lies in {folder_of(job.out)} was begun with {' and '.join(changed)}, and answers must not"
+            f"{job.out}: what lies in {folder_of(job.out)} was begun with {' and '.join(changed)}, and results must not"
             " be mixed; name another table, or throw that away with --fresh"
         )
 
 
 def _left_of(folder: str, stage: Stage) -> tuple[int, Iterator[Part]]:
-    """Count the sounds that were answered before, and give the parts that are left."""
+    """Count the sounds that were done before, and give the parts that are left."""
     done = names_in(folder)
     before = 0
     for part in _parts_of(folder, stage) if len(done) > _FILES_OF_A_PLAN else ():
@@ -401,7 +401,7 @@ def references_by_setting(folder: str, parts: Iterable[Part], plan: JobPlan, mod
 
     Args:
         folder: with the parts.
-        parts: of the stage ``"statistics"``, all answered.
+        parts: of the stage ``"statistics"``, all done.
         plan: of the job.
         model_hash: of the model's file, as references have it.
 
@@ -410,7 +410,7 @@ def references_by_setting(folder: str, parts: Iterable[Part], plan: JobPlan, mod
     """
     builders: dict[str, ReferenceBuilder] = {}
     for part in parts:
-        for source, (_, rows) in zip(part.sources, read_answers(folder, part), strict=True):
+        for source, (_, rows) in zip(part.sources, read_rows(folder, part), strict=True):
             if source.setting and "statistics" in rows[0]:
                 builders.setdefault(source.setting, ReferenceBuilder()).add(SoundStatistics.from_dict(rows[0]))
     return {

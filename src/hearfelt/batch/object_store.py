@@ -20,7 +20,7 @@ from hearfelt.errors import ExtraMissingError, HearfeltError, require
 __all__ = [
     "Entry",
     "UnreachableError",
-    "check_answers",
+    "check_store",
     "fetched",
     "find",
     "is_same",
@@ -214,8 +214,8 @@ def remove_objects(url: str, *, folder: bool = False) -> None:
             return
 
 
-def check_answers(url: str) -> None:
-    """Check that a store answers at all, by asking for an object that does not exist.
+def check_store(url: str) -> None:
+    """Check that a store responds at all, by asking for an object that does not exist.
 
     Raises:
         InfrastructureError: if it does not.
@@ -234,7 +234,7 @@ def check_answers(url: str) -> None:
 def fetched(url: str) -> Iterator[bytes | Path]:
     """Fetch a sound: a small one into memory, a large one into a file that goes away afterwards.
 
-    What fails is tried again. If the store answers and fails at this sound alone, that is the sound's fault; else it
+    What fails is tried again. If the store responds and fails at this sound alone, that is the sound's fault; else it
     is the store's.
 
     Raises:
@@ -254,13 +254,13 @@ def _tried(url: str, kept: ExitStack) -> bytes | Path:
             if time.monotonic() > ends_s:
                 break
         time.sleep(wait_s)
-    check_answers(url)  # before the last try and after it, so that a store that comes and goes is not overlooked
+    check_store(url)  # before the last try and after it, so that a store that comes and goes is not overlooked
     try:
         return _read(url, kept)
     except UnreachableError as error:
         if error.__cause__ is not None and is_infrastructure_error(error.__cause__):
             raise
-        check_answers(url)
+        check_store(url)
         raise HearfeltError(str(error)) from None
 
 

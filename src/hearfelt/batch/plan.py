@@ -45,7 +45,7 @@ _BLOCK: Final = 32  # parts; within it sounds of like length share a part, and s
 
 @dataclass(frozen=True)
 class Part:
-    """Sounds that one worker answers, and whose answers come into one file.
+    """Sounds that one worker recognizes, and whose rows come into one file.
 
     Attributes:
         number: counted from 0.
@@ -63,7 +63,7 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Name of the file with its answers."""
+        """Name of the file with its rows."""
         return f"{self.stage}-{self.number:07d}.jsonl"
 
     @property
@@ -117,10 +117,10 @@ class Size:
 
 @dataclass(frozen=True)
 class JobPlan:
-    """Description of a job: what decides its answers, and how much there is to do.
+    """Description of a job: what its results depend on, and how much there is to do.
 
     Attributes:
-        identity: what decides its answers: inputs, model, options. Parts of another identity must not be mixed in.
+        identity: what its results depend on: inputs, model, options. Parts of another identity must not be mixed in.
         model: name of the model.
         labels: the model's emotions, in its order.
         size: how many sounds and parts there are.
@@ -149,7 +149,7 @@ def write_parts(folder: str, sources: Iterable[Source], advance: Advance = lambd
 
     Args:
         folder: gets ``plan.jsonl``.
-        sources: what is to be answered, in the order of the table.
+        sources: what is to be recognized, in the order of the table.
         advance: called now and then with the number of sources just found.
 
     Returns:

@@ -1,6 +1,6 @@
 """What runs on a Ray cluster: batches, and the pieces of trainings.
 
-Each part of a batch is one row of a Ray Data pipeline. Actors load the model once and answer part after part, each
+Each part of a batch is one row of a Ray Data pipeline. Actors load the model once and recognize part after part, each
 through a worker process of its own, so that a file at which a process dies costs that file and no actor. Ray Data
 streams, keeps the actors fed without letting results pile up, moves the work of a lost node to others, and lets the
 cluster grow and shrink.
@@ -33,25 +33,25 @@ from hearfelt.runtime.execution import Advance
 if TYPE_CHECKING:
     from hearfelt.runtime.execution import Executor
 
-__all__ = ["answer_on_ray", "connected", "executor_on_ray", "ray_errors"]
+__all__ = ["connected", "executor_on_ray", "ray_errors", "recognize_on_ray"]
 
 
-_AHEAD: Final = 2  # parts an actor is given before it has answered
+_AHEAD: Final = 2  # parts an actor is given before it is done with the first
 
 
-def answer_on_ray(
+def recognize_on_ray(
     parts: Iterator[Part], folder: str, task: Task, advance: Advance, *, address: str, workers: int | None
 ) -> None:
     """Answer parts on a Ray cluster, and write each when it is whole.
 
-    Where the folder of parts is in a store, the machine that answered a part writes it there, and nothing but its
-    number travels. Where it is on a disk here, the answers travel here, so that no disk has to be shared.
+    Where the folder of parts is in a store, the machine that recognized a part writes it there, and nothing but its
+    number travels. Where it is on a disk here, the rows travel here, so that no disk has to be shared.
 
     Args:
         parts: what is left to do.
         folder: gets the parts.
         task: what is to be done with every sound; the model's file is sent to the machines.
-        advance: called with the number of sounds just answered.
+        advance: called with the number of sounds just done.
         address: ``"auto"`` for the cluster that this machine belongs to, ``host:port`` or ``ray://host:port`` for
             another, ``"local"`` for one of this machine alone.
         workers: the most that work at once; None for as many as the cluster has cores for.
@@ -87,12 +87,12 @@ def answer_on_ray(
                     file.write(row["answers"])
             advance(part_left.sources)
     if left:
-        raise HearfeltError(f"Ray ended with {len(left):,} parts unanswered; the same command goes on with them")
+        raise HearfeltError(f"Ray ended with {len(left):,} parts left; the same command goes on with them")
 
 
 @dataclass(frozen=True)
 class _Left:
-    """What has to be known here of a part that is answered elsewhere."""
+    """What has to be known here of a part that is recognized elsewhere."""
 
     name: str
     sources: int

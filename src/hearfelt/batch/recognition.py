@@ -277,12 +277,13 @@ class SoundWorkers:
         except WorkerMemoryError as error:
             reason = str(error)
         except WorkerLostError as error:
-            reason = f"{source.name}: the worker that answered it ended twice ({error.ending})"
+            reason = f"{source.name}: the worker that recognized it ended twice ({error.ending})"
         try:
             self._pool.submit(_recognize_example, self._task).future.result()
         except (WorkerMemoryError, WorkerLostError) as error:
             raise InfrastructureError(
-                f"{reason}, and no other sound can be answered either; make room in memory, or let fewer work; {_STAYS}"
+                f"{reason}, and no other sound can be recognized either; make room in memory, or let fewer work;"
+                f" {_STAYS}"
             ) from error
         return self._error_row(source, reason)
 

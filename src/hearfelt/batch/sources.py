@@ -37,7 +37,7 @@ UNKNOWN_S: Final = (
 
 @dataclass(frozen=True)
 class Source:
-    """One sound, or a part of one, that is to be answered.
+    """One sound, or a part of one, that is to be recognized.
 
     Attributes:
         name: what the table calls it.
@@ -47,7 +47,7 @@ class Source:
         start_s: where the part begins.
         end_s: where it ends; None for the end of the sound.
         group: what the table says that it belongs to; None where no column was asked for.
-        reference: JSON of what is usual where it comes from; known only when it is answered.
+        reference: JSON of what is usual where it comes from; known only when it is recognized.
     """
 
     name: str
@@ -117,7 +117,7 @@ def find_sources(
             yield source
     if again:
         what = "1 source is" if again == 1 else f"{again:,} sources are"
-        remark(f"{what} named more than once, such as {shown(first)}; each sound is answered once")
+        remark(f"{what} named more than once, such as {shown(first)}; each sound is recognized once")
 
 
 def _of(given: str, root: str | None, group_by: str | None) -> Iterator[Source]:

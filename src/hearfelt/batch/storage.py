@@ -101,7 +101,7 @@ def same_as(location: str) -> Callable[[str], bool]:
 
 @contextmanager
 def write_file(location: str) -> Iterator[IO[bytes]]:
-    """Write something that is there as a whole or not at all; folders above it are made.
+    """Write a file that appears when it is complete; folders above it are made.
 
     Raises:
         OSError: if a disk cannot take it.

@@ -358,5 +358,5 @@ def executor_on(ray: str | None, at_once: int | None) -> Iterator[Executor | Non
 
 
 def meant_everywhere(paths: Mapping[str, Path]) -> dict[str, Path]:
-    """Write paths in full, because other machines don't know the folder that we are in."""
+    """Make paths absolute, because other machines don't have this working folder."""
     return {name: path.absolute() for name, path in paths.items()}

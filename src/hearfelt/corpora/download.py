@@ -113,7 +113,7 @@ class Downloaded:
 
 @dataclass(frozen=True)
 class _Half:
-    """One zip's share of what is asked for: these actors of it, below this folder."""
+    """What is wanted of one zip: some actors, and the folder they go to."""
 
     archive: Archive
     actors: frozenset[int]
@@ -148,7 +148,7 @@ class _Half:
 
 
 class _DamagedMemberError(DownloadError):
-    """A member of a zip whose bytes are not those that its checksum was made of."""
+    """A member of a zip that does not match its checksum."""
 
 
 def get_corpus(
@@ -159,7 +159,7 @@ def get_corpus(
     actors: str | None = None,
     progress: Progress = no_progress,
 ) -> Downloaded:
-    """Bring a corpus into a folder by its name.
+    """Download a corpus into a folder, by its name.
 
     Args:
         name: ``"ravdess"`` or ``"toy"``; the others have to be fetched by hand.
@@ -194,7 +194,7 @@ def get_ravdess(
     source: PublishedSource | None = None,
     progress: Progress = no_progress,
 ) -> Downloaded:
-    """Bring RAVDESS, or some actors of it, into a folder; what is there already is not asked for again.
+    """Download RAVDESS, or some actors of it, into a folder; what is there already is kept.
 
     The whole of a half comes as its zip, verified by its MD5; some actors come out of the remote zip by range
     requests, each clip verified by its CRC-32, and so does what a nearly whole folder lacks. The clips go to
@@ -302,7 +302,7 @@ def _halves(folder: Path, source: PublishedSource, channel: str, actors: frozens
 
 
 def _get_half(half: _Half, source: PublishedSource, progress: Progress) -> int:
-    """Bring what is missing of one half; return how many bytes came over the network."""
+    """Download what is missing of one half; return how many bytes came over the network."""
     missing, archive, file = half.missing(), half.archive, source.file(half.archive)
     if not missing:
         return 0
@@ -326,7 +326,7 @@ def _get_half(half: _Half, source: PublishedSource, progress: Progress) -> int:
 
 
 def _get_clips(half: _Half, file: RemoteFile, client: Client, progress: Progress) -> int:
-    """Bring the missing clips out of the remote zip, without the rest of it."""
+    """Download the missing clips of a zip, without the rest of it."""
     fetched = 0
     with progress(f"fetching {half.archive.channel}", len(half.missing())) as done:
         for is_last in (False, True):

@@ -1,4 +1,4 @@
-"""Fetch a file, or parts of one, over HTTP: resumed after a cut, asked again when a server is busy, and verified."""
+"""Fetch a file, or parts of one, over HTTP: resumed, retried when a server is busy, and verified."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Client:
-    """Asks a server for bytes of a file, and asks again after faults that pass.
+    """Reads bytes of a file from a server, and retries after temporary errors.
 
     Attributes:
         sleep: waits for a number of seconds.
@@ -194,11 +194,11 @@ class SeekableRemote(io.RawIOBase):
         self._tail = self._bytes(self._tail_start, file.size)
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:

@@ -1,1 +1,1 @@
-"""From predictions to figures that are true."""
+"""Evaluation: protocols, predictions, metrics, calibration, and folders of results."""

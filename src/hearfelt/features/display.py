@@ -246,7 +246,7 @@ def _yin(spans: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 
 def _without_specks(voiced: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Drop stretches of fewer than four voiced frames."""
+    """Remove runs of fewer than four voiced frames."""
     edges = np.flatnonzero(np.diff(np.pad(voiced.astype(np.int8), 1)))
     kept = voiced.copy()
     for first, behind in zip(edges[::2], edges[1::2], strict=True):

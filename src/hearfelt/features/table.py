@@ -279,7 +279,7 @@ def measure_files(tasks: Sequence[Task], processes: int | None = None) -> Iterat
 
 
 def feature_bytes(audio: Audio) -> bytes:
-    """Compute the features of a sound as bytes of ``(162,)`` float32; nothing if it has none, such as silence."""
+    """Compute the features of a sound as bytes of ``(162,)`` float32; nothing if it has none."""
     try:
         return classic_features(audio.samples, audio.rate_hz).tobytes()
     except AudioError:

@@ -1,1 +1,1 @@
-"""Labels of your own on a finished model."""
+"""Fine-tuning: a new linear head for your own labels on a finished model."""

@@ -1,1 +1,1 @@
-"""From sound to a prediction, without torch."""
+"""Inference: from sound to predictions, timelines and explanations, without torch."""

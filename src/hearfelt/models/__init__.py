@@ -1,1 +1,1 @@
-"""Networks, written in torch."""
+"""The networks and their encoders, written in torch."""

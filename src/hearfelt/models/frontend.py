@@ -1,8 +1,8 @@
 """The front end of the sound models: level, trimming of silence, and log-mel, as layers that are exported with them.
 
 All processing before the encoder is here, so that Python, a browser and a phone do the same. A clip can be processed as
-if it were played faster or slower: frames of 360 samples with a hop of 144 are what frames of
-400 with a hop of 160 would be if the clip were played at 0.9 times its speed.
+if it were played faster or slower: frames of 360 samples with a hop of 144 are what frames of 400 with a hop of 160
+would be if the clip were played at 0.9 times its speed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The networks, and what the rest of hearfelt must know of each."""
+"""The networks by name: the input, window and limits of each."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def picture(sound: LoadedSound, result: Result, part: str = "") -> bytes:
         part: which part of the sound the model uses, if not all of it.
     """
     from hearfelt.reports.figures.canvas import figure_png
-    from hearfelt.reports.figures.timeline import answer_picture
+    from hearfelt.reports.figures.timeline import prediction_picture
 
     prediction, timeline = result.prediction, result.timeline
     if timeline is None:
@@ -99,7 +99,7 @@ def picture(sound: LoadedSound, result: Result, part: str = "") -> bytes:
         timeline = Timeline(sound.name, None, sound.duration_s, (), labels, prediction.model)
     levels = sound.playable.levels if sound.playable is not None else None
     note = " ".join(filter(None, (f"The prediction is for {part}." if part else "", sound.file.note)))
-    return figure_png(answer_picture(prediction, timeline, sound.outline, levels=levels, note=note))
+    return figure_png(prediction_picture(prediction, timeline, sound.outline, levels=levels, note=note))
 
 
 def _objects(pairs: Sequence[Pair]) -> list[dict[str, object]]:

@@ -1,1 +1,1 @@
-"""Processes, files and the cache."""
+"""Worker processes, progress, atomic files and the cache."""

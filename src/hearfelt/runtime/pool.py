@@ -397,7 +397,7 @@ def workers_for(amount: int, enough: int, wanted: int | None = None) -> int:
 
 
 def _done(worker: _Worker, call: Call) -> bytes:
-    """Let a worker do a call, within its limit."""
+    """Run a call in a worker, within its time limit."""
     call._worker = worker
     if call._is_killed:
         raise WorkerLostError("given up")
@@ -524,7 +524,7 @@ class _Worker:
 
 
 def _error(said: dict[str, Any]) -> HearfeltError:
-    """Make the error again that a worker has reported."""
+    """Recreate an error that a worker reported."""
     kind, text = str(said["kind"]), str(said["text"])
     if kind == MEMORY:
         return WorkerMemoryError(text)

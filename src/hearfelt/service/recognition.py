@@ -30,7 +30,7 @@ _EXTEND_EVERY_S: Final = 10.0  # of sound
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """Limits on the processes that decode and answer.
+    """Limits on the processes that decode and recognize.
 
     Attributes:
         processes: how many answer short sounds; each has one thread and every model that is offered. As many more, of

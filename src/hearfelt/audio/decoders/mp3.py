@@ -109,7 +109,7 @@ class Mp3:
 
 
 def find_mp3(file: BinaryIO, name: str, *, search: bool = False) -> Mp3 | None:
-    """Find the frames of an MP3, or of its elder layers; give None for anything else.
+    """Find the frames of MPEG audio, layers 1 to 3; give None for anything else.
 
     Tags are passed over wherever they stand, and so is up to 8 KiB of anything else: joined files may break off in the
     middle of a frame. What is missing or damaged is left out and said in the warnings.

@@ -1,1 +1,1 @@
-"""Emotions over time."""
+"""Emotions over time: voice activity, segments, smoothing, live streams."""

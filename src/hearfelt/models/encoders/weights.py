@@ -1,4 +1,4 @@
-"""Loads the published weights of the encoder, and nothing but these: names, shapes and a hash are checked.
+"""Loads the published weights of Whisper's encoder; names, shapes and a hash are checked.
 
 They are needed for training only: what the package ships is our own trained network. Nothing is ever unpickled.
 """

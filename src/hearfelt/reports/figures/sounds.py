@@ -21,7 +21,7 @@ from hearfelt.inference.explain.occlusion import WHAT_IT_SAYS, Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import Prediction
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet, whole_percent
-from hearfelt.reports.figures.timeline import answer_halves, draw_answer
+from hearfelt.reports.figures.timeline import draw_prediction, prediction_halves
 from hearfelt.reports.formatting import LITTLE, signed
 from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, SECOND
 
@@ -168,7 +168,7 @@ def demo_picture(audio: Audio, prediction: Prediction, *, title: str = "", note:
         title: above the plot; by default the sound's name.
         note: small text below, such as the origin of the sound.
     """
-    figure, left, right = answer_halves(note)
+    figure, left, right = prediction_halves(note)
     wave, lines = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.35))
     draw_wave(wave, audio, None, look_of(prediction.emotion).colour)
     _draw_spectrogram(lines, levels(audio.samples, audio.rate_hz))
@@ -176,7 +176,7 @@ def demo_picture(audio: Audio, prediction: Prediction, *, title: str = "", note:
     _time_axis(lines, audio, None)
     left.align_ylabels()
     headline(wave, title or audio.name)
-    draw_answer(right, prediction)
+    draw_prediction(right, prediction)
     return figure
 
 

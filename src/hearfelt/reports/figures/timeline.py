@@ -23,14 +23,14 @@ from hearfelt.reports.theme import GRID, INK, MUTED, SURFACE, contrast, mixed
 
 __all__ = [
     "COLUMNS",
-    "answer_halves",
-    "answer_picture",
-    "draw_answer",
     "draw_outline",
+    "draw_prediction",
     "draw_ribbon",
     "draw_time_axis",
     "draw_timeline",
     "peak_of",
+    "prediction_halves",
+    "prediction_picture",
     "ribbon_rows",
 ]
 
@@ -297,7 +297,7 @@ def _legend(figure: Figure, timelines: Sequence[Timeline]) -> int:
     return sum(len(str(handle.get_label())) + 5 for handle in handles)
 
 
-def answer_picture(
+def prediction_picture(
     prediction: Prediction | None,
     timeline: Timeline,
     outline: Outline,
@@ -317,11 +317,11 @@ def answer_picture(
     Example:
         >>> silent = Outline(np.zeros(2, np.float32), np.zeros(2, np.float32), 1.0, 2.0)
         >>> sad = Prediction("sad", 0.7, {"calm": 0.3, "sad": 0.7}, False, 2.0, "toy")
-        >>> figure = answer_picture(sad, Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy"), silent)
+        >>> figure = prediction_picture(sad, Timeline("a.wav", None, 2.0, (), ("calm", "sad"), "toy"), silent)
         >>> figure.axes[0].get_title(loc="left")
         'a.wav'
     """
-    figure, left, right = answer_halves(" ".join([f"Model: {timeline.model}.", note]).strip())
+    figure, left, right = prediction_halves(" ".join([f"Model: {timeline.model}.", note]).strip())
     heights = (1.0, 0.2) if levels is None else (1.0, 0.2, 1.2)
     rows: NDArray[np.object_] = np.atleast_1d(left.subplots(len(heights), 1, sharex=True, height_ratios=heights))
     draw_outline(rows[0], timeline, outline, peak_of(outline))
@@ -335,11 +335,11 @@ def answer_picture(
     if prediction is None:
         _draw_durations(right, timeline)
     else:
-        draw_answer(right, prediction)
+        draw_prediction(right, prediction)
     return figure
 
 
-def answer_halves(note: str) -> tuple[Figure, SubFigure, SubFigure]:
+def prediction_halves(note: str) -> tuple[Figure, SubFigure, SubFigure]:
     """Create a figure with one half for the sound and one for the prediction, and a small note below."""
     figure = new_figure(*_ANSWER_SIZE)
     halves: NDArray[np.object_] = np.asarray(figure.subfigures(1, 2, width_ratios=(_ANSWER_LEFT, 1), wspace=0.03))
@@ -350,7 +350,7 @@ def answer_halves(note: str) -> tuple[Figure, SubFigure, SubFigure]:
     return figure, halves[0], halves[1]
 
 
-def draw_answer(part: SubFigure, prediction: Prediction) -> None:
+def draw_prediction(part: SubFigure, prediction: Prediction) -> None:
     """Draw a prediction in words, and below it all emotions ranked."""
     text, bars = part.subplots(2, 1, height_ratios=(1, 3.1))
     quiet(text).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
