@@ -80,3 +80,29 @@ def test_without_a_microphone_it_says_so_in_a_sentence(here, sound_model: Path) 
 def test_a_file_that_is_not_there_is_a_sentence(here, sound_model: Path) -> None:
     code, out, err = here("listen", "--file", "no.wav", "--model", sound_model)
     assert (code, out, err) == (3, "", "hearfelt: no.wav: there is no such file; check the path\n")
+
+
+def test_raw_samples_of_a_pipe_are_recognized_as_they_arrive(voice_file: Path, sound_model: Path) -> None:
+    samples, rate_hz = soundfile.read(voice_file, dtype="float32")
+    words = ["listen", "--file", "-", "--raw", f"f32le:{rate_hz}", "--format", "json", "--model", str(sound_model)]
+    program = subprocess.Popen(
+        [sys.executable, "-m", "hearfelt", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=False
+    )
+    assert program.stdin is not None
+    assert program.stdout is not None
+    program.stdin.write(samples.tobytes())
+    program.stdin.flush()
+    first = json.loads(program.stdout.readline())  # while the pipe is open
+    rest, _ = program.communicate(timeout=60)
+    events = [first, *map(json.loads, rest.splitlines())]
+    told = [(event["start_s"], event["end_s"]) for event in events if event["event"] == "segment"]
+    wanted = Recognizer.load(sound_model).timeline(voice_file).segments
+    assert told == [(round(segment.start_s, 6), round(segment.end_s, 6)) for segment in wanted]
+    assert (program.returncode, first["source"]) == (0, "-")
+
+
+def test_a_pipe_without_the_format_of_its_samples_is_a_sentence(here, sound_model: Path) -> None:
+    for words, reason in ((("--file", "-"), "give --raw too"), (("--raw", "s16le:8000"), "give --file too")):
+        code, out, err = here("listen", *words, "--model", sound_model)
+        assert (code, out) == (2, "")
+        assert reason in " ".join(err.replace("│", " ").split())

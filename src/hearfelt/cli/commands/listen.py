@@ -1,20 +1,30 @@
-"""``hearfelt listen``: live results from the microphone, or from a file in real time."""
+"""``hearfelt listen``: live results from the microphone, from raw samples of a pipe, or from a file in real time."""
 
 from __future__ import annotations
 
+import io
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, cast
 
 import typer
 
-from hearfelt.cli.inputs import Reading
-from hearfelt.cli.options import ModelOption, ReferenceOption, TableOrJson, TrackOption, examples, expanded
+from hearfelt.cli.inputs import STANDARD_INPUT, Reading, check_standard_input, parse_reading
+from hearfelt.cli.options import (
+    ModelOption,
+    RawOption,
+    ReferenceOption,
+    TableOrJson,
+    TrackOption,
+    examples,
+    expanded,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +42,7 @@ _EPILOG: Final = examples(
     "hearfelt listen                            # the microphone",
     "hearfelt listen --file call.wav            # a file, in real time",
     "hearfelt listen --format json              # events for another program",
+    "some-program | hearfelt listen --file - --raw s16le:16000    # samples as they arrive",
 )
 
 
@@ -43,7 +54,12 @@ def add_to(app: typer.Typer) -> None:
 def _listen(
     file: Annotated[
         Path | None,
-        typer.Option("--file", metavar="FILE", callback=expanded, help="Read a sound file in real time instead."),
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            callback=expanded,
+            help="Read a sound file in real time instead; - takes raw samples from standard input as they arrive.",
+        ),
     ] = None,
     microphone: Annotated[
         str | None,
@@ -59,6 +75,7 @@ def _listen(
     ] = "table",
     model: ModelOption = None,
     reference: ReferenceOption = None,
+    raw: RawOption = None,
     track: TrackOption = None,
 ) -> None:
     """Show the present emotion live, and list the segments that are final.
@@ -68,13 +85,23 @@ def _listen(
     """
     if track is not None and file is None:
         raise typer.BadParameter("a microphone has no tracks; give --file too", param_hint="--track")
+    reading = parse_reading(raw, track)
+    if reading.raw is not None and file is None:
+        raise typer.BadParameter("a microphone says its own format; give --file too", param_hint="--raw")
+    if _is_pipe(file):
+        check_standard_input([STANDARD_INPUT])
+        if reading.raw is None:
+            raise typer.BadParameter(
+                "samples that arrive live have no header; give --raw too, such as --raw s16le:16000",
+                param_hint="--file",
+            )
     from hearfelt.cli.inputs import read_reference
     from hearfelt.inference.recognizer import Recognizer
 
     recognizer = Recognizer.load(model)
     known = read_reference(reference, recognizer)
     with (
-        _blocks(file, Reading(track=track), microphone) as (rate_hz, blocks, reader),
+        _blocks(file, reading, microphone) as (rate_hz, blocks, reader),
         _shown(format, recognizer, file) as screen,
     ):
         stream = recognizer.stream(rate_hz, reference=known)
@@ -88,7 +115,7 @@ def _listen(
 
 @contextmanager
 def _blocks(file: Path | None, reading: Reading, name: str | None) -> Iterator[Blocks]:
-    """Open the microphone, or a file that gives a block of 0.1 s every 0.1 s like a microphone."""
+    """Open the microphone, a pipe, or a file that gives a block of 0.1 s every 0.1 s like a microphone."""
     if file is None:
         from hearfelt.cli.inputs import microphone
 
@@ -97,8 +124,23 @@ def _blocks(file: Path | None, reading: Reading, name: str | None) -> Iterator[B
         return
     from hearfelt.audio.reader import open_audio
 
+    if _is_pipe(file):
+        with open_audio(reading.of(cast(BinaryIO, _Arriving())), name="standard input") as reader:
+            yield reader.rate_hz, reader.parts(), reader
+        return
     with open_audio(reading.of(file)) as reader:
         yield reader.rate_hz, _in_time(reader), reader
+
+
+def _is_pipe(file: Path | None) -> bool:
+    return file is not None and str(file) == STANDARD_INPUT
+
+
+class _Arriving:
+    """Standard input, whose reads return what has arrived and don't wait for more."""
+
+    def read(self, size: int) -> bytes:
+        return cast(io.BufferedReader, sys.stdin.buffer).read1(size)
 
 
 def _shown(
