@@ -204,7 +204,7 @@ def _with_speakers(clips: Clips, found: FolderReading, table: Path | None, patte
         what = f"{table} names no speaker"
     elif pattern is not None:
         speaker_of = _speakers_by(pattern, [clip.clip for clip in clips])
-        what = f"the pattern {pattern!r} finds no speaker"
+        what = f"the pattern '{pattern}' finds no speaker"
     else:
         return clips
     who = [
@@ -237,7 +237,7 @@ def _speakers_by(pattern: str, names: Sequence[str]) -> dict[str, str]:
         expression = re.compile(pattern)
     except re.error as error:
         raise CorpusError(
-            f"{pattern!r} is no regular expression ({error}); one that finds the speaker is wanted"
+            f"'{pattern}' is no regular expression ({error}); one that finds the speaker is wanted"
         ) from None
     speaker_of = {}
     for name in names:
