@@ -17,6 +17,7 @@ import pytest
 from code_blocks import PAGES, ROOT
 from hearfelt.audio.reader import audio_files
 from hearfelt.audio.warnings import CODES
+from hearfelt.corpora.catalog import CORPORA
 from hearfelt.inference.timeline.segmenter import HOP_S, LOOK_AHEAD_S, SMOOTHING, STEP_S, WINDOW_S
 from hearfelt.inference.voice_activity import BEGINS_AT, GOES_ON_AT, MIN_PAUSE, SHORTEST_SPEECH
 from hearfelt.inference.windowing import RATE_HZ
@@ -99,6 +100,11 @@ def test_the_page_of_formats_lists_every_name_and_every_format() -> None:
     assert rows == [(one.name, one.suffix) for one in FORMATS.values()]
     names = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| [^`]", page, re.MULTILINE)))
     assert [name for name in (*SEGMENT_ROW, "plausible", "why") if name not in names] == []
+
+
+def test_the_page_of_corpora_has_a_row_for_each_of_them() -> None:
+    page = (ROOT / "docs" / "corpora.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \| .+ \| .+ \|", page.partition("## ")[0], re.MULTILINE) == list(CORPORA)
 
 
 def test_the_demo_in_the_readme_is_fresh() -> None:

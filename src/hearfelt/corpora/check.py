@@ -400,7 +400,8 @@ def _remarks(form: CorpusFormat, clips: Clips, sounds: SoundFindings) -> Iterato
     if others and form.published is None:
         yield f"Labels outside the eight are left out of training: {', '.join(others)}."
     if unknown := sum(not clip.speaker_is_known for clip in clips):
-        yield f"The speaker of {_clips(unknown)} is not known, so no speaker-independent test is possible with them."
+        test = "so no speaker-independent test is possible with them; a table's column speaker says who speaks"
+        yield f"The speaker of {_clips(unknown)} is not known, {test}."
     elif len(clips.speakers) == 1:
         yield f"One speaker only ({clips.speakers[0]}): a test on it says nothing about other voices."
     if len(clips.emotions) == 1:
