@@ -40,6 +40,10 @@ person feels. No prediction should be used against a person.
 - Voices of people who do not know about it.
 - Commercial use, where the licences of the training data forbid it: see *Data and licences*."""
 
+# What the shipped models were trained on as recordings of one's own.
+_OWN: Final = {
+    "folder": ("[LibriSpeech](https://www.openslr.org/12), read aloud without emotion, as neutral", "CC BY 4.0")
+}
 _LIMITS: Final = (
     "It was trained and tested on acted speech, few sentences and few languages. Felt emotions are weaker and mixed;"
     " other words, longer speech and other languages were not tested. Expect lower scores.",
@@ -107,7 +111,7 @@ def _head(facts: _Facts) -> str:
         ("parameters", count(_parameters(facts.model, facts.results))),
         ("speed", f"{speed(facts.speeds.get(card.name))} seconds of sound per second on one core"),
         ("confidence", sure),
-        ("licence of the weights", card.licence or NONE),
+        ("licence of the weights", card.licence.replace("folder (yours)", "LibriSpeech (CC BY 4.0)") or NONE),
         ("licence of the code", "MIT"),
     ]
     known = [(name, text) for name, text in rows if not text.startswith(NONE)]
@@ -179,13 +183,19 @@ def _data(facts: _Facts) -> str:
     for name, one in card.corpora.items():
         form = CORPORA.get(name)
         title = f"[{form.title}]({form.url})" if form and form.url else form.title if form else name
-        rows.append((title, str(one.get("licence") or NONE), f"{one.get('clips', 0):,}"))
+        title, licence = _OWN.get(name, (title, str(one.get("licence") or NONE)))
+        rows.append((title, licence, f"{one.get('clips', 0):,}"))
     speakers = many(len(card.training_speakers), "speaker")
     parts = [
         "## Data and licences",
         f"Trained on {speakers}, including those used to choose epoch, temperature and threshold.",
         markdown_table(("corpus", "licence", "clips"), rows, left=2) if rows else "",
     ]
+    if card.no_speech_below is not None:
+        parts.append(
+            "Whether anybody speaks was also trained on noise made by code, and on sounds of"
+            " [UrbanSound8K](https://urbansounddataset.weebly.com/urbansound8k.html) (CC BY-NC 3.0)."
+        )
     if unseen := _unseen_actors(card):
         parts.append(
             f"Not trained on the speech or song of RAVDESS {', '.join(unseen)}, so that this file can be tested:"
