@@ -26,6 +26,7 @@ from hearfelt.inference.card import CARD_KEY, FORMAT
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, UNSURE_WORD
 from hearfelt.inference.recognizer import model_path
 from hearfelt.inference.voice_activity import LITTLE_SHARE
+from hearfelt.page.words import player_words
 from hearfelt.reports.theme import style_variables, tone_of
 
 ROOT: Final = Path(__file__).parents[1]
@@ -112,6 +113,7 @@ def _constants() -> dict[str, Any]:
     return {
         "EMOTIONS": {emotion: shown(emotion) for emotion in EMOTIONS},
         "OTHER_EMOTION": shown(""),
+        "PLAYER_WORDS": player_words(),
         "MODELS": [_model(name, words) for name, words in MODELS.items()],
         "EXAMPLES": examples,
         "SURE_WORDS": SURE_WORDS,

@@ -1,6 +1,6 @@
 // The page: inputs, states, and what is shown of a result.
 
-import { EMOTIONS, EXAMPLES, MODELS, OTHER_EMOTION } from "./constants.js";
+import { EMOTIONS, EXAMPLES, MODELS, OTHER_EMOTION, PLAYER_WORDS } from "./constants.js";
 import { decodeByBrowser } from "./decode.js";
 import { LiveWaveform } from "./live_waveform.js";
 import { askForMicrophone, Microphone } from "./microphone.js";
@@ -255,7 +255,7 @@ function bar([emotion, share]) {
 function drawWave(prediction, text) {
   const { name, sound, ticket } = current;
   const { emoji, mark } = look(prediction.emotion);
-  const segment = { start_s: 0, end_s: sound.duration_s, emotion: prediction.emotion, emoji, mark, unsure: prediction.unsure, text };
+  const segment = { start_s: 0, end_s: sound.duration_s, emotion: prediction.emotion, name: prediction.emotion, emoji, mark, unsure: prediction.unsure, text };
   const ribbon = { title: "", label: "Emotion of the whole sound", segments: [segment] };
   const data = {
     key: `${ticket}`,
@@ -268,6 +268,7 @@ function drawWave(prediction, text) {
     column_s: sound.duration_s / sound.low.length,
     levels: null,
     ribbons: prediction.hasNoSpeech ? [] : [ribbon],
+    words: PLAYER_WORDS,
   };
   if (!sounds.has(data.key)) {
     for (const address of sounds.values()) URL.revokeObjectURL(address);

@@ -17,8 +17,10 @@ from hearfelt.page.preview import SHORT_S, Playable
 from hearfelt.page.session import LoadedSound, Visit
 from hearfelt.page.style import read_static
 from hearfelt.page.texts import prediction_text
+from hearfelt.page.words import player_words
 from hearfelt.reports.formatting import LITTLE, signed, time_words
 from hearfelt.reports.theme import tone_of
+from hearfelt.reports.translation import _
 
 __all__ = ["player_assets", "player_data", "put_player", "put_sound", "sound_data"]
 
@@ -82,10 +84,11 @@ def player_data(sound: LoadedSound, timelines: Mapping[str, Timeline]) -> dict[s
     several = len(timelines) > 1
     found = (sound.results[model].explanation for model in timelines if model in sound.results)
     explanation = next((one for one in found if isinstance(one, Occlusion)), None)
+    labels = dict.fromkeys(label for timeline in timelines.values() for label in timeline.labels)
     return {
         "key": sound.key,
         "name": sound.name,
-        "label": f"Waveform of {sound.name}, {_length(sound.duration_s)}",
+        "label": _("Waveform of {name}, {length}", name=sound.name, length=_length(sound.duration_s)),
         "duration_s": max(sound.duration_s, 0.1),
         "until_s": outline.duration_s,
         "column_s": outline.column_s,
@@ -97,21 +100,27 @@ def player_data(sound: LoadedSound, timelines: Mapping[str, Timeline]) -> dict[s
         "ribbons": [
             {
                 "title": model if several else "",
-                "label": f"Segments found by {model}" if several else "Segments",
+                "label": _("Segments found by {model}", model=model) if several else _("Segments"),
                 "segments": [_segment(one, sound.duration_s) for one in timeline.segments],
             }
             for model, timeline in timelines.items()
         ],
         "why": None if explanation is None else _why(explanation),
-        "labels": list(dict.fromkeys(label for timeline in timelines.values() for label in timeline.labels)),
+        "labels": [{"value": label, "name": _(label)} for label in labels],
+        "words": player_words(),
     }
 
 
 def _why(occlusion: Occlusion) -> dict[str, object]:
     place = occlusion.strongest_time
-    strongest = f"{signed(occlusion.time_effects[place])} around {occlusion.times_s[place]:.1f} s"
+    label = _(
+        "Evidence for {emotion} over time; the largest contribution is {effect} around {time} s",
+        emotion=_(occlusion.emotion),
+        effect=signed(occlusion.time_effects[place]),
+        time=f"{occlusion.times_s[place]:.1f}",
+    )
     return {
-        "label": f"Evidence for {occlusion.emotion} over time; the largest contribution is {strongest}",
+        "label": label,
         "times_s": list(occlusion.times_s),
         "effects": list(occlusion.time_effects),
         "window_s": occlusion.window_s,
@@ -125,13 +134,16 @@ def sound_data(playable: Playable) -> dict[str, str]:
 
 
 def _length(seconds: float) -> str:
-    return f"{seconds:.1f} seconds" if seconds <= SHORT_S else f"{time_words(seconds)} long"
+    if seconds <= SHORT_S:
+        return _("{count} seconds", count=f"{seconds:.1f}")
+    return _("{time} long", time=time_words(seconds))
 
 
 def _times(one: Segment, whole_s: float) -> str:
     if whole_s <= SHORT_S:
-        return f"{one.start_s:.1f} to {one.end_s:.1f} s"
-    return f"{time_words(one.start_s, until_s=whole_s)} to {time_words(one.end_s, until_s=whole_s)}"
+        return _("{start} to {end} s", start=f"{one.start_s:.1f}", end=f"{one.end_s:.1f}")
+    start, end = (time_words(time_s, until_s=whole_s) for time_s in (one.start_s, one.end_s))
+    return _("{start} to {end}", start=start, end=end)
 
 
 def _segment(one: Segment, whole_s: float) -> dict[str, object]:
@@ -139,6 +151,7 @@ def _segment(one: Segment, whole_s: float) -> dict[str, object]:
         "start_s": one.start_s,
         "end_s": one.end_s,
         "emotion": one.emotion,
+        "name": _(one.emotion),
         "emoji": look_of(one.emotion).emoji,
         "mark": f"--{tone_of(one.emotion)}",
         "unsure": one.unsure,

@@ -24,6 +24,7 @@ from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.page.jobs import Job
 from hearfelt.page.preview import PlayableWriter
 from hearfelt.page.session import LoadedSound, Result, Visit
+from hearfelt.reports.translation import _
 
 __all__ = [
     "EXPLANATION",
@@ -63,7 +64,8 @@ def analysed_part(card: ModelCard, duration_s: float = math.inf) -> str:
         ''
     """
     uses_all = card.input == "sound" or duration_s <= SEED_WINDOW.end_s
-    return "" if uses_all else f"seconds {SEED_WINDOW.offset_s:g} to {SEED_WINDOW.end_s:g}"
+    ends = {"start": f"{SEED_WINDOW.offset_s:g}", "end": f"{SEED_WINDOW.end_s:g}"}
+    return "" if uses_all else _("seconds {start} to {end}", **ends)
 
 
 def compare_with_references(visit: Visit, models: Sequence[str]) -> None:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from hearfelt.audio.warnings import SoundWarning
 from hearfelt.inference.card import ModelCard
-from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, UNSURE_WORD, Band, Prediction
+from hearfelt.inference.prediction import NO_SPEECH_WORDS, SURE_WORDS, Band, Prediction
 from hearfelt.inference.reference import Reference
 from hearfelt.inference.timeline.segments import Timeline
-from hearfelt.reports.formatting import many, share_words
+from hearfelt.reports.formatting import share_words
 from hearfelt.reports.shipped_scores import Measurement
+from hearfelt.reports.translation import _, grouped, ngettext, sentence
 
 __all__ = [
     "calibration_text",
     "confidence_range",
     "difference_text",
+    "is_most",
     "length_text",
     "prediction_text",
     "reference_text",
     "timeline_text",
+    "warnings_text",
 ]
 
 _MOST: Final = 0.5  # of the speech: less is not called most of it
@@ -39,9 +43,9 @@ def length_text(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest_s = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest_s} s" if rest_s else many(minutes, "minute")
+        return f"{minutes} min {rest_s} s" if rest_s else ngettext("{count} minute", "{count} minutes", minutes)
     hours, rest_min = divmod(minutes, 60)
-    return f"{hours} h {rest_min} min" if rest_min else many(hours, "hour")
+    return f"{hours} h {rest_min} min" if rest_min else ngettext("{count} hour", "{count} hours", hours)
 
 
 def timeline_text(timeline: Timeline) -> str:
@@ -53,8 +57,16 @@ def timeline_text(timeline: Timeline) -> str:
     """
     for name, seconds in timeline.durations().items():
         share = seconds / timeline.speech_s
-        return f"{'mostly' if share > _MOST else 'mixed, most of all'} {name}, {100 * share:.0f} % of the speech"
-    return NO_SPEECH_WORDS
+        values = {"emotion": _(name), "share": f"{100 * share:.0f}"}
+        if is_most(timeline):
+            return _("mostly {emotion}, {share} % of the speech", **values)
+        return _("mixed, most of all {emotion}, {share} % of the speech", **values)
+    return _(NO_SPEECH_WORDS)
+
+
+def is_most(timeline: Timeline) -> bool:
+    """Return whether one emotion takes most of the time with speech."""
+    return max(timeline.durations().values(), default=0.0) > _MOST * timeline.speech_s
 
 
 def prediction_text(prediction: Prediction) -> str:
@@ -67,11 +79,11 @@ def prediction_text(prediction: Prediction) -> str:
         'unsure, perhaps sad, 30 %'
     """
     if prediction.has_no_speech:
-        return NO_SPEECH_WORDS
-    share = share_words(prediction.confidence)
+        return _(NO_SPEECH_WORDS)
+    share, emotion = share_words(prediction.confidence), _(prediction.emotion)
     if prediction.unsure:
-        return f"{UNSURE_WORD}, perhaps {prediction.emotion}, {share}"
-    return f"{prediction.emotion}, {prediction.in_words}, {share}"
+        return _("unsure, perhaps {emotion}, {share}", emotion=emotion, share=share)
+    return f"{emotion}, {_(prediction.in_words)}, {share}"
 
 
 def difference_text(names: Sequence[str], shares: Sequence[Mapping[str, float]]) -> str:
@@ -87,17 +99,18 @@ def difference_text(names: Sequence[str], shares: Sequence[Mapping[str, float]])
         >>> difference_text(["a.wav", "b.wav"], [{"sad": 0.7, "calm": 0.3}, {"sad": 0.69, "calm": 0.31}])
         'Both are sad. No emotion differs by 5 % or more.'
     """
-    first, second = (next(iter(one), NO_SPEECH_WORDS) for one in shares)
+    first, second = (_(next(iter(one), NO_SPEECH_WORDS)) for one in shares)
     found = f"{names[0]}: {first}. {names[1]}: {second}."
     if not all(shares):
         return found
     if first == second:
-        found = f"Both are {first}."
+        found = _("Both are {emotion}.", emotion=first)
     pairs = {name: [one.get(name, 0.0) for one in shares] for name in {**shares[0], **shares[1]}}
     name, (one, other) = max(pairs.items(), key=lambda item: abs(item[1][0] - item[1][1]))
     if abs(one - other) < _ALIKE:
-        return f"{found} No emotion differs by {100 * _ALIKE:.0f} % or more."
-    return f"{found} The largest difference is in {name}: {share_words(one)} and {share_words(other)}."
+        return f"{found} " + _("No emotion differs by {share} % or more.", share=f"{100 * _ALIKE:.0f}")
+    largest = {"emotion": _(name), "one": share_words(one), "other": share_words(other)}
+    return f"{found} " + _("The largest difference is in {emotion}: {one} and {other}.", **largest)
 
 
 def calibration_text(prediction: Prediction, measured: Measurement | None) -> str:
@@ -113,18 +126,27 @@ def calibration_text(prediction: Prediction, measured: Measurement | None) -> st
         'How often such predictions are correct was not measured.'
     """
     if prediction.has_no_speech:
-        return "The model was trained on speech: its prediction for other sounds means nothing."
+        return _("The model was trained on speech: its prediction for other sounds means nothing.")
     if prediction.is_unfamiliar:
-        return "How often predictions for sound so unlike that of the training are correct is not known."
+        return _("How often predictions for sound so unlike that of the training are correct is not known.")
+    sentences = []
     if prediction.unsure:
-        before = "The confidence is too low to rely on: several emotions are about as probable. "
+        sentences.append(_("The confidence is too low to rely on: several emotions are about as probable."))
     elif prediction.confidence < SURE_WORDS[-2][0]:
-        before = "The other emotions together are more probable than this one. "
-    else:
-        before = ""
+        sentences.append(_("The other emotions together are more probable than this one."))
     band = next((one for one in reversed(prediction.outside) if prediction.confidence >= one.low), None)
-    often = _how_often(prediction.confidence, measured) if band is None else _how_often_outside(band)
-    return before + often + _plausible(prediction)
+    sentences.append(_how_often(prediction.confidence, measured) if band is None else _how_often_outside(band))
+    return " ".join([*sentences, *_plausible(prediction)])
+
+
+def warnings_text(warnings: Iterable[SoundWarning]) -> str:
+    """Join warnings into one line; empty for none.
+
+    Example:
+        >>> warnings_text([SoundWarning("clipped", "it is distorted"), SoundWarning("very_quiet", "it is very quiet")])
+        'it is distorted; it is very quiet'
+    """
+    return "; ".join(sentence(warning.text) for warning in warnings)
 
 
 def reference_text(reference: Reference | None, card: ModelCard) -> str:
@@ -135,12 +157,16 @@ def reference_text(reference: Reference | None, card: ModelCard) -> str:
         'Without a reference, each prediction depends on its own sound alone.'
     """
     if reference is None:
-        return "Without a reference, each prediction depends on its own sound alone."
-    return (
-        f"Compared with what is usual in {many(reference.count, 'recording')}, with a weight of"
-        f" {share_words(reference.weight(card.reference))}. The numbers that describe a voice are personal data: they"
-        " are held in memory only, and forgotten when you close this page, unless you save them. Upload the saved file"
-        " to use it again."
+        return _("Without a reference, each prediction depends on its own sound alone.")
+    compared = ngettext(
+        "Compared with what is usual in {count} recording, with a weight of {weight}.",
+        "Compared with what is usual in {count} recordings, with a weight of {weight}.",
+        reference.count,
+        weight=share_words(reference.weight(card.reference)),
+    )
+    return f"{compared} " + _(
+        "The numbers that describe a voice are personal data: they are held in memory only, and forgotten when you"
+        " close this page, unless you save them. Upload the saved file to use it again."
     )
 
 
@@ -157,35 +183,65 @@ def confidence_range(confidence: float) -> tuple[float, float]:
 
 def _how_often(confidence: float, measured: Measurement | None) -> str:
     if measured is None:
-        return "How often such predictions are correct was not measured."
+        return _("How often such predictions are correct was not measured.")
     low, high = confidence_range(confidence)
     count, share = measured.right_between(low, high)
-    such = _such(low, high)
-    test = f"In a test with {measured.speakers} unseen speakers,"
-    if not measured.is_shipped_file:
-        test = f"In a test with {measured.speakers} unseen speakers, of models trained with the same recipe,"
+    if measured.is_shipped_file:
+        test = _("In a test with {speakers} unseen speakers", speakers=measured.speakers)
+    else:
+        test = _(
+            "In a test with {speakers} unseen speakers, of models trained with the same recipe",
+            speakers=measured.speakers,
+        )
+    such = {"test": test, "range": _range(low, high)}
+    if count == 0:
+        return _(
+            "{test}, there was no prediction {range}: too few to say how often those are correct.",
+            **such,
+        )
     if count < _FEWEST:
-        found = f"there were only {many(count, 'prediction')}" if count else "there was no prediction"
-        return f"{test} {found} {such}: too few to say how often those are correct."
-    return f"{test} {count * share:,.0f} of {count:,} {_correct(low, high, share)}"
+        return ngettext(
+            "{test}, there were only {count} prediction {range}: too few to say how often those are correct.",
+            "{test}, there were only {count} predictions {range}: too few to say how often those are correct.",
+            count,
+            **such,
+        )
+    return _correct(test, low, high, (count * share, count))
 
 
 def _how_often_outside(band: Band) -> str:
-    test = "In a test on corpora that were left out of training,"
-    return f"{test} {band.right:,} of {band.answers:,} {_correct(band.low, band.high, band.accuracy)}"
+    test = _("In a test on corpora that were left out of training")
+    return _correct(test, band.low, band.high, (band.right, band.answers))
 
 
-def _correct(low: float, high: float, share: float) -> str:
-    fewer = ", less than the confidence says" if share < low - _TOLERANCE else ""
-    return f"predictions {_such(low, high)} were correct: {share_words(share)}{fewer}."
+def _correct(test: str, low: float, high: float, counts: tuple[float, int]) -> str:
+    right, count = counts
+    share = right / count if count else 0.0
+    values = {
+        "test": test,
+        "right": grouped(right),
+        "count": grouped(count),
+        "range": _range(low, high),
+        "share": share_words(share),
+    }
+    if share < low - _TOLERANCE:
+        return _(
+            "{test}, {right} of {count} predictions {range} were correct: {share}, less than the confidence says.",
+            **values,
+        )
+    return _("{test}, {right} of {count} predictions {range} were correct: {share}.", **values)
 
 
-def _such(low: float, high: float) -> str:
-    return f"with {100 * low:.0f} to {100 * high:.0f} % confidence" if low else f"with under {100 * high:.0f} %"
+def _range(low: float, high: float) -> str:
+    ends = {"low": f"{100 * low:.0f}", "high": f"{100 * high:.0f}"}
+    return _("with {low} to {high} % confidence", **ends) if low else _("with under {high} %", **ends)
 
 
-def _plausible(prediction: Prediction) -> str:
+def _plausible(prediction: Prediction) -> list[str]:
     for coverage, labels in prediction.plausible_sets().items():
         if 1 < len(labels) < len(prediction.probabilities):
-            return f" In {100 * float(coverage):.0f} % of cases, the correct emotion is one of: {', '.join(labels)}."
-    return ""
+            share, emotions = f"{100 * float(coverage):.0f}", ", ".join(map(_, labels))
+            return [
+                _("In {share} % of cases, the correct emotion is one of: {emotions}.", share=share, emotions=emotions)
+            ]
+    return []

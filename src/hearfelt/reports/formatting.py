@@ -8,6 +8,7 @@ from typing import Any, Final
 from hearfelt.inference.explain.occlusion import WHAT_IT_SAYS, Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import percent_words
+from hearfelt.reports.translation import _, grouped, marked
 
 __all__ = [
     "COLUMNS",
@@ -35,6 +36,23 @@ _METHODS: Final = (
 
 LITTLE: Final = 0.1
 """Log-odds that no chart may show as large: 50 % would become 52 %."""
+
+_SAYS: Final = f"Occlusion: {WHAT_IT_SAYS}."
+_LITTLE_CHANGES: Final = marked("No stretch and no band alone makes it much less confident of {emotion}.")
+_CHANGES: Final = {  # of its confidence, without a stretch and without a band: whether it falls
+    (True, True): marked(
+        "Without {start} to {end} s it is less confident of {emotion}, and without {low} to {high} Hz."
+    ),
+    (False, False): marked(
+        "Without {start} to {end} s it is more confident of {emotion}, and without {low} to {high} Hz."
+    ),
+    (True, False): marked(
+        "Without {start} to {end} s it is less confident of {emotion}, and more confident without {low} to {high} Hz."
+    ),
+    (False, True): marked(
+        "Without {start} to {end} s it is more confident of {emotion}, and less confident without {low} to {high} Hz."
+    ),
+}
 
 _WORTH_SAYING: Final = 0.1  # of the strongest; smaller evidence against the emotion is not mentioned
 
@@ -86,7 +104,9 @@ def share_words(share: float) -> str:
         >>> share_words(0.784), share_words(0.004), share_words(0.999)
         ('78 %', 'under 1 %', 'over 99 %')
     """
-    return percent_words(share).replace("%", " %")
+    if share < 0.01:
+        return _("under 1 %")
+    return _("over 99 %") if share > 0.995 else percent_words(share).replace("%", " %")
 
 
 def signed(value: float) -> str:
@@ -134,16 +154,29 @@ def why_sentence(explanation: Explanation) -> str:
         >>> why_sentence(Explanation(answer, 1.4, 0.3, shares)).partition("; ")[2]
         'loudness against it.'
     """
-    shares, emotion = explanation.contributions, explanation.emotion
+    shares, emotion = explanation.contributions, _(explanation.emotion)
     most, least = max(shares, key=lambda name: shares[name]), min(shares, key=lambda name: shares[name])
-    name = {key: short for key, (short, _) in GROUPS_IN_WORDS.items()}
-    start = "Compared with its training clips,"
+    name = {key: _(short) for key, (short, _long) in GROUPS_IN_WORDS.items()}
     if shares[most] <= 0:
-        return f"{start} nothing was evidence for {emotion}; the other emotions were even less probable."
-    sentence = f"{start} {name.get(most, most)} was the strongest evidence for {emotion}"
+        return _(
+            "Compared with its training clips, nothing was evidence for {emotion}; the other emotions were even less"
+            " probable.",
+            emotion=emotion,
+        )
+    strongest = name.get(most, most)
     if shares[least] < -_WORTH_SAYING * max(abs(share) for share in shares.values()):
-        sentence += f"; {name.get(least, least)} against it"
-    return f"{sentence}."
+        return _(
+            "Compared with its training clips, {strongest} was the strongest evidence for {emotion}; {other} against"
+            " it.",
+            strongest=strongest,
+            emotion=emotion,
+            other=name.get(least, least),
+        )
+    return _(
+        "Compared with its training clips, {strongest} was the strongest evidence for {emotion}.",
+        strongest=strongest,
+        emotion=emotion,
+    )
 
 
 def occlusion_sentence(occlusion: Occlusion) -> str:
@@ -161,10 +194,13 @@ def occlusion_sentence(occlusion: Occlusion) -> str:
     start_s, end_s = max(0.0, occlusion.times_s[time] - half_s), occlusion.times_s[time] + half_s
     low, high = occlusion.bands_hz[band]
     changes = [occlusion.time_effects[time], occlusion.band_effects[band]]
-    says = f"Occlusion: {WHAT_IT_SAYS}."
-    if max(map(abs, changes)) < LITTLE:
-        return f"No stretch and no band alone makes it much less confident of {occlusion.emotion}. {says}"
-    words = ["less confident" if change > 0 else "more confident" for change in changes]
-    sentence = f"Without {start_s:.1f} to {end_s:.1f} s it is {words[0]} of {occlusion.emotion}, and "
-    sentence += "" if words[0] == words[1] else f"{words[1]} "
-    return f"{sentence}without {low:,.0f} to {high:,.0f} Hz. {says}"
+    text = _LITTLE_CHANGES if max(map(abs, changes)) < LITTLE else _CHANGES[changes[0] > 0, changes[1] > 0]
+    found = _(
+        text,
+        start=f"{start_s:.1f}",
+        end=f"{end_s:.1f}",
+        low=grouped(low),
+        high=grouped(high),
+        emotion=_(occlusion.emotion),
+    )
+    return f"{found} {_(_SAYS)}"

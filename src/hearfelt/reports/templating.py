@@ -11,6 +11,7 @@ from hearfelt.emotions import look_of
 from hearfelt.inference.prediction import NO_SPEECH_WORDS, UNSURE_WORD
 from hearfelt.reports import formatting
 from hearfelt.reports.theme import mark_of
+from hearfelt.reports.translation import _, grouped, language, ngettext, sentence
 
 __all__ = ["render", "render_macro"]
 
@@ -63,6 +64,14 @@ def _environment(package: str) -> Environment:
         "signed": formatting.signed,
         "mark": mark_of,
         "emoji": lambda emotion: look_of(emotion).emoji,
+        "grouped": grouped,
+        "sentence": sentence,
     }
-    environment.globals |= {"no_speech_words": NO_SPEECH_WORDS, "unsure_word": UNSURE_WORD}
+    environment.globals |= {
+        "_": _,
+        "language": language,
+        "ngettext": ngettext,
+        "no_speech_words": NO_SPEECH_WORDS,
+        "unsure_word": UNSURE_WORD,
+    }
     return environment

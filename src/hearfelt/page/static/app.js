@@ -1,4 +1,4 @@
-// Around the views: marks the link of the view that is shown, and says when the server is gone.
+// Around the views: names the language, marks the link of the view that is shown, and says when the server is gone.
 
 const PATIENCE_MS = 2000; // a short interruption is not worth a word
 
@@ -25,6 +25,7 @@ export default function ({ parentElement, data }) {
   links.observe(document.querySelector(".stMain"), { childList: true, subtree: true });
   const connection = new MutationObserver(watch);
   connection.observe(app, { attributes: true, attributeFilter: ["data-test-connection-state"] });
+  document.documentElement.lang = data.language;
   mark();
   return () => {
     links.disconnect();

@@ -7,7 +7,7 @@ let frame = null;
 let leave = () => {};
 
 function madeFrame() {
-  const made = Object.assign(document.createElement("iframe"), { className: "hf-live", title: "Live microphone", allow: "microphone", hidden: true });
+  const made = Object.assign(document.createElement("iframe"), { className: "hf-live", allow: "microphone", hidden: true });
   document.querySelector(".stMain").append(made);
   return made;
 }
@@ -18,6 +18,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const address = new URL(data.address);
   leave();
   if (!frame?.isConnected) frame = madeFrame();
+  frame.title = data.title;
   const send = (message) => frame.contentWindow?.postMessage(message, address.origin);
 
   const lay = () => {
@@ -38,8 +39,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
       return;
     }
     if (!place.isConnected) return; // another view is shown by now
-    if (!frame.src.startsWith(address.href)) frame.src = new URL(`?embed=1&theme=${data.theme}`, address).href;
-    else if (data.theme) send({ type: "hearfelt:theme", theme: data.theme });
+    if (frame.lang !== data.language || !frame.src.startsWith(address.href)) {
+      frame.lang = data.language;
+      frame.src = new URL(`?embed=1&theme=${data.theme}&language=${data.language}`, address).href;
+    } else if (data.theme) send({ type: "hearfelt:theme", theme: data.theme });
     frame.style.colorScheme = data.theme || "normal"; // else the browser paints a background of its own behind it
     place.hidden = frame.hidden = false;
     lay();

@@ -2,12 +2,12 @@
 // them, and a stretch that can be selected, zoomed, played again and again, recognized, and corrected. Follows
 // waveform.js in one module.
 
-const MARKUP = `
+const markup = (words) => `
 <div class="lanes">
   <canvas class="shape" role="img"></canvas>
   <div class="ribbons"></div>
   <canvas class="why" role="img" hidden></canvas>
-  <canvas class="levels" role="img" aria-label="Spectrogram: low frequencies below, high frequencies above"></canvas>
+  <canvas class="levels" role="img" aria-label="${words.spectrogram}"></canvas>
   <div class="ticks" aria-hidden="true"></div>
   <div class="stretch" aria-hidden="true" hidden></div>
   <div class="cursor" aria-hidden="true"></div>
@@ -15,20 +15,20 @@ const MARKUP = `
 <div class="sums"></div>
 <div class="bar">
   <button class="play" type="button"></button>
-  <input class="place" type="range" min="0" step="0.01" value="0" aria-label="Position in seconds">
+  <input class="place" type="range" min="0" step="0.01" value="0" aria-label="${words.position}">
   <span class="clock"></span>
 </div>
 <div class="tools">
-  <label>Speed <select class="speed">${[0.5, 0.75, 1, 1.25, 1.5, 2].map((one) => `<option value="${one}"${one === 1 ? " selected" : ""}>${one} ×</option>`).join("")}</select></label>
-  <button class="select" type="button">Select a stretch</button>
-  <span class="of-stretch" role="group" aria-label="Stretch" hidden>
-    <label>from <input class="start" type="number" min="0" step="0.1" aria-label="Start of the stretch in seconds"> s</label>
-    <label>to <input class="end" type="number" min="0" step="0.1" aria-label="End of the stretch in seconds"> s</label>
-    <button class="loop" type="button" aria-pressed="false">Loop</button>
-    <button class="zoom" type="button" aria-pressed="false">Zoom in</button>
-    <button class="recognize" type="button">Recognize this stretch</button>
-    <label class="say-label">It is <select class="say" aria-label="What the stretch is"></select></label>
-    <button class="clear" type="button">Clear</button>
+  <label>${words.speed} <select class="speed">${[0.5, 0.75, 1, 1.25, 1.5, 2].map((one) => `<option value="${one}"${one === 1 ? " selected" : ""}>${one} ×</option>`).join("")}</select></label>
+  <button class="select" type="button">${words.select}</button>
+  <span class="of-stretch" role="group" aria-label="${words.stretch}" hidden>
+    <label>${words.from} <input class="start" type="number" min="0" step="0.1" aria-label="${words.start}"> s</label>
+    <label>${words.to} <input class="end" type="number" min="0" step="0.1" aria-label="${words.end}"> s</label>
+    <button class="loop" type="button" aria-pressed="false">${words.loop}</button>
+    <button class="zoom" type="button" aria-pressed="false">${words.zoom}</button>
+    <button class="recognize" type="button">${words.recognize}</button>
+    <label class="say-label">${words.is} <select class="say" aria-label="${words.say}"></select></label>
+    <button class="clear" type="button">${words.clear}</button>
   </span>
 </div>
 <audio preload="auto"></audio>`;
@@ -44,12 +44,14 @@ const left = new Map(); // by sound: where its player was when the page made a n
 let plays = 0; // of the visit, those that were begun
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const rounded = (seconds) => Math.round(seconds * 100) / 100;
 
 class Player extends Waveform {
-  constructor(root) {
-    root.innerHTML = MARKUP;
+  constructor(root, words) {
+    root.innerHTML = markup(words);
     super(root);
+    this.words = words;
     const find = (name) => root.querySelector(`.${name}`);
     for (const name of ["lanes", "levels", "why", "cursor", "sums", "place", "clock", "speed", "select", "start", "end", "loop", "zoom", "recognize", "say", "clear"])
       this[name] = find(name);
@@ -80,7 +82,7 @@ class Player extends Waveform {
     this.data = data;
     this.send = send;
     if (isOther) {
-      this.say.replaceChildren(element("option", { value: "", textContent: "…" }), ...(data.labels ?? []).map((one) => element("option", { value: one, textContent: one })));
+      this.say.replaceChildren(element("option", { value: "", textContent: "…" }), ...(data.labels ?? []).map(({ value, name }) => element("option", { value, textContent: name })));
       this.goOn(left.get(data.key));
     }
     this.recognize.hidden = this.say.parentElement.hidden = !send;
@@ -313,13 +315,13 @@ class Player extends Waveform {
     this.place.value = now_s;
     this.place.style.setProperty("--done", `${(100 * now_s) / whole_s}%`);
     const segments = this.showSegments(now_s).map((text) => `; ${text}`).join("");
-    this.place.setAttribute("aria-valuetext", `${Number(now_s.toFixed(2))} of ${Number(whole_s.toFixed(1))} seconds${segments}`);
+    this.place.setAttribute("aria-valuetext", filled(this.words.at, { now: Number(now_s.toFixed(2)), whole: Number(whole_s.toFixed(1)) }) + segments);
     this.clock.textContent = `${clock(now_s, { tenths: true })} / ${clock(whole_s, { tenths: true })}`;
     if (this.button.dataset.playing !== String(isPlaying)) {
       this.button.dataset.playing = isPlaying;
       this.button.innerHTML = isPlaying ? PAUSE : PLAY;
     }
-    this.button.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"} ${name}`);
+    this.button.setAttribute("aria-label", filled(isPlaying ? this.words.pause : this.words.play, { name }));
     if (isPlaying) this.frame = requestAnimationFrame(() => this.show());
   }
 
@@ -331,9 +333,9 @@ class Player extends Waveform {
       const line = this.sums.appendChild(element("p", { ariaHidden: "true" }));
       this.lines.push({ line, before: title ? `${title}: ` : "", segments });
       const list = this.sums.appendChild(element("ul"));
-      list.setAttribute("aria-label", `Time of each emotion${title ? `, ${title}` : ""}`);
+      list.setAttribute("aria-label", `${this.words.times}${title ? `, ${title}` : ""}`);
       for (const { segment, long_s } of durations(segments, (one) => (one.unsure ? "" : one.emotion))) {
-        const text = `${segment.unsure ? "unsure" : segment.emotion} ${clock(long_s)}`;
+        const text = `${segment.unsure ? this.words.unsure : segment.name} ${clock(long_s)}`;
         const entry = element("li", { className: segment.unsure ? "unsure" : "" }, element("i", { ariaHidden: "true" }), text);
         entry.style.setProperty("--mark", `var(${segment.unsure ? "--muted" : segment.mark})`);
         list.append(entry);
@@ -345,7 +347,7 @@ class Player extends Waveform {
   showSegments(now_s) {
     return (this.lines ?? []).map(({ line, before, segments }) => {
       const segment = segments.find((one) => one.start_s <= now_s && now_s < one.end_s);
-      const text = before + (segment ? segment.text : "no speech here");
+      const text = before + (segment ? segment.text : this.words.nothing);
       const unbroken = text.replaceAll(" %", "\u00a0%");
       if (line.textContent !== unbroken) line.textContent = unbroken;
       return text;
@@ -402,7 +404,10 @@ const players = new WeakMap();
 
 export default function show({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".wave");
-  if (!players.has(root)) players.set(root, new Player(root));
+  if (players.get(root)?.words.language !== data.words.language) {
+    players.get(root)?.disconnect();
+    players.set(root, new Player(root, data.words));
+  }
   players.get(root).load(data, setTriggerValue);
   return () => {
     players.get(root)?.disconnect();

@@ -3,15 +3,6 @@
 const RATE_HZ = 16000; // of the models
 const SILENT = 0.002; // no sample of a recording is louder: nothing was heard
 const SHORTEST_S = 0.3;
-const WORDS = {
-  NotAllowedError: "The microphone was refused. Allow it for this page in your browser, and try again; or upload a recording.",
-  NotFoundError: "No microphone was found. Connect one, and try again; or upload a recording.",
-  NotReadableError: "The microphone can't be used: another program may be using it. Close that program, and try again.",
-  insecure: "Browsers allow the microphone only on the same computer, or over https. Upload a recording instead.",
-  silent: "Nothing was heard. Is this the right microphone? Move closer, or speak a little louder, and try again.",
-  short: "That was too short. Press the button, speak, and press it again.",
-  other: "This browser can't record. Upload a recording instead.",
-};
 
 const wait = (target, name) => new Promise((resolve) => target.addEventListener(name, resolve, { once: true }));
 
@@ -19,7 +10,14 @@ class Recorder {
   constructor(root) {
     [this.button, this.label, this.words] = [".hf-record-button", ".hf-record-label", ".hf-record-words"].map((name) => root.querySelector(name));
     this.button.onclick = () => (this.recorder ? this.stop() : this.start());
+    this.shown = ["rest", "record", ""]; // state, name of the label, and of the words below
+  }
+
+  load(data, send) {
+    this.data = data;
+    this.send = send;
     this.button.disabled = false;
+    this.show(...this.shown);
   }
 
   async start() {
@@ -27,7 +25,7 @@ class Recorder {
     this.isBusy = true;
     try {
       if (!navigator.mediaDevices?.getUserMedia) throw new DOMException("", "insecure");
-      this.show("asking", "Record your voice", "Your browser asks for the microphone. Please allow it.");
+      this.show("asking", "record", "asking");
       this.stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
       this.context = new AudioContext();
       this.analyser = this.context.createAnalyser();
@@ -37,7 +35,7 @@ class Recorder {
       this.recorder.ondataavailable = ({ data }) => this.parts.push(data);
       this.recorder.start();
       this.startedMs = performance.now();
-      this.show("recording", "Stop", "Speak now.");
+      this.show("recording", "stop", "speak");
       this.follow();
     } catch (error) {
       this.release();
@@ -54,7 +52,7 @@ class Recorder {
     const peak = samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0);
     const seconds = (performance.now() - this.startedMs) / 1000;
     this.button.style.setProperty("--level", Math.min(1, Math.sqrt(peak)).toFixed(3));
-    this.label.textContent = `Stop · ${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+    this.label.textContent = `${this.data.words.stop} · ${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
     if (seconds >= this.data.longest_s) this.stop();
     else this.timer = setTimeout(() => this.follow(), 60);
   }
@@ -65,7 +63,7 @@ class Recorder {
     this.isBusy = true;
     this.recorder = null;
     clearTimeout(this.timer);
-    this.show("sending", "One moment …", "");
+    this.show("sending", "sending", "");
     try {
       const stopped = wait(recorder, "stop");
       recorder.stop();
@@ -76,7 +74,7 @@ class Recorder {
       else if (samples.every((one) => Math.abs(one) < SILENT)) this.fail("silent");
       else {
         this.send("recording", base64(wav(samples)));
-        this.show("rest", "Record again", "");
+        this.show("rest", "again", "");
       }
     } catch (error) {
       this.release();
@@ -97,13 +95,14 @@ class Recorder {
   }
 
   fail(kind) {
-    this.show("problem", "Try again", WORDS[kind] ?? WORDS.other);
+    this.show("problem", "retry", kind in this.data.words ? kind : "other");
   }
 
   show(state, label, words) {
+    this.shown = [state, label, words];
     this.button.dataset.state = state;
-    this.label.textContent = label;
-    this.words.textContent = words;
+    this.label.textContent = this.data.words[label];
+    this.words.textContent = this.data.words[words] ?? "";
   }
 
   release() {
@@ -146,8 +145,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     recorder.button.scrollIntoView({ block: "center" });
     recorder.button.focus();
   }
-  recorder.data = data;
-  recorder.send = setTriggerValue;
+  recorder.load(data, setTriggerValue);
   return () => {
     recorder.release();
     recorders.delete(root);

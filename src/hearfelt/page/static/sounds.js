@@ -10,6 +10,8 @@ const SEARCHED_FROM = 20; // rows
 const PLAY = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 5.2v13.6a.8.8 0 0 0 1.2.7l10.6-6.8a.8.8 0 0 0 0-1.4L9.2 4.5A.8.8 0 0 0 8 5.2z"/></svg>';
 const REMOVE = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M6 6l12 12M18 6L6 18"/></svg>';
 
+const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
 function made(name, properties = {}, ...children) {
   const one = Object.assign(document.createElement(name), properties);
   one.append(...children);
@@ -23,13 +25,14 @@ document.addEventListener("focusin", ({ target }) => {
 });
 
 class SoundTable {
-  constructor(root) {
+  constructor(root, words) {
+    this.words = words;
     [this.search, this.count, this.head, this.body] = ["input", ".hf-count", "thead tr", "tbody"].map((name) => root.querySelector(name));
     this.column = null; // in the order of arrival
     this.isReversed = false;
     this.search.oninput = () => this.draw();
     this.buttons = COLUMNS.map((column) => {
-      const button = made("button", { type: "button", textContent: column.name, onclick: () => this.sort(column) });
+      const button = made("button", { type: "button", textContent: words[column.name], onclick: () => this.sort(column) });
       this.head.append(made("th", { scope: "col" }, button));
       return button;
     });
@@ -61,7 +64,7 @@ class SoundTable {
       const isSorted = this.column === COLUMNS[place];
       button.parentElement.ariaSort = isSorted ? (this.isReversed ? "descending" : "ascending") : null;
     });
-    this.count.textContent = wanted ? `${rows.length} of ${this.data.rows.length}` : "";
+    this.count.textContent = wanted ? filled(this.words.found, { found: rows.length, all: this.data.rows.length }) : "";
     const focused = lastFocused;
     this.body.replaceChildren(...rows.map((row) => this.row(row)));
     if (focused) this.body.querySelector(`tr[data-key="${focused[1]}"] [data-does="${focused[0]}"]`)?.focus();
@@ -71,8 +74,8 @@ class SoundTable {
     const sign = made("span", { className: "hf-sign", textContent: row.emoji, ariaHidden: "true" });
     const name = this.button("chosen", row, { textContent: row.name });
     if (row.key === this.data.chosen) name.ariaCurrent = "true";
-    const play = this.button("played", row, { innerHTML: PLAY, ariaLabel: `Play ${row.name}`, className: "hf-icon" });
-    const remove = this.button("removed", row, { innerHTML: REMOVE, ariaLabel: `Remove ${row.name}`, className: "hf-icon" });
+    const play = this.button("played", row, { innerHTML: PLAY, ariaLabel: filled(this.words.play, row), className: "hf-icon" });
+    const remove = this.button("removed", row, { innerHTML: REMOVE, ariaLabel: filled(this.words.remove, row), className: "hf-icon" });
     const line = made(
       "tr",
       { onclick: (event) => event.target.closest("button") || this.send("chosen", row.key) },
@@ -97,6 +100,6 @@ const tables = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".hf-sounds");
-  if (!tables.has(root)) tables.set(root, new SoundTable(root));
+  if (!tables.has(root)) tables.set(root, new SoundTable(root, data.words));
   tables.get(root).load(data, setTriggerValue);
 }

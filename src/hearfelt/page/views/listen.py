@@ -12,7 +12,6 @@ from typing import Final
 import streamlit as st
 
 from hearfelt.audio.reader import open_audio
-from hearfelt.audio.warnings import texts_of
 from hearfelt.errors import AudioError, ModelError
 from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
 from hearfelt.inference.reference import Reference
@@ -22,11 +21,13 @@ from hearfelt.page.recognition import predict, recognizer_of, work_on
 from hearfelt.page.session import LoadedSound, ReceivedFile, Visit, current_visit, example_names, example_sound
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import fragment, read_static
-from hearfelt.page.texts import length_text, prediction_text, timeline_text
+from hearfelt.page.texts import length_text, prediction_text, timeline_text, warnings_text
 from hearfelt.page.views.overview import put_table
 from hearfelt.page.views.reference import put_forget, put_reference
 from hearfelt.page.views.report import report_html
 from hearfelt.page.views.result import RESULT, explanations_asked_for, run_again, show_results
+from hearfelt.page.words import recorder_words
+from hearfelt.reports.translation import _, keep_language, marked, sentence
 
 __all__ = ["WANTS_RECORDER", "show"]
 
@@ -37,14 +38,10 @@ _RECORDER: Final = "hf-recorder"
 _RECORDED_BYTES_PER_S: Final = 32_000  # 16-bit samples at 16 kHz
 
 _REFERENCE_SUFFIX: Final = ".json"
-_REMEMBERED: Final = "A voice is remembered: the next sounds are compared with what is usual for it."
-_START_OVER: Final = "Removes all sounds of this visit. A voice stays remembered until it is forgotten."
+_REMEMBERED: Final = marked("A voice is remembered: the next sounds are compared with what is usual for it.")
+_START_OVER: Final = marked("Removes all sounds of this visit. A voice stays remembered until it is forgotten.")
 _SOUND: Final = "sound"  # part of the page that gives the decoded sound to the browser
-_NO_OTHER: Final = "no other"
-_GREETING: Final = (
-    '<div class="hf-greeting"><h1>Speech emotion recognition</h1><p>Record your voice, drop a recording here, or try a'
-    " synthetic voice. You see which emotion was recognized when, with its confidence and an explanation.</p></div>"
-)
+_NO_OTHER: Final = ""
 _STATUS: Final = '<p role="status"></p>'  # stays, because screen readers announce changes in a region they know
 
 
@@ -76,39 +73,44 @@ def show(settings: PageSettings) -> None:
 
 def _put_notices(messages: Sequence[str]) -> None:
     for message in messages:
-        st.html(fragment("result", "notice", message, title="This file can't be used"))
+        st.html(fragment("result", "notice", sentence(message), title=_("This file can't be used")))
 
 
 def _greet(visit: Visit) -> None:
-    st.html(_GREETING)
+    st.html(fragment("result", "greeting"))
     if visit.remembers_voice:
-        st.html(fragment("result", "small_print", _REMEMBERED))
+        st.html(fragment("result", "small_print", _(_REMEMBERED)))
         put_forget(visit)
-    happened = [_REMEMBERED] if visit.remembers_voice else ["All sounds were removed."]
-    _announce(visit, [] if visit.refused or not visit.round else happened)
+    happened = _(_REMEMBERED) if visit.remembers_voice else _("All sounds were removed.")
+    _announce(visit, [] if visit.refused or not visit.round else [happened])
     recognizer_of(DEFAULT_MODEL)  # so that it is ready for the first sound
 
 
 def _put_inputs(visit: Visit, settings: PageSettings) -> None:
     """Show the inputs. What is received waits in the visit, and every input starts empty again."""
     if visit.sounds or visit.waiting:
-        st.html("<h2>Another sound</h2>")
+        st.html(fragment("result", "heading", _("Another sound")))
     voice, files = st.columns(2, gap="large")
     number = visit.round
     with voice:
         _put_recorder(visit, settings)
     files.file_uploader(
-        "Or drop recordings here",
+        _("Or drop recordings here"),
         accept_multiple_files=True,
         max_upload_size=settings.upload_mb,
         key=f"files-{number}",
         on_change=partial(_receive_files, visit, number),
     )
     receive = partial(_receive_example, visit, number)
-    st.pills("Or try a synthetic sound", example_names(), key=f"example-{number}", on_change=receive)
-    limits = f"up to {settings.upload_mb} MB and {length_text(settings.longest_s)}"
-    privacy = "Sounds are held in memory only, never written to disk, and removed when you close this page."
-    st.html(fragment("result", "small_print", f"Any audio or video file of {limits}. {privacy}"))
+    label = _("Or try a synthetic sound")
+    st.pills(label, example_names(), key=f"example-{number}", on_change=receive, format_func=_)
+    limits = _(
+        "Any audio or video file of up to {size} MB and {length}. Sounds are held in memory only, never written to"
+        " disk, and removed when you close this page.",
+        size=settings.upload_mb,
+        length=length_text(settings.longest_s),
+    )
+    st.html(fragment("result", "small_print", limits))
 
 
 def _receive(visit: Visit, *files: ReceivedFile) -> None:
@@ -131,15 +133,15 @@ def _put_recorder(visit: Visit, settings: PageSettings) -> None:
     )
     recorder(
         key=_RECORDER,
-        data={"longest_s": longest_s, "focus": st.session_state.pop(WANTS_RECORDER, 0)},
-        on_recording_change=lambda: _receive_recording(visit),
+        data={"longest_s": longest_s, "focus": st.session_state.pop(WANTS_RECORDER, 0), "words": recorder_words()},
+        on_recording_change=partial(_receive_recording, visit, _("recording")),
     )
 
 
-def _receive_recording(visit: Visit) -> None:
+def _receive_recording(visit: Visit, name: str) -> None:
     if sent := st.session_state[_RECORDER].recording:
-        recordings = sum(sound.file.name.startswith("recording") for sound in visit.sounds.values())
-        name = f"recording {recordings + 1}" if recordings else "recording"
+        recordings = sum(sound.file.name.startswith(name) for sound in visit.sounds.values())
+        name += f" {recordings + 1}" if recordings else ""
         _receive(visit, ReceivedFile(name, base64.b64decode(sent)))
 
 
@@ -153,7 +155,7 @@ def _decode_waiting(visit: Visit, settings: PageSettings) -> None:
     known = len(visit.sounds)
     while visit.waiting:
         file = visit.waiting[0]
-        with st.spinner(f"Reading {file.name} …"):
+        with st.spinner(_("Reading {name} …", name=file.name)):
             try:
                 if file.name.casefold().endswith(_REFERENCE_SUFFIX):
                     visit.saved = _read_reference(file)
@@ -209,7 +211,7 @@ def _announce(visit: Visit, results: Sequence[str], explained: Mapping[str, str]
         explained: explanations that were asked for, by model.
     """
     found = explained or {}
-    sentences = [*(f"{message}." for message in visit.refused), *results, *found.values()]
+    sentences = [*(f"{sentence(message)}." for message in visit.refused), *results, *found.values()]
     data = {"sentences": sentences, "about": f"{visit.round} {visit.chosen}", "explained": " ".join(found)}
     component = st.components.v2.component(
         "hearfelt_announcements", html="<span></span>", js=read_static("announcements.js")
@@ -227,12 +229,12 @@ def _show_sounds(visit: Visit, settings: PageSettings) -> None:
     work = partial(work_on, visit, models, longest_s=settings.longest_s)
     with place:
         with st.container(key="hf-hidden-sound"):
-            st.fragment(put_sound, key=_SOUND)(sound)
-        st.fragment(_follow_sound, key=RESULT)(visit, sound, models, work)
+            st.fragment(keep_language(put_sound), key=_SOUND)(sound)
+        st.fragment(keep_language(_follow_sound), key=RESULT)(visit, sound, models, work)
     if len(visit.sounds) > 1:
         with others:
-            title = "All sounds" if len(models) == 1 else f"All sounds, with {models[0]}"
-            st.html(f'<p class="hf-heading">{title}</p>')  # no heading: that of the page comes later
+            title = _("All sounds") if len(models) == 1 else _("All sounds, with {model}", model=models[0])
+            st.html(fragment("result", "no_heading", title))  # that of the page comes later
             put_table(visit, models[0], work)
 
 
@@ -253,14 +255,14 @@ def _show_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work: C
     """Show one sound, with what is known about it by now."""
     _put_title(visit, sound)
     if not sound.is_long:
-        with st.spinner(f"Processing {sound.duration_s:.1f} s of sound …"):
+        with st.spinner(_("Processing {length} s of sound …", length=f"{sound.duration_s:.1f}")):
             for model in models:
                 predict(model, sound)
     work()
     if visit.chosen != sound.key or visit.stretches:
         st.rerun()  # something else is to be shown, or it could not be read
     _announce(visit, _sentences(sound, models), explained=explanations_asked_for(sound, models))
-    show_results(visit, sound, models, partial(report_html, sound, models, visit.corrections))
+    show_results(visit, sound, models, keep_language(partial(report_html, sound, models, visit.corrections)))
 
 
 def _sentences(sound: LoadedSound, models: Sequence[str]) -> list[str]:
@@ -270,20 +272,20 @@ def _sentences(sound: LoadedSound, models: Sequence[str]) -> list[str]:
     for model, one in zip(models, results, strict=False):
         if sound.is_long and one.timeline is not None:
             sentences.append(f"{sound.name}, {model}: {timeline_text(one.timeline)}.")
-            warnings.append(texts_of(one.timeline.warnings))
+            warnings.append(warnings_text(one.timeline.warnings))
         elif one.prediction is not None:
             sentences.append(f"{sound.name}, {model}: {prediction_text(one.prediction)}.")
-            warnings.append(texts_of(one.prediction.other_warnings))
+            warnings.append(warnings_text(one.prediction.other_warnings))
     return sentences + [f"{warning}." for warning in dict.fromkeys(warnings) if warning]
 
 
 def _put_title(visit: Visit, sound: LoadedSound) -> None:
     """Show the name of the sound, and the way back from a stretch to its whole."""
     length = length_text(sound.duration_s) if sound.duration_s else ""
-    st.html(fragment("result", "title", sound.name, length, sound.file.note))
+    st.html(fragment("result", "title", sound.name, length, _(sound.file.note)))
     whole = next((one for one in visit.sounds.values() if one.file is sound.file and one.stretch is None), None)
     if sound.stretch and whole is not None:
-        st.button("Back to the whole recording", on_click=partial(_choose, visit, whole.key), type="tertiary")
+        st.button(_("Back to the whole recording"), on_click=partial(_choose, visit, whole.key), type="tertiary")
 
 
 def _choose(visit: Visit, key: str) -> None:
@@ -293,8 +295,10 @@ def _choose(visit: Visit, key: str) -> None:
 def _chosen_models(visit: Visit) -> list[str]:
     names = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
     first, second, last = st.columns([1, 1, 1], gap="large", vertical_alignment="bottom")
-    model = first.selectbox("Model", names, key="hf-model")
+    model = first.selectbox(_("Model"), names, key="hf-model")
     others = [_NO_OTHER, *(name for name in names if name != model)]
-    other = second.selectbox("Compare with", others, key=f"hf-other-{model}")
-    last.button("Start over", on_click=visit.clear, type="tertiary", help=_START_OVER)
-    return [model] if other == _NO_OTHER else [model, other]
+    other = second.selectbox(
+        _("Compare with"), others, key=f"hf-other-{model}", format_func=lambda name: name or _("no other")
+    )
+    last.button(_("Start over"), on_click=visit.clear, type="tertiary", help=_(_START_OVER))
+    return [model, other] if other else [model]

@@ -11,12 +11,14 @@ import streamlit as st
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import fragment, read_static
 from hearfelt.page.views import listen
+from hearfelt.reports.translation import _, language, marked
 
 __all__ = ["show"]
 
-_NO_SERVICE: Final = """\
-This page runs without the service that processes the microphone live. You can record instead: a recording is processed
-as soon as it ends."""
+_NO_SERVICE: Final = marked(
+    "This page runs without the service that processes the microphone live. You can record instead: a recording is"
+    " processed as soon as it ends."
+)
 
 
 def show(settings: PageSettings) -> None:
@@ -26,19 +28,24 @@ def show(settings: PageSettings) -> None:
         settings: with the address of the live service, if there is one.
     """
     if settings.live_address is None:
-        st.title("Live microphone not available", anchor=False)
-        st.write(_NO_SERVICE)
-        wants_to_record = st.button("Record instead", type="primary")
+        st.title(_("Live microphone not available"), anchor=False)
+        st.write(_(_NO_SERVICE))
+        wants_to_record = st.button(_("Record instead"), type="primary")
     else:
         frame = st.components.v2.component(
-            "hearfelt_live",
+            f"hearfelt_live_{language()}",
             html=fragment("live", "frame"),
             css=read_static("live.css"),
             js=read_static("live.js"),
             isolate_styles=False,
         )
-        data = {"address": settings.live_address, "theme": st.context.theme.type or ""}
+        data = {
+            "address": settings.live_address,
+            "theme": st.context.theme.type or "",
+            "language": language(),
+            "title": _("Live microphone"),
+        }
         wants_to_record = frame(key="live", data=data, on_record_change=lambda: None).record
     if wants_to_record:
         st.session_state[listen.WANTS_RECORDER] = time.monotonic()
-        st.switch_page(st.Page(partial(listen.show, settings), title="Listen", url_path="listen", default=True))
+        st.switch_page(st.Page(partial(listen.show, settings), title=_("Listen"), url_path="listen", default=True))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import streamlit as st
 
@@ -15,19 +16,24 @@ from hearfelt.page.recognition import analysed_part
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import HAS_PLOTS, fragment, put_drawing, read_static
 from hearfelt.page.texts import confidence_range
-from hearfelt.reports.formatting import bare, many
+from hearfelt.reports.formatting import bare
 from hearfelt.reports.shipped_scores import Ladder, Measurement, ShippedScores, read_scores
+from hearfelt.reports.translation import _, marked, ngettext, sentence
 
 __all__ = ["NOT_FOR", "model_facts", "outside_words", "show"]
 
 _FEWEST: Final = 5  # predictions; a point of fewer means nothing
 NOT_FOR: Final = (
-    "It must not be used to judge people: not for hiring, teaching, policing, border control, insurance, medicine or"
-    " lie detection. In the European Union, inferring emotions at work and in education is prohibited with few"
-    " exceptions (Regulation (EU) 2024/1689, Article 5(1)(f)).",
-    "It was measured on clean recordings of one person at a time. Noise, rooms, phones and several voices make it"
-    " worse.",
-    "Every clip gets one of its labels, also where none of them fits.",
+    marked(
+        "It must not be used to judge people: not for hiring, teaching, policing, border control, insurance, medicine"
+        " or lie detection. In the European Union, inferring emotions at work and in education is prohibited with few"
+        " exceptions (Regulation (EU) 2024/1689, Article 5(1)(f))."
+    ),
+    marked(
+        "It was measured on clean recordings of one person at a time. Noise, rooms, phones and several voices make it"
+        " worse."
+    ),
+    marked("Every clip gets one of its labels, also where none of them fits."),
 )
 
 
@@ -38,16 +44,16 @@ def show(settings: PageSettings) -> None:
         settings: of the page; this view needs none of them.
     """
     st.html(f"<style>{read_static('model.css')}</style>")
-    st.title("Model and scores", anchor=False)
+    st.title(_("Model and scores"), anchor=False)
     names = sorted(shipped_models(), key=lambda name: (name != DEFAULT_MODEL, name))
-    name = st.segmented_control("Model", names, default=names[0], required=True, key="model-shown") or names[0]
+    name = st.segmented_control(_("Model"), names, default=names[0], required=True, key="model-shown") or names[0]
     card, known = _card_of(name), read_scores()
     own = known.of(name)
-    st.markdown(f"**{card.name}**: {card.description}")
+    st.markdown(f"**{card.name}**: {sentence(card.description)}")
     with st.container(key="hf-model"):
         if own:
             _show_scores(own[0], _is_shipped_file(own), card)
-        st.header("Limits", anchor=False)
+        st.header(_("Limits"), anchor=False)
         st.html(fragment("model", "limits", [*dict.fromkeys([*card.limits, *NOT_FOR])]))
         if len(own) > 1 or known.ladder:
             _show_leaks(own, known)
@@ -67,9 +73,9 @@ def _is_shipped_file(own: tuple[Measurement, ...]) -> Measurement | None:
 
 def _show_scores(one: Measurement, is_shipped_file: Measurement | None, card: ModelCard) -> None:
     st.html(fragment("model", "score", one, is_shipped_file))
-    st.header("Confusion matrix", anchor=False)
+    st.header(_("Confusion matrix"), anchor=False)
     st.html(fragment("model", "confusion", one))
-    st.header("Calibration", anchor=False)
+    st.header(_("Calibration"), anchor=False)
     if card.bands:
         st.html(fragment("model", "calibration_outside", outside_words(card)))
     words = []
@@ -78,7 +84,7 @@ def _show_scores(one: Measurement, is_shipped_file: Measurement | None, card: Mo
         words.append((word, low, high, *one.right_between(low, high)))
     st.html(fragment("model", "calibration", one, is_shipped_file, words, bool(card.bands)))
     if HAS_PLOTS:
-        with st.expander("Reliability diagram"):
+        with st.expander(_("Reliability diagram")):
             _put_reliability(one)
             st.html(fragment("model", "diagram_text"))
 
@@ -99,21 +105,23 @@ def _put_reliability(one: Measurement) -> None:
     from hearfelt.reports.pages import picture
 
     shown = [bin for bin in one.reliability if bin.count >= _FEWEST]
-    points = ", ".join(f"confidence {100 * bin.confidence:.0f} %, {100 * bin.accuracy:.0f} % correct" for bin in shown)
-    put_drawing(picture(reliability_diagram(shown), alt=f"Reliability diagram: {points}"), key="reliability")
+    shares = [(f"{100 * bin.confidence:.0f}", f"{100 * bin.accuracy:.0f}") for bin in shown]
+    points = ", ".join(_("confidence {low} %, {share} % correct", low=low, share=share) for low, share in shares)
+    alt = _("Reliability diagram: {points}", points=points)
+    put_drawing(picture(reliability_diagram(shown), alt=alt), key="reliability")
 
 
 def _show_leaks(own: tuple[Measurement, ...], known: ShippedScores) -> None:
     if own:
         has_leaks = any(one.leaky for one in own)
-        st.header("Leaky scores" if has_leaks else "All measurements", anchor=False)
+        st.header(_("Leaky scores") if has_leaks else _("All measurements"), anchor=False)
         st.html(fragment("model", "measurements", own))
     if known.ladder:
         _show_ladder(known.ladder)
 
 
 def _show_ladder(ladder: Ladder) -> None:
-    st.header("The effect of each leak", anchor=False)
+    st.header(_("The effect of each leak"), anchor=False)
     if HAS_PLOTS:
         _put_ladder(ladder)
     st.html(fragment("model", "ladder_text", ladder.steps))
@@ -125,16 +133,20 @@ def _put_ladder(ladder: Ladder) -> None:
 
     steps = ["0", *(f"+ {number}" for number in range(1, len(ladder.steps)))]  # as the list below counts them
     ends = {name: [score for score in scores if score is not None] for name, scores in ladder.models.items()}
-    words = "; ".join(f"{name} from {bare(one[0])} % to {bare(one[-1])} %" for name, one in ends.items() if one)
+    words = "; ".join(
+        _("{model} from {first} % to {last} %", model=name, first=bare(one[0]), last=bare(one[-1]))
+        for name, one in ends.items()
+        if one
+    )
     figure = leak_ladder(steps, ladder.models, guess=ladder.guess)
-    put_drawing(picture(figure, alt=f"Leak ladder: {words}"), key="ladder")
+    put_drawing(picture(figure, alt=_("Leak ladder: {words}", words=words)), key="ladder")
 
 
 def _show_card(card: ModelCard, size_bytes: int) -> None:
-    st.header("Model card", anchor=False)
+    st.header(_("Model card"), anchor=False)
     st.html(fragment("model", "facts", model_facts(card, size_bytes)))
     st.download_button(
-        "Download the whole card",
+        _("Download the whole card"),
         json.dumps(json.loads(card.to_json()), indent=1, ensure_ascii=False),
         f"{card.name}-card.json",
         "application/json",
@@ -144,23 +156,29 @@ def _show_card(card: ModelCard, size_bytes: int) -> None:
 
 def model_facts(card: ModelCard, size_bytes: int) -> list[tuple[str, str]]:
     """Return what a card says of its model, as names and texts."""
-    corpora = (
-        f"{_title(name)} ({one.get('clips', 0):,} clips, {one.get('licence')})" for name, one in card.corpora.items()
-    )
     part = analysed_part(card)
-    input_kind = "sound" if card.input == "sound" else "162 features of the sound"
-    input_kind += f", {part}" if part else ""
+    kinds = [_("sound") if card.input == "sound" else _("162 features of the sound"), part]
+    if card.window_s:
+        kinds.append(_("windows of {length} s", length=f"{card.window_s:g}"))
+    sizes = [f"{size_bytes / 1e6:.1f} MB"]
+    if card.parameters:
+        sizes.append(ngettext("{count} parameter", "{count} parameters", card.parameters))
     rows = [
-        ("labels", ", ".join(card.labels)),
-        ("input", input_kind + (f", windows of {card.window_s:g} s" if card.window_s else "")),
-        ("training speakers", many(len(card.training_speakers), "speaker")),
-        ("unsure", f"below {card.unsure_below * 100:.0f} % confidence"),
-        ("size", f"{size_bytes / 1e6:.1f} MB" + (f", {card.parameters:,} parameters" if card.parameters else "")),
-        ("version", f"hearfelt {card.version}"),
-        ("training corpora", "\n".join(corpora)),
-        ("licence of the weights", card.licence or "unknown"),
+        (_("labels"), ", ".join(map(_, card.labels))),
+        (_("input"), ", ".join(filter(None, kinds))),
+        (_("training speakers"), ngettext("{count} speaker", "{count} speakers", len(card.training_speakers))),
+        (_("unsure"), _("below {share} % confidence", share=f"{card.unsure_below * 100:.0f}")),
+        (_("size"), ", ".join(sizes)),
+        (_("version"), f"hearfelt {card.version}"),
+        (_("training corpora"), "\n".join(_corpus(name, one) for name, one in card.corpora.items())),
+        (_("licence of the weights"), sentence(card.licence) or _("unknown")),
     ]
     return [(name, text) for name, text in rows if text]
+
+
+def _corpus(name: str, facts: Mapping[str, Any]) -> str:
+    clips = ngettext("{count} clip", "{count} clips", facts.get("clips", 0))
+    return f"{_title(name)} ({clips}, {_(str(facts.get('licence')))})"
 
 
 def _title(corpus: str) -> str:

@@ -17,7 +17,9 @@ from hearfelt.page.style import fragment, read_static
 from hearfelt.page.texts import length_text
 from hearfelt.page.views.pair import put_pair
 from hearfelt.page.views.result import run_again
+from hearfelt.page.words import table_words
 from hearfelt.reports.formatting import share_words
+from hearfelt.reports.translation import _, keep_language, language
 
 __all__ = ["put_table", "table_rows"]
 
@@ -32,18 +34,21 @@ def put_table(visit: Visit, model: str, work: Callable[[], None]) -> None:
         model: name of the one whose results are shown.
         work: begins what is missing, and refuses sounds that could not be read.
     """
-    st.fragment(_show_table, key="table")(visit, model, (visit.chosen, len(visit.refused)), work)
+    st.fragment(keep_language(_show_table), key="table")(visit, model, (visit.chosen, len(visit.refused)), work)
 
 
 def _show_table(visit: Visit, model: str, before: tuple[str, int], work: Callable[[], None]) -> None:
     work()
     table = st.components.v2.component(
-        "hearfelt_sounds", html=fragment("result", "sounds"), js=read_static("sounds.js"), isolate_styles=False
+        f"hearfelt_sounds_{language()}",
+        html=fragment("result", "sounds"),
+        js=read_static("sounds.js"),
+        isolate_styles=False,
     )
     rows = table_rows(visit, model)
     table(
         key=_TABLE,
-        data={"rows": rows, "chosen": visit.chosen},
+        data={"rows": rows, "chosen": visit.chosen, "words": table_words()},
         on_chosen_change=partial(_change, visit, "chosen"),
         on_played_change=partial(_change, visit, "played"),
         on_removed_change=partial(_change, visit, "removed"),
@@ -73,11 +78,11 @@ def _put_downloads(visit: Visit, model: str) -> None:
     download = partial(st.download_button, on_click="ignore")
     with st.container(horizontal=True):
         if any(not sound.is_long for sound, _ in pairs):
-            download("All as CSV", lambda: as_csv(pairs), "predictions.csv", "text/csv")
-            download("All as JSON lines", lambda: as_json_lines(pairs), "predictions.jsonl", "application/jsonl")
+            download(_("All as CSV"), lambda: as_csv(pairs), "predictions.csv", "text/csv")
+            download(_("All as JSON lines"), lambda: as_json_lines(pairs), "predictions.jsonl", "application/jsonl")
         if any(sound.is_long for sound, _ in pairs):
             segments = partial(segments_csv, *(one for _, one in pairs))
-            download("All segments as CSV", segments, "segments.csv", "text/csv")
+            download(_("All segments as CSV"), segments, "segments.csv", "text/csv")
 
 
 def table_rows(visit: Visit, model: str) -> list[dict[str, object]]:
@@ -93,13 +98,13 @@ def table_rows(visit: Visit, model: str) -> list[dict[str, object]]:
         counts[sound.name] += 1
         number = f" ({counts[sound.name]})" if counts[sound.name] > 1 else ""
         result = sound.results[model] if sound.is_answered(model) else None
-        emotion, words, confidence = _found(sound, result)
+        label, shown, words, confidence = _found(sound, result)
         rows.append(
             {
                 "key": sound.key,
                 "name": sound.name + number,
-                "emotion": emotion,
-                "emoji": look_of(emotion.removeprefix("perhaps ")).emoji if confidence else "",
+                "emotion": shown,
+                "emoji": look_of(label).emoji if confidence else "",
                 "words": words,
                 "confidence": confidence,
                 "length": length_text(sound.duration_s) if sound.duration_s else "",
@@ -109,17 +114,21 @@ def table_rows(visit: Visit, model: str) -> list[dict[str, object]]:
     return rows
 
 
-def _found(sound: LoadedSound, result: Result | None) -> tuple[str, str, float]:
-    """Return the emotion of a sound, its confidence or share of time in words, and as a number; 0 for no emotion."""
+def _found(sound: LoadedSound, result: Result | None) -> tuple[str, str, str, float]:
+    """Return the label of a sound, how it is shown, its confidence or share in words, and as a number; 0 for none."""
+    nothing = ("", _(NO_SPEECH_WORDS), "", 0.0)
     if result is None:
-        return "waiting …", "", 0.0
+        return "", _("waiting …"), "", 0.0
     if sound.is_long and result.timeline is not None:
         for name, seconds in result.timeline.durations().items():
             share = seconds / result.timeline.speech_s
-            return name, f"{100 * share:.0f} % of the speech", 0.0 if name == UNSURE_WORD else share
-        return NO_SPEECH_WORDS, "", 0.0
+            words = _("{share} % of the speech", share=f"{100 * share:.0f}")
+            return name, _(name), words, 0.0 if name == UNSURE_WORD else share
+        return nothing
     if result.prediction is None or result.prediction.has_no_speech:
-        return NO_SPEECH_WORDS, "", 0.0
+        return nothing
     prediction = result.prediction
-    words = f"{prediction.in_words}, {share_words(prediction.confidence)}"
-    return f"{'perhaps ' if prediction.unsure else ''}{prediction.emotion}", words, prediction.confidence
+    words = f"{_(prediction.in_words)}, {share_words(prediction.confidence)}"
+    emotion = _(prediction.emotion)
+    shown = _("perhaps {emotion}", emotion=emotion) if prediction.unsure else emotion
+    return prediction.emotion, shown, words, prediction.confidence

@@ -11,6 +11,7 @@ from hearfelt.page.recognition import predict
 from hearfelt.page.session import LoadedSound, Visit
 from hearfelt.page.style import fragment
 from hearfelt.page.texts import difference_text
+from hearfelt.reports.translation import _
 
 __all__ = ["put_pair", "shares_of"]
 
@@ -32,8 +33,8 @@ def put_pair(visit: Visit, model: str, names: dict[str, str]) -> None:
     others = [_NONE, *(key for key in visit.sounds if key != visit.chosen)]
     if st.session_state.get(_OTHER) not in others:
         st.session_state.pop(_OTHER, None)
-    label = f"Put beside {names[visit.chosen]}"
-    key = st.selectbox(label, others, format_func=lambda key: names.get(key, "no other sound"), key=_OTHER)
+    label = _("Put beside {name}", name=names[visit.chosen])
+    key = st.selectbox(label, others, format_func=lambda key: names.get(key, _("no other sound")), key=_OTHER)
     if not key:
         return
     sounds = [visit.sounds[visit.chosen], visit.sounds[key]]
@@ -43,7 +44,7 @@ def put_pair(visit: Visit, model: str, names: dict[str, str]) -> None:
             predict(model, sound)
     waiting = [name for name, sound in zip(titles, sounds, strict=True) if not sound.is_answered(model)]
     if waiting:
-        st.html(fragment("result", "small_print", f"{waiting[0]} is still being read."))
+        st.html(fragment("result", "small_print", _("{name} is still being read.", name=waiting[0])))
         return
     _put_waves(sounds, titles, model)
     shares = [shares_of(sound, model) for sound in sounds]

@@ -12,11 +12,14 @@ from hearfelt.page.recognition import compare_with_references, recognizer_of
 from hearfelt.page.session import LoadedSound, Visit
 from hearfelt.page.style import fragment
 from hearfelt.page.texts import reference_text
+from hearfelt.reports.translation import _, marked
 
 __all__ = ["put_forget", "put_reference"]
 
-_TOGETHER: Final = "They are of one voice, or of one room and microphone: each is compared with what is usual in all."
-_REMEMBER: Final = "Other sounds are compared with what is usual for this voice. It takes a few recordings."
+_TOGETHER: Final = marked(
+    "They are of one voice, or of one room and microphone: each is compared with what is usual in all."
+)
+_REMEMBER: Final = marked("Other sounds are compared with what is usual for this voice. It takes a few recordings.")
 
 
 def put_reference(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
@@ -27,7 +30,7 @@ def put_reference(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> No
         sound: the one that is shown.
         models: names of one or two; nothing is shown if the first takes no reference.
     """
-    with st.spinner("Finding what is usual for this voice …"):
+    with st.spinner(_("Finding what is usual for this voice …")):
         compare_with_references(visit, models)
     model = models[0]
     if not recognizer_of(model).takes_reference:
@@ -37,21 +40,21 @@ def put_reference(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> No
     with st.container(horizontal=True, key="hf-reference", vertical_alignment="center"):
         if len(visit.sounds) > 1:
             turn = partial(_turn_together, visit, together)
-            st.toggle("These recordings belong together", key=together, on_change=turn, help=_TOGETHER)
+            st.toggle(_("These recordings belong together"), key=together, on_change=turn, help=_(_TOGETHER))
         turn = partial(_turn_remember, visit, sound, remember)
-        st.toggle("Remember this voice for this visit", key=remember, on_change=turn, help=_REMEMBER)
+        st.toggle(_("Remember this voice for this visit"), key=remember, on_change=turn, help=_(_REMEMBER))
         if visit.remembers_voice:
             put_forget(visit)
         if reference is not None:
             st.download_button(
-                "Save the reference", reference.to_json, "reference.json", "application/json", on_click="ignore"
+                _("Save the reference"), reference.to_json, "reference.json", "application/json", on_click="ignore"
             )
     st.html(fragment("result", "small_print", reference_text(reference, recognizer_of(model).card)))
 
 
 def put_forget(visit: Visit) -> None:
     """Show the button that forgets a voice."""
-    st.button("Forget the voice", on_click=visit.forget, type="tertiary")
+    st.button(_("Forget the voice"), on_click=visit.forget, type="tertiary")
 
 
 def _turn_together(visit: Visit, key: str) -> None:

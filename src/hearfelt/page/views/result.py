@@ -9,7 +9,6 @@ from typing import Final
 
 import streamlit as st
 
-from hearfelt.audio.warnings import texts_of
 from hearfelt.errors import HearfeltError
 from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
@@ -28,18 +27,20 @@ from hearfelt.page.recognition import (
 )
 from hearfelt.page.session import ONE_EMOTION_S, LoadedSound, Result, Visit
 from hearfelt.page.style import HAS_PLOTS, fragment, put_drawing
-from hearfelt.page.texts import calibration_text, timeline_text
+from hearfelt.page.texts import calibration_text, is_most, warnings_text
 from hearfelt.reports.formatting import LITTLE, occlusion_sentence, time_words, why_sentence
 from hearfelt.reports.shipped_scores import read_scores
+from hearfelt.reports.translation import _, grouped, keep_language, marked, sentence
 
 __all__ = ["RESULT", "explanation_html", "explanations_asked_for", "result_html", "run_again", "show_results"]
 
-_TOO_LONG: Final = (
-    f"Sounds of up to {ONE_EMOTION_S:g} s can be explained: select a stretch of the waveform and recognize it alone."
+_NO_SEGMENTS: Final = marked(
+    "No speech was found, so there are no segments. The prediction is for the sound as a whole."
 )
-_NO_SEGMENTS: Final = "No speech was found, so there are no segments. The prediction is for the sound as a whole."
-_SHARES: Final = "Shares of the time with speech. Each segment of the ribbon has its own prediction and confidence."
-_ASK: Final = "The model runs dozens of times: this takes a while."
+_SHARES: Final = marked(
+    "Shares of the time with speech. Each segment of the ribbon has its own prediction and confidence."
+)
+_ASK: Final = marked("The model runs dozens of times: this takes a while.")
 _AGAIN: Final = """\
 export default function ({ data, setTriggerValue }) {
   const own = 0.85 + 0.3 * Math.random(); // so that two don't come at once
@@ -50,11 +51,11 @@ export default function ({ data, setTriggerValue }) {
 RESULT: Final = "result"
 """Name of the part of the page that shows a sound and its results."""
 
-_SHAPLEY: Final = (
+_SHAPLEY: Final = marked(
     "Each bar is the exact Shapley value of a group of features. The unit is log-odds: +0.7 doubles the odds of the"
     " predicted emotion."
 )
-_OCCLUSION: Final = (
+_OCCLUSION: Final = marked(
     "The model was run many times, each time with one stretch of time (the curve under the waveform; click it to play"
     " that part) or one frequency band removed. The unit is log-odds: +0.7 means that the part doubles the odds of the"
     " predicted emotion."
@@ -105,7 +106,7 @@ def explanations_asked_for(sound: LoadedSound, models: Sequence[str]) -> dict[st
 def _sentence(explanation: Explanation | Occlusion | HearfeltError) -> str:
     if isinstance(explanation, Explanation):
         return why_sentence(explanation)
-    return occlusion_sentence(explanation) if isinstance(explanation, Occlusion) else f"{explanation}."
+    return occlusion_sentence(explanation) if isinstance(explanation, Occlusion) else f"{sentence(str(explanation))}."
 
 
 def _show_hero(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
@@ -125,7 +126,7 @@ def _show_hero(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
         if running is not None:
             _show_progress(sound, running)
         elif not sound.is_long and not any(timeline.segments for timeline in timelines.values()):
-            st.caption(_NO_SEGMENTS)
+            st.caption(_(_NO_SEGMENTS))
 
 
 def _timeline(sound: LoadedSound, model: str, running: Pass | None) -> Timeline | None:
@@ -135,7 +136,7 @@ def _timeline(sound: LoadedSound, model: str, running: Pass | None) -> Timeline 
 
 def _show_progress(sound: LoadedSound, running: Pass) -> None:
     done, whole = time_words(running.share * sound.duration_s), time_words(sound.duration_s)
-    st.progress(running.share, f"{running.model}: {done} of {whole}")
+    st.progress(running.share, _("{model}: {done} of {whole}", model=running.model, done=done, whole=whole))
 
 
 def result_html(sound: LoadedSound, model: str, timeline: Timeline | None, *, who: str = "") -> str:
@@ -153,72 +154,87 @@ def result_html(sound: LoadedSound, model: str, timeline: Timeline | None, *, wh
     if prediction is None:
         return ""
     shown = fragment("result", "answer", prediction, who=who)
-    shown += fragment("result", "warnings", texts_of(prediction.other_warnings))
+    shown += fragment("result", "warnings", warnings_text(prediction.other_warnings))
     if not prediction.has_no_speech:
         shown += fragment("result", "bars", prediction)
     part = analysed_part(recognizer_of(model).card, sound.duration_s)
-    uses = f"{model} uses {part} only; the segments cover all of the sound. " if part else ""
-    calibration = calibration_text(prediction, read_scores().for_unseen_speakers(model))
-    return shown + fragment("result", "small_print", uses + calibration)
+    said = [calibration_text(prediction, read_scores().for_unseen_speakers(model))]
+    if part:
+        said.insert(0, _("{model} uses {part} only; the segments cover all of the sound.", model=model, part=part))
+    return shown + fragment("result", "small_print", " ".join(said))
 
 
 def _durations_html(timeline: Timeline | None, *, is_done: bool, who: str) -> str:
     durations = timeline.durations() if timeline is not None else {}
     if timeline is None or not durations:
-        return fragment("result", "durations", [], NO_SPEECH_WORDS if is_done else "Listening …", "", who=who)
+        return fragment("result", "durations", [], _(NO_SPEECH_WORDS) if is_done else _("Listening …"), "", who=who)
     rows = [(name, one_s / timeline.speech_s, time_words(one_s)) for name, one_s in durations.items()]
-    name, share, _ = rows[0]
-    is_most = timeline_text(timeline).startswith("mostly")
-    words = f"{100 * share:.0f} % of {time_words(timeline.speech_s)} of speech"
-    heading, words = (f"mostly {name}", words) if is_most else ("mixed", f"most of all {name}, {words}")
+    name, share, _time = rows[0]
+    values = {"emotion": _(name), "share": f"{100 * share:.0f}", "time": time_words(timeline.speech_s)}
+    if is_most(timeline):
+        heading, words = _("mostly {emotion}", emotion=_(name)), _("{share} % of {time} of speech", **values)
+    else:
+        heading, words = _("mixed"), _("most of all {emotion}, {share} % of {time} of speech", **values)
     shown = fragment("result", "durations", rows, heading, words, who=who)
-    shown += fragment("result", "warnings", texts_of(timeline.warnings))
-    return shown + fragment("result", "small_print", _SHARES)
+    shown += fragment("result", "warnings", warnings_text(timeline.warnings))
+    return shown + fragment("result", "small_print", _(_SHARES))
 
 
 def _put_corrections(visit: Visit) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(fragment("result", "corrections", visit.corrections))
-        _button("Corrections as CSV", lambda: corrections_csv(visit.corrections), "corrections.csv", "text/csv")
-        st.button("Undo the corrections", on_click=visit.corrections.clear, type="tertiary")
+        _button(
+            "corrections",
+            _("Corrections as CSV"),
+            lambda: corrections_csv(visit.corrections),
+            "corrections.csv",
+            "text/csv",
+        )
+        st.button(_("Undo the corrections"), on_click=visit.corrections.clear, type="tertiary")
 
 
 def _put_downloads(sound: LoadedSound, results: Mapping[str, Result], report: Callable[[], str]) -> None:
     stem = PurePath(sound.file.name).stem
-    of_each = [
-        (model, one, f" of {model}", f"{stem}-{model}") if len(results) > 1 else (model, one, "", stem)
-        for model, one in results.items()
-    ]
+    several = len(results) > 1
+    of_each = [(model, one, f"{stem}-{model}" if several else stem) for model, one in results.items()]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.html('<p class="hf-downloads-label">Download</p>')
-        _button("Report", report, f"{stem}.html", "text/html")
-        for model, one, whose, name in of_each:
+        st.html(fragment("result", "downloads_label"))
+        _button("report", _("Report"), report, f"{stem}.html", "text/html")
+        for model, one, name in of_each:
             part = "" if sound.is_long else analysed_part(recognizer_of(model).card, sound.duration_s)
             if HAS_PLOTS:
-                _button(f"Picture{whose}", partial(picture, sound, one, part), f"{name}.png", "image/png")
+                label = _("Picture of {model}", model=model) if several else _("Picture")
+                draw = keep_language(partial(picture, sound, one, part))
+                _button(f"picture-{model}", label, draw, f"{name}.png", "image/png")
         if not sound.is_long:
             pairs = [(sound, one) for one in results.values()]
-            _button("JSON", lambda: as_json(pairs), f"{stem}.json", "application/json")
-            _button("CSV", lambda: as_csv(pairs), f"{stem}.csv", "text/csv")
-        for _, one, whose, name in of_each:
+            _button("json", "JSON", lambda: as_json(pairs), f"{stem}.json", "application/json")
+            _button("csv", "CSV", lambda: as_csv(pairs), f"{stem}.csv", "text/csv")
+        for model, one, name in of_each:
+            label = _("Segments of {model} as CSV", model=model) if several else _("Segments as CSV")
             make = partial(segments_csv, one)
-            _button(f"Segments{whose} as CSV", make, f"{name}-segments.csv", "text/csv")
+            _button(f"segments-csv-{model}", label, make, f"{name}-segments.csv", "text/csv")
             if sound.is_long:
+                label = _("Segments of {model} as JSON", model=model) if several else _("Segments as JSON")
                 make = partial(segments_json, one)
-                _button(f"Segments{whose} as JSON", make, f"{name}-segments.json", "application/json")
+                _button(f"segments-json-{model}", label, make, f"{name}-segments.json", "application/json")
 
 
-def _button(label: str, make: object, file_name: str, kind: str) -> None:
-    st.download_button(label, make, file_name, kind, on_click="ignore", key=f"download-{label}")  # type: ignore[arg-type]
+def _button(key: str, label: str, make: object, file_name: str, kind: str) -> None:
+    st.download_button(label, make, file_name, kind, on_click="ignore", key=f"download-{key}")  # type: ignore[arg-type]
 
 
 def _show_explanations(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
     results = {model: sound.results[model] for model in models}
     if all(one.prediction is not None and one.prediction.has_no_speech for one in results.values()):
         return  # there is nothing to explain
-    st.html("<h2>Explanation</h2>")
+    st.html(fragment("result", "heading", _("Explanation")))
     if sound.is_long:
-        st.html(fragment("result", "small_print", _TOO_LONG))
+        too_long = _(
+            "Sounds of up to {longest} s can be explained: select a stretch of the waveform and recognize it alone.",
+            longest=f"{ONE_EMOTION_S:g}",
+        )
+        st.html(fragment("result", "small_print", too_long))
         return
     for model in models:
         _show_explanation(visit, sound, model)
@@ -227,18 +243,18 @@ def _show_explanations(visit: Visit, sound: LoadedSound, models: Sequence[str]) 
 def _show_explanation(visit: Visit, sound: LoadedSound, model: str) -> None:
     result = sound.results[model]
     if is_explanation_due(model, sound):
-        st.fragment(_show_work)(model, visit.jobs.get((EXPLANATION, sound.key, model)))
+        st.fragment(keep_language(_show_work))(model, visit.jobs.get((EXPLANATION, sound.key, model)))
     elif result.explanation is None and result.prediction is not None and not result.prediction.has_no_speech:
-        st.button("Explain", key=f"explain-{model}", help=_ASK, on_click=partial(_ask, result))
+        st.button(_("Explain"), key=f"explain-{model}", help=_(_ASK), on_click=partial(_ask, result))
     elif isinstance(result.explanation, Explanation | Occlusion):
         put_drawing(explanation_html(result.explanation), key=f"reasons-{model}")
     elif result.explanation is not None:
-        st.html(fragment("result", "notice", str(result.explanation), title="No explanation is possible"))
+        st.html(fragment("result", "notice", sentence(str(result.explanation)), title=_("No explanation is possible")))
 
 
 def _show_work(model: str, job: Job | None) -> None:
     """Show how far an explanation is; when it is there, all of the result is shown again."""
-    st.progress(job.share if job else 0.0, f"Computing the explanation ({model})")
+    st.progress(job.share if job else 0.0, _("Computing the explanation ({model})", model=model))
     run_again(f"explained-{model}", lambda: None if job is not None and job.is_running else st.rerun(RESULT))
 
 
@@ -254,15 +270,17 @@ def explanation_html(explanation: Explanation | Occlusion) -> str:
     """
     if isinstance(explanation, Explanation):
         shares = sorted(explanation.contributions.items(), key=lambda pair: -abs(pair[1]))
-        rows = [(GROUPS_IN_WORDS.get(name, (name, name))[0], share) for name, share in shares]
-        charts = fragment("result", "contributions", rows, _largest(rows), "Contribution of each feature group")
-        return fragment("result", "explanation", why_sentence(explanation), explanation.emotion, charts, _SHAPLEY)
+        rows = [(_(GROUPS_IN_WORDS.get(name, (name, name))[0]), share) for name, share in shares]
+        charts = fragment("result", "contributions", rows, _largest(rows), _("Contribution of each feature group"))
+        return fragment("result", "explanation", why_sentence(explanation), explanation.emotion, charts, _(_SHAPLEY))
     bands = [
-        (f"{low:,.0f} to {high:,.0f} Hz", effect)
+        (_("{low} to {high} Hz", low=grouped(low), high=grouped(high)), effect)
         for (low, high), effect in zip(explanation.bands_hz, explanation.band_effects, strict=True)
     ]
-    charts = fragment("result", "contributions", bands, _largest(bands), "Contribution of each frequency band")
-    return fragment("result", "explanation", occlusion_sentence(explanation), explanation.emotion, charts, _OCCLUSION)
+    charts = fragment("result", "contributions", bands, _largest(bands), _("Contribution of each frequency band"))
+    return fragment(
+        "result", "explanation", occlusion_sentence(explanation), explanation.emotion, charts, _(_OCCLUSION)
+    )
 
 
 def _largest(rows: Sequence[tuple[str, float]]) -> float:

@@ -94,7 +94,7 @@ export class Waveform {
    *
    * `from_s`, `to_s`: the time axis; `until_s`: where the sound ends. `level(from_s, to_s)` gives how far the wave goes
    * up and down there, 0 to 1, or null. `ribbons`: `{title, label, segments}` each; segments have `start_s`, `end_s`,
-   * `emotion`, `emoji`, `mark` (a CSS variable), `unsure`, `isInterim` and `text`.
+   * `emotion`, `name` (as shown, if it differs), `emoji`, `mark` (a CSS variable), `unsure`, `isInterim` and `text`.
    */
   draw(view = this.view) {
     this.view = view;
@@ -193,6 +193,6 @@ function name(part, segment, width) {
   part.title = segment.text;
   const label = element("span", { ariaHidden: "true" });
   if (width > EMOJI_PX) label.append(element("em", { textContent: segment.emoji }));
-  if (width > NAME_PX) label.append(` ${segment.emotion}${segment.unsure ? "?" : ""}`);
+  if (width > NAME_PX) label.append(` ${segment.name ?? segment.emotion}${segment.unsure ? "?" : ""}`);
   part.append(label);
 }
