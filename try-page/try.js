@@ -356,7 +356,7 @@ function showClock() {
   find("clock").textContent = clock(live.sound_s);
 }
 
-const live = new LiveWaveform(find("live"), null);
+const live = new LiveWaveform(find("live"), null, "Segments");
 
 // The start.
 

@@ -19,7 +19,6 @@ WORDS: Final = (
     NO_SPEECH_WORDS,
     *(text for texts in GROUPS_IN_WORDS.values() for text in texts),
     f"Occlusion: {WHAT_IT_SAYS}.",
-    "loud-and-pressed",
     "rain",
     "yours",
     "unknown",

@@ -64,12 +64,13 @@ export default function ({ parentElement, data, setTriggerValue }) {
   unreachable.querySelector(".hf-again").onclick = connect;
   unreachable.querySelector(".hf-record").onclick = record;
   connect();
-  leave = () => {
+  const end = (leave = () => {
     window.removeEventListener("message", onMessage);
     watcher.disconnect();
-  };
+  });
   return () => {
-    leave();
+    end();
+    if (leave !== end) return; // the view was drawn anew before
     frame.hidden = true;
     send({ type: "hearfelt:leave" });
   };

@@ -160,7 +160,7 @@ def model_facts(card: ModelCard, size_bytes: int) -> list[tuple[str, str]]:
     kinds = [_("sound") if card.input == "sound" else _("162 features of the sound"), part]
     if card.window_s:
         kinds.append(_("windows of {length} s", length=f"{card.window_s:g}"))
-    sizes = [f"{size_bytes / 1e6:.1f} MB"]
+    sizes = [_("{size} MB", size=f"{size_bytes / 1e6:.1f}")]
     if card.parameters:
         sizes.append(ngettext("{count} parameter", "{count} parameters", card.parameters))
     rows = [

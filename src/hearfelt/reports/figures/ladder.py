@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent_axis, plain, quiet
 from hearfelt.reports.theme import ACCENT, INK, MUTED, SECOND, SURFACE, THIRD
+from hearfelt.reports.translation import _
 
 __all__ = ["leak_ladder"]
 
@@ -43,8 +44,8 @@ def leak_ladder(
     figure = new_figure(8.4, 4.6)
     axes = quiet(figure.add_subplot(), grid="y")
     axes.axvspan(0.5, len(steps) - 0.4, color=SECOND.light, alpha=0.06, linewidth=0)
-    axes.text(0.56, 1.045, "leakage", color=MUTED.light, fontsize=SMALL_PT, va="top")
-    axes.text(0.44, 1.045, "no leakage", color=MUTED.light, fontsize=SMALL_PT, va="top", ha="right")
+    axes.text(0.56, 1.045, _("leakage"), color=MUTED.light, fontsize=SMALL_PT, va="top")
+    axes.text(0.44, 1.045, _("no leakage"), color=MUTED.light, fontsize=SMALL_PT, va="top", ha="right")
     best = max(models, key=lambda name: sum(score or 0.0 for score in models[name]), default=None)
     for place, (name, scores) in enumerate(models.items()):
         # Labels of the best model are above its line, those of the others below.
@@ -52,14 +53,14 @@ def leak_ladder(
         _line(axes, name, scores, _COLOURS[place % len(_COLOURS)], heights)
     if guess > 0:
         axes.axhline(guess, color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), zorder=1)
-        axes.text(len(steps) - 0.42, guess + 0.012, "chance", color=MUTED.light, fontsize=SMALL_PT - 1, ha="right")
+        axes.text(len(steps) - 0.42, guess + 0.012, _("chance"), color=MUTED.light, fontsize=SMALL_PT - 1, ha="right")
     axes.set_xticks(range(len(steps)), list(steps))
     axes.tick_params(axis="x", labelcolor=INK.light)
     axes.set_xlim(-0.4, len(steps) - 0.4)
     axes.set_ylim(0, 1.06)
     axes.set_yticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
     percent_axis(axes.yaxis)
-    axes.set_ylabel("accuracy on test clips")
+    axes.set_ylabel(_("accuracy on test clips"))
     headline(axes, title)
     return figure
 
@@ -77,7 +78,7 @@ def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str, ab
         plain(name), (first, start), (0, -18), textcoords="offset points", ha="center", color=colour, weight="bold",
         fontsize=TEXT_PT,
     )  # fmt: skip
-    for (step, score), (_, reached) in pairwise([*there, there[-1]]):
+    for (step, score), (_following, reached) in pairwise([*there, there[-1]]):
         # The first score is to the left of its point; where the line rises, scores are beside it.
         if step == first:
             offset, side, height = (-9, 0), "right", "center"
@@ -97,7 +98,7 @@ def _line(axes: Axes, name: str, scores: Sequence[float | None], colour: str, ab
         steep = abs(gain) > _NEAR
         level = 0 if above[0] else 14  # a score below the line is to the right of its point
         axes.annotate(
-            f"{gain * 100:+.1f} points".replace("-", "−"),
+            _("{points} points", points=f"{gain * 100:+.1f}").replace("-", "−"),
             ((step + following) / 2, (score + reached) / 2),
             (-6 * away if steep else level, 11 * away), textcoords="offset points",
             ha=("right" if above[1] else "left") if steep else "center", va="center", color=colour, fontsize=SMALL_PT,

@@ -25,6 +25,7 @@ from hearfelt.reports.figures.canvas import (
     whole_percent,
 )
 from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, SECOND, SURFACE, THIRD
+from hearfelt.reports.translation import _
 
 __all__ = [
     "cell_strength",
@@ -281,7 +282,7 @@ def reliability_diagram(bins: Sequence[Reliability], *, title: str = "") -> Figu
     figure = new_figure(4.6, 4.9)
     upper, lower = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
     quiet(upper, grid="both")
-    upper.plot((0, 1), (0, 1), color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), label="perfect calibration")
+    upper.plot((0, 1), (0, 1), color=MUTED.light, linewidth=1, linestyle=(0, (3, 3)), label=_("perfect calibration"))
     heights = [one.accuracy if one.count else 0.0 for one in bins]
     upper.bar(middles, heights, width=widths, color=ACCENT.light, alpha=0.28)
     upper.plot(
@@ -290,13 +291,13 @@ def reliability_diagram(bins: Sequence[Reliability], *, title: str = "") -> Figu
     )  # fmt: skip
     upper.set_xlim(0, 1)
     upper.set_ylim(0, 1)
-    upper.set_ylabel("share of correct predictions")
+    upper.set_ylabel(_("share of correct predictions"))
     _legend(upper, columns=1)
     quiet(lower)
     lower.bar(middles, [one.count for one in bins], width=widths, color=THIRD.light)
-    lower.set_ylabel("clips")
+    lower.set_ylabel(_("clips"))
     lower.yaxis.set_major_locator(MaxNLocator(2, integer=True))
-    lower.set_xlabel("confidence")
+    lower.set_xlabel(_("confidence"))
     for axes in (upper, lower):
         percent_axis(axes.xaxis)
     percent_axis(upper.yaxis)

@@ -20,6 +20,7 @@ from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, percent_axis, plain, quiet
 from hearfelt.reports.formatting import share_words, time_words
 from hearfelt.reports.theme import GRID, INK, MUTED, SURFACE, contrast, mixed
+from hearfelt.reports.translation import _
 
 __all__ = [
     "COLUMNS",
@@ -190,7 +191,7 @@ def draw_ribbon(axes: Axes, timeline: Timeline, until_s: float, *, width: float 
             in_layout=False,
         )
     for first, last in runs:
-        name = plain(first.emotion, longest=18)
+        name = plain(_(first.emotion), longest=18)
         if not first.unsure and (last.end_s - first.start_s) * inches > (len(name) + 2) * _LETTER:
             ink = max(INK.light, SURFACE.light, key=lambda tone: contrast(tone, _colour(first, 0)))
             axes.text(
@@ -199,7 +200,7 @@ def draw_ribbon(axes: Axes, timeline: Timeline, until_s: float, *, width: float 
             )  # fmt: skip
     if not timeline.segments:
         axes.text(
-            0.5, 0.5, "no speech was found", transform=axes.transAxes, ha="center", va="center",
+            0.5, 0.5, _("no speech was found"), transform=axes.transAxes, ha="center", va="center",
             color=MUTED.light, fontsize=SMALL_PT, backgroundcolor=SURFACE.light,
         )  # fmt: skip
     axes.set_ylim(0, 1)
@@ -251,7 +252,7 @@ def _draw_confidence(axes: Axes, timeline: Timeline) -> None:
     axes.set_ylim(0, 1.04)
     axes.set_yticks([0, 0.5, 1])
     percent_axis(axes.yaxis)
-    axes.set_ylabel("confidence")
+    axes.set_ylabel(_("confidence"))
 
 
 def _draw_mean_confidence(axes: Axes, timeline: Timeline) -> None:
@@ -321,11 +322,11 @@ def prediction_picture(
         >>> figure.axes[0].get_title(loc="left")
         'a.wav'
     """
-    figure, left, right = prediction_halves(" ".join([f"Model: {timeline.model}.", note]).strip())
+    figure, left, right = prediction_halves(" ".join([_("Model: {name}.", name=timeline.model), note]).strip())
     heights = (1.0, 0.2) if levels is None else (1.0, 0.2, 1.2)
     rows: NDArray[np.object_] = np.atleast_1d(left.subplots(len(heights), 1, sharex=True, height_ratios=heights))
     draw_outline(rows[0], timeline, outline, peak_of(outline))
-    rows[0].set_ylabel("waveform")
+    rows[0].set_ylabel(_("waveform"))
     draw_ribbon(rows[1], timeline, outline.duration_s, width=_ANSWER_RIBBON)
     if levels is not None:
         _draw_levels(rows[2], levels, outline.duration_s)
@@ -356,11 +357,13 @@ def draw_prediction(part: SubFigure, prediction: Prediction) -> None:
     quiet(text).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     colour = GRID.light if prediction.has_no_speech else look_of(prediction.emotion).colour
     text.add_patch(Rectangle((0, 0.05), 0.018, 0.85, facecolor=colour, linewidth=0))
-    perhaps, little = ("perhaps ", ": too low to rely on") if prediction.unsure else ("", "")
-    emotion = perhaps + plain(prediction.emotion)
-    confidence = f"{prediction.in_words}, {share_words(prediction.confidence)}{little}"
+    emotion = plain(_(prediction.emotion))
+    confidence = f"{_(prediction.in_words)}, {share_words(prediction.confidence)}"
+    if prediction.unsure:
+        emotion = _("perhaps {emotion}", emotion=emotion)
+        confidence = _("{confidence}: too low to rely on", confidence=confidence)
     if prediction.has_no_speech:
-        emotion, confidence = NO_SPEECH_WORDS, ""
+        emotion, confidence = _(NO_SPEECH_WORDS), ""
     large_pt = _LARGE_PT * min(1.0, _LARGE_LETTERS / len(emotion))
     text.text(0.055, 0.62, emotion, fontsize=large_pt, weight="bold", color=INK.light, va="center")
     text.text(
@@ -377,9 +380,9 @@ def _draw_durations(part: SubFigure, timeline: Timeline) -> None:
     text, axes = part.subplots(2, 1, height_ratios=(1, 3.1))
     quiet(text).set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1))
     durations = timeline.durations()
-    head = "time of each emotion" if durations else NO_SPEECH_WORDS
+    head = _("time of each emotion") if durations else _(NO_SPEECH_WORDS)
     text.text(0.0, 0.62, head, fontsize=TEXT_PT + 6, weight="bold", color=INK.light, va="center")
-    words = f"of {time_words(timeline.speech_s)} of speech" if durations else ""
+    words = _("of {time} of speech", time=time_words(timeline.speech_s)) if durations else ""
     text.text(0.0, 0.14, words, fontsize=TEXT_PT + 1, color=MUTED.light, va="center")
     shares = [(name, seconds / timeline.speech_s, time_words(seconds)) for name, seconds in durations.items()]
     _draw_bars(axes, [(name, share, f"{100 * share:.0f} %, {time}") for name, share, time in shares])
@@ -392,7 +395,7 @@ def _draw_levels(axes: Axes, levels: NDArray[np.uint8], duration_s: float) -> No
         extent=(0, duration_s, 0, len(levels)), vmin=0, vmax=255,
     )  # fmt: skip
     axes.set_yticks([])
-    axes.set_ylabel("frequency, low to high")
+    axes.set_ylabel(_("frequency, low to high"))
 
 
 def _draw_ranking(axes: Axes, prediction: Prediction) -> None:
@@ -406,9 +409,9 @@ def _draw_bars(axes: Axes, rows: Sequence[tuple[str, float, str]]) -> None:
     axes.barh(places, [1.0] * len(rows), height=0.62, color=GRID.light, alpha=0.45)
     colours = [MUTED.light if label == UNSURE_WORD else look_of(label).colour for label, _, _ in rows]
     axes.barh(places, [share for _, share, _ in rows], height=0.62, color=colours)
-    for place, (_, _, words) in enumerate(rows):
+    for place, (_name, _share, words) in enumerate(rows):
         axes.text(1.03, place, words, va="center", color=MUTED.light, fontsize=SMALL_PT)
-    axes.set_yticks(places, [plain(label, longest=14) for label, _, _ in rows])
+    axes.set_yticks(places, [plain(_(label), longest=14) for label, _share, _words in rows])
     axes.tick_params(axis="y", labelcolor=INK.light, labelsize=TEXT_PT)
     axes.set_xticks([])
     axes.set_xlim(0, 1.3)

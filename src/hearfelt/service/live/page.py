@@ -15,6 +15,8 @@ from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import UNSURE_WORD, sure_words
 from hearfelt.reports.templating import render
 from hearfelt.reports.theme import style_variables, tone_of
+from hearfelt.reports.translation import ENGLISH, LANGUAGES, _, in_language
+from hearfelt.service.live.words import live_words
 from hearfelt.service.model_registry import ModelRegistry
 
 __all__ = ["page_headers", "page_router"]
@@ -63,14 +65,18 @@ def page_router(models: ModelRegistry, frame_ancestors: tuple[str, ...], *, need
     files = _static_files()
 
     @router.get("/")
-    async def page(theme: Literal["light", "dark", ""] = "", embed: Literal["0", "1", ""] = "") -> Response:
-        text = render("hearfelt.service", "live.html", theme=theme, is_embedded=embed == "1")
+    async def page(
+        theme: Literal["light", "dark", ""] = "", embed: Literal["0", "1", ""] = "", language: str = ENGLISH
+    ) -> Response:
+        with in_language(language if language in LANGUAGES else ENGLISH):
+            text = render("hearfelt.service", "live.html", theme=theme, is_embedded=embed == "1", words=live_words())
         return HTMLResponse(text, headers=headers)
 
     @router.get("/live/theme.json")
-    async def theme_of_page() -> Response:
+    async def theme_of_page(language: str = ENGLISH) -> Response:
         card = (await run_in_threadpool(models.recognizer)).card
-        return JSONResponse(_theme(card, needs_key=needs_key), headers=headers)
+        with in_language(language if language in LANGUAGES else ENGLISH):
+            return JSONResponse(_theme(card, needs_key=needs_key), headers=headers)
 
     @router.get("/live/{name}")
     async def file(name: str) -> Response:
@@ -93,8 +99,11 @@ def _static_files() -> dict[str, bytes]:
 def _theme(card: ModelCard, *, needs_key: bool) -> dict[str, Any]:
     looks = [look_of(label) for label in card.labels]
     return {
-        "emotions": [{"name": look.name, "emoji": look.emoji, "mark": f"--{tone_of(look.name)}"} for look in looks],
-        "sure_words": sure_words(card.bands),
-        "unsure_word": UNSURE_WORD,
+        "emotions": [
+            {"name": look.name, "shown": _(look.name), "emoji": look.emoji, "mark": f"--{tone_of(look.name)}"}
+            for look in looks
+        ],
+        "sure_words": [(least, _(word)) for least, word in sure_words(card.bands)],
+        "unsure_word": _(UNSURE_WORD),
         "needs_key": needs_key,
     }

@@ -3,10 +3,11 @@
 import { StreamConnection } from "./connection.js";
 import { LiveWaveform } from "./live_waveform.js";
 import { Microphone, MicrophoneError, askForMicrophone } from "./microphone.js";
-import { PROBLEMS } from "./problems.js";
+import { EMOJIS } from "./problems.js";
 import { Recording } from "./recording.js";
 import { Theme } from "./theme.js";
 import { clock, durations, element } from "./waveform.js";
+import { WORDS, filled } from "./words.js";
 
 const SILENT_AFTER_S = 1.2; // interim results come every 0.5 s during speech
 const MOST = 0.5; // of the speech: less is not called most of it
@@ -18,7 +19,7 @@ const isEmbedded = document.documentElement.hasAttribute("data-embed");
 class Page {
   constructor(theme) {
     this.theme = theme;
-    this.waveform = new LiveWaveform(id("waveform"), theme);
+    this.waveform = new LiveWaveform(id("waveform"), theme, WORDS.segments);
     this.initial = [id("headline").textContent, id("detail").textContent];
     id("start").addEventListener("click", () => (this.isRunning ? this.stop() : this.start()));
     id("record").addEventListener("click", () => window.parent.postMessage({ type: "hearfelt:record" }, "*"));
@@ -42,7 +43,7 @@ class Page {
 
   async start() {
     this.reset();
-    this.show("asking", "", "Microphone permission", "Your browser asks for the microphone. Please allow it.");
+    this.show("asking", "", WORDS.permission, WORDS.asking);
     const run = (this.run = {}); // a later start or stop makes this one old
     try {
       const stream = await askForMicrophone();
@@ -76,7 +77,7 @@ class Page {
     id("nothing").hidden = false;
     id("record").hidden = true;
     id("time").textContent = "0:00";
-    id("start").textContent = "Stop";
+    id("start").textContent = WORDS.stop;
     main.setAttribute("data-running", "");
   }
 
@@ -84,7 +85,7 @@ class Page {
     const { microphone, connection } = this;
     this.setStopped();
     id("start").disabled = true;
-    this.show("stopping", "", "One moment", "The last words are being processed.");
+    this.show("stopping", "", WORDS.moment, WORDS.last);
     if (microphone) await microphone.stop(); // delivers its last block
     if (connection) await connection.end();
     id("start").disabled = false;
@@ -113,9 +114,9 @@ class Page {
     this.release();
     this.waveform.showWhole();
     this.offerRecording();
-    const problem = PROBLEMS[kind];
-    this.show("problem", problem.emoji, problem.title, detail ? `${detail[0].toUpperCase()}${detail.slice(1)}.` : problem.advice);
-    id("start").textContent = "Try again";
+    const [title, advice] = WORDS.problems[kind];
+    this.show("problem", EMOJIS[kind], title, detail ? `${detail[0].toUpperCase()}${detail.slice(1)}.` : advice);
+    id("start").textContent = WORDS.retry;
     id("record").hidden = !isEmbedded;
     if (kind === "key") {
       id("key-form").hidden = false;
@@ -127,7 +128,7 @@ class Page {
     this.isRunning = false;
     this.run = null;
     main.removeAttribute("data-running");
-    id("start").textContent = "Start again";
+    id("start").textContent = WORDS.again;
   }
 
   release() {
@@ -152,7 +153,7 @@ class Page {
     if (event.type === "now") {
       this.interimAt_s = event.end_s;
       if (event.early) {
-        if (this.isRunning && main.dataset.state !== "speech") this.show("silence", "", "Listening", "Speech, but no clear emotion yet.");
+        if (this.isRunning && main.dataset.state !== "speech") this.show("silence", "", WORDS.listening, WORDS.unclear);
         return;
       }
       this.waveform.addInterim(event);
@@ -168,7 +169,7 @@ class Page {
   // ---- what the page shows
 
   showPrediction(event, state, detail) {
-    const name = event.unsure ? `${event.emotion}?` : event.emotion;
+    const name = `${this.theme.shown(event.emotion)}${event.unsure ? "?" : ""}`;
     this.show(state, this.theme.emoji(event.emotion), name, detail);
     this.showProbabilities(event.probabilities);
   }
@@ -176,9 +177,9 @@ class Page {
   /** Show the last segment while nobody speaks. */
   showSilence() {
     if (this.last) {
-      this.showPrediction(this.last, "earlier", `${this.theme.confidence(this.last)} · at ${between(this.last)}`);
+      this.showPrediction(this.last, "earlier", `${this.theme.confidence(this.last)} · ${filled(WORDS.at, { time: between(this.last) })}`);
     } else {
-      this.show("silence", "", "Listening", "No speech yet.");
+      this.show("silence", "", WORDS.listening, WORDS.silence);
     }
   }
 
@@ -186,11 +187,11 @@ class Page {
     const count = id("segments").children.length;
     if (this.waveform.sound_s === 0) {
       this.show("rest", "", ...this.initial); // stopped before any sound
-      id("start").textContent = "Start listening";
+      id("start").textContent = WORDS.start;
       return;
     }
     if (count === 0) {
-      this.show("stopped", "", "No speech was found", "Is this the right microphone? Move closer, or speak a little louder.");
+      this.show("stopped", "", ...WORDS.nothing);
       return;
     }
     if (count === 1) this.showSilence();
@@ -201,12 +202,12 @@ class Page {
   showSums() {
     const sums = durations(this.recording.segments, (one) => (one.unsure ? this.theme.unsureWord : one.emotion));
     const speech_s = sums.reduce((sum, { long_s }) => sum + long_s, 0);
-    const named = ({ segment }) => (segment.unsure ? this.theme.unsureWord : segment.emotion);
+    const named = ({ segment }) => (segment.unsure ? this.theme.unsureWord : this.theme.shown(segment.emotion));
     const share = sums[0].long_s / speech_s;
-    const words = `${Math.round(100 * share)}\u00a0% of ${clock(speech_s)} of speech`;
-    if (share > MOST) this.show("stopped", "", `mostly ${named(sums[0])}`, words);
-    else this.show("stopped", "", "mixed", `Most of all ${named(sums[0])}, ${words}`);
-    id("legend-title").textContent = "Time of each emotion";
+    const values = { emotion: named(sums[0]), share: Math.round(100 * share), time: clock(speech_s) };
+    const [headline, detail] = share > MOST ? WORDS.mostly : WORDS.mixed;
+    this.show("stopped", "", filled(headline, values), filled(detail, values).replace(" %", "\u00a0%"));
+    id("legend-title").textContent = WORDS.times;
     id("legend").replaceChildren(
       ...sums.map((one) => {
         const { segment, long_s } = one;
@@ -251,10 +252,10 @@ class Page {
 
   addToList(segment) {
     const time = between(segment);
-    const play = element("button", { type: "button", className: "play", innerHTML: PLAY, ariaLabel: `Play ${time}`, onclick: () => this.replay(segment) });
-    const options = this.theme.emotions.map(({ name }) => element("option", { value: name, textContent: name }));
-    const say = element("select", { ariaLabel: `It is, at ${time}`, onchange: () => this.correct(segment, say.value) }, element("option", { value: "", textContent: "…" }), ...options);
-    const after = element("span", { className: "after" }, play, element("label", {}, "It is ", say));
+    const play = element("button", { type: "button", className: "play", innerHTML: PLAY, ariaLabel: filled(WORDS.play, { name: time }), onclick: () => this.replay(segment) });
+    const options = this.theme.emotions.map(({ name, shown }) => element("option", { value: name, textContent: shown }));
+    const say = element("select", { ariaLabel: filled(WORDS.isAt, { time }), onchange: () => this.correct(segment, say.value) }, element("option", { value: "", textContent: "…" }), ...options);
+    const after = element("span", { className: "after" }, play, element("label", {}, `${WORDS.is} `, say));
     const row = element("li", {}, span("time", time), this.named(segment.emotion), span("how", this.theme.confidence(segment)), after);
     row.style.setProperty("--mark", `var(${this.theme.mark(segment.emotion)})`);
     id("segments").append(row);
@@ -267,7 +268,7 @@ class Page {
       entry.dataset.emotion = name;
       return entry;
     });
-    id("legend-title").textContent = "Emotions";
+    id("legend-title").textContent = WORDS.emotions;
     id("legend").replaceChildren(...entries);
   }
 
@@ -287,7 +288,7 @@ class Page {
   /** An emotion's emoji and name; only the name is read aloud. */
   named(emotion) {
     const sign = element("span", { className: "sign", textContent: this.theme.emoji(emotion), ariaHidden: "true" });
-    return element("span", { className: "what" }, sign, ` ${emotion}`);
+    return element("span", { className: "what" }, sign, ` ${this.theme.shown(emotion)}`);
   }
 }
 
@@ -312,9 +313,8 @@ Theme.fetch().then(
   (theme) => new Page(theme),
   () => {
     main.dataset.state = "problem";
-    id("headline").textContent = PROBLEMS.unreachable.title;
-    id("detail").textContent = PROBLEMS.unreachable.advice;
-    id("start").textContent = "Try again";
+    [id("headline").textContent, id("detail").textContent] = WORDS.problems.unreachable;
+    id("start").textContent = WORDS.retry;
     id("start").disabled = false;
     id("start").addEventListener("click", () => location.reload());
   },

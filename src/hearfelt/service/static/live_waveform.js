@@ -6,9 +6,10 @@ const PEAK_S = 0.05;
 const NOW_S = 0.5; // of an interim result, the last
 
 export class LiveWaveform extends Waveform {
-  constructor(root, theme) {
+  constructor(root, theme, label = "") {
     super(root);
     this.theme = theme;
+    this.label = label; // of the ribbon
     this.isCalm = matchMedia("(prefers-reduced-motion: reduce)");
     this.clear();
   }
@@ -47,7 +48,8 @@ export class LiveWaveform extends Waveform {
   }
 
   segment({ start_s, end_s, emotion, unsure }) {
-    return { start_s, end_s, emotion, unsure, emoji: this.theme.emoji(emotion), mark: this.theme.mark(emotion), text: emotion };
+    const name = this.theme.shown(emotion);
+    return { start_s, end_s, emotion, name, unsure, emoji: this.theme.emoji(emotion), mark: this.theme.mark(emotion), text: name };
   }
 
   draw() {
@@ -57,7 +59,7 @@ export class LiveWaveform extends Waveform {
   update() {
     const [from_s, to_s] = this.span();
     const segments = [...this.interim, ...this.segments];
-    super.draw({ from_s, to_s, until_s: this.sound_s, level: (...times) => this.level(...times), ribbons: [{ label: "Segments", segments }] });
+    super.draw({ from_s, to_s, until_s: this.sound_s, level: (...times) => this.level(...times), ribbons: [{ label: this.label, segments }] });
   }
 
   /** Which seconds are shown. With reduced motion a full page is replaced, instead of scrolling. */

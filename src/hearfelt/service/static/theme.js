@@ -10,13 +10,18 @@ export class Theme {
   }
 
   static async fetch() {
-    const response = await fetch("live/theme.json", { cache: "no-cache" });
+    const response = await fetch(`live/theme.json?language=${document.documentElement.lang}`, { cache: "no-cache" });
     if (!response.ok) throw new Error(`theme: ${response.status}`);
     return new Theme(await response.json());
   }
 
   emoji(name) {
     return this.byName.get(name)?.emoji ?? "";
+  }
+
+  /** The name of an emotion as it is shown. */
+  shown(name) {
+    return this.byName.get(name)?.shown ?? name;
   }
 
   /** The CSS variable with the colour of an emotion. */
