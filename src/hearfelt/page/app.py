@@ -47,6 +47,9 @@ def _show(settings: PageSettings) -> None:
     put_style()
     _put_header(views, chosen.title)
     chosen.run()
+    with st.container(key="hf-language"):
+        label = _("Language")
+        st.selectbox(label, LANGUAGES, key=_LANGUAGE, format_func=LANGUAGES.__getitem__, label_visibility="collapsed")
 
 
 def keep_uploads_in_memory() -> None:
@@ -82,10 +85,6 @@ def _put_header(views: list[st.Page], chosen: str) -> None:
         with st.container(horizontal=True, key="hf-nav"):
             for view in views:
                 st.page_link(view, label=view.title)
-        if len(LANGUAGES) > 1:
-            with st.container(key="hf-language"):
-                label = _("Language")
-                st.selectbox(label, LANGUAGES, key=_LANGUAGE, format_func=str.upper, label_visibility="collapsed")
     around = st.components.v2.component(
         "hearfelt_app", html='<p class="hf-gone" role="alert"></p>', js=read_static("app.js"), isolate_styles=False
     )

@@ -11,6 +11,7 @@ import streamlit as st
 
 from hearfelt.reports.templating import render_macro
 from hearfelt.reports.theme import style_variables
+from hearfelt.reports.translation import _
 
 __all__ = ["HAS_PLOTS", "fragment", "page_style", "put_drawing", "put_style", "read_static"]
 
@@ -52,7 +53,8 @@ def page_style() -> str:
 
 def put_style() -> None:
     """Add the style sheet; once in every run of the page."""
-    st.html(f"<style>{page_style()}</style>")
+    upload = _("Upload")  # on a button of Streamlit
+    st.html(f'<style>{page_style()}:root {{ --hf-upload: "{upload}"; }}</style>')
 
 
 def put_drawing(markup: str, *, key: str) -> None:

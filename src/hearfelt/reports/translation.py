@@ -31,7 +31,7 @@ __all__ = [
 
 ENGLISH: Final = "en"
 
-LANGUAGES: Final = {ENGLISH: "English"}
+LANGUAGES: Final = {ENGLISH: "English", "de": "Deutsch", "es": "Español", "fr": "Français"}
 """Code and own name of each language that has a catalogue."""
 
 _GROUPS: Final = "\u202f"  # narrow space between thousands, which every language but English reads alike
