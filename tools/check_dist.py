@@ -27,6 +27,7 @@ REQUIRED = (
     "hearfelt/examples/synthetic-neutral.flac",
     "hearfelt/service/static/live.js",
     "hearfelt/reports/templates/page.html",
+    *(f"hearfelt/reports/locale/{code}.mo" for code in ("de", "es", "fr")),
 )
 LICENCES = ("LICENSE", "LICENSES/LicenseRef-hearfelt-weights.txt", "LICENSES/Whisper-MIT.txt")
 SOUND = re.compile(r"\.(wav|flac|mp3|ogg|opus|m4a)$")
