@@ -226,7 +226,8 @@ ModelQuery = Annotated[str | None, Query(description="name of one that /v1/model
 class _Recognition:
     """Turns uploads into jobs, and jobs into responses."""
 
-    def __init__(self, settings: ServiceSettings, workers: Workers, metrics: Metrics) -> None:
+    def __init__(self, settings: ServiceSettings, models: ModelRegistry, workers: Workers, metrics: Metrics) -> None:
+        self.uploads, self.models = Uploads(settings), models
         self._settings, self._workers, self._metrics = settings, workers, metrics
 
     async def run(self, job: Job) -> dict[str, Any]:
@@ -288,14 +289,15 @@ def recognition_router(
         workers: run the jobs.
         metrics: count sound and faults.
     """
-    recognition, received = _Recognition(settings, workers, metrics), Uploads(settings)
-
-    def refuse_large(request: Request) -> None:
-        received.refuse_large(request)
-
-    early = [Depends(refuse_large), Depends(_refuse_unknown)]
+    recognition = _Recognition(settings, models, workers, metrics)
+    early = [Depends(recognition.uploads.refuse_large), Depends(_refuse_unknown)]
     router = APIRouter(prefix="/v1", tags=["recognition"], dependencies=early, responses=_PROBLEMS)
+    _add_recognize(router, recognition)
+    _add_timeline(router, recognition)
+    return router
 
+
+def _add_recognize(router: APIRouter, recognition: _Recognition) -> None:
     @router.post(
         "/recognize",
         responses={200: {"model": Answer | Answers}},
@@ -312,8 +314,8 @@ def recognition_router(
 
         ``warnings`` tell what is unusual about a sound.
         """
-        file, options = models.file(model), {"explain": explain, "track": track}
-        with received.receiving(request) as receiving:
+        file, options = recognition.models.file(model), {"explain": explain, "track": track}
+        with recognition.uploads.receiving(request) as receiving:
             uploads, are_several = await receiving.uploads()
             if are_several:
                 results = await recognition.run_all(uploads, file, **options, reference=receiving.reference)
@@ -321,6 +323,8 @@ def recognition_router(
             job = recognition.job("recognize", uploads[0], file, **options, reference=receiving.reference)
             return JSONResponse(await recognition.run(job))
 
+
+def _add_timeline(router: APIRouter, recognition: _Recognition) -> None:
     @router.post(
         "/timeline",
         responses={200: {"model": Segments, "content": {kind: {} for kind in _MEDIA_TYPES.values()}}},
@@ -340,8 +344,8 @@ def recognition_router(
 
         ``warnings`` tell what is unusual about the sound.
         """
-        file = models.file(model)
-        with received.receiving(request) as receiving:
+        file = recognition.models.file(model)
+        with recognition.uploads.receiving(request) as receiving:
             uploads, are_several = await receiving.uploads()
             if are_several:
                 raise RefusedError(400, f"{len(uploads)} sounds; a timeline is of one, send them one by one")
@@ -351,5 +355,3 @@ def recognition_router(
         if format == "json":
             return JSONResponse(result)
         return PlainTextResponse(result["text"], media_type=_MEDIA_TYPES[format])
-
-    return router
