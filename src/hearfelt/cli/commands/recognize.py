@@ -104,6 +104,7 @@ def _recognize(
         raise typer.BadParameter(f"{len(sources)} sound files; a picture shows one", param_hint="--plot")
     if out is not None:
         _check_out(out, sources, model)
+    from hearfelt.audio.reader import read_audio
     from hearfelt.cli.display.predictions import Result, printing, writing
     from hearfelt.inference.recognizer import Recognizer
 
@@ -114,7 +115,10 @@ def _recognize(
         for source in sources:
             with ExitStack() as stack:
                 try:
-                    sound = stack.enter_context(sound_of(source, reading, is_read_again=plot is not None))
+                    sound = stack.enter_context(sound_of(source, reading))
+                    _refuse_empty(source)
+                    if plot is not None:
+                        sound = read_audio(sound)  # whole, since it is drawn as well
                     result = _recognized(recognizer, source, sound, why=why, reference=known)
                 except AudioError as error:
                     if context.obj:  # --debug
@@ -184,14 +188,18 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool, reference: Reference | None) -> Result:
+def _refuse_empty(source: str) -> None:
     from hearfelt.audio.reader import audio_files
-    from hearfelt.cli.display.predictions import Result
     from hearfelt.runtime.files import path_given
 
     folder = path_given(source)
     if source != STANDARD_INPUT and _is_folder(folder) and not audio_files(folder):
         raise AudioError(f"{source}: no sound in this folder; WAV, FLAC, OGG, Opus, MP3 or AIFF is wanted")
+
+
+def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool, reference: Reference | None) -> Result:
+    from hearfelt.cli.display.predictions import Result
+
     if why:
         explanation = recognizer.explain(sound, reference=reference)
         return Result(source, explanation.prediction, explanation)
@@ -201,7 +209,7 @@ def _recognized(recognizer: Recognizer, source: str, sound: Sound, *, why: bool,
 def _draw(
     prediction: Prediction, sound: Sound, path: Path, *, note: str = "", why: Explanation | Occlusion | None = None
 ) -> None:
-    """Write a picture of a sound and its prediction, or of what the prediction depends on; the sound is read again."""
+    """Write a picture of a sound and its prediction, or of what the prediction depends on."""
     require("matplotlib", "plots")
     from hearfelt.audio.inputs import name_of
     from hearfelt.audio.reader import read_audio
