@@ -299,7 +299,7 @@ def test_what_is_no_ordinary_file_is_not_waited_for(sound_model: Path, tmp_path:
     with SoundWorkers(Task(str(sound_model))) as worker:
         pipe = [Source("pipe.wav", str(tmp_path / "pipe.wav"))]
         ((row,),) = (json.loads(line) for line in worker.recognize(pipe))
-    assert row["error"] == "pipe.wav: this is no ordinary file; a sound file is wanted here"
+    assert row["error"] == "pipe.wav: this is no regular file; a sound file is wanted here"
 
 
 def test_what_was_wrong_when_it_was_listed_is_told_in_its_row(sound_model: Path) -> None:

@@ -448,7 +448,7 @@ def test_a_zip_that_swells_is_refused_before_it_does(loopback, home):
 
 
 def test_unusual_packing_is_refused(loopback, home):
-    with pytest.raises(DownloadError, match="packed in a way"):
+    with pytest.raises(DownloadError, match="compressed in a way"):
         hostile(loopback, home, lambda archive, name: archive.writestr(name, b"x", zipfile.ZIP_BZIP2))
 
 
@@ -511,7 +511,7 @@ def test_the_toy_is_made_as_code_makes_it(tmp_path, toy):
 
 @pytest.mark.parametrize("options", [{"channel": "speech"}, {"actors": "1"}])
 def test_the_toy_has_no_halves(tmp_path, options):
-    with pytest.raises(CorpusError, match="toy comes whole"):
+    with pytest.raises(CorpusError, match="toy corpus is made whole"):
         get_corpus("toy", tmp_path / "toy", **options)
 
 

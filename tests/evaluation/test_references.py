@@ -181,7 +181,7 @@ def test_an_emotion_that_no_clip_has_is_refused(reference_model: Path, clips: Cl
     parts, info = encode_plan(
         reference_model, PROTOCOLS["by-speaker"].plan(some, card=Recognizer.load(reference_model).card)
     )
-    with pytest.raises(CorpusError, match="--reference-emotion angry: there are each, calm, sad"):
+    with pytest.raises(CorpusError, match="--reference-emotion angry: no clip has it; there are each, calm, sad"):
         write_with_references(parts, tmp_path, ReferenceOptions(5, emotion="angry"), info)
 
 

@@ -136,7 +136,7 @@ def _sound_at(location: str) -> AbstractContextManager[Path | bytes]:
     """Give what a recognizer can read: the path, or what was fetched from a store.
 
     Raises:
-        AudioError: for what is no ordinary file: reading a pipe could take for ever.
+        AudioError: for what is no regular file: reading a pipe could take for ever.
     """
     if object_store.is_url(location):
         return object_store.fetched(location)
@@ -146,7 +146,7 @@ def _sound_at(location: str) -> AbstractContextManager[Path | bytes]:
         return nullcontext(Path(location))  # the reader says what is wrong with it
     if stat.S_ISDIR(kind) or stat.S_ISREG(kind):
         return nullcontext(Path(location))
-    raise AudioError(f"{location}: this is no ordinary file; a sound file is wanted here")
+    raise AudioError(f"{location}: this is no regular file; a sound file is wanted here")
 
 
 def error_sentence(error: Exception, name: str, opened: Iterable[str] = ()) -> str:

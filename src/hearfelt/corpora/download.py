@@ -179,7 +179,7 @@ def get_corpus(
     if name != "toy":
         raise CorpusError(_elsewhere(name))
     if channel is not None or actors is not None:
-        raise CorpusError("toy: --channel and --actors are for ravdess; the toy comes whole")
+        raise CorpusError("toy: --channel and --actors are for ravdess; the toy corpus is made whole")
     _refuse_file(folder)
     from hearfelt.corpora.toy import TOY, write_toy  # not above: it needs soundfile, the download does not
 
@@ -365,7 +365,7 @@ def _members(archive: Archive, opened: ZipFile, names: Iterable[str]) -> list[Zi
         raise DownloadError(f"{archive.name}: a clip that was published is missing: {error.args[0]}") from error
     for member in members:
         if member.compress_type not in (ZIP_DEFLATED, ZIP_STORED):
-            raise DownloadError(f"{archive.name}: {member.filename} is packed in a way that is not read here")
+            raise DownloadError(f"{archive.name}: {member.filename} is compressed in a way that hearfelt cannot unpack")
     if (total := sum(member.file_size for member in members)) > 2 * archive.unpacked:
         raise DownloadError(f"{archive.name}: it would unpack to {total:,} bytes, far more than was published")
     return members

@@ -261,7 +261,7 @@ def _body(response: httpx.Response, file: RemoteFile, start: int, *, needs_range
     if response.status_code == 206:
         place = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
         if place is None or int(place[1]) != start:
-            raise DownloadError(f"{file.url}: asked for the bytes from {start:,} on, got others")
+            raise DownloadError(f"{file.url}: asked for the bytes from {start:,} on, the server sent others")
         begins, total = start, place[2]
     elif response.status_code != 200:
         moved = "; if it has moved, HEARFELT_ZENODO can name its new place" if response.status_code == 404 else ""

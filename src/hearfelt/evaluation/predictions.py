@@ -205,4 +205,6 @@ def _check(evaluation: Evaluation) -> None:
     for seed, labels in by_seed.items():
         if labels != first:
             clip = min(key for key in first.keys() | labels.keys() if first.get(key) != labels.get(key))[1]
-            raise CorpusError(f"{clip}: seed {seed} differs from the first seed in fold or label; all test alike")
+            raise CorpusError(
+                f"{clip}: seed {seed} differs from the first seed in fold or label; all seeds test the same clips"
+            )

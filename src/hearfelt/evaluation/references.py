@@ -274,7 +274,9 @@ def write_with_references(
     if options.emotion is not None:
         there = in_order(emotion for part in parts for emotion in part.encoded.clips.emotions)
         if options.emotion not in there:
-            raise CorpusError(f"--reference-emotion {options.emotion}: there are each, {', '.join(there)}")
+            raise CorpusError(
+                f"--reference-emotion {options.emotion}: no clip has it; there are each, {', '.join(there)}"
+            )
     evaluation, failed = combine(
         (predict_with_references(part, options) for part in parts), info.plan.all_scored_labels
     )

@@ -357,7 +357,7 @@ def _lines(path: Path, columns: Sequence[str]) -> tuple[list[str], list[list[str
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{path}: cannot be read ({error}); the table that 'evaluate' writes is wanted") from error
     if tuple(header[: len(columns)]) != tuple(columns) or not lines:
-        raise CorpusError(f"{path}: the columns {', '.join(columns)} and a line for each of something are wanted")
+        raise CorpusError(f"{path}: the columns {', '.join(columns)} and at least one line are wanted")
     for number, line in enumerate(lines, 2):
         if len(line) != len(header):
             raise CorpusError(f"{path}: line {number}: {len(line)} fields instead of {len(header)}; damaged")
