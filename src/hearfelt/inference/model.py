@@ -208,7 +208,7 @@ class Model(ABC):
         values = dict(zip(names, self.run(names, probe), strict=True))
         shape = values[outputs[0]].shape
         if shape != (1, len(self.card.labels)):
-            raise ModelError(f"{self.name}: answers of shape {shape}; its card names {len(self.card.labels)} emotions")
+            raise ModelError(f"{self.name}: outputs of shape {shape}; its card names {len(self.card.labels)} emotions")
         if self.takes_reference:
             inputs = [self.session.optional_inputs[name] for name in REFERENCE_INPUTS]
             dimensions = inputs[0][-1]

@@ -471,7 +471,7 @@ def load_model(file: bytes | Path, name: str, threads: int | None) -> Model:
     """Load a model file, as the kind of model that its card names."""
     session = Session(file, name=name, threads=threads)
     if CARD_KEY not in session.metadata:
-        raise ModelError(f"{name}: there is no card inside; only files that hearfelt wrote say what they answer")
+        raise ModelError(f"{name}: there is no card inside; only files that hearfelt wrote have one")
     card = ModelCard.from_json(session.metadata[CARD_KEY])
     card = replace(card, parameters=card.parameters or session.numbers)
     if card.input == "sound":
