@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from hearfelt.emotions import look_of
 from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.page.preview import SHORT_S, Playable
+from hearfelt.page.recognition import is_explanation_due, recognizer_of
 from hearfelt.page.session import LoadedSound, Visit
 from hearfelt.page.style import read_static
 from hearfelt.page.texts import prediction_text
@@ -29,22 +30,31 @@ _PLAYER: Final = "hf-player"
 _SOUND_SCRIPT: Final = read_static("sound.js")
 
 
-def put_player(visit: Visit, sound: LoadedSound, timelines: Mapping[str, Timeline]) -> None:
+def put_player(
+    visit: Visit, sound: LoadedSound, timelines: Mapping[str, Timeline], on_correction: Callable[[], None]
+) -> None:
     """Show the player of a sound; while the sound is decoded, what there is of it.
 
     Args:
         visit: gets the stretches that are to be recognized, and corrections.
         sound: the sound.
         timelines: by model, one ribbon each; the first colours the waveform.
+        on_correction: is called after a correction was kept.
     """
     css, js = player_assets()
     component = st.components.v2.component("hearfelt_player", html='<div class="wave"></div>', css=css, js=js)
     component(
         key=_PLAYER,
-        data={**player_data(sound, timelines), "plays": visit.plays},
+        data={**player_data(sound, timelines), "plays": visit.plays, "awaits_why": _awaits_why(sound, timelines)},
         on_stretch_change=partial(_receive_stretch, visit, sound),
-        on_correction_change=partial(_receive_correction, visit, sound),
+        on_correction_change=partial(_receive_correction, visit, sound, on_correction),
     )
+
+
+def _awaits_why(sound: LoadedSound, models: Iterable[str]) -> bool:
+    """Return whether an explanation over time will come: the player keeps room for it, so that nothing moves then."""
+    explained = (model for model in models if recognizer_of(model).card.input == "sound")
+    return any(is_explanation_due(model, sound) for model in explained)
 
 
 def _receive_stretch(visit: Visit, sound: LoadedSound) -> None:
@@ -52,9 +62,10 @@ def _receive_stretch(visit: Visit, sound: LoadedSound) -> None:
         visit.take_stretch(sound, float(sent["start_s"]), float(sent["end_s"]))
 
 
-def _receive_correction(visit: Visit, sound: LoadedSound) -> None:
+def _receive_correction(visit: Visit, sound: LoadedSound, then: Callable[[], None]) -> None:
     if sent := st.session_state[_PLAYER].correction:
         visit.correct(sound, float(sent["start_s"]), float(sent["end_s"]), str(sent["emotion"]))
+        then()
 
 
 def put_sound(sound: LoadedSound) -> None:

@@ -91,7 +91,8 @@ class Player extends Waveform {
     this.place.max = data.duration_s;
     this.shape.setAttribute("aria-label", data.label);
     this.levels.hidden = !data.levels;
-    this.why.hidden = !data.why;
+    this.why.hidden = !data.why && !data.awaits_why;
+    this.why.ariaHidden = data.why ? null : "true";
     if (data.why) this.why.setAttribute("aria-label", data.why.label);
     this.look();
     if (data.plays > plays) this.audio.play().catch(() => {}); // a browser may refuse that
@@ -146,6 +147,7 @@ class Player extends Waveform {
     if (!this.data || !this.root.clientWidth) return;
     if (this.grey) this.drawLevels();
     if (this.data.why) this.drawWhy();
+    else if (!this.why.hidden) fitted(this.why); // nothing yet
     this.drawSums();
     this.drawStretch();
   }
@@ -178,7 +180,7 @@ class Player extends Waveform {
     if (!pointed) return;
     if (pointed.isDrag) {
       if (this.stretch) this.seek(this.stretch.start_s);
-    } else if (pointed.target === this.why) this.playPart(pointed.at_s);
+    } else if (pointed.target === this.why && this.data.why) this.playPart(pointed.at_s);
     else {
       const segment = pointed.target.closest?.(".segment")?.segment;
       if (segment) this.selectStretch(segment.start_s, segment.end_s);

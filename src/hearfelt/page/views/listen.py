@@ -25,7 +25,14 @@ from hearfelt.page.texts import length_text, prediction_text, timeline_text, war
 from hearfelt.page.views.overview import put_table
 from hearfelt.page.views.reference import put_forget, put_reference
 from hearfelt.page.views.report import report_html
-from hearfelt.page.views.result import RESULT, explanations_asked_for, run_again, show_results
+from hearfelt.page.views.result import (
+    DETAILS,
+    RESULT,
+    explanations_asked_for,
+    run_again,
+    show_details,
+    show_results,
+)
 from hearfelt.page.words import recorder_words
 from hearfelt.reports.translation import _, keep_language, marked, sentence
 
@@ -221,7 +228,8 @@ def _announce(visit: Visit, results: Sequence[str], explained: Mapping[str, str]
 
 
 def _show_sounds(visit: Visit, settings: PageSettings) -> None:
-    others, place, choices = st.container(key="hf-others"), st.container(), st.container(key="hf-choices")
+    others, place = st.container(key="hf-others"), st.container()
+    choices = st.container(key="hf-choices")  # above what comes later, which would move an open list
     sound = visit.sounds[visit.chosen]
     with choices:
         models = _chosen_models(visit)
@@ -231,6 +239,7 @@ def _show_sounds(visit: Visit, settings: PageSettings) -> None:
         with st.container(key="hf-hidden-sound"):
             st.fragment(keep_language(put_sound), key=_SOUND)(sound)
         st.fragment(keep_language(_follow_sound), key=RESULT)(visit, sound, models, work)
+    st.fragment(keep_language(show_details), key=DETAILS)(visit, sound, models, keep_language(report_html))
     if len(visit.sounds) > 1:
         with others:
             title = _("All sounds") if len(models) == 1 else _("All sounds, with {model}", model=models[0])
@@ -243,12 +252,14 @@ def _follow_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work:
     _show_sound(visit, sound, models, work)
     was_decoded = sound.playable is not None
 
-    def put_sound_too() -> None:
+    def show_all() -> None:
         if sound.playable is not None and not was_decoded:
-            st.rerun([_SOUND, RESULT])
+            st.rerun([_SOUND, RESULT, DETAILS])
+        if all(sound.is_answered(model) for model in models):
+            st.rerun([RESULT, DETAILS])
 
     if not all(sound.is_answered(model) for model in models):
-        run_again(RESULT, put_sound_too, every_ms=1_500 if sound.is_long else 700)
+        run_again(RESULT, show_all, every_ms=1_500 if sound.is_long else 700)
 
 
 def _show_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work: Callable[[], None]) -> None:
@@ -262,7 +273,7 @@ def _show_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work: C
     if visit.chosen != sound.key or visit.stretches:
         st.rerun()  # something else is to be shown, or it could not be read
     _announce(visit, _sentences(sound, models), explained=explanations_asked_for(sound, models))
-    show_results(visit, sound, models, keep_language(partial(report_html, sound, models, visit.corrections)))
+    show_results(visit, sound, models)
 
 
 def _sentences(sound: LoadedSound, models: Sequence[str]) -> list[str]:

@@ -25,14 +25,23 @@ from hearfelt.page.recognition import (
     pass_over,
     recognizer_of,
 )
-from hearfelt.page.session import ONE_EMOTION_S, LoadedSound, Result, Visit
+from hearfelt.page.session import ONE_EMOTION_S, Correction, LoadedSound, Result, Visit
 from hearfelt.page.style import HAS_PLOTS, fragment, put_drawing
 from hearfelt.page.texts import calibration_text, is_most, warnings_text
 from hearfelt.reports.formatting import LITTLE, occlusion_sentence, time_words, why_sentence
 from hearfelt.reports.shipped_scores import read_scores
 from hearfelt.reports.translation import _, grouped, keep_language, marked, sentence
 
-__all__ = ["RESULT", "explanation_html", "explanations_asked_for", "result_html", "run_again", "show_results"]
+__all__ = [
+    "DETAILS",
+    "RESULT",
+    "explanation_html",
+    "explanations_asked_for",
+    "result_html",
+    "run_again",
+    "show_details",
+    "show_results",
+]
 
 _NO_SEGMENTS: Final = marked(
     "No speech was found, so there are no segments. The prediction is for the sound as a whole."
@@ -50,6 +59,8 @@ export default function ({ data, setTriggerValue }) {
 """
 RESULT: Final = "result"
 """Name of the part of the page that shows a sound and its results."""
+DETAILS: Final = "details"
+"""Name of the part below: corrections, downloads and explanations."""
 
 _SHAPLEY: Final = marked(
     "Each bar is the exact Shapley value of a group of features. The unit is log-odds: +0.7 doubles the odds of the"
@@ -62,23 +73,39 @@ _OCCLUSION: Final = marked(
 )
 
 
-def show_results(visit: Visit, sound: LoadedSound, models: Sequence[str], report: Callable[[], str]) -> None:
+def show_results(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
     """Show a sound and the results of one model or of two, as far as they are known.
 
     Args:
         visit: with the jobs that are running.
         sound: the sound.
         models: names of one or two.
-        report: makes a page of all that was found.
     """
     with st.container(key="hf-hero" if len(models) == 1 else "hf-hero-of-two"):
         _show_hero(visit, sound, models)
+
+
+def show_details(
+    visit: Visit,
+    sound: LoadedSound,
+    models: Sequence[str],
+    report: Callable[[LoadedSound, Sequence[str], Sequence[Correction]], str],
+) -> None:
+    """Show what there is below the results of a sound, when they are complete.
+
+    Args:
+        visit: with corrections and the jobs that are running.
+        sound: the sound.
+        models: names of one or two.
+        report: makes a page of all that was found.
+    """
     if all(sound.is_answered(model) for model in models):
         if visit.corrections:
             with st.container(key="hf-corrections"):
                 _put_corrections(visit)
         with st.container(key="hf-downloads"):
-            _put_downloads(sound, {model: sound.results[model] for model in models}, report)
+            make = partial(report, sound, models, visit.corrections)
+            _put_downloads(sound, {model: sound.results[model] for model in models}, make)
         with st.container(key="hf-reasons"):
             _show_explanations(visit, sound, models)
 
@@ -122,7 +149,7 @@ def _show_hero(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
         with place:
             st.html(result_html(sound, model, timelines.get(model), who=model if len(models) > 1 else ""))
     with wide:
-        put_player(visit, sound, timelines)
+        put_player(visit, sound, timelines, on_correction=_show_again)
         if running is not None:
             _show_progress(sound, running)
         elif not sound.is_long and not any(timeline.segments for timeline in timelines.values()):
@@ -255,11 +282,16 @@ def _show_explanation(visit: Visit, sound: LoadedSound, model: str) -> None:
 def _show_work(model: str, job: Job | None) -> None:
     """Show how far an explanation is; when it is there, all of the result is shown again."""
     st.progress(job.share if job else 0.0, _("Computing the explanation ({model})", model=model))
-    run_again(f"explained-{model}", lambda: None if job is not None and job.is_running else st.rerun(RESULT))
+    run_again(f"explained-{model}", lambda: None if job is not None and job.is_running else _show_again())
+
+
+def _show_again() -> None:
+    st.rerun([RESULT, DETAILS])
 
 
 def _ask(result: Result) -> None:
     result.is_explanation_wanted = True
+    _show_again()  # the player keeps room for it
 
 
 def explanation_html(explanation: Explanation | Occlusion) -> str:
