@@ -4,16 +4,19 @@
 
 Starts ``hearfelt app`` and Chromium and uploads clips one after another, all different, the first ones as a warm-up:
 from the upload to the result. Then 60 clips at once, and the resident memory before them and after *Start over*. Then a
-recording of 20 minutes, from the upload to its first segment and to its result, next to ``hearfelt timeline`` on the
-same file. Then the page is ended while it reads that recording once more. Fails if a limit is exceeded. Needs Linux,
-``playwright`` and Debian's ``chromium``.
+recording of 20 minutes, from the upload to its first segment and to its result, in turns with ``hearfelt timeline`` on
+the same file, so that both meet the same load: the medians of some turns, as elapsed time and as processor time of the
+page's server. Then the page is ended while it reads that recording once more. Fails if a limit is exceeded. Needs
+Linux, ``playwright`` and Debian's ``chromium``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -63,13 +66,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=20, help="timed clips (%(default)s)")
     parser.add_argument("--long-s", type=int, default=LONG_S, help="seconds of the long recording (%(default)s)")
+    parser.add_argument("--turns", type=int, default=3, help="readings of it by each (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="file for the figures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, page() as (address, process), browsing(address) as visit:
         folder = Path(name)
         figures = short_clips(visit, clips(folder, WARM + options.clips))
         figures |= many_sounds(visit, clips(folder, MANY), process.pid)
-        figures |= long_recording(visit, folder, options.long_s)
+        figures |= long_recording(visit, folder, process.pid, options.long_s, options.turns)
         figures |= ending(visit, folder, process)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -84,6 +88,11 @@ def bars(figures: dict[str, float]) -> Iterator[bool]:
         (
             f"{figures['long_s'] / 60:g} minutes: time of the page / time of hearfelt timeline",
             "times_timeline",
+            MOST_TIMES_TIMELINE,
+        ),
+        (
+            f"{figures['long_s'] / 60:g} minutes: processor time of the page / of hearfelt timeline",
+            "times_timeline_cpu",
             MOST_TIMES_TIMELINE,
         ),
         (f"{MANY} clips: memory after Start over / before", "memory_ratio", MOST_MEMORY),
@@ -123,30 +132,45 @@ def start_over(visit: Page) -> None:
     time.sleep(SETTLED_S)
 
 
-def long_recording(visit: Page, folder: Path, seconds: int) -> dict[str, float]:
-    """Upload a long recording, and run ``hearfelt timeline`` on it."""
+def long_recording(visit: Page, folder: Path, process: int, seconds: int, turns: int) -> dict[str, float]:
+    """Upload a long recording and run ``hearfelt timeline`` on it, in turns."""
     path = folder / "long.flac"  # a WAV file would be larger than the page takes
     joined = np.concatenate([soundfile.read(one)[0] for one in sorted(folder.glob("clip-*.wav"))])
     soundfile.write(path, np.resize(joined, seconds * RATE_HZ), RATE_HZ)
-    started = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-m", "hearfelt", "timeline", path, "--format", "csv"], check=True, capture_output=True
-    )
-    by_command_s = time.monotonic() - started
-    started = time.monotonic()
-    visit.locator("input[type=file]").first.set_input_files(path)
-    visit.locator(".hf-title h1", has_text=path.name).wait_for()
-    visit.locator(".segment").first.wait_for(timeout=LONG_MS)
-    first_s = time.monotonic() - started
-    visit.get_by_role("button", name="Segments as CSV").wait_for(timeout=LONG_MS)
-    by_page_s = time.monotonic() - started
+    command = [sys.executable, "-m", "hearfelt", "timeline", str(path), "--format", "csv"]
+    rows = []
+    for _ in range(turns):
+        started, used_s = time.monotonic(), _children_cpu_s()
+        subprocess.run(command, check=True, capture_output=True)
+        row = {"timeline_s": time.monotonic() - started, "timeline_cpu_s": _children_cpu_s() - used_s}
+        start_over(visit)
+        started, used_s = time.monotonic(), _cpu_s(process)
+        visit.locator("input[type=file]").first.set_input_files(path)
+        visit.locator(".hf-title h1", has_text=path.name).wait_for()
+        visit.locator(".segment").first.wait_for(timeout=LONG_MS)
+        row["first_segment_s"] = time.monotonic() - started
+        visit.get_by_role("button", name="Segments as CSV").wait_for(timeout=LONG_MS)
+        row |= {"page_s": time.monotonic() - started, "page_cpu_s": _cpu_s(process) - used_s}
+        rows.append(row)
+        print(", ".join(f"{name} {value:.1f}" for name, value in row.items()), flush=True)
+        visit.wait_for_function(IDLE)
+    figures = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
     return {
         "long_s": seconds,
-        "timeline_s": by_command_s,
-        "page_s": by_page_s,
-        "first_segment_s": first_s,
-        "times_timeline": by_page_s / by_command_s,
+        **figures,
+        "times_timeline": statistics.median(row["page_s"] / row["timeline_s"] for row in rows),
+        "times_timeline_cpu": figures["page_cpu_s"] / figures["timeline_cpu_s"],
     }
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _cpu_s(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def ending(visit: Page, folder: Path, process: subprocess.Popen[str]) -> dict[str, float]:

@@ -56,7 +56,7 @@ def test_the_csv_of_two_models_names_each_and_leaves_empty_what_one_of_them_does
 
 def test_a_picture_is_drawn_from_what_the_player_has_and_reads_nothing_again() -> None:
     hour = Outline(np.full(900, -0.1, np.float32), np.full(900, 0.1, np.float32), 4.0, 3_600.0)
-    sound = LoadedSound(ReceivedFile("hour.wav", b"gone"), Playable(hour, b"", "audio/mpeg", None))
+    sound = LoadedSound(ReceivedFile("hour.wav", b"gone"), Playable(hour, b"", "audio/flac", None))
     heard = Timeline("hour.wav", None, 3_600.0, (Segment(60.0, 900.0, SAD),), ("calm", "sad"), "tiny")
     assert picture(sound, Result(SAD, heard)).startswith(b"\x89PNG")
 

@@ -9,7 +9,7 @@ import soundfile
 from hearfelt.audio.excerpts import Excerpt
 from hearfelt.audio.reader import open_audio
 from hearfelt.errors import AudioError
-from hearfelt.page.preview import NamedSound, Playable, PlayableWriter, read_playable
+from hearfelt.page.preview import NamedSound, Playable, PlayableWriter, read_playable, smaller
 
 RATE_HZ = 16_000
 
@@ -45,9 +45,19 @@ def test_the_levels_of_a_tone_lie_in_one_place() -> None:
 def test_a_long_sound_is_copied_small_and_as_long() -> None:
     found = read(tone(61))
     samples, rate_hz = soundfile.read(io.BytesIO(found.copy))
-    assert (found.kind, found.levels) == ("audio/mpeg", None)
+    assert (found.kind, found.levels) == ("audio/flac", None)
     assert len(samples) / rate_hz == pytest.approx(61, abs=0.2)
-    assert len(found.copy) < len(tone(61)) / 2
+    assert len(found.copy) < 0.8 * len(tone(61))
+
+
+def test_the_copy_of_a_long_sound_that_is_sent_on_is_smaller_and_as_long() -> None:
+    found = read(tone(61))
+    sent_on = smaller(found)
+    assert (sent_on.kind, sent_on.outline) == ("audio/mpeg", found.outline)
+    assert soundfile.info(io.BytesIO(sent_on.copy)).duration == pytest.approx(61, abs=0.2)
+    assert len(sent_on.copy) < len(found.copy) / 3
+    short = read(tone(1))
+    assert smaller(short) is short
 
 
 @pytest.mark.parametrize(

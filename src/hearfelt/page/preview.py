@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -20,14 +19,15 @@ from hearfelt.errors import AudioError
 from hearfelt.features.display import Outline, OutlineBuilder, mel_spectrogram
 from hearfelt.reports.formatting import time_words
 
-__all__ = ["SHORT_S", "NamedSound", "Playable", "PlayableWriter", "read_playable"]
+__all__ = ["SHORT_S", "NamedSound", "Playable", "PlayableWriter", "read_playable", "smaller"]
 
 SHORT_S: Final = 60.0
-"""Up to here a sound is played as it is, and has a spectrogram; a longer one is played as an MP3 of 24 kHz."""
+"""Up to here a sound is played as it is, and has a spectrogram; a longer one is played as FLAC of 16 kHz."""
 
 _COLUMNS: Final = 900
 _FRAMES: Final = 640
-_LONG_HZ: Final = 24_000
+_LONG_HZ: Final = 16_000
+_FLAC: Final = "audio/flac"
 _RANGE_DB: Final = 70.0  # below the loudest; what is softer is drawn as nothing
 
 
@@ -82,7 +82,7 @@ class PlayableWriter:
         self.is_long = reader.lasts_longer_than(SHORT_S)
         self._reader, self._longest_s = reader, longest_s
         self._outline = OutlineBuilder(reader.rate_hz, columns=_COLUMNS)
-        self._mp3: _Mp3Writer | None = None
+        self._flac: _FlacWriter | None = None
         self._held: list[Samples] = []
 
     def parts(self) -> Iterator[Samples]:
@@ -92,20 +92,15 @@ class PlayableWriter:
             AudioError: if it is too long, cannot be read to its end, or is too short.
         """
         if self.is_long:
-            self._mp3 = _Mp3Writer(self._reader.rate_hz)
-        try:
-            for part in self._reader.parts():
-                _refuse_length(self._reader.samples_read / self._reader.rate_hz, self._longest_s, self._reader.name)
-                self._outline.add(part)
-                if self._mp3 is None:
-                    self._held.append(part)
-                else:
-                    self._mp3.write(part)
-                yield part
-        except BaseException:  # also where the parts are not taken to their end
-            if self._mp3 is not None:
-                self._mp3.finish()
-            raise
+            self._flac = _FlacWriter(self._reader.rate_hz)
+        for part in self._reader.parts():
+            _refuse_length(self._reader.samples_read / self._reader.rate_hz, self._longest_s, self._reader.name)
+            self._outline.add(part)
+            if self._flac is None:
+                self._held.append(part)
+            else:
+                self._flac.write(part)
+            yield part
 
     def outline(self) -> Outline:
         """Give the outline of what was read so far; any thread may ask."""
@@ -117,10 +112,10 @@ class PlayableWriter:
         Raises:
             AudioError: if it is only silence.
         """
-        copy = b"" if self._mp3 is None else self._mp3.finish()
+        copy = b"" if self._flac is None else self._flac.finish()
         refuse_silence(self._reader)
         if copy:
-            return Playable(self.outline(), copy, "audio/mpeg", None)
+            return Playable(self.outline(), copy, _FLAC, None)
         samples, rate_hz = np.concatenate([np.zeros(0, np.float32), *self._held]), self._reader.rate_hz
         return Playable(self.outline(), _wav(samples, rate_hz), "audio/wav", _levels(samples, rate_hz))
 
@@ -142,6 +137,22 @@ def read_playable(sound: bytes | NamedSound | Excerpt, name: str, *, longest_s: 
         return writer.finish()
 
 
+def smaller(playable: Playable) -> Playable:
+    """Return the data of a long sound with an MP3, a fifth as large, in place of the FLAC; a short one as it is."""
+    if playable.kind != _FLAC:
+        return playable
+    buffer = io.BytesIO()
+    with (
+        soundfile.SoundFile(io.BytesIO(playable.copy)) as copy,
+        soundfile.SoundFile(
+            buffer, "w", copy.samplerate, 1, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.7
+        ) as mp3,
+    ):
+        for block in copy.blocks(_LONG_HZ, dtype="float32"):
+            mp3.write(block)
+    return replace(playable, copy=buffer.getvalue(), kind="audio/mpeg")
+
+
 def _refuse_length(seconds: float, longest_s: float, name: str) -> None:
     if seconds > longest_s:
         raise AudioError(
@@ -150,31 +161,23 @@ def _refuse_length(seconds: float, longest_s: float, name: str) -> None:
         )
 
 
-class _Mp3Writer:
-    """Writes a sound as MP3, block by block, in a thread: that takes a third of the time of recognizing it."""
+class _FlacWriter:
+    """Writes a sound as FLAC, block by block: larger than MP3, but in 1 % of the time of recognizing it, not 30 %."""
 
     def __init__(self, rate_hz: int) -> None:
         self._stream = soxr.ResampleStream(rate_hz, _LONG_HZ, 1, dtype="float32", quality="MQ")
         self._buffer = io.BytesIO()
         self._file = soundfile.SoundFile(
-            self._buffer, "w", _LONG_HZ, 1, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.7
+            self._buffer, "w", _LONG_HZ, 1, format="FLAC", subtype="PCM_16", compression_level=0.0
         )
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mp3")
-        self._writing = self._thread.submit(self._write, np.zeros(0, np.float32))
 
-    def write(self, part: Samples) -> None:
-        self._writing.result()  # one block is written while the next is recognized
-        self._writing = self._thread.submit(self._write, part)
+    def write(self, part: Samples, *, is_last: bool = False) -> None:
+        self._file.write(np.clip(self._stream.resample_chunk(part, last=is_last), -1, 1))
 
     def finish(self) -> bytes:
-        self._writing.result()
-        self._thread.shutdown()
-        self._write(np.zeros(0, np.float32), is_last=True)
+        self.write(np.zeros(0, np.float32), is_last=True)
         self._file.close()
         return self._buffer.getvalue()
-
-    def _write(self, part: Samples, *, is_last: bool = False) -> None:
-        self._file.write(np.clip(self._stream.resample_chunk(part, last=is_last), -1, 1))
 
 
 def _wav(samples: Samples, rate_hz: int) -> bytes:

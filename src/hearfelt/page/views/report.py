@@ -11,6 +11,7 @@ from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.recognizer import model_path
 from hearfelt.page.player import player_assets, player_data, sound_data
+from hearfelt.page.preview import smaller
 from hearfelt.page.recognition import recognizer_of
 from hearfelt.page.session import Correction, LoadedSound
 from hearfelt.page.style import page_style, read_static
@@ -32,7 +33,7 @@ def report_html(sound: LoadedSound, models: Sequence[str], corrections: Sequence
     """
     css, js = player_assets()
     timelines = {model: one for model in models if (one := sound.results[model].timeline) is not None}
-    data = {"player": player_data(sound, timelines), **(sound_data(sound.playable) if sound.playable else {})}
+    data = {"player": player_data(sound, timelines), **(sound_data(smaller(sound.playable)) if sound.playable else {})}
     return render(
         "hearfelt.page",
         "report.html",
