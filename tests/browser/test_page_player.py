@@ -25,7 +25,10 @@ SHOW: Final = """async ([script, style, data]) => {
   document.body.innerHTML = `<style>${style}</style><div class="wave"></div>`;
   window.hearfeltSounds = new Map([[data.key, "data:audio/wav;base64,"]]);
   window.sent = [];
-  show({ data, parentElement: document.body, setTriggerValue: (name, value) => window.sent.push([name, value]) });
+  window.data = data;
+  const setTriggerValue = (...one) => window.sent.push(one);
+  window.show = (data) => show({ data, parentElement: document.body, setTriggerValue });
+  window.show(data);
 }"""
 STILL: Final = """() => {
   const audio = document.querySelector("audio"); // plays nothing here, and so would go nowhere
@@ -51,10 +54,21 @@ def heard(label: str, *, unsure: bool = False) -> Prediction:
 
 def shown(page: Page, segments: list[Segment]) -> None:
     timeline = Timeline("hour.wav", None, HOUR_S, tuple(segments), LABELS, "toy")
-    sound = LoadedSound(ReceivedFile("hour.wav", b""), Playable(FLAT, b"", "audio/mpeg", None))
+    sound = LoadedSound(ReceivedFile("hour.wav", b""), Playable(FLAT, b"", "audio/flac", None))
     data = player_data(sound, {"toy": timeline})
     css, js = player_assets()
     page.evaluate(SHOW, [base64.b64encode(js.encode()).decode(), css, data])
+
+
+def test_a_long_sound_is_drawn_in_the_player_of_a_short_one(page: Page) -> None:
+    shown(page, [Segment(0.0, 1_800.0, heard("calm"))])
+    levels = {"bands": 2, "frames": 3, "values": base64.b64encode(bytes(6)).decode()}
+    page.evaluate("levels => { window.data.levels = levels; window.show(window.data); }", levels)
+    expect(page.locator(".levels")).to_be_visible()
+    page.evaluate("() => window.show({ ...window.data, key: 'other', levels: null, label: 'Other' })")
+    expect(page.locator(".levels")).to_be_hidden()
+    expect(page.get_by_role("img", name="Other")).to_be_visible()
+    expect(page.locator(".segment")).to_have_count(1)
 
 
 def hour() -> list[Segment]:

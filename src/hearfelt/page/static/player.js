@@ -81,12 +81,12 @@ class Player extends Waveform {
     if (isOther) this.leave();
     this.data = data;
     this.send = send;
+    this.grey = data.levels ? bytes(data.levels.values) : null;
     if (isOther) {
       this.say.replaceChildren(element("option", { value: "", textContent: "…" }), ...(data.labels ?? []).map(({ value, name }) => element("option", { value, textContent: name })));
       this.goOn(left.get(data.key));
     }
     this.recognize.hidden = this.say.parentElement.hidden = !send;
-    this.grey = data.levels ? bytes(data.levels.values) : null;
     this.takeSound();
     this.place.max = data.duration_s;
     this.shape.setAttribute("aria-label", data.label);
