@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from abc import ABC, abstractmethod
 from typing import Final, Self
 from weakref import WeakSet
 
 from hearfelt.errors import HearfeltError
 
-__all__ = ["Job", "stop_all"]
+__all__ = ["Job", "look_again_after_s", "stop_all"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 _RUNNING: Final[WeakSet[Job]] = WeakSet()
+_OFTEN_S, _SELDOM_S = 1.0, 6.0
 
 
 class _StoppedError(Exception):
@@ -32,6 +34,7 @@ class Job(ABC):
         self.share = 0.0
         self.error: HearfeltError | None = None
         self._stopped = threading.Event()
+        self._begun_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="job", daemon=True)
 
     @abstractmethod
@@ -59,6 +62,11 @@ class Job(ABC):
         """Whether it still works."""
         return self._thread.is_alive()
 
+    @property
+    def look_again_after_s(self) -> float:
+        """When its state is worth to be shown again, in seconds."""
+        return look_again_after_s(time.monotonic() - self._begun_s, self.share)
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until it ends; returns whether it did."""
         self._thread.join(timeout_s)
@@ -76,6 +84,23 @@ class Job(ABC):
             self.error = HearfeltError(f"internal error: {error!r}")
         finally:
             _RUNNING.discard(self)
+
+
+def look_again_after_s(elapsed_s: float, share: float) -> float:
+    """Say after how many seconds work is to be shown again: often at first, then seldom, and when it should be done.
+
+    Each time costs the server and the browser some 0.3 s, which a long recording would take longer.
+
+    Args:
+        elapsed_s: since it began.
+        share: how much of it is done, 0 to 1; 0 if unknown.
+
+    Example:
+        >>> look_again_after_s(1.0, 0.03), look_again_after_s(15.0, 0.4), look_again_after_s(38.0, 0.95)
+        (1.0, 3.0, 2.0)
+    """
+    left_s = elapsed_s * (1 - share) / share if share else _SELDOM_S
+    return max(_OFTEN_S, min(round(left_s, 1), round(elapsed_s / 5, 1), _SELDOM_S))
 
 
 def stop_all() -> None:

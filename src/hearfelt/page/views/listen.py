@@ -17,7 +17,7 @@ from hearfelt.inference.recognizer import DEFAULT_MODEL, shipped_models
 from hearfelt.inference.reference import Reference
 from hearfelt.page.player import put_sound
 from hearfelt.page.preview import PlayableWriter
-from hearfelt.page.recognition import predict, recognizer_of, work_on
+from hearfelt.page.recognition import pass_over, predict, recognizer_of, work_on
 from hearfelt.page.session import LoadedSound, ReceivedFile, Visit, current_visit, example_names, example_sound
 from hearfelt.page.settings import PageSettings
 from hearfelt.page.style import fragment, read_static
@@ -259,7 +259,8 @@ def _follow_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work:
             st.rerun([RESULT, DETAILS])
 
     if not all(sound.is_answered(model) for model in models):
-        run_again(RESULT, show_all, every_ms=1_500 if sound.is_long else 700)
+        running = pass_over(visit, sound)
+        run_again(RESULT, show_all, after_s=running.look_again_after_s if running is not None else 1.0)
 
 
 def _show_sound(visit: Visit, sound: LoadedSound, models: Sequence[str], work: Callable[[], None]) -> None:

@@ -51,10 +51,13 @@ _SHARES: Final = marked(
 )
 _ASK: Final = marked("The model runs dozens of times: this takes a while.")
 _AGAIN: Final = """\
-export default function ({ data, setTriggerValue }) {
+const timers = new WeakMap(); // this is called whenever the data change, and its cleaning up at the end only
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  clearInterval(timers.get(parentElement));
   const own = 0.85 + 0.3 * Math.random(); // so that two don't come at once
-  const timer = setInterval(() => setTriggerValue("again", true), own * data.every_ms);
-  return () => clearInterval(timer);
+  timers.set(parentElement, setInterval(() => setTriggerValue("again", true), 1000 * own * data.after_s));
+  return () => clearInterval(timers.get(parentElement));
 }
 """
 RESULT: Final = "result"
@@ -110,17 +113,17 @@ def show_details(
             _show_explanations(visit, sound, models)
 
 
-def run_again(key: str, before: Callable[[], None] = lambda: None, *, every_ms: int = 700) -> None:
+def run_again(key: str, before: Callable[[], None] = lambda: None, *, after_s: float = 0.7) -> None:
     """Run the fragment around this again soon; unlike with `run_every`, that ends when this is not called any more.
 
     Args:
         key: tells it from others.
         before: called first.
-        every_ms: how often; each time takes the server and the browser some 0.1 s.
+        after_s: when, in seconds.
     """
     clock = st.components.v2.component("hearfelt_again", html="<span></span>", js=_AGAIN)
     with st.container(key=f"hf-hidden-again-{key}"):
-        clock(key=f"again-{key}", data={"every_ms": every_ms}, on_again_change=before)
+        clock(key=f"again-{key}", data={"after_s": after_s}, on_again_change=before)
 
 
 def explanations_asked_for(sound: LoadedSound, models: Sequence[str]) -> dict[str, str]:
