@@ -16,6 +16,7 @@ from hearfelt.inference.timeline.segments import Segment, Timeline
 from hearfelt.page.player import player_assets, player_data
 from hearfelt.page.preview import Playable
 from hearfelt.page.session import LoadedSound, ReceivedFile
+from hearfelt.reports.formatting import time_words
 
 HOUR_S: Final = 3_600.0
 LABELS: Final = ("calm", "sad", "angry")
@@ -96,6 +97,14 @@ def test_an_hour_of_short_segments_is_summed_up_in_words_and_no_list_without_end
     expect(sums.get_by_role("listitem")).to_have_text(["sad 22:30", "angry 15:00", "unsure 12:30"])
     expect(page.get_by_role("img", name="Segments")).to_be_visible()
     expect(page.get_by_role("listitem")).to_have_count(3)
+
+
+def test_sums_are_rounded_as_the_list_of_durations_rounds_them(page: Page) -> None:
+    segments = [Segment(at, at + 2.799, heard("sad")) for at in np.arange(0, 1_497, 3.0)]  # 1,396.7 s
+    shown(page, segments)
+    length_s = sum(one.duration_s for one in segments)
+    expect(page.locator(".sums li")).to_have_text([f"sad {time_words(length_s)}"])
+    assert time_words(length_s) == "23:17"
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def method_rows(summary: Mapping[str, Any]) -> list[list[str]]:
 
 
 def time_words(time_s: float, *, step_s: float = 1.0, until_s: float = 0.0) -> str:
-    """Write a time as ``m:ss``, or as ``h:mm:ss`` from an hour on.
+    """Write a time as ``m:ss``, or as ``h:mm:ss`` from an hour on, rounded to the nearest second or tenth.
 
     Args:
         time_s: the time.
@@ -137,8 +137,12 @@ def time_words(time_s: float, *, step_s: float = 1.0, until_s: float = 0.0) -> s
         >>> time_words(75), time_words(75, until_s=3_600), time_words(0.5, step_s=0.5)
         ('1:15', '0:01:15', '0:00.5')
     """
-    minutes, rest = divmod(round(time_s * 10), 600)
-    shown = f"{rest / 10:04.1f}" if step_s < 1 else f"{rest // 10:02}"
+    if step_s < 1:
+        minutes, tenths = divmod(round(10 * time_s), 600)
+        shown = f"{tenths / 10:04.1f}"
+    else:
+        minutes, seconds = divmod(round(time_s), 60)
+        shown = f"{seconds:02}"
     if max(time_s, until_s) >= 3_600:
         return f"{minutes // 60}:{minutes % 60:02}:{shown}"
     return f"{minutes}:{shown}"

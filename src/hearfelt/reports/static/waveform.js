@@ -9,11 +9,12 @@ const EMOJI_PX = 22;
 const DENSE_PX = EMOJI_PX; // where segments are narrower than that on average, most of them would have no name
 const BIN_PX = 4; // then each piece of the ribbon shows the emotion that takes most of its time
 
-/** Format seconds as 1:05, or with `tenths` as 1:05.2. */
+/** Format seconds as 1:05, or with `tenths` as 1:05.2, rounded to the nearest. */
 export function clock(seconds, { tenths = false } = {}) {
-  const minutes = Math.floor(seconds / 60);
-  const rest = seconds - 60 * minutes;
-  return `${minutes}:${tenths ? rest.toFixed(1).padStart(4, "0") : String(Math.floor(rest)).padStart(2, "0")}`;
+  const digits = tenths ? 1 : 0;
+  const all = Number(seconds.toFixed(digits));
+  const minutes = Math.floor(all / 60);
+  return `${minutes}:${(all - 60 * minutes).toFixed(digits).padStart(tenths ? 4 : 2, "0")}`;
 }
 
 /** Create an element with properties, and append children. */
