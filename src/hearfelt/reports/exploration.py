@@ -532,7 +532,7 @@ def tsne_map(features: Floats) -> NDArray[np.float64]:
     Raises:
         ExtraMissingError: if scikit-learn isn't installed.
     """
-    manifold = require("sklearn.manifold", "map")
+    manifold, threads = require("sklearn.manifold", "map"), require("threadpoolctl", "map")
     machine = manifold.TSNE(
         perplexity=min(_PERPLEXITY, (len(features) - 1) / 3),
         max_iter=_STEPS,
@@ -541,7 +541,10 @@ def tsne_map(features: Floats) -> NDArray[np.float64]:
         learning_rate="auto",
         random_state=0,
     )
-    return np.asarray(machine.fit_transform(features), dtype=np.float64)
+    # The threads of scikit-learn's t-SNE wait for each other at every step, spinning: two take up to four times the
+    # processor time of one, and more time by the clock on a busy machine. One also gives the same map on any machine.
+    with threads.threadpool_limits(1):
+        return np.asarray(machine.fit_transform(features), dtype=np.float64)
 
 
 def _by_chance(labels: Sequence[str]) -> float:
