@@ -152,6 +152,20 @@ def test_the_shell_can_complete_commands(hearfelt: Callable) -> None:
     assert done.stdout.split() == ["recognize"]
 
 
+def test_a_short_command_does_without_the_converters_of_typer(hearfelt: Callable) -> None:
+    # to import pydantic takes as long as to load the model
+    done = hearfelt("recognize", "no.wav", "--model", "tiny", PYTHONPROFILEIMPORTTIME="1")
+    assert "typer" in done.stderr
+    assert "pydantic" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("train",), ("clips",), ("recognize", "x.wav", "--track", "first"), ("timeline",)])
+def test_a_missing_or_wrong_value_is_wrong_usage(arguments: tuple[str, ...], here: Callable) -> None:
+    code, out, err = here(*arguments)
+    assert (code, out) == (2, "")
+    assert "Usage" in err
+
+
 @pytest.mark.parametrize(("number", "words"), [(errno.EACCES, "no permission"), (errno.ENOSPC, "the disk is full")])
 def test_a_fault_of_the_disk_is_told_with_what_would_be_right(
     number: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -159,7 +173,7 @@ def test_a_fault_of_the_disk_is_told_with_what_would_be_right(
     def faulty(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number), "there/x.csv")
 
-    monkeypatch.setattr("typer.main.get_command", lambda _: faulty)
+    monkeypatch.setattr("hearfelt.cli.main._program", lambda _: faulty)
     with pytest.raises(SystemExit) as stopped:
         run(["clips", "x"])
     assert stopped.value.code == 1

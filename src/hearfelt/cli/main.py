@@ -13,7 +13,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final, NoReturn, cast
+from functools import partial
+from typing import Annotated, Any, Final, NoReturn, cast
 
 import typer
 
@@ -71,6 +72,8 @@ _EPILOG: Final = (
     " docs/glossary.md explains the words. --debug may stand anywhere in a command.[/dim]"
 )
 
+_SETTINGS: Final[dict[str, Any]] = {"help_option_names": ["--help", "-h"]}
+
 app = typer.Typer(
     name="hearfelt",
     help="Speech emotion recognition with calibrated confidence and honest, speaker-independent evaluation.",
@@ -78,7 +81,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
+    context_settings=_SETTINGS,
 )
 
 
@@ -165,7 +168,30 @@ def _program(arguments: Sequence[str]) -> Callable[..., object]:
     chosen = copy.copy(app)
     chosen.registered_commands = [one for one in app.registered_commands if one.name in arguments[:1]]
     chosen.registered_groups = [one for one in app.registered_groups if one.name in arguments[:1]]
-    return typer.main.get_command(chosen if chosen.registered_commands or chosen.registered_groups else app)
+    command = typer.main.get_command(chosen if chosen.registered_commands or chosen.registered_groups else app)
+    _convert_what_is_given(command)
+    return command
+
+
+def _convert_what_is_given(command: Any) -> None:
+    """Leave the values of a command's parameters as they are where nothing has to be converted.
+
+    Typer converts every value with pydantic, also that of an option that is not given: to import it and to build the
+    converters takes a sixth of a short command.
+    """
+    for parameter in command.get_params(typer.Context(command, **_SETTINGS)):
+        parameter.process_value = partial(_processed, parameter, parameter.process_value)
+    for one in getattr(command, "commands", {}).values():
+        _convert_what_is_given(one)
+
+
+def _processed(parameter: Any, convert: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    annotation = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    is_text = annotation in (str, list[str]) and value is not None
+    is_missing = parameter.required and not value
+    if is_missing or not (value is None or value is parameter.default or is_text):
+        return convert(context, value)
+    return value if parameter.callback is None else parameter.callback(context, parameter, value)
 
 
 # What the output has beyond ASCII, for consoles and files in other encodings than UTF-8. Bars and tables keep their
