@@ -221,11 +221,11 @@ class LevelMeter:
         self._sum, self._lowest, self._highest = 0.0, math.inf, -math.inf
         self._top, self._flat, self._full = 0.0, 0, 0
 
-    def add(self, part: Samples) -> None:
-        """Add the next samples: ``(n,)`` float32."""
+    def add(self, part: Samples, limits: tuple[float, float]) -> None:
+        """Add the next samples, ``(n,)`` float32, of which the lowest and the highest are known."""
         if not len(part):
             return
-        lowest, highest = float(part.min()), float(part.max())
+        lowest, highest = limits
         self._lowest, self._highest = min(self._lowest, lowest), max(self._highest, highest)
         # In double precision only from row to row: that is three times as fast, and the mean of a row is exact enough.
         rows = len(part) - len(part) % _ROW

@@ -192,8 +192,7 @@ class AudioReader:
         """
         parts = list(self._parts)
         samples = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.float32), *parts])
-        _check_level(samples, self.name)
-        self._meter.add(samples)
+        self._meter.add(samples, _checked_range(samples, self.name))
         self._finish()
         return Audio(samples, self.rate_hz, self.channels, self.name, self.warnings)
 
@@ -207,8 +206,7 @@ class AudioReader:
             AudioError: as :func:`read_audio`, as soon as it shows.
         """
         for part in self._parts:
-            _check_level(part, self.name, before=self.samples_read)
-            self._meter.add(part)
+            self._meter.add(part, _checked_range(part, self.name, before=self.samples_read))
             if self.on_part is not None:
                 self.on_part(self.samples_read / self.rate_hz)
             yield part
@@ -453,13 +451,18 @@ def _check_channel(channel: int | None, channels: int, name: str) -> None:
     raise AudioError(f"{name}: there is no channel {channel}; this sound has {there}")
 
 
-def _check_level(samples: Samples, name: str, *, before: int = 0) -> None:
-    peak = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))  # NaN if one sample is
+def _checked_range(samples: Samples, name: str, *, before: int = 0) -> tuple[float, float]:
+    """Give the lowest and the highest sample, or refuse samples that are not finite or not scaled."""
+    if not samples.size:
+        return 0.0, 0.0
+    lowest, highest = float(samples.min()), float(samples.max())
+    peak = max(highest, -lowest)  # NaN if one sample is
     if not math.isfinite(peak):
         first = int(np.argmin(np.isfinite(samples)))
         raise AudioError(f"{name}: sample {before + first} is {samples[first]}; every sample has to be a finite number")
     if peak > LOUDEST:
         raise AudioError(f"{name}: samples reach {peak:.0f}; floats have to be scaled to -1 to 1")
+    return lowest, highest
 
 
 def _check_length(duration_s: float, name: str) -> None:
