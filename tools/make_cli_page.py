@@ -65,7 +65,8 @@ def _sections(command: Any, path: str) -> Iterator[str]:
 def _name(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         name = str(parameter.metavar or parameter.name.upper())
-        return name if parameter.required or name.startswith("[") else f"[{name}]"
+        shown = name if parameter.required else f"[{name}]"
+        return shown if parameter.nargs == 1 else f"{shown}..."
     names = ", ".join([*parameter.opts, *parameter.secondary_opts])
     return f"{names} {parameter.metavar}" if parameter.metavar else names
 

@@ -74,6 +74,22 @@ def test_an_example_fits_a_terminal_of_80_columns(path: tuple[str, ...]) -> None
     assert max(len(line) for line in lines) <= 78
 
 
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_help_breaks_no_word_and_cuts_nothing_off(columns: str, hearfelt: Callable) -> None:
+    for command in ((), ("timeline",), ("evaluate",), ("app",)):
+        lines = hearfelt(*command, "--help", COLUMNS=columns).stdout.splitlines()
+        assert max(cell_len(line) for line in lines) <= int(columns)
+        words = " ".join(lines)
+        assert "…" not in words
+        for option in re.findall(r"`(--[a-z-]+)", _reference_of(" ".join(("hearfelt", *command)))):
+            assert option in words, option
+
+
+def _reference_of(command: str) -> str:
+    text = Path(__file__).parents[2].joinpath("docs", "cli.md").read_text("utf-8")
+    return text.partition(f"\n## {command}\n")[2].partition("\n## ")[0]
+
+
 @pytest.mark.parametrize("path", WORK, ids=" ".join)
 def test_an_unknown_option_is_wrong_usage(path: tuple[str, ...], here: Callable) -> None:
     code, out, err = here(*path, "--no-such-option")
@@ -159,7 +175,9 @@ def test_a_short_command_does_without_the_converters_of_typer(hearfelt: Callable
     assert "pydantic" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [("train",), ("clips",), ("recognize", "x.wav", "--track", "first"), ("timeline",)])
+@pytest.mark.parametrize(
+    "arguments", [("train",), ("clips",), ("recognize", "x.wav", "--track", "first"), ("timeline",)]
+)
 def test_a_missing_or_wrong_value_is_wrong_usage(arguments: tuple[str, ...], here: Callable) -> None:
     code, out, err = here(*arguments)
     assert (code, out) == (2, "")

@@ -32,7 +32,7 @@ from hearfelt.cli.commands import (
     timeline,
     train,
 )
-from hearfelt.cli.options import examples
+from hearfelt.cli.options import MARKUP, dim, examples
 from hearfelt.errors import HearfeltError
 
 __all__ = ["EXIT_CODE_MEANINGS", "app", "run"]
@@ -68,8 +68,11 @@ _EPILOG: Final = (
         "hearfelt corpora get ravdess ~/ravdess     # recordings for training",
         "hearfelt explore ~/ravdess                 # a page about them",
     )
-    + "\n\n[dim]Exit codes: 0 done, 2 wrong usage, 130 stopped; docs/cli.md lists the others,"
-    " docs/glossary.md explains the words. --debug may stand anywhere in a command.[/dim]"
+    + "\n\n"
+    + dim(
+        "Exit codes: 0 done, 2 wrong usage, 130 stopped; docs/cli.md lists the others, docs/glossary.md explains the"
+        " words. --debug may stand anywhere in a command."
+    )
 )
 
 _SETTINGS: Final[dict[str, Any]] = {"help_option_names": ["--help", "-h"]}
@@ -79,7 +82,7 @@ app = typer.Typer(
     help="Speech emotion recognition with calibrated confidence and honest, speaker-independent evaluation.",
     epilog=_EPILOG,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=MARKUP,
     pretty_exceptions_enable=False,
     context_settings=_SETTINGS,
 )
@@ -114,6 +117,7 @@ def _add_commands(into: typer.Typer) -> None:
             command.rich_help_panel = panel
         for group in into.registered_groups[groups:]:
             group.rich_help_panel = panel
+            group.short_help = group.typer_instance.info.help if group.typer_instance else None
             _join_help_lines(group.typer_instance)
     _join_help_lines(into)
 
@@ -122,7 +126,8 @@ def _join_help_lines(app: typer.Typer | None) -> None:
     """Make each paragraph of a command's help one line: the terminal wraps it, at whatever width it has."""
     for command in app.registered_commands if app is not None else ():
         paragraphs = inspect.cleandoc(command.callback.__doc__ or "").split("\n\n")
-        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        paragraphs = [" ".join(paragraph.split()) for paragraph in paragraphs]
+        command.help, command.short_help = "\n\n".join(paragraphs), paragraphs[0]
 
 
 _add_commands(app)

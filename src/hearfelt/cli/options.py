@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hearfelt.runtime.execution import Executor
 
 __all__ = [
+    "MARKUP",
     "AsOption",
     "CorpusOption",
     "DropOption",
@@ -44,6 +45,7 @@ __all__ = [
     "complete_model",
     "complete_protocol",
     "complete_recipe",
+    "dim",
     "examples",
     "executor_on",
     "expanded",
@@ -60,7 +62,10 @@ TableOrJson = Literal["table", "json"]
 
 _PICTURES: Final = (".png", ".svg", ".pdf")
 _OPEN: Final = r"\["  # a bracket that rich does not take for markup
-_EXAMPLE_WIDTH: Final = min(80, shutil.get_terminal_size().columns) - 4  # less the margins of the help
+_COLUMNS: Final = shutil.get_terminal_size().columns
+_EXAMPLE_WIDTH: Final = min(80, _COLUMNS) - 4  # less the margins of the help
+MARKUP: Final[Literal["rich"] | None] = "rich" if _COLUMNS >= 72 else None
+"""How help is printed: in a narrower terminal the tables of rich would break words and cut names off."""
 
 
 def expanded(path: Path | None) -> Path | None:
@@ -250,6 +255,16 @@ DropOption = Annotated[
 ]
 
 
+def dim(text: str) -> str:
+    """Mark text in a help as less important.
+
+    Example:
+        >>> dim("[x]")
+        '[dim]\\\\[x][/dim]'
+    """
+    return f"[dim]{text.replace('[', _OPEN)}[/dim]" if MARKUP else text
+
+
 def examples(*lines: str) -> str:
     """Format the examples at the end of a command's help, for ``epilog=`` of ``app.command``.
 
@@ -270,12 +285,13 @@ def examples(*lines: str) -> str:
     fits_one_line = all(column + 2 + len(remark) <= _EXAMPLE_WIDTH for _, remark in pairs)
     shown = []
     for command, remark in pairs:
-        explained = f"[dim]# {remark.replace('[', _OPEN)}[/dim]" if remark else ""
-        rows = [row.replace("[", _OPEN) for row in _broken(command)]
+        explained = dim(f"# {remark}") if remark else ""
+        rows = [row.replace("[", _OPEN) if MARKUP else row for row in _broken(command)]
         if explained and fits_one_line:
             rows[0] += " " * (column - len(command)) + explained
         shown += rows if fits_one_line or not explained else [explained, *rows]
-    return "[bold]Examples[/bold]\n\n" + "\n".join(f"  {row}" for row in shown)
+    heading = "[bold]Examples[/bold]\n\n" if MARKUP else "Examples:\n\n\b\n"  # \b keeps the lines that follow
+    return heading + "\n".join(f"  {row}" for row in shown)
 
 
 def _broken(command: str) -> list[str]:

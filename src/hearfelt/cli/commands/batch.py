@@ -27,7 +27,7 @@ _LOG_EVERY_S: Final = 30.0  # one line, if standard error is no terminal
 _InputsArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...",
+        metavar="INPUT",
         help="Sound files, folders, patterns in quotes, tables (.csv, .tsv, .txt, .parquet) with a column path,"
         " file, clip or source, addresses such as s3://calls/, or - for a table that is piped in.",
     ),

@@ -10,6 +10,7 @@ import typer
 
 from hearfelt.cli.display.progress import progress
 from hearfelt.cli.options import (
+    MARKUP,
     AsOption,
     FolderArgument,
     Format,
@@ -33,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
         name="corpora",
         help="Recordings for training and evaluation: list, download and check corpora.",
         no_args_is_help=True,
-        rich_markup_mode="rich",
+        rich_markup_mode=MARKUP,
     )
     corpora.command("list", epilog=examples("hearfelt corpora list", "hearfelt corpora list --format json"))(_list)
     corpora.command("get", epilog=_GET_EXAMPLES)(_get)

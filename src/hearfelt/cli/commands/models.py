@@ -144,7 +144,7 @@ def _doctor(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME|FILE]...", autocompletion=complete_model, help="Models to check; default: all that ship."
+            metavar="NAME|FILE", autocompletion=complete_model, help="Models to check; default: all that ship."
         ),
     ] = None,
     format: TableOrJsonOption = "table",

@@ -59,7 +59,7 @@ def _recognize(
     context: typer.Context,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH]...", help="Sound files, folders of them, or - for standard input."),
+        typer.Argument(metavar="PATH", help="Sound files, folders of them, or - for standard input."),
     ] = None,
     model: ModelOption = None,
     format: FormatOption = "table",

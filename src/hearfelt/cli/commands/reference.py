@@ -29,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 
 def _reference(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Recordings of one voice or one room, or folders of them.")
+        list[str], typer.Argument(metavar="PATH", help="Recordings of one voice or one room, or folders of them.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.json", callback=expanded, help="File to write.")],
     model: ModelOption = None,

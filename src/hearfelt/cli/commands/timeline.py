@@ -46,7 +46,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _timeline(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Sound files, or - for standard input.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Sound files, or - for standard input.")],
     channels: Annotated[
         Literal["mix", "separate"],
         typer.Option(
@@ -58,8 +58,9 @@ def _timeline(
         typer.Option(
             "--format",
             "-f",
-            metavar="table|json|jsonl|csv|parquet|textgrid|vtt|audacity|elan",
-            help="Output format; with --out, the ending of the file name decides.",
+            metavar="FORMAT",
+            help="Output: table, json, jsonl, csv, parquet, textgrid, vtt, audacity or elan; with --out, the ending of"
+            " the file name decides.",
         ),
     ] = "table",
     out: Annotated[
