@@ -17,15 +17,8 @@ import pytest
 from tests.runtime import calls
 
 from hearfelt.errors import AudioNotFoundError, HearfeltError, ModelError
-from hearfelt.runtime.pool import (
-    Pool,
-    PoolOptions,
-    WorkerFaultError,
-    WorkerLostError,
-    WorkerMemoryError,
-    WorkerTimeoutError,
-    workers_for,
-)
+from hearfelt.runtime.pool import Pool, PoolOptions, workers_for
+from hearfelt.runtime.worker import WorkerFaultError, WorkerLostError, WorkerMemoryError, WorkerTimeoutError
 
 ROOT = Path(__file__).parents[2]
 

@@ -32,7 +32,8 @@ from hearfelt.inference.reference import Reference
 from hearfelt.inference.timeline.recording import Recording, open_recording
 from hearfelt.inference.timeline.segments import rows_of, seconds
 from hearfelt.results.tables import prediction_row
-from hearfelt.runtime.pool import Pool, PoolOptions, WorkerLostError, WorkerMemoryError
+from hearfelt.runtime.pool import Pool, PoolOptions
+from hearfelt.runtime.worker import WorkerLostError, WorkerMemoryError
 
 __all__ = ["Channels", "Row", "SoundWorkers", "Task", "error_sentence", "recognize_source"]
 

@@ -6,17 +6,13 @@ them cannot reach another, scripts need no ``if __name__ == "__main__":``, and t
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import tee
 from multiprocessing import parent_process
@@ -24,69 +20,19 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, Self
 
 from hearfelt.errors import AudioError, HearfeltError
-from hearfelt.runtime.worker import FAULT, MEMORY, Start, is_worker, read_frame, write_frame
-
-__all__ = [
-    "Call",
-    "Pool",
-    "PoolOptions",
-    "WorkerFaultError",
-    "WorkerLostError",
-    "WorkerMemoryError",
-    "WorkerTimeoutError",
-    "usable_cores",
-    "workers_for",
-]
-
-_PROGRAM: Final = "from hearfelt.runtime.worker import main; main()"
-_ONE_THREAD: Final = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+from hearfelt.runtime.worker import (
+    Start,
+    Worker,
+    WorkerLostError,
+    WorkerMemoryError,
+    WorkerTimeoutError,
+    is_worker,
 )
-_LONGEST_REPLY: Final = 1 << 28  # 256 MiB; anything longer is no reply of ours
-_LONGEST_LIMIT_S: Final = 86_400.0
+
+__all__ = ["Call", "Pool", "PoolOptions", "usable_cores", "workers_for"]
+
 _AHEAD: Final = 32  # calls per worker that `Pool.map` submits before the first of them has been taken
 _RESTART_S: Final = (0.5, 30.0)  # wait before a start is repeated, doubled up to the second
-
-
-class WorkerLostError(HearfeltError):
-    """Two worker processes in a row ended before the same call did, or one at a call that was given up.
-
-    Args:
-        ending: how the last one ended, in words.
-    """
-
-    def __init__(self, ending: str) -> None:
-        super().__init__(f"two worker processes in a row ended at the same call ({ending})")
-        self.ending = ending
-
-
-class WorkerTimeoutError(HearfeltError):
-    """A call took longer than its limit.
-
-    Args:
-        after_s: how long it took until it was ended.
-    """
-
-    def __init__(self, after_s: float) -> None:
-        super().__init__(f"not done within {after_s:.0f} s")
-        self.after_s = after_s
-
-
-class WorkerMemoryError(HearfeltError):
-    """A call needed more memory than there is, or than it may take."""
-
-
-class WorkerFaultError(HearfeltError):
-    """A call raised an unexpected error, a fault of hearfelt itself; its worker goes on.
-
-    Args:
-        text: the error's class and message.
-        place: its class and where it was raised, without anything private.
-    """
-
-    def __init__(self, text: str, place: Mapping[str, object]) -> None:
-        super().__init__(text)
-        self.place = place
 
 
 @dataclass(frozen=True)
@@ -126,7 +72,7 @@ class Call:
     arguments: tuple[Any, ...]
     limit_s: float | None
     future: Future[bytes] = field(default_factory=Future, init=False)
-    _worker: _Worker | None = field(default=None, init=False)
+    _worker: Worker | None = field(default=None, init=False)
     _is_killed: bool = field(default=False, init=False)
 
     def cancel(self) -> bool:
@@ -166,7 +112,7 @@ class Pool:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="worker")  # one for each process
         self._own = threading.local()  # a thread's process
         self._lock, self._turns = threading.Lock(), _SharedLock()
-        self._processes: set[_Worker] = set()
+        self._processes: set[Worker] = set()
         self._calls: set[Call] = set()
         self._closed = threading.Event()
         self.ready = self.running = self.replaced = 0
@@ -324,9 +270,9 @@ class Pool:
         else:
             call.future.set_result(result)
 
-    def _ready_worker(self) -> _Worker:
+    def _ready_worker(self) -> Worker:
         """Give this thread's worker, started anew if it has ended."""
-        known: _Worker | None = getattr(self._own, "worker", None)
+        known: Worker | None = getattr(self._own, "worker", None)
         if known is not None and known.is_alive:
             return known
         if known is not None:
@@ -344,11 +290,11 @@ class Pool:
                 self._closed.wait(wait_s)  # a machine without memory is not helped by trying again at once
                 wait_s = min(2 * wait_s, most_s)
 
-    def _started(self) -> _Worker:
+    def _started(self) -> Worker:
         with self._lock:
             if self._closed.is_set():
                 raise HearfeltError("the pool of workers is closed")
-            worker = _Worker(self._options.without)
+            worker = Worker(self._options.without)
             self._processes.add(worker)
         try:
             worker.send(self._start_message)
@@ -365,7 +311,7 @@ class Pool:
             self.ready += 1
         return worker
 
-    def _forget(self, worker: _Worker) -> None:
+    def _forget(self, worker: Worker) -> None:
         worker.close()
         self._own.worker = None
         with self._lock:
@@ -396,7 +342,7 @@ def workers_for(amount: int, enough: int, wanted: int | None = None) -> int:
     return max(1, min(wanted, amount // enough))
 
 
-def _done(worker: _Worker, call: Call) -> bytes:
+def _done(worker: Worker, call: Call) -> bytes:
     """Run a call in a worker, within its time limit."""
     call._worker = worker
     if call._is_killed:
@@ -439,104 +385,6 @@ class _Limit:
     def _end(self) -> None:
         self.is_over = True
         self._action()
-
-
-class _Worker:
-    """A worker process, seen from its parent."""
-
-    def __init__(self, without: Iterable[str]) -> None:
-        environment = {name: value for name, value in os.environ.items() if name not in without} | _ONE_THREAD
-        # -P: nothing in the working folder is taken for a module. A process group of its own: Ctrl-C is for the parent,
-        # which then ends it (a session of its own would do that as well, but Linux compares priorities within one).
-        command = [sys.executable, "-P", "-c", _PROGRAM]
-        group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
-        pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
-        try:
-            self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=quiet, env=environment, **group
-            )
-        except OSError as error:
-            raise HearfeltError(f"a worker cannot be started ({error}); fewer workers need less") from error
-        self.pid = self._process.pid
-
-    @property
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    @property
-    def code(self) -> int:
-        """How it ended: an exit code, or minus a signal."""
-        return self._process.wait()
-
-    @property
-    def ending(self) -> str:
-        """How it ended, in words."""
-        if self.code >= 0:
-            return f"exit code {self.code}"
-        with suppress(ValueError):
-            name = signal.Signals(-self.code).name
-            return f"{name}, as when memory runs out" if name == "SIGKILL" else name
-        return f"signal {-self.code}"
-
-    def send(self, message: bytes | memoryview) -> None:
-        if self._process.stdin is not None:
-            with suppress(OSError):  # it has died: the reply that does not come says so
-                write_frame(self._process.stdin, message)
-
-    def receive(self, on_limit: Callable[[float], None] = lambda limit_s: None) -> bytes:
-        """Wait for the reply to a call.
-
-        Raises:
-            WorkerLostError: if the process ends instead.
-            HearfeltError: if the reply is an error.
-        """
-        file = self._process.stdout
-        while file is not None and (kind := file.read(1)):
-            payload = read_frame(file, most=_LONGEST_REPLY)
-            if payload is None:
-                break
-            if kind == b"r":
-                return payload
-            try:
-                if kind == b"e":
-                    raise _error(json.loads(payload))
-                on_limit(min(float(payload), _LONGEST_LIMIT_S))
-            except (ValueError, KeyError, TypeError) as error:
-                if isinstance(error, HearfeltError):
-                    raise
-                break  # no reply of ours
-        self.kill()
-        raise WorkerLostError(self.ending)
-
-    def kill(self) -> None:
-        """End the process; may be called from any thread, and more than once."""
-        with suppress(OSError):
-            self._process.kill()
-        self._process.wait()
-
-    def close(self) -> None:
-        """End the process and give its pipes back; for the thread that speaks with it."""
-        self.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
-
-
-def _error(said: dict[str, Any]) -> HearfeltError:
-    """Recreate an error that a worker reported."""
-    kind, text = str(said["kind"]), str(said["text"])
-    if kind == MEMORY:
-        return WorkerMemoryError(text)
-    if kind == FAULT:
-        return WorkerFaultError(text, said["place"])
-    return next((one for one in _kinds(HearfeltError) if one.__name__ == kind), HearfeltError)(text)
-
-
-def _kinds(kind: type[HearfeltError]) -> Iterator[type[HearfeltError]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _kinds(below)
 
 
 class _SharedLock:

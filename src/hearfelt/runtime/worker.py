@@ -1,8 +1,8 @@
-"""Worker process: runs the calls that arrive on standard input, one after another, until it ends.
+"""Worker process, both ends: it runs the calls that arrive on its standard input, one after another, until it ends.
 
-Started by :mod:`hearfelt.runtime.pool`. Calls arrive as :mod:`multiprocessing` serializes them; results leave as bytes,
-errors as JSON. A process that decodes files of unknown origin may be taken over by one of them, but nothing that it
-sends can run code in its parent.
+:class:`Worker` is one as its parent sees it, for :mod:`hearfelt.runtime.pool`; :func:`main` is what it runs. Calls
+arrive as :mod:`multiprocessing` serializes them; results leave as bytes, errors as JSON. A process that decodes files
+of unknown origin may be taken over by one of them, but nothing that it sends can run code in its parent.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import math
 import os
 import queue
 import signal
+import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
@@ -24,7 +25,18 @@ from typing import IO, Any, Final, Literal, NoReturn
 
 from hearfelt.errors import HearfeltError
 
-__all__ = ["FAULT", "MEMORY", "Start", "extend_limit", "is_worker", "main", "place_of", "read_frame", "write_frame"]
+__all__ = [
+    "Start",
+    "Worker",
+    "WorkerFaultError",
+    "WorkerLostError",
+    "WorkerMemoryError",
+    "WorkerTimeoutError",
+    "extend_limit",
+    "is_worker",
+    "main",
+    "place_of",
+]
 
 _LENGTH_BYTES: Final = 8
 MEMORY, FAULT = "MemoryError", "fault"  # in place of the name of one of hearfelt's own error classes
@@ -185,3 +197,159 @@ def _send_error(replies: IO[bytes], error: Exception) -> None:
     elif not isinstance(error, HearfeltError):
         said = {"kind": FAULT, "text": f"{type(error).__name__}: {error}", "place": place_of(error)}
     _send(replies, b"e", json.dumps(said).encode())
+
+
+_PROGRAM: Final = "from hearfelt.runtime.worker import main; main()"
+_ONE_THREAD: Final = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+_LONGEST_REPLY: Final = 1 << 28  # 256 MiB; anything longer is no reply of ours
+_LONGEST_LIMIT_S: Final = 86_400.0
+
+
+class WorkerLostError(HearfeltError):
+    """Two worker processes in a row ended before the same call did, or one at a call that was given up.
+
+    Args:
+        ending: how the last one ended, in words.
+    """
+
+    def __init__(self, ending: str) -> None:
+        super().__init__(f"two worker processes in a row ended at the same call ({ending})")
+        self.ending = ending
+
+
+class WorkerTimeoutError(HearfeltError):
+    """A call took longer than its limit.
+
+    Args:
+        after_s: how long it took until it was ended.
+    """
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__(f"not done within {after_s:.0f} s")
+        self.after_s = after_s
+
+
+class WorkerMemoryError(HearfeltError):
+    """A call needed more memory than there is, or than it may take."""
+
+
+class WorkerFaultError(HearfeltError):
+    """A call raised an unexpected error, a fault of hearfelt itself; its worker goes on.
+
+    Args:
+        text: the error's class and message.
+        place: its class and where it was raised, without anything private.
+    """
+
+    def __init__(self, text: str, place: Mapping[str, object]) -> None:
+        super().__init__(text)
+        self.place = place
+
+
+class Worker:
+    """A worker process, seen from its parent.
+
+    Args:
+        without: environment variables that it does not get.
+
+    Attributes:
+        pid: its process id.
+    """
+
+    def __init__(self, without: Iterable[str]) -> None:
+        environment = {name: value for name, value in os.environ.items() if name not in without} | _ONE_THREAD
+        # -P: nothing in the working folder is taken for a module. A process group of its own: Ctrl-C is for the parent,
+        # which then ends it (a session of its own would do that as well, but Linux compares priorities within one).
+        command = [sys.executable, "-P", "-c", _PROGRAM]
+        group: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {}
+        pipe, quiet = subprocess.PIPE, subprocess.DEVNULL
+        try:
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=quiet, env=environment, **group
+            )
+        except OSError as error:
+            raise HearfeltError(f"a worker cannot be started ({error}); fewer workers need less") from error
+        self.pid = self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    @property
+    def code(self) -> int:
+        """How it ended: an exit code, or minus a signal."""
+        return self._process.wait()
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        if self.code >= 0:
+            return f"exit code {self.code}"
+        with suppress(ValueError):
+            name = signal.Signals(-self.code).name
+            return f"{name}, as when memory runs out" if name == "SIGKILL" else name
+        return f"signal {-self.code}"
+
+    def send(self, message: bytes | memoryview) -> None:
+        """Send a call; if the process has ended, :meth:`receive` says so."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                write_frame(self._process.stdin, message)
+
+    def receive(self, on_limit: Callable[[float], None] = lambda limit_s: None) -> bytes:
+        """Wait for the reply to a call.
+
+        Raises:
+            WorkerLostError: if the process ends instead.
+            HearfeltError: if the reply is an error.
+        """
+        file = self._process.stdout
+        while file is not None and (kind := file.read(1)):
+            payload = read_frame(file, most=_LONGEST_REPLY)
+            if payload is None:
+                break
+            if kind == b"r":
+                return payload
+            try:
+                if kind == b"e":
+                    raise _error(json.loads(payload))
+                on_limit(min(float(payload), _LONGEST_LIMIT_S))
+            except (ValueError, KeyError, TypeError) as error:
+                if isinstance(error, HearfeltError):
+                    raise
+                break  # no reply of ours
+        self.kill()
+        raise WorkerLostError(self.ending)
+
+    def kill(self) -> None:
+        """End the process; may be called from any thread, and more than once."""
+        with suppress(OSError):
+            self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the process and give its pipes back; for the thread that speaks with it."""
+        self.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+
+def _error(said: dict[str, Any]) -> HearfeltError:
+    """Recreate an error that a worker reported."""
+    kind, text = str(said["kind"]), str(said["text"])
+    if kind == MEMORY:
+        return WorkerMemoryError(text)
+    if kind == FAULT:
+        return WorkerFaultError(text, said["place"])
+    return next((one for one in _kinds(HearfeltError) if one.__name__ == kind), HearfeltError)(text)
+
+
+def _kinds(kind: type[HearfeltError]) -> Iterator[type[HearfeltError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)

@@ -9,14 +9,8 @@ from functools import partial
 from typing import Any, Final
 
 from hearfelt.errors import HearfeltError
-from hearfelt.runtime.pool import (
-    Pool,
-    PoolOptions,
-    WorkerFaultError,
-    WorkerLostError,
-    WorkerMemoryError,
-    WorkerTimeoutError,
-)
+from hearfelt.runtime.pool import Pool, PoolOptions
+from hearfelt.runtime.worker import WorkerFaultError, WorkerLostError, WorkerMemoryError, WorkerTimeoutError
 from hearfelt.service.logs import LOG
 from hearfelt.service.recognition import Job, WorkerSettings, load_models, recognize
 

@@ -22,7 +22,8 @@ from hearfelt.evaluation.results import FailedClip
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.runtime.execution import Executor, run_in_turn
 from hearfelt.runtime.files import atomic_write, remove_parts
-from hearfelt.runtime.pool import Pool, WorkerLostError, WorkerMemoryError
+from hearfelt.runtime.pool import Pool
+from hearfelt.runtime.worker import WorkerLostError, WorkerMemoryError
 from hearfelt.training.recipe import Recipe
 from hearfelt.training.trainer import RUN, train_model
 from hearfelt.training.training_set import EncoderSource, TrainingSet
