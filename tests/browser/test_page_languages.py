@@ -38,7 +38,10 @@ def ready(page: Page, address: str) -> Page:
 
 
 def choose(page: Page, language: str) -> None:
-    page.locator(".st-key-hf-language").get_by_role("combobox").click()
+    box = page.locator(".st-key-hf-language").get_by_role("combobox")
+    box.scroll_into_view_if_needed()  # a list that has to scroll for its opening closes again
+    page.wait_for_timeout(300)
+    box.click()
     page.get_by_role("option", name=language).click()
     calm(page)
 
