@@ -56,7 +56,7 @@ def test_a_german_browser_gets_german_and_a_switch_to_french_holds(page: Page, p
     assert "language" not in page.url
     choose(page, "Français")
     expect(heading).to_have_text("Reconnaissance des émotions dans la parole", timeout=PATIENCE_MS)
-    expect(page.get_by_role("button", name="Enregistrer votre voix")).to_be_visible()
+    expect(page.get_by_role("button", name="Enregistrez-vous")).to_be_visible()
     expect(page.locator("html")).to_have_attribute("lang", "fr")
     expect(page).to_have_url(re.compile(r"\?language=fr$"))
     page.locator(".st-key-hf-nav").get_by_role("link", name="Modèle").click()

@@ -11,6 +11,7 @@ from hearfelt.inference.explain.occlusion import Occlusion
 from hearfelt.inference.explain.shapley import Explanation
 from hearfelt.inference.timeline.segments import Timeline
 from hearfelt.page.session import Correction, LoadedSound, Result
+from hearfelt.reports.translation import _
 from hearfelt.results.formats import write
 from hearfelt.results.tables import csv_line, prediction_row, write_rows
 from hearfelt.rows import PREDICTION_ROW
@@ -98,7 +99,8 @@ def picture(sound: LoadedSound, result: Result, part: str = "") -> bytes:
         labels = tuple(prediction.probabilities)
         timeline = Timeline(sound.name, None, sound.duration_s, (), labels, prediction.model)
     levels = sound.playable.levels if sound.playable is not None else None
-    note = " ".join(filter(None, (f"The prediction is for {part}." if part else "", sound.file.note)))
+    used = _("The prediction is for {part}.", part=part) if part else ""
+    note = " ".join(filter(None, (used, _(sound.file.note))))
     return figure_png(prediction_picture(prediction, timeline, sound.outline, levels=levels, note=note))
 
 

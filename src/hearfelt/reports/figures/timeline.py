@@ -277,7 +277,7 @@ def draw_time_axis(axes: Axes, until_s: float, *, most_ticks: int = _MOST_TICKS)
     axes.set_xlim(0, until_s)
     axes.xaxis.set_major_locator(MultipleLocator(step_s))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda time_s, _: time_words(time_s, step_s=step_s, until_s=until_s)))
-    axes.set_xlabel("time (h:mm:ss)" if until_s >= 3_600 else "time (m:ss)")
+    axes.set_xlabel(_("time (h:mm:ss)") if until_s >= 3_600 else _("time (m:ss)"))
 
 
 def _legend(figure: Figure, timelines: Sequence[Timeline]) -> int:
