@@ -25,7 +25,8 @@ NOT_RUN = "<!-- not run: files are examples -->"
 INTRODUCTION = """\
 # The command line
 
-`make docs` generates this page; `hearfelt COMMAND --help` shows the same. Terms: [glossary.md](glossary.md).
+`make docs` generates this page; `hearfelt COMMAND --help` shows the same. The [glossary](glossary.md)
+explains the terms.
 
 Every command has `--help` and, anywhere after `hearfelt`, `--debug`, which shows the traceback of an error. Results go
 to standard output, everything else to standard error; colours and progress bars appear only in a terminal.

@@ -123,7 +123,10 @@ async function loadModel(name) {
   if (cards.has(name)) return cards.get(name);
   noteModel(name, "loading");
   try {
-    const card = await ask("load", { model: name }, (share) => noteModel(name, `${Math.round(100 * share)} %`, share));
+    const card = await ask("load", { model: name }, (share) => {
+      if (share < 1) noteModel(name, `${Math.round(100 * share)} %`, share);
+      else noteModel(name, "starting"); // to be compiled takes longer than to be downloaded
+    });
     cards.set(name, card);
     noteModel(name, "ready");
     return card;
