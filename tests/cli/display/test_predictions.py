@@ -30,6 +30,15 @@ def drawn(width: int, source: str, *, terminal: bool = True, unsure: bool = Fals
     return file.getvalue().splitlines()
 
 
+def table_lines(sources: list[str]) -> list[str]:
+    file = io.StringIO()
+    table = PredictionTable(Console(file=file, width=80, color_system=None, highlight=False), sources, EMOTIONS)
+    table.header()
+    for source in sources:
+        table.row(source, prediction())
+    return file.getvalue().splitlines()
+
+
 @pytest.mark.parametrize("width", range(32, 140, 4))
 @pytest.mark.parametrize("source", ["a.wav", "folder/" * 30 + "the-end.wav", "声" * 60 + ".wav"])
 def test_no_line_is_wider_than_the_terminal(width: int, source: str) -> None:
@@ -49,6 +58,20 @@ def test_columns_stand_below_each_other() -> None:
 def test_the_end_of_a_long_name_stays() -> None:
     assert drawn(80, "folder/" * 30 + "the-end.wav")[1].startswith("…")
     assert "/the-end.wav  " in drawn(80, "folder/" * 30 + "the-end.wav")[1]
+
+
+def test_the_folder_of_all_clips_is_named_once() -> None:
+    folder = "recordings of the first day/microphone 2/"
+    lines = table_lines([f"{folder}a.wav", f"{folder}evening/b.wav"])
+    assert lines[0] == f"in {folder}"
+    assert [line.split()[0] for line in lines[1:]] == ["clip", "a.wav", "evening/b.wav"]
+
+
+@pytest.mark.parametrize(
+    "sources", [["a.wav"], ["x/a.wav"], ["x/a.wav", "b.wav"], ["-", "x/a.wav"], ["./x/a", "./x/b"]]
+)
+def test_names_stay_as_they_were_given_where_no_folder_repeats(sources: list[str]) -> None:
+    assert [line.split()[0] for line in table_lines(sources)] == ["clip", *sources]
 
 
 def test_a_pipe_cuts_nothing() -> None:

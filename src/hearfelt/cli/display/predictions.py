@@ -5,12 +5,13 @@ This module imports rich at its top; it is imported only when something is print
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
@@ -124,7 +125,8 @@ class PredictionCells:
 class PredictionTable:
     """A table whose lines are printed one by one, as predictions come.
 
-    Long names lose their beginning at a terminal. If the output is no terminal, nothing is cut.
+    The folder that all sounds are in is printed once, above. Long names lose their beginning at a terminal. If the
+    output is no terminal, nothing is cut.
 
     Args:
         console: where to print.
@@ -133,13 +135,16 @@ class PredictionTable:
     """
 
     def __init__(self, console: Console, sources: Sequence[str], labels: Sequence[str]) -> None:
-        longest = max((cell_len(printable(source)) for source in sources), default=0)
+        self._folder = common_folder(sources)
+        longest = max((cell_len(printable(source.removeprefix(self._folder))) for source in sources), default=0)
         self._console, self._cells = console, PredictionCells(console, labels)
         room = console.width - self._cells.width - 2
         self._name = max(_LEAST_NAME, min(longest, _WIDEST_NAME, room)) if console.is_terminal else longest
 
     def header(self) -> None:
-        """Print the names of the columns."""
+        """Print the folder of all sounds, and the names of the columns."""
+        if self._folder:
+            self._console.print(Text(f"in {printable(self._folder)}", "dim"), soft_wrap=True)
         print_line(self._console, Text(padded("clip", self._name) + "  " + self._cells.header(), "dim"))
 
     def row(self, source: str, prediction: Prediction) -> None:
@@ -148,7 +153,8 @@ class PredictionTable:
         A question mark after the emotion means unsure; then the plausible emotions follow, where the model has them.
         If no speech was found, that comes first.
         """
-        line = Text(padded(_shortened(printable(source), self._name), self._name) + "  ")
+        name = printable(source.removeprefix(self._folder))
+        line = Text(padded(_shortened(name, self._name), self._name) + "  ")
         if prediction.has_no_speech:
             line.append(NO_SPEECH_WORDS, "bold")
             line.append(f"  {printable(prediction.emotion)}? {percent_words(prediction.confidence)}", "dim")
@@ -160,6 +166,23 @@ class PredictionTable:
                 text = f"  in {float(coverage):.0%} of cases one of: {printable(', '.join(labels))}"
                 self._console.print(Text(text, "dim"), soft_wrap=True)
         print_warnings(self._console, prediction.other_warnings)
+
+
+def common_folder(sources: Sequence[str]) -> str:
+    """Give the folder that several sounds are in, as each of their names begins; empty if there is none.
+
+    Example:
+        >>> common_folder(["calls/may/1.wav", "calls/june/1.wav"]), common_folder(["calls/1.wav", "2.wav"])
+        ('calls/', '')
+    """
+    if len(sources) < 2:
+        return ""
+    try:
+        folder = os.path.join(os.path.commonpath([PurePath(source).parent for source in sources]), "")  # noqa: PTH118
+    except ValueError:  # some from the root, some not
+        return ""
+    repeats = folder != os.sep and all(source.startswith(folder) for source in sources)
+    return folder if repeats else ""
 
 
 def padded(text: str, width: int) -> str:
