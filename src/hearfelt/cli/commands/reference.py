@@ -79,11 +79,14 @@ def _facts(reference: Reference, out: Path, weight: float) -> dict[str, object]:
 
 
 def _print(reference: Reference, out: Path, weight: float) -> None:
+    from hearfelt.inference.prediction import percent_words
+
     recordings = "1 recording" if reference.count == 1 else f"{reference.count} recordings"
     typer.echo(f"{out}: {recordings}, for the model {reference.model}; it counts {weight:.0%}")
     ranked = sorted(reference.probabilities.items(), key=lambda pair: -pair[1])
     typer.echo(
-        "on average without it: " + ", ".join(f"{label} {share:.0%}" for label, share in ranked if share >= 0.005)
+        "on average without it: "
+        + ", ".join(f"{label} {percent_words(share)}" for label, share in ranked if share >= 0.005)
     )
     for warning in reference.warnings:
         typer.echo(f"warning: {warning.text}")

@@ -104,7 +104,7 @@ def _cell(axes: Axes, row: int, column: int, share: float) -> None:
             Rectangle((column - 0.47, row - 0.47), 0.94, 0.94, facecolor=colour, alpha=strength, linewidth=0)
         )
     if share > 0:
-        shown = f"{share * 100:.0f}" if share >= 0.005 else "<1"
+        shown = f"{share * 100:.0f}" if share >= 0.01 else "<1"
         weight = "bold" if row == column else "normal"
         axes.text(column, row, shown, ha="center", va="center", color=INK.light, fontsize=SMALL_PT, weight=weight)
 

@@ -20,9 +20,9 @@ from hearfelt.features.display import spectrogram as levels
 from hearfelt.inference.explain.occlusion import WHAT_IT_SAYS, Occlusion
 from hearfelt.inference.explain.shapley import GROUPS_IN_WORDS, Explanation
 from hearfelt.inference.prediction import Prediction
-from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet, whole_percent
+from hearfelt.reports.figures.canvas import SMALL_PT, TEXT_PT, headline, new_figure, plain, quiet
 from hearfelt.reports.figures.timeline import draw_prediction, prediction_halves
-from hearfelt.reports.formatting import LITTLE, signed
+from hearfelt.reports.formatting import LITTLE, share_words, signed
 from hearfelt.reports.theme import ACCENT, GRID, INK, MUTED, SECOND
 
 __all__ = [
@@ -346,7 +346,7 @@ def occlusion_sheet(audio: Audio, occlusion: Occlusion, *, title: str = "") -> F
     wave, curve = left.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))
     draw_wave(wave, audio, None, look_of(occlusion.emotion).colour)
     wave.set_xlabel("")
-    words = f"{plain(occlusion.emotion)}, {whole_percent(occlusion.prediction.confidence)}"
+    words = f"{plain(occlusion.emotion)}, {share_words(occlusion.prediction.confidence)}"
     headline(wave, f"{title or audio.name}: {words}")
     _draw_curve(curve, audio, occlusion)
     left.align_ylabels()

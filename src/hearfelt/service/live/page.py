@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from hearfelt.emotions import look_of
 from hearfelt.inference.card import ModelCard
 from hearfelt.inference.prediction import UNSURE_WORD, sure_words
+from hearfelt.reports.formatting import share_words
 from hearfelt.reports.templating import render
 from hearfelt.reports.theme import style_variables, tone_of
 from hearfelt.reports.translation import ENGLISH, LANGUAGES, _, in_language
@@ -105,5 +106,6 @@ def _theme(card: ModelCard, *, needs_key: bool) -> dict[str, Any]:
         ],
         "sure_words": [(least, _(word)) for least, word in sure_words(card.bands)],
         "unsure_word": _(UNSURE_WORD),
+        "nearly_all": share_words(1.0),
         "needs_key": needs_key,
     }

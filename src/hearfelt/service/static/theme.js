@@ -5,6 +5,7 @@ export class Theme {
     this.emotions = values.emotions;
     this.sureWords = values.sure_words;
     this.unsureWord = values.unsure_word;
+    this.nearlyAll = values.nearly_all;
     this.needsKey = values.needs_key;
     this.byName = new Map(values.emotions.map((emotion) => [emotion.name, emotion]));
   }
@@ -32,6 +33,7 @@ export class Theme {
   /** The confidence of a prediction in words and per cent. */
   confidence(event) {
     const word = event.unsure ? this.unsureWord : this.sureWords.find(([least]) => event.confidence >= least)[1];
-    return `${word} · ${Math.round(event.confidence * 100)}\u00a0%`;
+    const share = event.confidence > 0.995 ? this.nearlyAll : `${Math.round(event.confidence * 100)}\u00a0%`;
+    return `${word} · ${share}`;
   }
 }
