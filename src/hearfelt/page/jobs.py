@@ -15,7 +15,7 @@ __all__ = ["Job", "look_again_after_s", "stop_all"]
 
 _LOGGER: Final = logging.getLogger(__name__)
 _RUNNING: Final[WeakSet[Job]] = WeakSet()
-_OFTEN_S, _SELDOM_S = 1.0, 6.0
+_OFTEN_S, _SELDOM_S = 1.0, 10.0
 
 
 class _StoppedError(Exception):
@@ -97,10 +97,10 @@ def look_again_after_s(elapsed_s: float, share: float) -> float:
 
     Example:
         >>> look_again_after_s(1.0, 0.03), look_again_after_s(15.0, 0.4), look_again_after_s(38.0, 0.95)
-        (1.0, 3.0, 2.0)
+        (1.0, 3.8, 2.0)
     """
     left_s = elapsed_s * (1 - share) / share if share else _SELDOM_S
-    return max(_OFTEN_S, min(round(left_s, 1), round(elapsed_s / 5, 1), _SELDOM_S))
+    return max(_OFTEN_S, min(round(left_s, 1), round(elapsed_s / 4, 1), _SELDOM_S))
 
 
 def stop_all() -> None:

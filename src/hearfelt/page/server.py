@@ -47,6 +47,7 @@ PAGE_OPTIONS: Final[dict[str, Any]] = {
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
     "logger.level": "warning",
+    "runner.postScriptGC": False,  # most of the time of showing a recording again while it is read
     "server.fileWatcherType": "none",
     "server.maxUploadSize": 50,
     "theme.baseFontSize": 16,
