@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+import soundfile
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from tests.browser.listen_view import finished, within_one
 
-from hearfelt.audio.reader import audio_files
+from hearfelt.audio.reader import audio_files, read_audio
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.reports.theme import INK
 
@@ -171,19 +175,140 @@ def test_a_view_has_one_title(page: Page, page_address: str, view: str) -> None:
     expect(page.locator("h1")).to_have_count(1)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("view", VIEWS)
-def test_nothing_serious_is_found_by_axe(browser: Browser, page_address: str, view: str, theme: Any) -> None:
-    with browser.new_context(color_scheme=theme, reduced_motion="reduce") as context:
-        page = opened(context.new_page(), page_address, view)
-        if view == "listen":
-            send(page, audio_files(EXAMPLES)[0])
-            expect(page.locator(".hf-badge").first).to_be_visible(timeout=PATIENCE_MS)
-            settled(page, view)
-        assert serious(page) == []
+REFUSED: Final = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+SILENT: Final = (
+    "navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream"
+)
 
 
-def serious(page: Page) -> list[str]:
+def one_sound(page: Page, address: str, name: str = "angry") -> None:
+    opened(page, address, "listen")
+    page.get_by_text(name, exact=True).click()
+    expect(page.locator(".hf-answer").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def recording(page: Page, address: str) -> None:
+    opened(page, address, "listen")
+    page.get_by_role("button", name=re.compile("^Record")).click()
+    expect(page.get_by_role("button", name=re.compile("^Stop"))).to_be_visible()
+    page.wait_for_timeout(1_000)
+
+
+def refused(page: Page, address: str) -> None:
+    page.add_init_script(REFUSED)
+    opened(page, address, "listen")
+    page.get_by_role("button", name=re.compile("^Record")).click()
+    expect(page.get_by_text("The microphone was refused")).to_be_visible()
+
+
+def silent(page: Page, address: str) -> None:
+    page.add_init_script(SILENT)
+    recording(page, address)
+    page.get_by_role("button", name=re.compile("^Stop")).click()
+    expect(page.locator(".hf-record-words")).not_to_be_empty()
+
+
+def two_models(page: Page, address: str) -> None:
+    one_sound(page, address)
+    finished(page)
+    pick(page, "Compare with", "classic")
+    expect(page.locator(".hf-said")).to_have_count(2, timeout=PATIENCE_MS)
+
+
+def several_sounds(page: Page, address: str) -> None:
+    """Two sounds side by side that are each other's reference, a correction, and an error."""
+    one_sound(page, address)
+    page.get_by_role("button", name="Select a stretch").click(timeout=PATIENCE_MS)
+    page.get_by_label("What the stretch is").select_option("happy")
+    broken: Any = {"name": "broken.wav", "mimeType": "audio/wav", "buffer": b"this is no sound"}
+    sound: Any = {"name": "sad.flac", "mimeType": "audio/flac", "buffer": audio_files(EXAMPLES)[-1].read_bytes()}
+    page.locator("input[type=file]").first.set_input_files([sound, broken])
+    expect(page.locator(".hf-notice")).to_be_visible(timeout=PATIENCE_MS)
+    finished(page)
+    page.get_by_text("These recordings belong together").click()
+    finished(page)
+    pick(page, "Put beside", None)
+    expect(page.locator(".hf-pairs")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def many_sounds(page: Page, address: str) -> None:
+    opened(page, address, "listen")
+    data = audio_files(EXAMPLES)[0].read_bytes()
+    files: Any = [{"name": f"{number}.flac", "mimeType": "audio/flac", "buffer": data} for number in range(20)]
+    page.locator("input[type=file]").first.set_input_files(files)
+    expect(page.get_by_label("Search")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def long_sound(page: Page, address: str) -> None:
+    opened(page, address, "listen")
+    voice, file = read_audio(audio_files(EXAMPLES)[0]), io.BytesIO()
+    soundfile.write(file, np.resize(voice.samples, 300 * voice.rate_hz), voice.rate_hz, format="WAV")
+    sound: Any = {"name": "long.wav", "mimeType": "audio/wav", "buffer": file.getvalue()}
+    page.locator("input[type=file]").first.set_input_files(sound)
+    expect(page.locator(".segment").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def live_at_work(page: Page, address: str) -> None:
+    opened(page, address, "live")
+    page.frame_locator(".hf-live").locator("#start").click()
+    expect(page.frame_locator(".hf-live").locator("#segments li").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def live_at_its_end(page: Page, address: str) -> None:
+    live_at_work(page, address)
+    page.frame_locator(".hf-live").locator("#start").click()
+    page.wait_for_timeout(1_000)
+
+
+def live_refused(page: Page, address: str) -> None:
+    page.add_init_script(REFUSED)
+    opened(page, address, "live").frame_locator(".hf-live").locator("#start").click()
+    expect(page.frame_locator(".hf-live").locator("#record")).to_be_visible()
+
+
+def report(page: Page, address: str) -> None:
+    one_sound(page, address)
+    finished(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report", exact=True).click()
+    page.set_content(download.value.path().read_text(encoding="utf-8"))
+
+
+def pick(page: Page, label: str, option: str | None) -> None:
+    """Choose an option of a select box, or the last."""
+    box = page.get_by_role("combobox", name=re.compile(label))
+    box.scroll_into_view_if_needed(timeout=PATIENCE_MS)  # a list that has to scroll for its opening closes again
+    page.wait_for_timeout(300)
+    box.click()
+    options = page.get_by_role("listbox").get_by_role("option")
+    (options.last if option is None else options.filter(has_text=option)).click()
+
+
+STATES: Final[dict[str, Any]] = {
+    **{view: partial(opened, view=view) for view in VIEWS},
+    "no speech": partial(one_sound, name="rain"),
+    **{
+        state.__name__.replace("_", " "): state
+        for state in (recording, refused, silent, one_sound, two_models, several_sounds, many_sounds, long_sound)
+    },
+    **{state.__name__.replace("_", " "): state for state in (live_at_work, live_at_its_end, live_refused, report)},
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_in_every_state_axe_finds_nothing_serious_and_no_word_breaks(page: Page, page_address: str, state: str) -> None:
+    STATES[state](page, page_address)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        for width in (360, 1_280):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.wait_for_timeout(500)
+            for frame in page.frames:
+                assert serious(frame) == [], (theme, width)
+                assert frame.evaluate(BROKEN_WORDS) == [], (theme, width)
+
+
+def serious(page: Any) -> list[str]:
     found = Axe().run(page).response["violations"]
     return [
         f"{one['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}"
@@ -191,38 +316,6 @@ def serious(page: Page) -> list[str]:
         if one["impact"] in ("moderate", "serious", "critical") and one["id"] not in OF_STREAMLIT
         for node in one["nodes"]
     ]
-
-
-def test_nothing_serious_is_found_by_axe_in_several_sounds_a_correction_and_an_error(
-    browser: Browser, page_address: str, tmp_path: Path
-) -> None:
-    broken = tmp_path / "broken.wav"
-    broken.write_bytes(b"this is no sound")
-    with browser.new_context(viewport={"width": 360, "height": 800}, reduced_motion="reduce") as context:
-        page = opened(context.new_page(), page_address, "listen")
-        send(page, audio_files(EXAMPLES)[0])
-        page.get_by_role("button", name="Select a stretch").click(timeout=PATIENCE_MS)
-        page.get_by_label("What the stretch is").select_option("happy")
-        page.locator("input[type=file]").first.set_input_files([audio_files(EXAMPLES)[1], broken])
-        expect(page.locator(".hf-notice")).to_be_visible(timeout=PATIENCE_MS)
-        finished(page)
-        box = page.get_by_role("combobox", name=re.compile("Put beside"))
-        box.scroll_into_view_if_needed(timeout=PATIENCE_MS)  # a list that has to scroll for its opening closes again
-        page.wait_for_timeout(300)
-        box.click()
-        page.get_by_role("listbox").get_by_role("option").last.click()
-        expect(page.locator(".hf-pairs")).to_be_visible(timeout=PATIENCE_MS)
-        settled(page, "listen")
-        assert serious(page) == []
-        assert page.evaluate(BROKEN_WORDS) == []
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_no_word_breaks_inside_on_a_phone(page: Page, page_address: str, view: str) -> None:
-    page.set_viewport_size({"width": 360, "height": 800})
-    opened(page, page_address, view)
-    for frame in page.frames:
-        assert frame.evaluate(BROKEN_WORDS) == []
 
 
 def test_the_focus_of_a_select_box_is_around_all_of_it(page: Page, page_address: str) -> None:
@@ -336,11 +429,10 @@ def test_a_live_session_stops_when_another_view_is_shown_and_is_still_there_late
 
 
 def test_the_live_view_offers_a_recording_where_the_microphone_is_refused(browser: Browser, page_address: str) -> None:
-    refused = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
     with browser.new_context() as context:
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
-        page.add_init_script(refused)
+        page.add_init_script(REFUSED)
         opened(page, page_address, "live")
         live = page.frame_locator(".hf-live")
         live.locator("#start").click()

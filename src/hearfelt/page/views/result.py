@@ -155,8 +155,14 @@ def _show_hero(visit: Visit, sound: LoadedSound, models: Sequence[str]) -> None:
         put_player(visit, sound, timelines, on_correction=_show_again)
         if running is not None:
             _show_progress(sound, running)
-        elif not sound.is_long and not any(timeline.segments for timeline in timelines.values()):
-            st.caption(_(_NO_SEGMENTS))
+        elif not sound.is_long and not any(timeline.segments for timeline in timelines.values()) and _has_speech(sound):
+            st.html(fragment("result", "small_print", _(_NO_SEGMENTS)))
+
+
+def _has_speech(sound: LoadedSound) -> bool:
+    """Return whether a prediction names an emotion."""
+    predictions = [one.prediction for one in sound.results.values()]
+    return any(one is not None and not one.has_no_speech for one in predictions)
 
 
 def _timeline(sound: LoadedSound, model: str, running: Pass | None) -> Timeline | None:
@@ -267,6 +273,8 @@ def _show_explanations(visit: Visit, sound: LoadedSound, models: Sequence[str]) 
         st.html(fragment("result", "small_print", too_long))
         return
     for model in models:
+        if len(models) > 1:
+            st.html(fragment("result", "who", model))
         _show_explanation(visit, sound, model)
 
 
