@@ -34,6 +34,9 @@ HERE = Path(__file__).parents[1]
 EXAMPLES = HERE / "src" / "hearfelt" / "examples"
 DESKTOP, PHONE, WIDE = (1_280, 900), (360, 780), (1_920, 1_080)
 TIMEOUT_MS = 60_000
+COMPLETE = (
+    ".hf-said, .hf-notice, .hf-no-speech, .stFileChip [role=alert], .st-key-hf-reasons :is(.stButton, .hf-small-print)"
+)
 REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
 
 
@@ -59,7 +62,7 @@ def wait_until_idle(page: Page) -> None:
 def send(page: Page, *sounds: Path) -> None:
     page.locator("input[type=file]").first.set_input_files(sounds)
     page.locator(".hf-title, .hf-notice, .stFileChip [role=alert]").first.wait_for()
-    page.wait_for_timeout(800)
+    page.locator(COMPLETE).first.wait_for(timeout=10 * TIMEOUT_MS)
     wait_until_idle(page)
 
 
