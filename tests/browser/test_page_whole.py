@@ -298,14 +298,13 @@ STATES: Final[dict[str, Any]] = {
 @pytest.mark.parametrize("state", STATES)
 def test_in_every_state_axe_finds_nothing_serious_and_no_word_breaks(page: Page, page_address: str, state: str) -> None:
     STATES[state](page, page_address)
-    for theme in ("light", "dark"):
+    for theme, width in (("light", 360), ("dark", 1_280)):
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        for width in (360, 1_280):
-            page.set_viewport_size({"width": width, "height": 800})
-            page.wait_for_timeout(500)
-            for frame in page.frames:
-                assert serious(frame) == [], (theme, width)
-                assert frame.evaluate(BROKEN_WORDS) == [], (theme, width)
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_timeout(500)
+        for frame in page.frames:
+            assert serious(frame) == [], (theme, width)
+            assert frame.evaluate(BROKEN_WORDS) == [], (theme, width)
 
 
 def serious(page: Any) -> list[str]:
