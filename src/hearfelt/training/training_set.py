@@ -127,7 +127,8 @@ class TrainingSet:
         facts.append([len(self.train), len(self.validation), len(self.leaked)])
         if isinstance(self.features, ClipFeatures):
             facts += [self.features.of(part).digest() for part in (self.train, self.leaked)]
-            facts.append(self.features.of(self.validation).digest(copies=recipe.fit.final_epochs > 0))
+            trained_on_too = recipe.fit.final_epochs > 0 and not self.validates_on_test
+            facts.append(self.features.of(self.validation).digest(copies=trained_on_too))
         else:
             digests = sound_digests(clip.sound for clip in clips)
             facts.append([digests[clip.sound] for clip in clips])
