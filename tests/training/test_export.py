@@ -21,6 +21,7 @@ from hearfelt.inference.card import CARD_KEY, ModelCard
 from hearfelt.inference.recognizer import Recognizer
 from hearfelt.models.classic import ClassicNetwork
 from hearfelt.models.layers import FourierFilters, Scaler, relative_to_reference
+from hearfelt.models.svm import SvmNetwork
 from hearfelt.training.export import OPSET, export, quantized, replace_card, with_computed_filters, with_short_names
 from hearfelt.training.loop import one_thread
 
@@ -311,6 +312,23 @@ def test_short_names_make_a_smaller_file_that_says_the_same(after: bytes) -> Non
     assert len(short) < len(after)
     for wanted, found in zip(answers(after), answers(short), strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_recurrent_network_is_stored_in_8_bits(path: Path) -> None:
+    graph = onnx.load_from_string(path.read_bytes()).graph
+    kinds = {one.name: numpy_helper.to_array(one).dtype for one in graph.initializer}
+    weights = {name for node in graph.node if node.op_type == "LSTM" for name in node.input[1:3]}
+    assert len(weights) == 4
+    assert {kinds[f"{name}.whole"] for name in weights} == {np.dtype(np.int8)}
+
+
+def test_large_weights_in_double_precision_become_single_ones(tmp_path: Path) -> None:
+    machine = SvmNetwork(8, vectors=200).eval()
+    machine.vectors.normal_(generator=torch.Generator().manual_seed(0))
+    export(machine, CARD, BACKGROUND, tmp_path / "svm.onnx")
+    graph = onnx.load_from_string((tmp_path / "svm.onnx").read_bytes()).graph
+    kinds = {numpy_helper.to_array(one).dtype.name for one in graph.initializer if np.prod(one.dims) >= 20_000}
+    assert kinds == {"float32"}
 
 
 # Computed filters

@@ -37,6 +37,7 @@ class SvmNetwork(nn.Module):
     takes_reference: Final = True
 
     vectors: Tensor
+    squares: Tensor
     coefficients: Tensor
     intercepts: Tensor
     gamma: Tensor
@@ -50,6 +51,7 @@ class SvmNetwork(nn.Module):
         # In double precision: thousands of differences of large numbers are added up, each weighted by up to C.
         double = torch.float64
         self.register_buffer("vectors", torch.zeros(vectors, len(FEATURE_NAMES), dtype=double))
+        self.register_buffer("squares", torch.zeros(vectors, dtype=double))  # of the vectors' lengths
         self.register_buffer("coefficients", torch.zeros(vectors, len(pairs), dtype=double))
         self.register_buffer("intercepts", torch.zeros(len(pairs), dtype=double))
         self.register_buffer("gamma", torch.ones((), dtype=double))
@@ -78,6 +80,7 @@ class SvmNetwork(nn.Module):
         # With two classes scikit-learn turns the sign of both, so that positive means the second.
         sign = -1.0 if classes == 2 else 1.0
         network.vectors.copy_(torch.from_numpy(machine.support_vectors_))
+        network.squares.copy_((network.vectors**2).sum(1))
         network.coefficients.copy_(torch.from_numpy(sign * coefficients))
         network.intercepts.copy_(torch.from_numpy(sign * machine.intercept_))
         network.gamma.fill_(float(machine._gamma))
@@ -94,7 +97,7 @@ class SvmNetwork(nn.Module):
             ``(batch, classes)``, each between −1/3 and the number of the other emotions plus 1/3.
         """
         rows = relative_to_reference(self.scaler(features), *reference).double()  # (batch, 162)
-        squares = (rows * rows).sum(1, keepdim=True) + (self.vectors * self.vectors).sum(1)  # (batch, vectors)
+        squares = (rows * rows).sum(1, keepdim=True) + self.squares  # (batch, vectors)
         distances = (squares - 2.0 * (rows @ self.vectors.T)).clamp(min=0.0)
         decisions = torch.exp(-self.gamma * distances) @ self.coefficients + self.intercepts  # (batch, pairs)
         for_first = (decisions >= 0).to(decisions.dtype)

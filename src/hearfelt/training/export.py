@@ -61,7 +61,7 @@ Features = npt.NDArray[np.float32]
 
 
 def export(network: nn.Module, card: ModelCard, background: Features, path: Path) -> None:
-    """Write a network as a model file.
+    """Write a network as a model file: compared with the network in full precision, then stored in 8 bits.
 
     Args:
         network: from ``(batch, 162)`` features, not scaled, to ``(batch, classes)`` logits. One that has
@@ -74,20 +74,18 @@ def export(network: nn.Module, card: ModelCard, background: Features, path: Path
         ModelError: if the file's outputs are not the network's, within 1e-4.
         ExtraMissingError: if onnx is not installed.
     """
-    model = _with_metadata(
-        _graph(network),
-        {
-            CARD_KEY: card.to_json(),
-            BACKGROUND_KEY: base64.b64encode(background.astype("<f4").tobytes()).decode("ascii"),
-        },
-    )
-    apart = parity(network, model, background)
+    graph = _graph(network)
+    apart = parity(network, graph, background)
     if not apart <= PARITY:
         raise ModelError(
             f"{path}: the exported file differs from the network by {apart:.2g}; at most {PARITY:g} is right"
         )
+    entries = {
+        CARD_KEY: card.to_json(),
+        BACKGROUND_KEY: base64.b64encode(background.astype("<f4").tobytes()).decode("ascii"),
+    }
     with atomic_write(path, "wb") as file:
-        file.write(model)
+        file.write(_with_metadata(quantized(graph), entries))
 
 
 def export_sound(
@@ -310,6 +308,7 @@ def _sound_parity(network: nn.Module, model: bytes, waves: Sequence[Features]) -
 _LARGE: Final = 20_000  # values; smaller tensors are not worth it
 _EXACT: Final = ("basis", "bank")  # of the front end: errors there act as noise
 _HALF: Final = ("projection", "heads", "discriminant", "speech")  # small, and every prediction depends on all of it
+_HALVES: Final = {np.dtype(np.float32): np.float16, np.dtype(np.float64): np.float32}
 _RANGE: Final = 127.0
 _NONE: Final = -1  # a use without an axis of outputs
 
@@ -320,8 +319,8 @@ _TENSOR: Final = "value"  # attribute of a Constant node
 def quantized(model: bytes, *, exact: tuple[str, ...] = _EXACT) -> bytes:
     """Store a model's weights in 8 bits.
 
-    - Weights of products and convolutions of the encoder: 8 bits with a scale for each output.
-    - Other large tensors: half precision.
+    - Weights of products, convolutions and recurrent layers: 8 bits with a scale for each output.
+    - Other large tensors: half precision; those in double precision, as an SVM has, float32: its votes flip with less.
     - Tensors named in ``exact`` stay as they are.
 
     Only storage is in 8 bits: ``inference.session`` converts the weights to float32 when it loads the file, so that
@@ -344,9 +343,9 @@ def quantized(model: bytes, *, exact: tuple[str, ...] = _EXACT) -> bytes:
     kept, added, nodes = [], [], []
     for weight in graph.initializer:
         values = onnx.numpy_helper.to_array(weight)
-        if values.dtype != np.float32 or values.size < _LARGE or any(part in weight.name for part in exact):
+        if values.dtype not in _HALVES or values.size < _LARGE or any(part in weight.name for part in exact):
             kept.append(weight)
-        elif weight.name in outputs and not any(part in weight.name for part in _HALF):
+        elif values.dtype == np.float32 and weight.name in outputs and not any(part in weight.name for part in _HALF):
             axis = outputs[weight.name]
             whole, scale = _in_8_bits(values, axis)
             parts = [f"{weight.name}.{part}" for part in ("whole", "scale", "zero")]
@@ -355,8 +354,8 @@ def quantized(model: bytes, *, exact: tuple[str, ...] = _EXACT) -> bytes:
             nodes.append(onnx.helper.make_node("DequantizeLinear", parts, [weight.name], axis=axis))
         else:
             half = weight.name + ".half"
-            added.append(onnx.numpy_helper.from_array(values.astype(np.float16), half))
-            nodes.append(onnx.helper.make_node("Cast", [half], [weight.name], to=onnx.TensorProto.FLOAT))
+            added.append(onnx.numpy_helper.from_array(values.astype(_HALVES[values.dtype]), half))
+            nodes.append(onnx.helper.make_node("Cast", [half], [weight.name], to=weight.data_type))
     later = list(graph.node)
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend([*kept, *added])
@@ -418,13 +417,15 @@ def with_computed_filters(model: bytes, transforms: Sequence[FourierFilters]) ->
 
 
 def _output_axes(graph: Any) -> dict[str, int]:
-    """Find the axis of outputs of every weight that products or convolutions use, and nothing else."""
+    """Find the axis of outputs of every weight that only products, convolutions or recurrent layers use."""
     axes: dict[str, set[int]] = {}
     for node in graph.node:
         for index, name in enumerate(node.input):
             axis = _NONE
             if node.op_type == "Conv" and index == 1:
                 axis = 0
+            elif node.op_type == "LSTM" and index in (1, 2):  # (directions, outputs, inputs)
+                axis = 1
             elif node.op_type in ("MatMul", "Gemm") and index == 1:
                 turned = any(one.name == "transB" and one.i for one in node.attribute)
                 axis = 0 if turned else 1
