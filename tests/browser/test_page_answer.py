@@ -90,6 +90,9 @@ def test_a_second_sound_comes_into_view_and_has_the_focus_that_its_input_lost(pa
 def test_a_refusal_comes_into_view_and_has_the_focus_and_is_told_alone(page: Page, tmp_path: Path) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"no sound")
+    send(page, broken)
+    expect(page.locator(".hf-greeting")).to_be_visible()
+    expect(page.get_by_text("Another sound")).to_have_count(0)
     send(page, CLIPS[0])
     scrolled_down(page)
     send(page, broken)

@@ -94,13 +94,22 @@ def finished_in(page: Page, explanation: str) -> None:
     calm(page)
 
 
-def test_the_live_view_is_in_the_language_of_the_page(page: Page, page_address: str) -> None:
+def test_the_live_view_is_in_the_language_of_the_page_and_a_session_outlives_a_change(
+    page: Page, page_address: str
+) -> None:
     ready(page, page_address)
     page.locator(".st-key-hf-nav").get_by_role("link", name="Live").click()
     frame = page.frame_locator("iframe.hf-live")
     expect(frame.locator("#headline")).to_have_text("Sagen Sie etwas", timeout=PATIENCE_MS)
     expect(frame.locator("html")).to_have_attribute("lang", "de")
     expect(frame.locator("#legend")).to_contain_text("Freude")
+    frame.locator("#start").click()
+    expect(frame.locator("#segments li").first).to_be_visible(timeout=PATIENCE_MS)
+    frame.locator("#start").click()
+    expect(frame.locator("#replay")).to_be_visible(timeout=PATIENCE_MS)
+    choose(page, "Español")
+    expect(page.locator(".st-key-hf-nav").get_by_role("link", name="En vivo")).to_be_visible(timeout=PATIENCE_MS)
+    expect(frame.locator("#segments li").first).to_be_visible()  # what was recorded is not lost
 
 
 def test_a_language_without_a_catalogue_gets_english(browser: Browser, page_address: str) -> None:

@@ -427,6 +427,16 @@ def test_a_live_session_stops_when_another_view_is_shown_and_is_still_there_late
     assert page.locator(".hf-live").evaluate("it => it.getBoundingClientRect().width > 800")
 
 
+def test_the_live_view_stays_when_it_is_chosen_while_sounds_are_processed(page: Page, page_address: str) -> None:
+    opened(page, page_address, "listen")
+    page.locator("input[type=file]").first.set_input_files(audio_files(EXAMPLES))
+    expect(page.locator(".hf-title h1")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Live", exact=True).click()
+    settled(page, "live")
+    page.wait_for_timeout(2_000)  # longer than the pause between two looks at the processing
+    expect(page.locator(".hf-live")).to_be_visible()
+
+
 def test_the_live_view_offers_a_recording_where_the_microphone_is_refused(browser: Browser, page_address: str) -> None:
     with browser.new_context() as context:
         context.set_default_timeout(PATIENCE_MS)

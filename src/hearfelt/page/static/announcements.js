@@ -6,6 +6,7 @@ const PATIENCE_MS = 8000; // Streamlit removes old widgets late, on a busy machi
 
 export default function ({ data }) {
   const status = document.querySelector(".st-key-hf-status [role=status]");
+  if (!status) return; // another view is shown by now
   const before = status.announced;
   status.announced = data;
   const isOther = before !== undefined && before.about !== data.about;

@@ -1,6 +1,6 @@
 // The Live view: shows the service's live page at its full height, or says that it can't be reached; and passes on
 // "Record instead", which both of them offer. The frame lies over its place in the view, but is no part of it: so what
-// was recorded is still there when another view was shown.
+// was recorded is still there when another view was shown, or another language chosen.
 
 const TIMEOUT_MS = 5000;
 let frame = null;
@@ -39,7 +39,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
       return;
     }
     if (!place.isConnected) return; // another view is shown by now
-    if (frame.lang !== data.language || !frame.src.startsWith(address.href)) {
+    const isOtherLanguage = frame.lang !== data.language && !("recorded" in frame.dataset);
+    if (isOtherLanguage || !frame.src.startsWith(address.href)) {
       frame.lang = data.language;
       frame.src = new URL(`?embed=1&theme=${data.theme}&language=${data.language}`, address).href;
     } else if (data.theme) send({ type: "hearfelt:theme", theme: data.theme });
@@ -52,6 +53,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const onMessage = (event) => {
     if (event.source !== frame.contentWindow) return;
     if (event.data?.type === "hearfelt:record") record();
+    if (event.data?.type === "hearfelt:recorded") frame.dataset.recorded = "";
     if (event.data?.type === "hearfelt:height" && event.data.height) {
       frame.style.height = `${Number(event.data.height)}px`;
       lay();

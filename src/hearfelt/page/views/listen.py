@@ -63,7 +63,10 @@ def show(settings: PageSettings) -> None:
         st.components.v2.component("hearfelt_status", html=_STATUS, isolate_styles=False)(key="status")
     stage = st.container(key="hf-stage")
     with st.container(key="hf-inputs"):
+        heading = st.empty()
         _put_inputs(visit, settings)
+    if visit.sounds or visit.waiting:
+        heading.html(fragment("result", "heading", _("Another sound")))
     with stage:
         arriving = st.container(key="hf-arriving")  # so that what follows keeps its place, and is not drawn again
         with arriving:
@@ -73,6 +76,7 @@ def show(settings: PageSettings) -> None:
         if visit.sounds:
             _show_sounds(visit, settings)
         else:
+            heading.empty()  # what was received could not be read
             _greet(visit)
         with arriving:
             _put_notices(visit.refused[len(refused) :])
@@ -95,8 +99,6 @@ def _greet(visit: Visit) -> None:
 
 def _put_inputs(visit: Visit, settings: PageSettings) -> None:
     """Show the inputs. What is received waits in the visit, and every input starts empty again."""
-    if visit.sounds or visit.waiting:
-        st.html(fragment("result", "heading", _("Another sound")))
     voice, files = st.columns(2, gap="large")
     number = visit.round
     with voice:

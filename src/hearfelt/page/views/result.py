@@ -52,11 +52,17 @@ _SHARES: Final = marked(
 _ASK: Final = marked("The model runs dozens of times: this takes a while.")
 _AGAIN: Final = """\
 const timers = new WeakMap(); // this is called whenever the data change, and its cleaning up at the end only
+// Right after the request for another view, one for a part of this view would take its place.
+let quietUntil_ms = 0;
+const beQuiet = () => (quietUntil_ms = performance.now() + 5000);
+window.addEventListener("popstate", beQuiet);
+window.addEventListener("click", (event) => event.target.closest("a") && beQuiet(), true);
 
 export default function ({ data, parentElement, setTriggerValue }) {
   clearInterval(timers.get(parentElement));
   const own = 0.85 + 0.3 * Math.random(); // so that two don't come at once
-  timers.set(parentElement, setInterval(() => setTriggerValue("again", true), 1000 * own * data.after_s));
+  const look = () => performance.now() > quietUntil_ms && setTriggerValue("again", true);
+  timers.set(parentElement, setInterval(look, 1000 * own * data.after_s));
   return () => clearInterval(timers.get(parentElement));
 }
 """

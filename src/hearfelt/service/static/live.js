@@ -53,6 +53,7 @@ class Page {
       await this.connection.open(this.microphone.rate, (problem, detail) => this.run === run && this.fail(problem, detail));
       if (this.run !== run) return undefined;
       this.recording = new Recording(this.microphone.rate);
+      if (isEmbedded) window.parent.postMessage({ type: "hearfelt:recorded" }, "*");
       await this.microphone.start();
       if (this.run === run) this.showSilence();
     } catch (error) {
