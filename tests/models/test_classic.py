@@ -59,6 +59,16 @@ def test_the_scaler_is_inside(network: ClassicNetwork) -> None:
     torch.testing.assert_close(network(torch.from_numpy(rows)), plain, atol=1e-4, rtol=1e-4)
 
 
+def test_energies_are_scaled_as_logarithms_and_nothing_else() -> None:
+    rows = np.random.default_rng(0).lognormal(-3.0, 2.0, size=(50, 162)).astype(np.float32)
+    rows[0, 40] = 0.0  # of silence
+    network = ClassicNetwork(8, logarithms=True).eval()
+    network.scaler.fit(rows)
+    scaled = network.scaler(torch.from_numpy(rows)).numpy()
+    expected = np.concatenate([rows[:, :33], np.log(np.maximum(rows[:, 33:], 1e-6))], axis=1)
+    np.testing.assert_allclose(scaled, (expected - expected.mean(0)) / expected.std(0), atol=1e-4)
+
+
 def test_the_weakness_that_is_kept_is_named() -> None:
     assert "not run over" in str(classic.__doc__)
     assert any("not over time" in limit for limit in classic.LIMITS)

@@ -26,7 +26,7 @@ from hearfelt.training.trainer import train_model
 from hearfelt.training.training_set import ClipFeatures, Features, TrainingSet
 
 SETTINGS = {
-    "classic": {"fit": {"epochs": 12, "patience": 12, "batch": 8}},
+    "classic": {"fit": {"epochs": 12, "patience": 12, "batch": 8, "logarithms": True}},
     "svm": {},
 }
 
@@ -68,7 +68,7 @@ def network(trained: Path) -> nn.Module:
 def _warm_classic() -> nn.Module:
     from hearfelt.models.classic import ClassicNetwork
 
-    made = ClassicNetwork(8)
+    made = ClassicNetwork(8, logarithms=True)
     made.scaler.fit(_rows(64))
     made.train()
     for _ in range(30):

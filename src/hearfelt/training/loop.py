@@ -259,7 +259,7 @@ def one_thread() -> Iterator[None]:
 
 
 def _begin(training: Rows, settings: Fit, weights: Arrays | None = None) -> _State:
-    network = ClassicNetwork(training.classes)
+    network = ClassicNetwork(training.classes, logarithms=settings.logarithms)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions take a quarter less
     if weights is None:
         network.scaler.fit(training.real)

@@ -60,6 +60,7 @@ class Fit:
         learning_rate: of AdamW, at the start.
         weight_decay: of AdamW.
         patience: epochs without a better validation score before it stops.
+        logarithms: whether the network takes mel bands and RMS as logarithms before it standardizes them.
         mixup: strength with which rows are mixed with others, the parameter of a beta distribution; 0 for none.
         smoothing: share of a target that is spread over all emotions (label smoothing).
         averaging: share of the mean so far in the running mean of the weights, at each step; it is the mean that is
@@ -73,6 +74,7 @@ class Fit:
     learning_rate: float = _number(1e-3, 0.0, 1.0, above=True)
     weight_decay: float = _number(1e-4, 0.0, 1.0)
     patience: int = _number(10, 1, 2000)
+    logarithms: bool = False
     mixup: float = _number(0.0, 0.0, 10.0)
     smoothing: float = _number(0.0, 0.0, 0.9)
     averaging: float = _number(0.0, 0.0, 0.9999)
