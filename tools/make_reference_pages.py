@@ -1,8 +1,8 @@
 """Write the pages of the reference that follow from the code: recipes, and errors with exit codes and statuses.
 
-python tools/make_reference_pages.py            # docs/recipes.md and docs/errors.md
-python tools/make_reference_pages.py --sizes    # also, from this environment, the table of
-                                                # extras in docs/installation.md, and constraints.txt
+python tools/make_reference_pages.py                  # docs/recipes.md and docs/errors.md
+python tools/make_reference_pages.py --constraints    # also constraints.txt, from this environment
+python tools/make_reference_pages.py --sizes          # also the table of extras in docs/installation.md (15 min)
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, get_type_hints
+from tempfile import TemporaryDirectory
+from typing import Any, Final, get_type_hints
+from venv import EnvBuilder
 
 from hearfelt import errors
 from hearfelt.runtime.files import atomic_write
@@ -24,6 +28,7 @@ from hearfelt.training.settings import NETWORKS, TABLES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+PIP: Final = (sys.executable, "-m", "pip")
 BEGIN, END = "<!-- extras:begin -->", "<!-- extras:end -->"
 
 RECIPES = """\
@@ -170,21 +175,35 @@ def _parents(kind: type[Exception]) -> str:
     return ", ".join(names) or "`Exception`"
 
 
-def extras_table(project: dict[str, Any]) -> str:
-    """Count the packages of each extra, and measure what they take in this environment."""
-    base = _closure(project["dependencies"]) | {"hearfelt"}
-    rows = [("", base)]
-    rows += [(name, _closure(project["optional-dependencies"][name]) - base) for name in EXTRAS if name]
+def extras_table() -> str:
+    """Install each extra into a fresh environment, and count what lies there: packages and megabytes."""
     lines = ["| extra | for | packages | MB |\n|---|---|--:|--:|\n"]
-    for name, packages in rows:
-        sign = "+" if name else ""
-        title = f"`[{name}]`" if name else "none"
-        if not all(map(_is_installed, packages)):
-            lines.append(f"| {title} | {EXTRAS[name]} | – | – |\n")
-            continue
-        size = sum(map(_bytes, packages)) / 1e6
-        lines.append(f"| {title} | {EXTRAS[name]} | {sign}{len(packages)} | {sign}{size:,.0f} |\n")
+    packages = size = 0
+    with TemporaryDirectory() as folder:
+        wheel = _wheel(Path(folder))
+        for name, purpose in EXTRAS.items():
+            now, here = _installed(wheel, name, Path(folder) / "environment")
+            if name:
+                lines.append(f"| `[{name}]` | {purpose} | +{now - packages} | +{(here - size) / 1e6:,.0f} |\n")
+            else:
+                packages, size = now, here
+                lines.append(f"| none | {purpose} | {packages} | {size / 1e6:,.0f} |\n")
     return "".join(lines)
+
+
+def _wheel(folder: Path) -> Path:
+    subprocess.run([*PIP, "wheel", "-q", "--no-deps", "-w", folder, ROOT], check=True)
+    return next(folder.glob("*.whl"))
+
+
+def _installed(wheel: Path, extra: str, folder: Path) -> tuple[int, int]:
+    """Install the wheel with an extra and the versions of constraints.txt; give packages and bytes."""
+    EnvBuilder(clear=True).create(folder)
+    python, wanted = folder / "bin" / "python", f"{wheel}[{extra}]" if extra else str(wheel)
+    subprocess.run([*PIP, "--python", python, "install", "-q", "-c", ROOT / "constraints.txt", wanted], check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    files = [path for path in packages.rglob("*") if path.is_file()]
+    return len(list(packages.glob("*.dist-info"))), sum(path.stat().st_size for path in files)
 
 
 def constraints(project: dict[str, Any]) -> str:
@@ -192,7 +211,9 @@ def constraints(project: dict[str, Any]) -> str:
     wanted = [one for name, extra in project["optional-dependencies"].items() if name in EXTRAS for one in extra]
     packages = sorted(filter(_is_installed, _closure([*project["dependencies"], *wanted])))
     lines = (f"{name}=={metadata.version(name).partition('+')[0]}\n" for name in packages)
-    return "# Versions that the tests ran with; tools/make_reference_pages.py --sizes writes them.\n" + "".join(lines)
+    return "# Versions that the tests ran with; tools/make_reference_pages.py --constraints writes them.\n" + "".join(
+        lines
+    )
 
 
 def _closure(requirements: Iterable[str]) -> set[str]:
@@ -229,25 +250,20 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def _bytes(package: str) -> int:
-    if package == "hearfelt":  # installed from a clone it has no list of its files
-        paths: Iterable[Path] = (ROOT / "src" / "hearfelt").rglob("*")
-    else:
-        paths = (Path(str(one.locate())) for one in metadata.files(package) or [])
-    return sum(path.stat().st_size for path in paths if path.is_file())
-
-
 def main() -> None:
     """Write the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", action="store_true", help="also measure the extras in this environment")
+    parser.add_argument("--constraints", action="store_true", help="also write the versions of this environment")
+    parser.add_argument("--sizes", action="store_true", help="also measure every extra, each in a fresh environment")
+    options = parser.parse_args()
     pages = {"recipes.md": recipes_page(), "errors.md": errors_page()}
-    if parser.parse_args().sizes:
-        text = (DOCS / "installation.md").read_text("utf-8")
+    if options.constraints:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-        pages["installation.md"] = f"{before}{BEGIN}\n{extras_table(project)}{END}{after}"
         pages["../constraints.txt"] = constraints(project)
+    if options.sizes:
+        text = (DOCS / "installation.md").read_text("utf-8")
+        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+        pages["installation.md"] = f"{before}{BEGIN}\n{extras_table()}{END}{after}"
     for name, text in pages.items():
         with atomic_write((DOCS / name).resolve()) as file:
             file.write(text)
