@@ -21,12 +21,16 @@ def test_every_recipe_of_the_project_is_read(path: Path) -> None:
     assert recipe_of(recipe.to_dict()) == recipe
 
 
-def test_classic_is_trained_as_the_student_did() -> None:
+def test_classic_has_the_student_s_perturbations_and_balance() -> None:
     recipe = read_recipe(RECIPES / "classic.toml")
     assert recipe.augment.kinds == ("noise", "pitch", "stretch", "shift")
     assert recipe.augment.copies >= 1
     assert recipe.balance.smote
-    assert (recipe.fit.batch, recipe.fit.learning_rate, recipe.fit.weight_decay) == (32, 1e-3, 1e-4)
+
+
+def test_student_is_trained_as_the_student_did() -> None:
+    fit = read_recipe(RECIPES / "student.toml").fit
+    assert (fit.epochs, fit.batch, fit.learning_rate, fit.weight_decay) == (350, 32, 1e-3, 1e-4)
 
 
 def test_what_is_not_said_has_its_default() -> None:

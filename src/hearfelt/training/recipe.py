@@ -139,7 +139,7 @@ def read_recipe(recipe: Path | str) -> Recipe:
 
     Example:
         >>> read_recipe("classic").fit.epochs
-        60
+        15
     """
     path = recipe_path(recipe)
     try:
