@@ -71,10 +71,16 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, page() as (address, process), browsing(address) as visit:
         folder = Path(name)
-        figures = short_clips(visit, clips(folder, WARM + options.clips))
-        figures |= many_sounds(visit, clips(folder, MANY), process.pid)
-        figures |= long_recording(visit, folder, process.pid, options.long_s, options.turns)
-        figures |= ending(visit, folder, process)
+        figures: dict[str, float] = {}
+        for part in (
+            lambda: short_clips(visit, clips(folder, WARM + options.clips)),
+            lambda: many_sounds(visit, clips(folder, MANY), process.pid),
+            lambda: long_recording(visit, folder, process.pid, options.long_s, options.turns),
+            lambda: ending(visit, folder, process),
+        ):
+            found = part()
+            print(", ".join(f"{title} {value:.2f}" for title, value in found.items()), flush=True)  # the rest takes minutes
+            figures |= found
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0 if all([*bars(figures)]) else 1  # each is printed
