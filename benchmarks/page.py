@@ -79,7 +79,9 @@ def main() -> int:
             lambda: ending(visit, folder, process),
         ):
             found = part()
-            print(", ".join(f"{title} {value:.2f}" for title, value in found.items()), flush=True)  # the rest takes minutes
+            print(
+                ", ".join(f"{title} {value:.2f}" for title, value in found.items()), flush=True
+            )  # the rest takes minutes
             figures |= found
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

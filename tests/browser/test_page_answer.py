@@ -61,10 +61,10 @@ def scrolled_down(page: Page) -> None:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Somewhat more than six seconds of a voice: long enough to be explained only when somebody asks."""
+    """Twelve seconds of a voice: explained only when somebody asks, and not before a list can be opened."""
     audio = read_audio(CLIPS[0])
     path = tmp_path_factory.mktemp("long") / "long.wav"
-    soundfile.write(path, np.resize(audio.samples, 61 * audio.rate_hz // 10), audio.rate_hz)
+    soundfile.write(path, np.resize(audio.samples, 12 * audio.rate_hz), audio.rate_hz)
     return path
 
 
