@@ -71,21 +71,19 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, page() as (address, process), browsing(address) as visit:
         folder = Path(name)
-        figures: dict[str, float] = {}
-        for part in (
-            lambda: short_clips(visit, clips(folder, WARM + options.clips)),
-            lambda: many_sounds(visit, clips(folder, MANY), process.pid),
-            lambda: long_recording(visit, folder, process.pid, options.long_s, options.turns),
-            lambda: ending(visit, folder, process),
-        ):
-            found = part()
-            print(
-                ", ".join(f"{title} {value:.2f}" for title, value in found.items()), flush=True
-            )  # the rest takes minutes
-            figures |= found
+        figures = _shown(short_clips(visit, clips(folder, WARM + options.clips)))
+        figures |= _shown(many_sounds(visit, clips(folder, MANY), process.pid))
+        figures |= _shown(long_recording(visit, folder, process.pid, options.long_s, options.turns))
+        figures |= _shown(ending(visit, folder, process))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0 if all([*bars(figures)]) else 1  # each is printed
+
+
+def _shown(figures: dict[str, float]) -> dict[str, float]:
+    """Print figures at once: what follows takes minutes."""
+    print(", ".join(f"{title} {value:.2f}" for title, value in figures.items()), flush=True)
+    return figures
 
 
 def bars(figures: dict[str, float]) -> Iterator[bool]:
